@@ -1,0 +1,56 @@
+"""Child registries of MMEngine's roots, scope ``mmwsis``.
+
+Modules are imported on first look-up through ``locations``, so a config only has
+to say ``type='mmwsis.X'``; ``custom_imports`` is not needed and ``default_scope``
+may stay ``'mmdet'``.
+"""
+
+from mmengine.registry import DATASETS as MMENGINE_DATASETS
+from mmengine.registry import HOOKS as MMENGINE_HOOKS
+from mmengine.registry import METRICS as MMENGINE_METRICS
+from mmengine.registry import MODELS as MMENGINE_MODELS
+from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
+from mmengine.registry import VISUALIZERS as MMENGINE_VISUALIZERS
+from mmengine.registry import WEIGHT_INITIALIZERS as MMENGINE_WEIGHT_INITIALIZERS
+from mmengine.registry import Registry
+
+from .compat import apply_compat
+
+apply_compat()
+
+DATASETS = Registry(
+    'dataset',
+    parent=MMENGINE_DATASETS,
+    scope='mmwsis',
+    locations=['mmwsis.datasets'],
+)
+TRANSFORMS = Registry(
+    'transform',
+    parent=MMENGINE_TRANSFORMS,
+    scope='mmwsis',
+    locations=['mmwsis.datasets.transforms'],
+)
+MODELS = Registry(
+    'model', parent=MMENGINE_MODELS, scope='mmwsis', locations=['mmwsis.models']
+)
+WEIGHT_INITIALIZERS = Registry(
+    'weight initializer',
+    parent=MMENGINE_WEIGHT_INITIALIZERS,
+    scope='mmwsis',
+    locations=['mmwsis.models'],
+)
+HOOKS = Registry(
+    'hook', parent=MMENGINE_HOOKS, scope='mmwsis', locations=['mmwsis.engine.hooks']
+)
+METRICS = Registry(
+    'metric',
+    parent=MMENGINE_METRICS,
+    scope='mmwsis',
+    locations=['mmwsis.evaluation'],
+)
+VISUALIZERS = Registry(
+    'visualizer',
+    parent=MMENGINE_VISUALIZERS,
+    scope='mmwsis',
+    locations=['mmwsis.visualization'],
+)

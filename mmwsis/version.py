@@ -1,0 +1,3 @@
+"""Version of mmwsis."""
+
+__version__ = '0.1.0'
