@@ -1,0 +1,352 @@
+"""Supervision levels and the leak guard: which keys each level may read.
+
+The guard is an allow-list. It works on the raw COCO dictionary, before any index,
+filter or transform sees it, so that a data set declared with points cannot reach a
+box or a mask, nor anything computed from one (``area`` included).
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from enum import IntEnum
+from typing import Any
+
+
+class Supervision(IntEnum):
+    """How much the annotator told, weakest first; levels compare with ``<``.
+
+    ``IMAGE_TAGS``: classes present in the image. ``POINTS``: one ``[x, y]`` an object.
+    ``BOXES``: the tight box. ``EXTREME_POINTS``: topmost, leftmost, bottommost and
+    rightmost ``[x, y]`` of an object. ``MASKS``: full masks.
+    """
+
+    IMAGE_TAGS = 0
+    POINTS = 1
+    BOXES = 2
+    EXTREME_POINTS = 3
+    MASKS = 4
+
+    @property
+    def label(self) -> str:
+        """The name written in configs and files, for example ``'extreme_points'``."""
+        return self.name.lower()
+
+    @classmethod
+    def parse(cls, value: 'str | Supervision') -> 'Supervision':
+        """Turn the name written in a config or file into a level.
+
+        Args:
+            value: A level, or its name: 'image_tags', 'points', 'boxes',
+                'extreme_points' or 'masks'.
+
+        Returns:
+            The level.
+
+        Raises:
+            ValueError: The name is none of the five.
+        """
+        if isinstance(value, cls):
+            return value
+        if isinstance(value, str) and value == value.lower():
+            member = cls.__members__.get(value.upper())
+            if member is not None:
+                return member
+        names = ', '.join(repr(level.label) for level in cls)
+        raise ValueError(f'supervision must be one of {names}, got {value!r}.')
+
+
+_POINT_KEYS = ('id', 'image_id', 'category_id', 'iscrowd', 'point')
+_BOX_KEYS = (*_POINT_KEYS, 'bbox')
+_EXTREME_POINT_KEYS = (*_BOX_KEYS, 'extreme_points')
+
+# MASKS is absent: it may read everything. IMAGE_TAGS has no annotations at all, even
+# their number would tell how many objects there are.
+ANNOTATION_KEYS: dict[Supervision, tuple[str, ...]] = {
+    Supervision.POINTS: _POINT_KEYS,
+    Supervision.BOXES: _BOX_KEYS,
+    Supervision.EXTREME_POINTS: _EXTREME_POINT_KEYS,
+}
+IMAGE_KEYS = ('id', 'file_name', 'coco_url', 'width', 'height', 'tags', 'supervision')
+CATEGORY_KEYS = ('id', 'name', 'supercategory', 'isthing', 'color')
+_INFO_KEYS = (
+    'description',
+    'url',
+    'version',
+    'year',
+    'contributor',
+    'date_created',
+    'mmwsis',
+)
+
+
+def box_of_extreme_points(points: Sequence[Sequence[float]]) -> list[float]:
+    """Tight box of four extreme points (EXITS, CVPR 2024).
+
+    Args:
+        points: Top, left, bottom, right, each ``[x, y]`` in image pixels.
+
+    Returns:
+        ``[x_l, y_t, x_r - x_l, y_b - y_t]``.
+    """
+    top, left, bottom, right = points
+    return [left[0], top[1], right[0] - left[0], bottom[1] - top[1]]
+
+
+def check_extreme_points(points: Any, where: str) -> None:
+    """Refuse extreme points that no object can have.
+
+    Args:
+        points: What the file holds under ``extreme_points``.
+        where: Names the file, the image id and the annotation id in the message.
+
+    Raises:
+        ValueError: Not four finite ``[x, y]`` in the order top, left, bottom, right.
+    """
+    expected = (
+        f'{where}: extreme_points must be four [x, y] in image pixels in the order '
+        'top, left, bottom, right'
+    )
+    if (
+        not isinstance(points, (list, tuple))
+        or len(points) != 4
+        or not all(isinstance(p, (list, tuple)) and len(p) == 2 for p in points)
+    ):
+        raise ValueError(f'{expected}; got {points!r}.')
+    values = [value for point in points for value in point]
+    if not all(is_finite_number(value) for value in values):
+        raise ValueError(f'{expected}, all finite numbers; got {points!r}.')
+    xs, ys = values[0::2], values[1::2]
+    sides = {
+        'top has the smallest y': ys[0] == min(ys),
+        'left has the smallest x': xs[1] == min(xs),
+        'bottom has the largest y': ys[2] == max(ys),
+        'right has the largest x': xs[3] == max(xs),
+    }
+    broken = [side for side, holds in sides.items() if not holds]
+    if broken:
+        raise ValueError(f'{expected}; {points!r} breaks: {", ".join(broken)}.')
+
+
+def is_finite_number(value: Any) -> bool:
+    """Whether ``value`` is an int or float (no bool) that is finite."""
+    return (
+        isinstance(value, (int, float))
+        and not isinstance(value, bool)
+        and math.isfinite(value)
+    )
+
+
+def restrict_annotation(
+    annotation: Mapping[str, Any],
+    level: 'str | Supervision',
+    source: str = 'annotation file',
+) -> dict[str, Any]:
+    """Keep what ``level`` may read of one COCO annotation.
+
+    POINTS sees ids, class, crowd flag and ``point``; BOXES also ``bbox``, with ``area``
+    set to the area of that box; EXTREME_POINTS also ``extreme_points``, and then
+    ``bbox`` is the box of these points, because the file's own may come from a mask;
+    MASKS sees everything. An annotation without extreme points keeps its box, which a
+    weaker level may read too.
+
+    Args:
+        annotation: One entry of ``annotations``; is left as it is.
+        level: Supervision level of its image.
+        source: Name of the file, for error messages.
+
+    Returns:
+        A new dictionary; values are shared with ``annotation``.
+
+    Raises:
+        ValueError: ``level`` is IMAGE_TAGS, where annotations do not exist, or the
+            extreme points or the box are not well formed.
+    """
+    level = Supervision.parse(level)
+    if level is Supervision.MASKS:
+        return dict(annotation)
+    if level is Supervision.IMAGE_TAGS:
+        raise ValueError(
+            "supervision 'image_tags' may see no annotation; use restrict_coco on the "
+            'whole file, it keeps the classes as images[].tags.'
+        )
+    return _restrict(annotation, ANNOTATION_KEYS[level], level, source)
+
+
+def _restrict(
+    annotation: Mapping[str, Any],
+    keys: tuple[str, ...],
+    level: Supervision,
+    source: str,
+) -> dict[str, Any]:
+    kept = {key: annotation[key] for key in keys if key in annotation}
+    if level < Supervision.BOXES:
+        return kept
+    points = kept.get('extreme_points')
+    if points is not None:
+        check_extreme_points(points, annotation_place(source, annotation))
+        kept['bbox'] = box_of_extreme_points(points)
+    box = kept.get('bbox')
+    if box is not None:
+        try:
+            _, _, width, height = box
+            kept['area'] = width * height
+        except (TypeError, ValueError):
+            raise ValueError(
+                f'{annotation_place(source, annotation)}: bbox must be four numbers '
+                f'[x, y, width, height]; got {box!r}.'
+            ) from None
+    return kept
+
+
+def annotation_place(source: str, annotation: Mapping[str, Any]) -> str:
+    """Where an annotation stands, as error messages name it."""
+    return (
+        f'{source}: annotation id {annotation.get("id")!r} of image id '
+        f'{annotation.get("image_id")!r}'
+    )
+
+
+def image_supervision(
+    image: Mapping[str, Any],
+    level: 'str | Supervision',
+    source: str = 'annotation file',
+) -> Supervision:
+    """Level of one image in a mix: its own, but never stronger than the declared one.
+
+    Args:
+        image: One entry of ``images``; its key ``supervision`` is optional.
+        level: What the data set is declared with.
+        source: Name of the file, for error messages.
+
+    Returns:
+        The weaker of the two levels.
+
+    Raises:
+        ValueError: ``image['supervision']`` is no level.
+    """
+    level = Supervision.parse(level)
+    own = image.get('supervision')
+    if own is None:
+        return level
+    try:
+        return min(level, Supervision.parse(own))
+    except ValueError as error:
+        raise ValueError(f'{source}: image id {image.get("id")!r}: {error}') from None
+
+
+def restrict_coco(
+    coco: Mapping[str, Any],
+    level: 'str | Supervision',
+    per_image: bool = True,
+    source: str = 'annotation file',
+) -> dict[str, Any]:
+    """Keep what ``level`` may read of a whole COCO dictionary.
+
+    Every image gets ``tags``, the sorted ids of the categories present, filled from its
+    annotations unless the file says them. Below MASKS all keys that are not on the
+    allow-list are dropped, at the top level too.
+
+    Args:
+        coco: Parsed COCO JSON; is left as it is.
+        level: Supervision level of the data set.
+        per_image: Honour ``images[].supervision``: such an image is read at that level
+            if it is weaker than ``level``.
+        source: Name of the file, for error messages.
+
+    Returns:
+        A new dictionary of the same form. Images below MASKS with a level of their own
+        keep the key ``supervision``.
+
+    Raises:
+        ValueError: An annotation belongs to no image of the file, an image has an
+            unknown level, or extreme points or a box are not well formed.
+    """
+    level = Supervision.parse(level)
+    images, annotations = coco.get('images', []), coco.get('annotations', [])
+    levels = {
+        image['id']: image_supervision(image, level, source) if per_image else level
+        for image in images
+    }
+    tags = _present_categories(annotations, levels, source)
+    all_masks = all(own is Supervision.MASKS for own in levels.values())
+    keep_all = level is Supervision.MASKS and all_masks
+    out = dict(coco) if keep_all else _restrict_header(coco)
+    out['images'] = [
+        _restrict_image(image, levels[image['id']], tags[image['id']])
+        for image in images
+    ]
+    if 'annotations' in coco:
+        out['annotations'] = _restrict_annotations(annotations, levels, source)
+    return out
+
+
+def _restrict_header(coco: Mapping[str, Any]) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    if isinstance(coco.get('info'), Mapping):
+        out['info'] = {k: v for k, v in coco['info'].items() if k in _INFO_KEYS}
+    if 'licenses' in coco:
+        out['licenses'] = coco['licenses']
+    out['categories'] = [
+        {key: category[key] for key in CATEGORY_KEYS if key in category}
+        for category in coco.get('categories', [])
+    ]
+    return out
+
+
+def _restrict_image(
+    image: Mapping[str, Any], level: Supervision, present: set[int]
+) -> dict[str, Any]:
+    if level is Supervision.MASKS:
+        kept = dict(image)
+    else:
+        kept = {key: image[key] for key in IMAGE_KEYS if key in image}
+    if kept.get('tags') is None:
+        kept['tags'] = sorted(present)
+    return kept
+
+
+def _present_categories(
+    annotations: Sequence[Mapping[str, Any]],
+    levels: Mapping[Any, Supervision],
+    source: str,
+) -> dict[Any, set[int]]:
+    tags: dict[Any, set[int]] = {image_id: set() for image_id in levels}
+    for annotation in annotations:
+        try:
+            tags[annotation['image_id']].add(annotation['category_id'])
+        except (KeyError, TypeError):
+            raise ValueError(_broken_reference(annotation, levels, source)) from None
+    return tags
+
+
+def _broken_reference(
+    annotation: Any, levels: Mapping[Any, Supervision], source: str
+) -> str:
+    if not isinstance(annotation, Mapping):
+        return (
+            f'{source}: every entry of annotations must be an object; '
+            f'got {annotation!r}.'
+        )
+    where = annotation_place(source, annotation)
+    missing = [key for key in ('image_id', 'category_id') if key not in annotation]
+    if missing:
+        return f'{where}: the key {missing[0]!r} is missing.'
+    return (
+        f'{where}: no image of the file has this id ({len(levels)} images). Add the '
+        'image to images or remove the annotation.'
+    )
+
+
+def _restrict_annotations(
+    annotations: Sequence[Mapping[str, Any]],
+    levels: Mapping[Any, Supervision],
+    source: str,
+) -> list[dict[str, Any]]:
+    kept = []
+    for annotation in annotations:
+        level = levels[annotation['image_id']]
+        if level is Supervision.MASKS:
+            kept.append(annotation)
+        elif level is not Supervision.IMAGE_TAGS:
+            keys = ANNOTATION_KEYS[level]
+            kept.append(_restrict(annotation, keys, level, source))
+    return kept
