@@ -101,6 +101,8 @@ def check_extreme_points(points: Any, where: str) -> None:
     Raises:
         ValueError: Not four finite ``[x, y]`` in the order top, left, bottom, right.
     """
+    if _are_extreme_points(points):
+        return
     expected = (
         f'{where}: extreme_points must be four [x, y] in image pixels in the order '
         'top, left, bottom, right'
@@ -124,6 +126,23 @@ def check_extreme_points(points: Any, where: str) -> None:
     broken = [side for side, holds in sides.items() if not holds]
     if broken:
         raise ValueError(f'{expected}; {points!r} breaks: {", ".join(broken)}.')
+
+
+def _are_extreme_points(points: Any) -> bool:
+    # Every comparison with NaN is false, and an infinite side fails the bounds; one
+    # pass without a message, because a file may hold a million of these.
+    try:
+        (x_top, top), (left, y_left), (x_bottom, bottom), (right, y_right) = points
+        return (
+            0 <= right - left < math.inf
+            and 0 <= bottom - top < math.inf
+            and left <= x_top <= right
+            and left <= x_bottom <= right
+            and top <= y_left <= bottom
+            and top <= y_right <= bottom
+        )
+    except (TypeError, ValueError):
+        return False
 
 
 def is_finite_number(value: Any) -> bool:
@@ -168,21 +187,17 @@ def restrict_annotation(
             "supervision 'image_tags' may see no annotation; use restrict_coco on the "
             'whole file, it keeps the classes as images[].tags.'
         )
-    return _restrict(annotation, ANNOTATION_KEYS[level], level, source)
+    return _restrict(annotation, ANNOTATION_KEYS[level], source)
 
 
 def _restrict(
-    annotation: Mapping[str, Any],
-    keys: tuple[str, ...],
-    level: Supervision,
-    source: str,
+    annotation: Mapping[str, Any], keys: tuple[str, ...], source: str
 ) -> dict[str, Any]:
     kept = {key: annotation[key] for key in keys if key in annotation}
-    if level < Supervision.BOXES:
-        return kept
     points = kept.get('extreme_points')
     if points is not None:
-        check_extreme_points(points, annotation_place(source, annotation))
+        if not _are_extreme_points(points):
+            check_extreme_points(points, annotation_place(source, annotation))
         kept['bbox'] = box_of_extreme_points(points)
     box = kept.get('bbox')
     if box is not None:
@@ -257,15 +272,12 @@ def restrict_coco(
         keep the key ``supervision``.
 
     Raises:
-        ValueError: An annotation belongs to no image of the file, an image has an
-            unknown level, or extreme points or a box are not well formed.
+        ValueError: Image ids are missing or not unique, an annotation belongs to no
+            image of the file, an image has an unknown level, or extreme points or a box are not well formed.
     """
     level = Supervision.parse(level)
     images, annotations = coco.get('images', []), coco.get('annotations', [])
-    levels = {
-        image['id']: image_supervision(image, level, source) if per_image else level
-        for image in images
-    }
+    levels = _image_levels(images, level, per_image, source)
     tags = _present_categories(annotations, levels, source)
     all_masks = all(own is Supervision.MASKS for own in levels.values())
     keep_all = level is Supervision.MASKS and all_masks
@@ -277,6 +289,32 @@ def restrict_coco(
     if 'annotations' in coco:
         out['annotations'] = _restrict_annotations(annotations, levels, source)
     return out
+
+
+def _image_levels(
+    images: Sequence[Mapping[str, Any]],
+    level: Supervision,
+    per_image: bool,
+    source: str,
+) -> dict[Any, Supervision]:
+    levels: dict[Any, Supervision] = {}
+    for index, image in enumerate(images):
+        if not isinstance(image, Mapping) or not isinstance(
+            image.get('id'), (int, str)
+        ):
+            raise ValueError(
+                f'{source}: images[{index}] must be an object with an id; got {image!r}.'
+            )
+        image_id = image['id']
+        if image_id in levels:
+            raise ValueError(
+                f'{source}: image id {image_id!r} appears twice in images; ids must be '
+                'unique.'
+            )
+        levels[image_id] = (
+            image_supervision(image, level, source) if per_image else level
+        )
+    return levels
 
 
 def _restrict_header(coco: Mapping[str, Any]) -> dict[str, Any]:
@@ -327,9 +365,9 @@ def _broken_reference(
             f'got {annotation!r}.'
         )
     where = annotation_place(source, annotation)
-    missing = [key for key in ('image_id', 'category_id') if key not in annotation]
-    if missing:
-        return f'{where}: the key {missing[0]!r} is missing.'
+    for key in ('image_id', 'category_id'):
+        if not isinstance(annotation.get(key), (int, str)):
+            return f'{where}: {key} must be an id; got {annotation.get(key)!r}.'
     return (
         f'{where}: no image of the file has this id ({len(levels)} images). Add the '
         'image to images or remove the annotation.'
@@ -347,6 +385,5 @@ def _restrict_annotations(
         if level is Supervision.MASKS:
             kept.append(annotation)
         elif level is not Supervision.IMAGE_TAGS:
-            keys = ANNOTATION_KEYS[level]
-            kept.append(_restrict(annotation, keys, level, source))
+            kept.append(_restrict(annotation, ANNOTATION_KEYS[level], source))
     return kept
