@@ -1,0 +1,236 @@
+"""From logits of an object crop to a mask in the image (MAL, CVPR 2023; EXITS).
+
+The logits live on the crop's grid, the crop may reach beyond the image. Everything is
+computed on the crop only, never at image size: an object costs what its box costs.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+AREA_BINS = (1024, 9216)
+THRESHOLDS = (0.1, 0.1, 0.1)
+WEIGHTS = ('student', 'teacher', 'mixed')
+
+
+class MaskPatch(NamedTuple):
+    """A mask that is zero outside one rectangle of the image.
+
+    ``mask`` is bool ``(h, w)``, its upper left pixel lies at column ``x``, row ``y`` of
+    the image; ``score`` is the mean probability over the mask's pixels, 0 if empty.
+    """
+
+    mask: np.ndarray
+    x: int
+    y: int
+    score: float
+
+
+def combine_logits(
+    student: Tensor | None,
+    teacher: Tensor | None = None,
+    student_flipped: Tensor | None = None,
+    teacher_flipped: Tensor | None = None,
+    weights: str = 'student',
+    flip: bool = False,
+) -> Tensor:
+    """Average the logits of student, teacher and mirrored crops, as MAL's export does.
+
+    Args:
+        student: ``(B, h, w)`` logits of the crop; may be None if ``weights`` is
+            'teacher'.
+        teacher: The same of the teacher; needed for 'teacher' and 'mixed'.
+        student_flipped: Logits of the horizontally mirrored crop, *not* mirrored back;
+            needed if ``flip``.
+        teacher_flipped: The same of the teacher.
+        weights: 'student', 'teacher', or 'mixed' for the mean of both.
+        flip: Average with the re-mirrored logits of the mirrored crop.
+
+    Returns:
+        ``(B, h, w)`` logits; with 'mixed' and ``flip`` the mean of the two means.
+
+    Raises:
+        ValueError: Unknown ``weights``, a needed tensor is missing, or shapes differ.
+    """
+    if weights not in WEIGHTS:
+        raise ValueError(f'weights must be one of {WEIGHTS}, got {weights!r}.')
+    given = dict(student=(student, student_flipped), teacher=(teacher, teacher_flipped))
+    names = ('student', 'teacher') if weights == 'mixed' else (weights,)
+    means = []
+    for name in names:
+        plain, mirrored = given[name]
+        _require(plain, f'{name} logits', f'weights={weights!r}')
+        if flip:
+            _require(mirrored, f'{name}_flipped logits', 'flip=True')
+            _same_shape(plain, mirrored)
+            plain = (plain + mirrored.flip(-1)) / 2
+        means.append(plain)
+    if len(means) == 1:
+        return means[0]
+    _same_shape(*means)
+    return (means[0] + means[1]) / 2
+
+
+def paste_crop_masks(
+    logits: Tensor,
+    box_masks: Tensor,
+    crop_boxes: Sequence[Sequence[int]] | Tensor,
+    image_sizes: Sequence[tuple[int, int]],
+    areas: Sequence[float] | Tensor,
+    thresholds: Sequence[float] = THRESHOLDS,
+    area_bins: Sequence[float] = AREA_BINS,
+) -> list[tuple[np.ndarray, float]]:
+    """Masks at image size; see :func:`crop_mask_patches` for arguments and errors.
+
+    Use :func:`crop_mask_patches` with ``mmwsis.ops.encode_patch`` where only the
+    run-length code is wanted: it never allocates an image.
+
+    Returns:
+        For every object its mask, bool ``(H, W)``, and its score in ``[0, 1]``.
+    """
+    patches = crop_mask_patches(
+        logits, box_masks, crop_boxes, image_sizes, areas, thresholds, area_bins
+    )
+    results = []
+    for patch, (height, width) in zip(patches, image_sizes):
+        full = np.zeros((int(height), int(width)), dtype=bool)
+        h, w = patch.mask.shape
+        full[patch.y : patch.y + h, patch.x : patch.x + w] = patch.mask
+        results.append((full, patch.score))
+    return results
+
+
+@torch.no_grad()
+def crop_mask_patches(
+    logits: Tensor,
+    box_masks: Tensor,
+    crop_boxes: Sequence[Sequence[int]] | Tensor,
+    image_sizes: Sequence[tuple[int, int]],
+    areas: Sequence[float] | Tensor,
+    thresholds: Sequence[float] = THRESHOLDS,
+    area_bins: Sequence[float] = AREA_BINS,
+) -> list[MaskPatch]:
+    """Turn crop logits into masks, each cut to the part of its crop inside the image.
+
+    Logits are resized to the crop size, passed through a sigmoid, multiplied by the box
+    mask, resized to the crop's size in image pixels and thresholded (strictly greater).
+    All resizing is bilinear with ``align_corners=False``. Source: MAL's released code
+    as described in EXITS, supplement.
+
+    Args:
+        logits: ``(B, h, w)`` on the crop's grid.
+        box_masks: ``(B, S, S)``, 1 inside the box, in the geometry of the crop.
+        crop_boxes: ``B`` half-open integer boxes ``(X0, Y0, X1, Y1)`` in image pixels;
+            may reach beyond the image.
+        image_sizes: ``B`` times ``(H, W)`` in pixels.
+        areas: ``B`` box areas in image pixels; they choose the threshold.
+        thresholds: One probability an area bin.
+        area_bins: Upper ends (inclusive) of all bins but the last.
+
+    Returns:
+        One patch an object, on the CPU. A crop that misses the image gives an empty
+        ``(0, 0)`` patch.
+
+    Raises:
+        ValueError: Shapes or counts do not agree, a crop box is empty, or logits are
+            not finite.
+    """
+    _check_inputs(logits, box_masks, crop_boxes, image_sizes, areas)
+    if len(thresholds) != len(area_bins) + 1:
+        raise ValueError(
+            f'expected {len(area_bins) + 1} thresholds for area bins '
+            f'{tuple(area_bins)}, got {len(thresholds)}.'
+        )
+    if len(logits) == 0:
+        return []
+    boxes = [tuple(int(v) for v in box) for box in crop_boxes]
+    bins = np.searchsorted(area_bins, np.asarray(areas, dtype=float), side='left')
+    side = box_masks.shape[-2:]
+    grown = F.interpolate(
+        logits.float()[:, None], size=side, mode='bilinear', align_corners=False
+    )
+    prob = grown.sigmoid_().mul_(box_masks[:, None])
+    patches = []
+    for index, crop in enumerate(_resize_each(prob, boxes)):
+        threshold = float(thresholds[bins[index]])
+        patches.append(_cut(crop, boxes[index], image_sizes[index], threshold))
+    return patches
+
+
+def _resize_each(prob: Tensor, boxes: list[tuple[int, ...]]) -> Iterator[Tensor]:
+    """Resize every crop to its own size in image pixels."""
+    for single, (x0, y0, x1, y1) in zip(prob, boxes):
+        if x1 <= x0 or y1 <= y0:
+            raise ValueError(
+                f'crop box must be half-open with positive size (X0, Y0, X1, Y1); got '
+                f'{(x0, y0, x1, y1)}.'
+            )
+        yield F.interpolate(
+            single[None], size=(y1 - y0, x1 - x0), mode='bilinear', align_corners=False
+        )[0, 0]
+
+
+def _cut(
+    crop: Tensor, box: tuple[int, ...], image_size: tuple[int, int], threshold: float
+) -> MaskPatch:
+    """Cut a crop to the image and threshold it."""
+    x0, y0, x1, y1 = box
+    height, width = (int(v) for v in image_size)
+    left, right = max(x0, 0), min(x1, width)
+    top, bottom = max(y0, 0), min(y1, height)
+    if right <= left or bottom <= top:
+        return MaskPatch(np.zeros((0, 0), dtype=bool), 0, 0, 0.0)
+    inside = crop[top - y0 : bottom - y0, left - x0 : right - x0]
+    mask = inside > threshold
+    score = inside[mask].double().mean().item() if mask.any() else 0.0
+    return MaskPatch(mask.cpu().numpy(), left, top, score)
+
+
+def _check_inputs(
+    logits: Tensor,
+    box_masks: Tensor,
+    crop_boxes: Sequence,
+    image_sizes: Sequence,
+    areas: Sequence,
+) -> None:
+    """Refuse shapes that do not belong together and logits that are not finite."""
+    if logits.ndim != 3 or box_masks.ndim != 3:
+        raise ValueError(
+            'expected logits (B, h, w) and box_masks (B, S, S), got '
+            f'{tuple(logits.shape)} and {tuple(box_masks.shape)}.'
+        )
+    counts = dict(
+        logits=len(logits),
+        box_masks=len(box_masks),
+        crop_boxes=len(crop_boxes),
+        image_sizes=len(image_sizes),
+        areas=len(areas),
+    )
+    if len(set(counts.values())) != 1:
+        raise ValueError(
+            f'expected one entry an object in every argument, got {counts}.'
+        )
+    finite = torch.isfinite(logits).flatten(1).all(1)
+    if not finite.all():
+        bad = (~finite).nonzero().flatten().tolist()
+        raise ValueError(
+            f'logits must be finite; objects {bad} of this batch hold NaN or infinity. '
+            'The labeler has diverged; use an earlier checkpoint.'
+        )
+
+
+def _require(tensor: Tensor | None, name: str, because: str) -> None:
+    if tensor is None:
+        raise ValueError(f'{because} needs {name}, got None.')
+
+
+def _same_shape(first: Tensor, second: Tensor) -> None:
+    if first.shape != second.shape:
+        raise ValueError(
+            f'logits to average must have one shape, got {tuple(first.shape)} and '
+            f'{tuple(second.shape)}.'
+        )

@@ -1,0 +1,73 @@
+"""COCO run-length codes of masks that are known on one rectangle only.
+
+COCO counts runs down the columns of the whole image. Outside the rectangle there is
+nothing to scan, so the code is made from the rectangle and its place; the result is
+byte for byte what ``pycocotools.mask.encode`` gives for the image-size mask.
+"""
+
+from typing import Any
+
+import numpy as np
+from pycocotools import mask as coco_mask
+
+
+def encode_patch(
+    mask: np.ndarray, x: int, y: int, image_size: tuple[int, int]
+) -> dict[str, Any]:
+    """Compressed COCO RLE of a mask that is zero outside a rectangle.
+
+    Args:
+        mask: Bool or 0/1 array ``(h, w)``.
+        x: Column of its left edge in the image.
+        y: Row of its upper edge in the image.
+        image_size: ``(H, W)`` of the image in pixels.
+
+    Returns:
+        ``dict(size=[H, W], counts=str)`` with ASCII counts, ready for JSON.
+
+    Raises:
+        ValueError: The rectangle does not lie inside the image.
+    """
+    height, width = (int(v) for v in image_size)
+    rows, columns = mask.shape
+    if mask.size and (x < 0 or y < 0 or x + columns > width or y + rows > height):
+        raise ValueError(
+            f'a {columns}x{rows} patch at column {x}, row {y} must lie inside the '
+            f'{width}x{height} image.'
+        )
+    edges = _run_edges(mask, x, y, height)
+    counts = np.diff(edges, prepend=0, append=height * width)
+    if counts[-1] == 0 and len(counts) > 1:
+        counts = counts[:-1]
+    rle = coco_mask.frPyObjects(
+        dict(size=[height, width], counts=counts.tolist()), height, width
+    )
+    return dict(size=[height, width], counts=rle['counts'].decode('ascii'))
+
+
+def _run_edges(mask: np.ndarray, x: int, y: int, height: int) -> np.ndarray:
+    """Positions, in column-major order of the image, where the mask's value changes."""
+    rows, columns = mask.shape
+    if mask.size == 0:
+        return np.zeros(0, dtype=np.int64)
+    # Where the patch is as high as the image, a run may go on in the next column;
+    # elsewhere a row of zeros above parts the columns.
+    padding = 0 if rows == height else 1
+    flat = np.zeros(columns * (rows + padding) + 2, dtype=np.int8)
+    flat[1:-1].reshape(columns, rows + padding)[:, padding:] = np.asarray(mask).T
+    change = np.flatnonzero(np.diff(flat))
+    # Entry i of `change` lies between elements i-1 and i of the padded patch; a run's
+    # end is its last element's place plus one, a start its own place.
+    starts, ends = change[0::2], change[1::2] - 1
+    edges = np.empty(len(change), dtype=np.int64)
+    edges[0::2] = _place(starts, rows + padding, padding, x, y, height)
+    edges[1::2] = _place(ends, rows + padding, padding, x, y, height) + 1
+    return edges
+
+
+def _place(
+    index: np.ndarray, stride: int, padding: int, x: int, y: int, height: int
+) -> np.ndarray:
+    """Column-major place in the image of an element of the padded patch."""
+    column, row = np.divmod(index, stride)
+    return (x + column) * height + y + row - padding
