@@ -1,1 +1,7 @@
+"""Data sets; a config writes them ``type='mmwsis.X'``."""
 
+from .coco_weak import CocoWeakDataset
+from .object_crop import ObjectCropDataset
+from .unlabelled_images import UnlabelledImageDataset
+
+__all__ = ['CocoWeakDataset', 'ObjectCropDataset', 'UnlabelledImageDataset']

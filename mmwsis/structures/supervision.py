@@ -273,7 +273,8 @@ def restrict_coco(
 
     Raises:
         ValueError: Image ids are missing or not unique, an annotation belongs to no
-            image of the file, an image has an unknown level, or extreme points or a box are not well formed.
+            image of the file, an image has an unknown level, or extreme points or a
+            box are not well formed.
     """
     level = Supervision.parse(level)
     images, annotations = coco.get('images', []), coco.get('annotations', [])

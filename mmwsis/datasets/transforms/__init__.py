@@ -1,1 +1,15 @@
+"""Transforms of data pipelines; a config writes them ``type='mmwsis.X'``."""
 
+from .loading import LoadCachedImage
+from .object_crop import ObjectCrop, ObjectCropFlip
+from .packing import PackObjectCrop
+from .views import RandomResizedCropView, TeacherStudentViews
+
+__all__ = [
+    'LoadCachedImage',
+    'ObjectCrop',
+    'ObjectCropFlip',
+    'PackObjectCrop',
+    'RandomResizedCropView',
+    'TeacherStudentViews',
+]
