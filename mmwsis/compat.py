@@ -1,22 +1,44 @@
 """Every touch of upstream internals, in one place.
 
-Upstream OpenMMLab (mmengine 0.10.7) saves checkpoints that torch >= 2.6 refuses to
-load with ``weights_only=True``, because they carry a ``HistoryBuffer`` and numpy
-scalars. The needed globals are allow-listed; the safety itself stays on.
+- MMEngine keeps a closed list of prefixes that ``_base_ = 'prefix::path.py'`` may
+  have; ours is added.
+- MMEngine 0.10.7 saves checkpoints that torch >= 2.6 refuses to load with
+  ``weights_only=True``, because they carry a ``HistoryBuffer`` and numpy scalars. The
+  needed globals are allow-listed; the safety itself stays on.
+
+Importing this module needs nothing but Python: an installed mmwsis does so whenever
+Python starts (see ``setup.py``), so that configs are found without ``custom_imports``.
 """
 
-import numpy as np
-import torch
+import importlib.util
+import sys
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+_PREFIX_MODULE = 'mmengine.config.utils'
 
 
 def apply_compat() -> None:
-    """Allow-list the globals of MMEngine checkpoints; safe to call twice."""
+    """Make everything that upstream needs known to it; safe to call twice."""
+    import mmengine.config.utils
+
+    register_config_prefix(mmengine.config.utils)
+    allow_checkpoint_globals()
+
+
+def allow_checkpoint_globals() -> None:
+    """Allow-list the globals of MMEngine checkpoints for ``weights_only=True``."""
+    import numpy as np
+    import torch
+
     add_safe_globals = getattr(torch.serialization, 'add_safe_globals', None)
-    if add_safe_globals is None:  # torch < 2.6 has no such list
+    if add_safe_globals is None:  # torch < 2.4 has no such list
         return
     from mmengine.logging.history_buffer import HistoryBuffer
 
     core = getattr(np, '_core', None) or np.core
+    kinds = ('f2', 'f4', 'f8', 'i1', 'i2', 'i4', 'i8', 'u1', 'u2', 'u4', 'u8', 'b1')
     add_safe_globals(
         [
             HistoryBuffer,
@@ -24,6 +46,61 @@ def apply_compat() -> None:
             core.multiarray.scalar,
             np.ndarray,
             np.dtype,
-            *{type(np.dtype(kind)) for kind in ('f4', 'f8', 'i4', 'i8', 'u1', 'b1')},
+            *{type(np.dtype(kind)) for kind in kinds},
         ]
     )
+
+
+def register_config_prefix(config_utils: ModuleType) -> None:
+    """Let ``_base_ = 'mmwsis::exits/solov2_r50.py'`` resolve.
+
+    Args:
+        config_utils: The module ``mmengine.config.utils``.
+    """
+    known = getattr(config_utils, 'MODULE2PACKAGE', None)
+    if isinstance(known, dict):
+        # MMEngine asks pkg_resources for the distribution of this name and would
+        # then look in site-packages, where an editable install has no folder. A
+        # module's name is no distribution, so MMEngine asks the import system.
+        known.setdefault('mmwsis', 'mmwsis.version')
+
+
+class _PrefixWatcher:
+    """Import hook that adds our prefix as soon as MMEngine is imported."""
+
+    def find_spec(
+        self, fullname: str, path: Any = None, target: Any = None
+    ) -> ModuleSpec | None:
+        """Wrap the loader of the one module of interest.
+
+        Args:
+            fullname: Dotted name of the module being imported.
+            path: Search path of the parent package.
+            target: Unused.
+
+        Returns:
+            The module's own spec with a wrapped loader, ``None`` for other modules.
+        """
+        if fullname != _PREFIX_MODULE:
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(fullname)
+        if spec is None or spec.loader is None:
+            return None
+        execute = spec.loader.exec_module
+
+        def execute_and_register(module: ModuleType) -> None:
+            execute(module)
+            register_config_prefix(module)
+
+        spec.loader.exec_module = execute_and_register
+        return spec
+
+
+def watch_for_mmengine() -> None:
+    """Add our config prefix when MMEngine is imported, now if it already is."""
+    loaded = sys.modules.get(_PREFIX_MODULE)
+    if loaded is not None:
+        register_config_prefix(loaded)
+    elif not any(isinstance(finder, _PrefixWatcher) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _PrefixWatcher())

@@ -1,0 +1,53 @@
+# The project's commands. `make demo` and `make test` need nothing before them but
+# Python >= 3.10 and a C++ compiler: they make their own environment in .venv.
+#
+#   make PYTHON=/path/to/python3.11 demo     use this Python
+#   make demo ARGS=--fast                    more arguments for the pipeline
+#   make test ARGS='tests/ops -k sinkhorn'   more arguments for pytest
+
+VENV := .venv/bin
+PYTHON ?=
+WORKERS ?= 2
+ARGS ?=
+PIPELINE ?= configs/exits/pipeline_synthetic.py
+
+.DEFAULT_GOAL := help
+.PHONY: help env demo test lint format doctor clean clean-env
+
+help:
+	@echo 'make demo       set up .venv, then extreme points -> masks -> trained SOLOv2'
+	@echo '                on synthetic scenes (about 20 min on two cores)'
+	@echo 'make test       set up .venv, then ruff and all tests'
+	@echo 'make env        set up .venv only'
+	@echo 'make doctor     print versions and what is wrong with the environment'
+	@echo 'make lint       ruff check and format check;  make format mends both'
+	@echo 'make clean      remove caches and build folders;  make clean-env also .venv'
+
+env:
+	@PYTHON='$(PYTHON)' sh tools/setup_env.sh
+
+demo: env
+	$(VENV)/python tools/run_pipeline.py $(PIPELINE) $(ARGS)
+
+# One thread a worker: on few cores more threads only wait for each other.
+test: lint
+	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(VENV)/python -m pytest -n $(WORKERS) $(ARGS)
+
+lint: env
+	$(VENV)/ruff check .
+	$(VENV)/ruff format --check .
+
+format: env
+	$(VENV)/ruff check --fix .
+	$(VENV)/ruff format .
+
+doctor: env
+	$(VENV)/python -m mmwsis.doctor
+
+# work_dirs and data are never removed: they are the user's.
+clean:
+	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	find mmwsis tools tests configs benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+clean-env: clean
+	rm -rf .venv mmwsis/.mim

@@ -1,0 +1,132 @@
+"""Packaging of mmwsis: names, extras, and the ``.mim`` folder of MMEngine.
+
+MMEngine resolves ``_base_ = 'mmwsis::exits/solov2_r50.py'`` inside the installed
+package, in ``mmwsis/.mim/configs``. A wheel therefore carries copies of ``configs``,
+``tools`` and the two index files there; an editable install carries links to them.
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
+
+ROOT = Path(__file__).resolve().parent
+MIM_RESOURCES = ('configs', 'tools', 'model-index.yml', 'dataset-index.yml')
+IGNORED = shutil.ignore_patterns('__pycache__', '*.py[cod]', '.ruff_cache')
+
+# Run when Python starts: tells MMEngine, once it is imported, that the prefix
+# `mmwsis::` exists. MMEngine keeps a closed list of such prefixes.
+STARTUP_FILE = 'mmwsis-config-scope.pth'
+STARTUP_LINE = (
+    'import sys; exec("try:\\n    import mmwsis.compat as c\\n'
+    '    c.watch_for_mmengine()\\nexcept ImportError:\\n    pass\\n")\n'
+)
+
+
+def read_version() -> str:
+    """Return ``__version__`` without importing the package."""
+    namespace: dict = {}
+    exec((ROOT / 'mmwsis' / 'version.py').read_text(encoding='utf-8'), namespace)
+    return namespace['__version__']
+
+
+def read_requirements(name: str) -> list[str]:
+    """Return the requirement lines of ``requirements/<name>.txt``."""
+    lines = (ROOT / 'requirements' / f'{name}.txt').read_text(encoding='utf-8')
+    stripped = (line.partition('#')[0].strip() for line in lines.splitlines())
+    return [line for line in stripped if line]
+
+
+class BuildWithMim(build_py):
+    """Adds ``mmwsis/.mim`` and the start-up file to a wheel or editable install."""
+
+    def run(self) -> None:
+        """Build the package, then place the extra files."""
+        super().run()
+        if self.editable_mode:
+            self._link(ROOT / 'mmwsis' / '.mim')
+            # The one folder whose files an editable wheel really carries.
+            target = Path(self.get_finalized_command('install').install_lib)
+        else:
+            self._copy(Path(self.build_lib, 'mmwsis', '.mim'))
+            target = Path(self.build_lib)
+        target.mkdir(parents=True, exist_ok=True)
+        (target / STARTUP_FILE).write_text(STARTUP_LINE, encoding='utf-8')
+
+    def get_outputs(self, include_bytecode: bool = True) -> list[str]:
+        """Return the built files, ours included.
+
+        Args:
+            include_bytecode: Passed on to setuptools.
+
+        Returns:
+            Paths below ``build_lib``.
+        """
+        outputs = super().get_outputs(include_bytecode)
+        if self.editable_mode:
+            return outputs
+        mim = Path(self.build_lib, 'mmwsis', '.mim')
+        extra = [str(path) for path in sorted(mim.rglob('*')) if path.is_file()]
+        return [*outputs, *extra, str(Path(self.build_lib, STARTUP_FILE))]
+
+    def _link(self, mim: Path) -> None:
+        mim.mkdir(parents=True, exist_ok=True)
+        for name in MIM_RESOURCES:
+            link = mim / name
+            if link.is_symlink() or link.is_file():
+                link.unlink()
+            elif link.is_dir():
+                shutil.rmtree(link)
+            try:
+                link.symlink_to(os.path.relpath(ROOT / name, mim))
+            except OSError:  # Windows without the right to make links
+                self._copy_one(ROOT / name, link)
+
+    def _copy(self, mim: Path) -> None:
+        # A file deleted from the checkout must not live on in a stale build folder.
+        shutil.rmtree(mim, ignore_errors=True)
+        mim.mkdir(parents=True)
+        for name in MIM_RESOURCES:
+            self._copy_one(ROOT / name, mim / name)
+
+    @staticmethod
+    def _copy_one(source: Path, target: Path) -> None:
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=IGNORED)
+        else:
+            shutil.copy2(source, target)
+
+
+def read_long_description() -> str:
+    """Return the README, or the summary where a build tree lacks it."""
+    readme = ROOT / 'README.md'
+    return readme.read_text(encoding='utf-8') if readme.is_file() else ''
+
+
+setup(
+    name='mmwsis',
+    version=read_version(),
+    description='Weakly-supervised instance and panoptic segmentation on MMDetection',
+    long_description=read_long_description(),
+    long_description_content_type='text/markdown',
+    packages=find_packages(include=['mmwsis', 'mmwsis.*']),
+    include_package_data=False,
+    python_requires='>=3.10',
+    install_requires=read_requirements('runtime'),
+    # The OpenMMLab packages are not in install_requires, because two sets of
+    # distributions provide the same import names.
+    extras_require={
+        'openmmlab': read_requirements('mminstall'),
+        'onedl': read_requirements('onedl'),
+        'crf': ['pydensecrf2==1.1'],
+        'fast': ['faster-coco-eval', 'msgspec'],
+        'formats': ['datumaro'],
+        'lvis': ['lvis'],
+        'tests': read_requirements('tests'),
+        'docs': read_requirements('docs'),
+    },
+    cmdclass={'build_py': BuildWithMim},
+    zip_safe=False,
+)
