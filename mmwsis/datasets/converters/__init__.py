@@ -1,0 +1,1 @@
+"""Shared code of the data set converters in ``tools/dataset_converters``."""

@@ -1,0 +1,84 @@
+"""Ordered parallel map with bounded memory."""
+
+import multiprocessing
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from types import TracebackType
+from typing import Any, TypeVar
+
+Job = TypeVar('Job')
+Result = TypeVar('Result')
+
+AHEAD = 4  # jobs that wait for each process
+
+
+class OrderedPool:
+    """A few processes, or this one alone, behind one ordered ``imap``.
+
+    Processes start at once, so that a pool opened before a large file is read does
+    not copy it. A process that dies (out of memory, for example) raises
+    ``concurrent.futures.process.BrokenProcessPool`` instead of hanging.
+
+    Args:
+        workers: Number of processes, >= 1; 1 works without any.
+
+    Raises:
+        ValueError: ``workers`` is below 1.
+    """
+
+    def __init__(self, workers: int) -> None:
+        if workers < 1:
+            raise ValueError(f'workers must be at least 1, given {workers}')
+        self._workers = workers
+        self._executor: ProcessPoolExecutor | None = None
+        if workers > 1:
+            methods = multiprocessing.get_all_start_methods()
+            self._executor = ProcessPoolExecutor(
+                workers,
+                multiprocessing.get_context('fork' if 'fork' in methods else None),
+                initializer=_use_one_thread,
+            )
+            self._executor.submit(int).result()
+
+    def imap(
+        self, function: Callable[[Job], Result], jobs: Iterable[Job]
+    ) -> Iterator[Result]:
+        """Results in the order of the jobs, as they come.
+
+        Args:
+            function: Picklable function of one job.
+            jobs: Drawn only a little ahead of the results.
+
+        Yields:
+            ``function(job)`` of every job.
+        """
+        if self._executor is None:
+            yield from map(function, jobs)
+            return
+        waiting: deque[Future[Result]] = deque()
+        for job in jobs:
+            waiting.append(self._executor.submit(function, job))
+            if len(waiting) >= AHEAD * self._workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+    def __enter__(self) -> 'OrderedPool':
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._executor is not None:
+            self._executor.shutdown(wait=True, cancel_futures=kind is not None)
+
+
+def _use_one_thread(*_: Any) -> None:
+    """OpenCV's own threads would only compete with the other processes."""
+    import cv2
+
+    cv2.setNumThreads(1)

@@ -1,0 +1,66 @@
+"""One point inside an object's mask, by three annotation protocols."""
+
+import cv2
+import numpy as np
+
+
+def interior_point(
+    mask: np.ndarray,
+    mode: str = 'distance',
+    generator: np.random.Generator | None = None,
+    offset: tuple[int, int] = (0, 0),
+) -> tuple[int, int]:
+    """Pixel of a mask that stands for a click on the object.
+
+    Args:
+        mask: Bool or 0/1 array (H, W): the image, or any crop that holds the object.
+        mode: 'distance': the pixel farthest from everything outside the mask, the
+            outside of the array included; of several the one nearest to the mask's
+            centroid, then the topmost, then the leftmost. 'centre': the middle of the
+            tight box, or if that is not on the mask the mask pixel nearest to it,
+            ties as before. 'uniform': a random mask pixel.
+        generator: Random generator, needed by 'uniform' alone.
+        offset: ``(x, y)`` of the crop's first pixel in the image.
+
+    Returns:
+        ``(x, y)``, indices of a pixel of the mask.
+
+    Raises:
+        ValueError: The mask is empty or not two-dimensional, the mode is unknown, or
+            'uniform' without a generator.
+    """
+    mask = np.asarray(mask)
+    if mask.ndim != 2:
+        raise ValueError(f'mask must have shape (H, W), given {mask.shape}')
+    y, x = np.nonzero(mask)
+    if not len(y):
+        raise ValueError('the mask is empty, so that it has no point inside')
+    if mode == 'distance':
+        k = _most_interior(mask, x, y)
+    elif mode == 'centre':
+        k = _nearest(x, y, int(x.min() + x.max()) // 2, int(y.min() + y.max()) // 2)
+    elif mode == 'uniform':
+        if generator is None:
+            raise ValueError("mode 'uniform' needs a random generator")
+        k = int(generator.random() * len(y))
+    else:
+        raise ValueError(
+            f"mode must be 'distance', 'centre' or 'uniform', given {mode!r}"
+        )
+    return int(x[k]) + offset[0], int(y[k]) + offset[1]
+
+
+def _most_interior(mask: np.ndarray, x: np.ndarray, y: np.ndarray) -> int:
+    padded = np.pad((mask != 0).view(np.uint8), 1)
+    distance = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    # Squared distances are integers: compare them exactly.
+    squared = np.rint(distance[y + 1, x + 1] ** 2)
+    best = np.flatnonzero(squared == squared.max())
+    # Nearest to the centroid, in integers: |n * p - sum(p)|^2.
+    n = len(y)
+    away = (n * x[best] - x.sum()) ** 2 + (n * y[best] - y.sum()) ** 2
+    return int(best[away.argmin()])
+
+
+def _nearest(x: np.ndarray, y: np.ndarray, to_x: int, to_y: int) -> int:
+    return int(((x - to_x) ** 2 + (y - to_y) ** 2).argmin())

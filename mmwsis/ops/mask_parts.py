@@ -1,0 +1,29 @@
+"""Connected parts of a binary mask."""
+
+import numpy as np
+from scipy import ndimage
+
+EIGHT_CONNECTED = np.ones((3, 3), dtype=bool)
+
+
+def count_parts(mask: np.ndarray, min_area: int = 1) -> int:
+    """Number of 8-connected parts of a mask.
+
+    Args:
+        mask: Bool or 0/1 array (H, W).
+        min_area: Parts with fewer pixels are not counted.
+
+    Returns:
+        The number of parts of at least ``min_area`` pixels.
+
+    Raises:
+        ValueError: ``mask`` is not two-dimensional.
+    """
+    mask = np.asarray(mask)
+    if mask.ndim != 2:
+        raise ValueError(f'mask must have shape (H, W), given {mask.shape}')
+    labels, count = ndimage.label(mask, structure=EIGHT_CONNECTED)
+    if count < 2 and min_area <= 1:
+        return int(count)
+    areas = np.bincount(labels.ravel(), minlength=count + 1)[1:]
+    return int((areas >= min_area).sum())

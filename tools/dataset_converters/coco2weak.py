@@ -1,0 +1,143 @@
+"""Derive weakly labelled COCO files from a fully labelled one."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from mmwsis.datasets.converters.coco2weak import convert_file, output_name
+from mmwsis.datasets.converters.weak_labels import (
+    BOXES_MODES,
+    EXTREME_MODES,
+    POINTS_MODES,
+    WeakProtocol,
+)
+from mmwsis.structures.supervision import Supervision
+
+EXAMPLES = """examples:
+  # extreme points of COCO, four processes
+  python tools/dataset_converters/coco2weak.py \\
+      data/coco/annotations/instances_train2017.json \\
+      --level extreme_points \\
+      --out data/coco/weak/extreme_points_train2017.json --workers 4
+
+  # all levels at once, as data/coco/weak/<level>_train2017.json
+  python tools/dataset_converters/coco2weak.py \\
+      data/coco/annotations/instances_train2017.json \\
+      --level image_tags points boxes extreme_points --out-dir data/coco/weak
+
+  # random clicks instead of the most interior pixel
+  python tools/dataset_converters/coco2weak.py instances.json \\
+      --level points --points-mode uniform --seed 7 --out points.json
+
+A file of a level holds that level's labels and nothing stronger: no segmentation, and
+no area but that of the box. Crowd regions (iscrowd 1) have no point and no extreme
+points; they keep their box from level boxes on. LVIS files are read too.
+"""
+LEVELS = [level.label for level in Supervision if level < Supervision.MASKS]
+
+
+def parse_args() -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('input', help='COCO or LVIS JSON with masks')
+    parser.add_argument('--level', nargs='+', required=True, choices=LEVELS)
+    target = parser.add_mutually_exclusive_group(required=True)
+    target.add_argument('--out', help='file to write (one level)')
+    target.add_argument('--out-dir', help='folder for <level>_<split>.json')
+    parser.add_argument(
+        '--points-mode',
+        default='distance',
+        choices=POINTS_MODES,
+        help='distance: the most interior pixel; centre: middle of the box, moved to '
+        'the mask; uniform: a random mask pixel (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--extreme-mode',
+        default='auto',
+        choices=EXTREME_MODES,
+        help='auto: polygon walk for polygons, band for RLE (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--boxes-mode',
+        default='file',
+        choices=BOXES_MODES,
+        help="file: the file's boxes; mask: tight boxes of the masks "
+        '(default: %(default)s)',
+    )
+    parser.add_argument('--seed', type=int, default=0, help='of --points-mode uniform')
+    parser.add_argument('--workers', type=int, default=min(8, os.cpu_count() or 1))
+    parser.add_argument(
+        '--skip-invalid',
+        action='store_true',
+        help='leave broken annotations out instead of stopping',
+    )
+    parser.add_argument('--overwrite', action='store_true')
+    args = parser.parse_args()
+    if args.out and len(args.level) > 1:
+        parser.error('--out takes one level; use --out-dir for several')
+    return args
+
+
+def main() -> None:
+    """Convert, and say what was written."""
+    args = parse_args()
+    levels = [Supervision.parse(name) for name in args.level]
+    outputs = {
+        level: Path(args.out or Path(args.out_dir) / output_name(args.input, level))
+        for level in levels
+    }
+    bar = Progress(
+        TextColumn('weak labels'),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+
+    def open_progress(total: int) -> Callable[[int], None]:
+        task = bar.add_task('', total=total)
+        return lambda done: bar.advance(task, done)
+
+    try:
+        protocol = WeakProtocol(
+            args.points_mode, args.extreme_mode, args.boxes_mode, args.seed
+        )
+        with bar:
+            results = convert_file(
+                args.input,
+                outputs,
+                protocol,
+                workers=args.workers,
+                skip_invalid=args.skip_invalid,
+                overwrite=args.overwrite,
+                open_progress=open_progress,
+            )
+    except (OSError, ValueError) as error:
+        sys.exit(f'error: {error}')
+    for level, path in outputs.items():
+        result = results[level]
+        skipped = result['info']['mmwsis']['skipped_annotations']
+        note = f', {skipped} invalid left out' if skipped else ''
+        print(
+            f'{path}: {level.label}, {len(result["images"])} images, '
+            f'{len(result.get("annotations", []))} annotations{note}'
+        )
+
+
+if __name__ == '__main__':
+    main()
