@@ -1,1 +1,11 @@
+"""Hooks that MMEngine and MMDetection lack."""
 
+from .crop_prediction_visualization_hook import CropPredictionVisualizationHook
+from .retrieval_visualization_hook import RetrievalVisualizationHook
+from .training_batch_visualization_hook import TrainingBatchVisualizationHook
+
+__all__ = [
+    'CropPredictionVisualizationHook',
+    'RetrievalVisualizationHook',
+    'TrainingBatchVisualizationHook',
+]

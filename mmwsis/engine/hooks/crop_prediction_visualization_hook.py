@@ -1,0 +1,124 @@
+"""Draw a labeler's masks in validation and testing; works with ``--show-dir``."""
+
+import os.path as osp
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mmengine.dist import is_main_process
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from mmengine.visualization import Visualizer
+
+from mmwsis.registry import HOOKS
+from mmwsis.visualization.coco_files import read_image
+from mmwsis.visualization.sheet import contact_sheet, save_image
+from mmwsis.visualization.visualizers import object_tiles
+from mmwsis.visualization.weak_labels import EXTREME_POINT_LEGEND
+
+
+@HOOKS.register_module()
+class CropPredictionVisualizationHook(Hook):
+    """Weak label, ground truth and predicted mask of single objects, side by side.
+
+    Takes the arguments of ``mmdet.DetVisualizationHook``, so that ``tools/test.py
+    --show`` and ``--show-dir`` work with labelers as they do with detectors.
+
+    Args:
+        draw: Whether to draw; ``--show`` and ``--show-dir`` switch it on.
+        interval: In validation every ``interval``-th batch is drawn.
+        max_samples: In validation at most so many objects of a batch.
+        score_thr: A prediction that scores lower is not drawn.
+        show: Open a window.
+        wait_time: Seconds that the window stays.
+        test_out_dir: Folder below the run's time stamp for pictures of a test run.
+        backend_args: Accepted for compatibility; images are read from disk.
+    """
+
+    def __init__(
+        self,
+        draw: bool = False,
+        interval: int = 50,
+        max_samples: int = 4,
+        score_thr: float = 0.0,
+        show: bool = False,
+        wait_time: float = 0.0,
+        test_out_dir: str | None = None,
+        backend_args: dict | None = None,
+    ) -> None:
+        self.draw = draw
+        self.interval = interval
+        self.max_samples = max_samples
+        self.score_thr = score_thr
+        self.show = show
+        self.wait_time = wait_time
+        self.test_out_dir = test_out_dir
+        self._test_index = 0
+
+    def after_val_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: dict | None = None,
+        outputs: Sequence[Any] | None = None,
+    ) -> None:
+        """Log the first objects of a validation batch as one picture.
+
+        Args:
+            runner: The runner.
+            batch_idx: Index of the batch.
+            data_batch: Not used.
+            outputs: Predicted samples.
+        """
+        if not self.draw or batch_idx % self.interval or not is_main_process():
+            return
+        rows = [self._tiles(runner, sample) for sample in outputs[: self.max_samples]]
+        sheet = contact_sheet(
+            [tile for row in rows for tile in row],
+            max(len(row) for row in rows),
+            f'Validation at iteration {runner.iter}',
+            EXTREME_POINT_LEGEND,
+        )
+        step = runner.iter + batch_idx
+        runner.visualizer.add_image('val_masks', sheet, step=step)
+
+    def after_test_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: dict | None = None,
+        outputs: Sequence[Any] | None = None,
+    ) -> None:
+        """Draw every object of a test batch, one picture an object.
+
+        Args:
+            runner: The runner.
+            batch_idx: Index of the batch; not used.
+            data_batch: Not used.
+            outputs: Predicted samples.
+        """
+        if not self.draw:
+            return
+        for sample in outputs:
+            self._test_index += 1
+            tiles = self._tiles(runner, sample)
+            sheet = contact_sheet(tiles, len(tiles), '', EXTREME_POINT_LEGEND)
+            name = f'{Path(sample.img_path).stem}_{sample.get("ann_id")}.png'
+            if self.test_out_dir is not None:
+                folder = osp.join(runner.work_dir, runner.timestamp, self.test_out_dir)
+                save_image(Path(folder, name), sheet)
+            if self.show:
+                visualizer = Visualizer.get_current_instance()
+                visualizer.show(sheet, win_name=name, wait_time=self.wait_time)
+            elif self.test_out_dir is None and is_main_process():
+                runner.visualizer.add_image('test_masks', sheet, step=self._test_index)
+
+    def _tiles(self, runner: Runner, sample: Any) -> list:
+        classes = (runner.visualizer.dataset_meta or {}).get('classes') or ()
+        score = sample.get('pred_score')
+        return object_tiles(
+            read_image(sample.img_path),
+            sample,
+            classes,
+            draw_pred=score is None or float(score) >= self.score_thr,
+        )

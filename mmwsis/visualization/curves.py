@@ -1,0 +1,146 @@
+"""Training curves from the scalars that MMEngine logs."""
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..fileio import atomic_write_bytes
+
+Curve = list[tuple[int, float]]
+_NOT_CURVES = ('step', 'iter', 'epoch', 'data_time', 'memory', 'time', 'base_lr')
+_PANELS = (
+    ('losses', r'(^|[./_])loss'),
+    ('learning rate', r'(^|/)lr$'),
+    ('gradient norm', r'grad_norm'),
+    ('metrics', r'/|iou|map|acc|recall|precision|auc'),
+)
+
+
+def read_scalars(work_dir: str | Path) -> dict[str, Curve]:
+    """Read the scalars of a training run.
+
+    Args:
+        work_dir: Work dir of the run. Its parts (one folder a start, when it was
+            resumed) are joined; of a step that was repeated the later value counts.
+
+    Returns:
+        Name -> points ``(step, value)`` in order of the step. Validation metrics,
+        which MMEngine logs against the epoch in epoch-based runs, are placed at the
+        iteration of the training entry before them.
+
+    Raises:
+        FileNotFoundError: The run logged no scalars.
+    """
+    files = sorted(Path(work_dir).glob('*/vis_data/scalars.json'))
+    if not files:
+        raise FileNotFoundError(
+            f'{work_dir} holds no */vis_data/scalars.json; the visualizer needs a '
+            'LocalVisBackend.'
+        )
+    curves: dict[str, dict[int, float]] = {}
+    for file in files:
+        place = 0
+        for line in file.read_text(encoding='utf-8').splitlines():
+            try:
+                entry = json.loads(line)
+            except ValueError:  # the line that a kill cut short
+                continue
+            if 'iter' in entry:
+                place = int(entry.get('step', entry['iter']))
+            for name, value in entry.items():
+                if name in _NOT_CURVES or isinstance(value, (bool, str, list)):
+                    continue
+                if value is not None and value == value:
+                    curves.setdefault(name, {})[place] = float(value)
+    return {name: sorted(points.items()) for name, points in curves.items()}
+
+
+def plot_curves(
+    curves: dict[str, Curve],
+    out_file: str | Path,
+    title: str = '',
+    keys: Sequence[str] = (),
+) -> Path:
+    """Plot scalars, one panel a kind: losses, learning rate, gradient norm, metrics.
+
+    Args:
+        curves: Name -> points, as of :func:`read_scalars`.
+        out_file: Picture; the name's ending says the format.
+        title: Heading.
+        keys: Only these; empty means all.
+
+    Returns:
+        ``out_file``.
+
+    Raises:
+        ValueError: Nothing is left to plot.
+    """
+    # A figure of its own and no pyplot: no window system is ever asked for.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    panels = group_curves({k: v for k, v in curves.items() if not keys or k in keys})
+    if not panels:
+        raise ValueError(f'There is nothing to plot; the scalars are {sorted(curves)}.')
+    columns = min(2, len(panels))
+    rows = -(-len(panels) // columns)
+    figure = Figure(figsize=(6.4 * columns, 3.9 * rows), layout='constrained')
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(rows, columns, squeeze=False).flatten()
+    for axis, (name, members) in zip(axes, panels.items(), strict=False):
+        for key, points in members.items():
+            steps, values = zip(*points, strict=True)
+            few = 'o' if len(points) < 15 else None
+            axis.plot(steps, values, label=key, marker=few, markersize=3, linewidth=1.3)
+        axis.set_title(name)
+        axis.set_xlabel('iteration')
+        axis.grid(alpha=0.3)
+        axis.legend(fontsize=7, loc='best')
+    for axis in axes[len(panels) :]:
+        axis.set_visible(False)
+    figure.suptitle(title)
+    return save_figure(figure, out_file)
+
+
+def save_figure(figure: object, out_file: str | Path) -> Path:
+    """Write a matplotlib figure atomically.
+
+    Args:
+        figure: A ``matplotlib.figure.Figure``.
+        out_file: Picture; the name's ending says the format.
+
+    Returns:
+        The path.
+    """
+    import io
+
+    out_file = Path(out_file)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=out_file.suffix.lstrip('.') or 'png', dpi=110)
+    atomic_write_bytes(out_file, buffer.getvalue())
+    return out_file
+
+
+def group_curves(curves: dict[str, Curve]) -> dict[str, dict[str, Curve]]:
+    """Sort scalars into panels.
+
+    Args:
+        curves: Name -> points.
+
+    Returns:
+        Panel -> its scalars; no panel is empty, and none holds a scalar twice.
+    """
+    panels: dict[str, dict[str, Curve]] = {}
+    rest = dict(curves)
+    for panel, pattern in _PANELS:
+        members = {
+            key: rest.pop(key)
+            for key in sorted(rest)
+            if re.search(pattern, key, re.IGNORECASE)
+        }
+        if members:
+            panels[panel] = members
+    if rest:
+        panels['other'] = dict(sorted(rest.items()))
+    return panels

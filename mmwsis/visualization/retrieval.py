@@ -1,0 +1,235 @@
+"""The point retrieval of EXITS as in Fig. 6 of the paper, with its maps."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from .canvas import Canvas
+from .palette import (
+    EXTREME_POINT_COLORS,
+    INITIAL_BG_COLOR,
+    INITIAL_FG_COLOR,
+    PSEUDO_BG_COLOR,
+    PSEUDO_FG_COLOR,
+    Color,
+    heatmap,
+)
+from .sheet import Tile, contact_sheet
+
+RETRIEVAL_LEGEND: list[tuple[str, Color]] = [
+    ('initial foreground', INITIAL_FG_COLOR),
+    ('initial background', INITIAL_BG_COLOR),
+    ('pseudo foreground', PSEUDO_FG_COLOR),
+    ('pseudo background', PSEUDO_BG_COLOR),
+]
+
+
+@dataclass(frozen=True)
+class RetrievalPicture:
+    """All that the picture of one crop shows.
+
+    Attributes:
+        crop: RGB ``(S, S, 3)``, uint8: what the similarity extractor saw.
+        box_mask: ``(S, S)``, non-zero inside the box.
+        extreme_points: ``(4, 2)`` as ``(u, v)`` on the crop; top, left, bottom, right.
+        init_fg, init_bg, pseudo_fg, pseudo_bg: bool ``(N, N)``.
+        score_fg, score_bg: ``(N, N)``; propagation scores (spec 6.4).
+        similarity: ``(N*N, N*N)``; row ``i`` is how cell ``i`` sees all cells.
+        name: Caption of the first tile, such as the annotation's id.
+    """
+
+    crop: np.ndarray
+    box_mask: np.ndarray
+    extreme_points: np.ndarray
+    init_fg: np.ndarray
+    init_bg: np.ndarray
+    pseudo_fg: np.ndarray
+    pseudo_bg: np.ndarray
+    score_fg: np.ndarray
+    score_bg: np.ndarray
+    similarity: np.ndarray
+    name: str = ''
+
+
+def points_on_crop(
+    points: np.ndarray, crop_box: Sequence[float], flip: bool, crop_size: int
+) -> np.ndarray:
+    """Move points of the original image onto a crop (spec 6.2, without the push).
+
+    Args:
+        points: ``(K, 2)``, ``(x, y)`` of pixels of the original image.
+        crop_box: ``(X0, Y0, X1, Y1)``.
+        flip: Whether the crop is mirrored.
+        crop_size: Side of the crop in pixels.
+
+    Returns:
+        ``(K, 2)``, continuous ``(u, v)`` on the crop.
+    """
+    left, top, right, bottom = (float(value) for value in crop_box)
+    moved = np.empty((len(points), 2))
+    moved[:, 0] = (points[:, 0] + 0.5 - left) * crop_size / (right - left)
+    moved[:, 1] = (points[:, 1] + 0.5 - top) * crop_size / (bottom - top)
+    if flip:
+        moved[:, 0] = crop_size - moved[:, 0]
+    return moved
+
+
+def chosen_cell(picture: RetrievalPicture) -> int:
+    """Pick the cell whose similarity is shown: the initial point of highest score.
+
+    Args:
+        picture: The picture; without initial foreground its middle cell is taken.
+
+    Returns:
+        Index ``row * N + col``.
+    """
+    size = picture.init_fg.shape[0]
+    if not picture.init_fg.any():
+        return (size // 2) * size + size // 2
+    score = np.where(picture.init_fg, picture.score_fg, -np.inf)
+    return int(score.argmax())
+
+
+def retrieval_tiles(picture: RetrievalPicture, side: int = 256) -> list[Tile]:
+    """Draw the seven tiles of one crop.
+
+    Args:
+        picture: What to draw.
+        side: Side of a tile in pixels.
+
+    Returns:
+        Crop with labels; initial cells; pseudo points; the two score maps; their
+        difference; similarity of one cell.
+    """
+    cell = chosen_cell(picture)
+    difference = picture.score_fg - picture.score_bg
+    reach = float(np.abs(difference).max())
+    counts = (
+        f'{int(picture.pseudo_fg.sum())} pseudo foreground, '
+        f'{int(picture.pseudo_bg.sum())} pseudo background cells'
+    )
+    initial = f'{int(picture.init_fg.sum())} initial foreground, '
+    initial += f'{int(picture.init_bg.sum())} initial background cells'
+    difference_tile = Tile(
+        _map_on_crop(picture, difference, (-reach, reach), 'RdBu_r', side),
+        f'score difference, ±{reach:.2g}',
+    )
+    return [
+        Tile(_crop_with_labels(picture, side), picture.name),
+        Tile(_initial_cells(picture, side), initial),
+        Tile(_pseudo_points(picture, side), counts),
+        _score_tile(picture, picture.score_fg, 'foreground score', side),
+        _score_tile(picture, picture.score_bg, 'background score', side),
+        difference_tile,
+        _similarity_tile(picture, cell, side),
+    ]
+
+
+def retrieval_sheet(
+    pictures: Sequence[RetrievalPicture], title: str = 'EXITS point retrieval'
+) -> np.ndarray:
+    """One row a crop.
+
+    Args:
+        pictures: The crops; at least one.
+        title: Heading.
+
+    Returns:
+        RGB picture, uint8.
+    """
+    tiles = [tile for picture in pictures for tile in retrieval_tiles(picture)]
+    points = [(f'{name} point', color) for name, color in EXTREME_POINT_COLORS.items()]
+    return contact_sheet(tiles, 7, title, [*RETRIEVAL_LEGEND, *points])
+
+
+def _canvas(image: np.ndarray, side: int) -> Canvas:
+    return Canvas(image, min_side=side, max_side=side)
+
+
+def _crop_with_labels(picture: RetrievalPicture, side: int) -> np.ndarray:
+    canvas = _canvas(picture.crop, side)
+    outline = canvas.mask(picture.box_mask, (255, 255, 255), alpha=0.0)
+    colors = EXTREME_POINT_COLORS.values()
+    for (u, v), color in zip(picture.extreme_points, colors, strict=True):
+        outline.point(u, v, color, pixel=False)
+    return canvas.image
+
+
+def _initial_cells(picture: RetrievalPicture, side: int) -> np.ndarray:
+    """Tint the initial cells over the crop."""
+    canvas = _canvas(picture.crop, side)
+    canvas.mask(_cells_to_pixels(picture.init_bg, picture), INITIAL_BG_COLOR, 0.35)
+    canvas.mask(_cells_to_pixels(picture.init_fg, picture), INITIAL_FG_COLOR, 0.75)
+    return canvas.image
+
+
+def _pseudo_points(picture: RetrievalPicture, side: int) -> np.ndarray:
+    """Fig. 6: one dot a cell, initial white, pseudo red and green."""
+    dimmed = (picture.crop * 0.75).astype(np.uint8)
+    canvas = _canvas(dimmed, side)
+    step = picture.crop.shape[0] / picture.init_fg.shape[0]
+    radius = max(1.5, 0.28 * side / picture.init_fg.shape[0])
+    layers = (
+        (picture.pseudo_bg, PSEUDO_BG_COLOR, radius),
+        (picture.pseudo_fg, PSEUDO_FG_COLOR, radius),
+        (picture.init_fg, INITIAL_FG_COLOR, radius * 1.5),
+    )
+    for cells, color, size in layers:
+        for row, column in np.argwhere(cells):
+            u, v = (column + 0.5) * step, (row + 0.5) * step
+            canvas.point(u, v, color, radius=size, pixel=False)
+    return canvas.image
+
+
+def _score_tile(
+    picture: RetrievalPicture, score: np.ndarray, title: str, side: int
+) -> Tile:
+    low, high = float(score.min()), float(score.max())
+    drawn = _map_on_crop(picture, score, (low, high), 'viridis', side)
+    return Tile(drawn, f'{title}, {low:.2g} to {high:.2g}')
+
+
+def _similarity_tile(picture: RetrievalPicture, cell: int, side: int) -> Tile:
+    """How the chosen cell sees the crop; itself left out, it would outshine all."""
+    size = picture.init_fg.shape[0]
+    values = picture.similarity[cell].reshape(size, size).astype(np.float64).copy()
+    row, column = divmod(cell, size)
+    others = np.ones_like(values, dtype=bool)
+    others[row, column] = False
+    high = float(np.percentile(values[others], 99.5)) if size > 1 else 1.0
+    low = float(values[others].min()) if size > 1 else 0.0
+    canvas = _canvas(_map_on_crop(picture, values, (low, high), 'magma', side), side)
+    step = side / size
+    canvas.cross((column + 0.5) * step, (row + 0.5) * step, (255, 255, 255))
+    caption = (
+        f'similarity of cell (row {row}, column {column}), {low:.2g} to {high:.2g}'
+    )
+    return Tile(canvas.image, caption)
+
+
+def _map_on_crop(
+    picture: RetrievalPicture,
+    values: np.ndarray,
+    span: tuple[float, float],
+    name: str,
+    side: int,
+) -> np.ndarray:
+    """Colour a map of cells, with the box and a hint of the crop below it."""
+    colors = heatmap(values, *span, name)
+    large = cv2.resize(colors, (side, side), interpolation=cv2.INTER_NEAREST)
+    gray = cv2.cvtColor(_canvas(picture.crop, side).image, cv2.COLOR_RGB2GRAY)
+    mixed = (0.75 * large + 0.25 * gray[..., None]).round().astype(np.uint8)
+    box = cv2.resize(
+        (picture.box_mask != 0).astype(np.uint8),
+        (side, side),
+        interpolation=cv2.INTER_NEAREST,
+    )
+    return _canvas(mixed, side).mask(box, (255, 255, 255), alpha=0.0).image
+
+
+def _cells_to_pixels(cells: np.ndarray, picture: RetrievalPicture) -> np.ndarray:
+    """Blow a map of cells up to the size of the crop."""
+    size = picture.crop.shape[1], picture.crop.shape[0]
+    return cv2.resize(cells.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)

@@ -1,0 +1,158 @@
+"""From a labeler and a batch of crops to retrieval pictures."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.registry import init_default_scope
+
+from .retrieval import RetrievalPicture, points_on_crop, retrieval_sheet
+from .samples import crop_caption, to_picture
+from .sheet import save_image
+
+
+@torch.no_grad()
+def retrieval_pictures(
+    model: Any,
+    data_batch: Mapping[str, Any],
+    num: int = 4,
+    classes: Sequence[str] = (),
+) -> list[RetrievalPicture]:
+    """Run a labeler's point retrieval on raw crops, for drawing.
+
+    The training is left as it was: random numbers that the retrieval may draw do not
+    count, and no gradients are made.
+
+    Args:
+        model: ``mmwsis.ExitsLabeler``: ``data_preprocessor`` and ``retrieve``.
+        data_batch: Batch as the data loader gives it, not yet normalised.
+        num: Draw at most this many samples.
+        classes: Class names.
+
+    Returns:
+        One picture a sample.
+
+    Raises:
+        TypeError: The model has no point retrieval.
+        ValueError: The samples carry no extreme points.
+    """
+    if not hasattr(model, 'retrieve'):
+        raise TypeError(
+            f'{type(model).__name__} has no point retrieval; EXITS has (mmwsis.'
+            'ExitsLabeler).'
+        )
+    inputs = {name: list(views)[:num] for name, views in data_batch['inputs'].items()}
+    samples = list(data_batch['data_samples'])[:num]
+    if any('extreme_points' not in sample for sample in samples):
+        raise ValueError(
+            'Point retrieval needs extreme points, but the samples have none; the '
+            "data set's supervision must be 'extreme_points'."
+        )
+    devices = _cuda_devices(model)
+    with torch.random.fork_rng(devices=devices):
+        batch = model.data_preprocessor(dict(inputs=inputs, data_samples=samples))
+        retrieval, similarity = model.retrieve(batch['inputs'], batch['data_samples'])
+    views = inputs.get('teacher', inputs.get('image'))
+    return [
+        _picture(index, views[index], sample, retrieval, similarity, classes)
+        for index, sample in enumerate(samples)
+    ]
+
+
+def _picture(
+    index: int,
+    view: torch.Tensor,
+    sample: Any,
+    retrieval: Any,
+    similarity: torch.Tensor,
+    classes: Sequence[str],
+) -> RetrievalPicture:
+    """Pick one sample out of the batch."""
+    fields = {
+        name: value[index].float().cpu().numpy()
+        for name, value in retrieval._asdict().items()
+        if name in RetrievalPicture.__dataclass_fields__
+    }
+    for name in ('init_fg', 'init_bg', 'pseudo_fg', 'pseudo_bg'):
+        fields[name] = fields[name] > 0
+    return RetrievalPicture(
+        crop=to_picture(view),
+        box_mask=sample.box_mask.cpu().numpy(),
+        extreme_points=points_on_crop(
+            sample.extreme_points.cpu().numpy(),
+            sample.crop_box,
+            sample.flip,
+            sample.crop_size,
+        ),
+        similarity=similarity[index].float().cpu().numpy(),
+        name=crop_caption(sample, classes),
+        **fields,
+    )
+
+
+def _cuda_devices(model: Any) -> list[int]:
+    parameter = next(iter(model.parameters()), None)
+    if parameter is None or parameter.device.type != 'cuda':
+        return []
+    return [parameter.device.index or 0]
+
+
+def draw_retrieval(
+    cfg: Config,
+    checkpoint: str | Path,
+    out_file: str | Path,
+    num: int = 4,
+    seed: int = 0,
+    device: str = 'cpu',
+) -> Path:
+    """Draw the point retrieval of a trained EXITS labeler on training crops.
+
+    Args:
+        cfg: Config of the labeler.
+        checkpoint: Its checkpoint.
+        out_file: Picture to write.
+        num: Number of crops, spread over the data set.
+        seed: Seed of the random crops.
+        device: Where the model runs.
+
+    Returns:
+        ``out_file``.
+
+    Raises:
+        TypeError: The config's model has no point retrieval.
+    """
+    from mmengine.runner import load_checkpoint
+
+    from mmwsis.registry import DATASETS, MODELS
+
+    init_default_scope(cfg.get('default_scope', 'mmwsis'))
+    dataset = DATASETS.build(cfg.train_dataloader.dataset)
+    model_cfg = cfg.model.to_dict()
+    _drop_init_cfg(model_cfg)  # the checkpoint holds all weights
+    model = MODELS.build(model_cfg)
+    load_checkpoint(model, str(checkpoint), map_location='cpu')
+    # MMSegmentation's ViT returns None here, so the calls are not chained.
+    model.to(device)
+    model.eval()
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+    chosen = [(2 * i + 1) * len(dataset) // (2 * num) for i in range(num)]
+    batch = pseudo_collate([dataset[index] for index in sorted(set(chosen))])
+    classes = dataset.metainfo.get('classes') or ()
+    pictures = retrieval_pictures(model, batch, num, classes)
+    return save_image(Path(out_file), retrieval_sheet(pictures))
+
+
+def _drop_init_cfg(settings: Any) -> None:
+    """Remove ``init_cfg`` everywhere, so that no pretrained weights are asked for."""
+    if isinstance(settings, dict):
+        settings.pop('init_cfg', None)
+        for value in settings.values():
+            _drop_init_cfg(value)
+    elif isinstance(settings, (list, tuple)):
+        for value in settings:
+            _drop_init_cfg(value)

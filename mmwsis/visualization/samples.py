@@ -1,0 +1,246 @@
+"""Tiles of what a data set yields: object crops, whole images, raw entries."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from .canvas import Canvas
+from .coco_files import decode_mask
+from .palette import EXTREME_POINT_COLORS, POINT_COLOR, distinct_color
+from .retrieval import points_on_crop
+from .sheet import Tile
+
+
+def to_picture(image: torch.Tensor | np.ndarray, bgr: bool = False) -> np.ndarray:
+    """Turn a packed image into a picture.
+
+    Args:
+        image: ``(3, H, W)`` tensor or ``(H, W, 3)`` array, 0-255.
+        bgr: The channels are blue, green, red.
+
+    Returns:
+        RGB ``(H, W, 3)``, uint8.
+    """
+    if isinstance(image, torch.Tensor):
+        image = image.detach().cpu().permute(1, 2, 0).numpy()
+    picture = image[..., ::-1] if bgr else image
+    if picture.dtype != np.uint8:
+        picture = np.clip(np.rint(picture), 0, 255).astype(np.uint8)
+    return np.ascontiguousarray(picture)
+
+
+def class_name(label: int | None, classes: Sequence[str]) -> str:
+    """Return the name of a class index, or the index where there is none.
+
+    Args:
+        label: Class index.
+        classes: Names.
+    """
+    if label is not None and 0 <= int(label) < len(classes):
+        return classes[int(label)]
+    return f'class {label}'
+
+
+def crop_caption(sample: Any, classes: Sequence[str]) -> str:
+    """Say which object a crop shows.
+
+    Args:
+        sample: :class:`mmwsis.structures.ObjectCropSample`.
+        classes: Class names.
+    """
+    name = class_name(sample.get('label'), classes)
+    caption = f'image {sample.get("img_id")}, annotation {sample.get("ann_id")}: {name}'
+    return caption + (', mirrored' if sample.get('flip') else '')
+
+
+def crop_tiles(
+    inputs: Mapping[str, torch.Tensor], sample: Any, classes: Sequence[str] = ()
+) -> list[Tile]:
+    """Draw a packed object crop, one tile a view.
+
+    Args:
+        inputs: View name -> ``(3, S, S)``, 0-255, RGB.
+        sample: Its :class:`mmwsis.structures.ObjectCropSample`; box mask and extreme
+            points are drawn where it has them.
+        classes: Class names.
+
+    Returns:
+        The tiles; the first caption says image and annotation.
+    """
+    tiles = []
+    for view, image in inputs.items():
+        canvas = Canvas(to_picture(image), 256, 320)
+        if 'box_mask' in sample:
+            mask = sample.box_mask.cpu().numpy()
+            canvas.mask(mask, (255, 255, 255), alpha=0.0)
+        if 'extreme_points' in sample:
+            points = sample.extreme_points.cpu().numpy()
+            moved = points_on_crop(
+                points, sample.crop_box, sample.flip, sample.crop_size
+            )
+            colors = EXTREME_POINT_COLORS.values()
+            for (u, v), color in zip(moved, colors, strict=True):
+                canvas.point(u, v, color, pixel=False)
+        tiles.append(
+            Tile(canvas.image, f'{view} view; {crop_caption(sample, classes)}')
+        )
+    return tiles
+
+
+def detection_tile(
+    image: torch.Tensor, sample: Any, classes: Sequence[str] = (), bgr: bool = True
+) -> Tile:
+    """Draw a packed whole image with its ground truth.
+
+    Args:
+        image: ``(3, H, W)``, 0-255.
+        sample: ``mmdet.structures.DetDataSample``.
+        classes: Class names.
+        bgr: Channel order of ``image``; MMDetection loads BGR.
+
+    Returns:
+        The tile.
+    """
+    picture = to_picture(image, bgr)
+    drawn = draw_instances(picture, sample.get('gt_instances'), classes)
+    count = len(sample.gt_instances) if 'gt_instances' in sample else 0
+    return Tile(drawn, f'image {sample.get("img_id")}: {count} objects')
+
+
+def draw_instances(
+    picture: np.ndarray,
+    instances: Any,
+    classes: Sequence[str] = (),
+    score_thr: float = 0.0,
+    min_side: int = 256,
+    max_side: int = 640,
+) -> np.ndarray:
+    """Draw MMDetection's ``InstanceData``: masks, boxes, weak points, names, scores.
+
+    Args:
+        picture: RGB ``(H, W, 3)``, uint8.
+        instances: With any of ``masks``, ``bboxes``, ``labels``, ``scores``,
+            ``points`` and ``extreme_points``; ``None`` draws nothing.
+        classes: Class names.
+        score_thr: What scores lower is left out.
+        min_side: See :class:`Canvas`.
+        max_side: See :class:`Canvas`.
+
+    Returns:
+        RGB picture, uint8.
+    """
+    canvas = Canvas(picture, min_side, max_side)
+    if instances is None or len(instances) == 0:
+        return canvas.image
+    scores = instances.get('scores')
+    keep = [
+        i
+        for i in range(len(instances))
+        if scores is None or float(scores[i]) >= score_thr
+    ]
+    masks = _mask_array(instances.get('masks'), picture.shape[:2])
+    if masks is not None:
+        for i in keep:
+            canvas.mask(masks[i], distinct_color(i))
+    boxes = _array(instances.get('bboxes'))
+    for i in keep:
+        color, anchor = distinct_color(i), None
+        if boxes is not None and boxes[i].sum() > 0:
+            canvas.box(tuple(boxes[i]), color)
+            anchor = boxes[i][:2]
+        anchor = _draw_points(canvas, instances, i) if anchor is None else anchor
+        if anchor is None and masks is not None and masks[i].any():
+            rows, columns = np.nonzero(masks[i])
+            anchor = columns.min(), rows.min()
+        if 'extreme_points' in instances:
+            _draw_extreme_points(canvas, instances.extreme_points[i])
+        if anchor is not None:
+            label = instances.labels[i] if 'labels' in instances else None
+            text = class_name(label, classes)
+            text += '' if scores is None else f' {float(scores[i]):.2f}'
+            canvas.text(*anchor, text, color)
+    return canvas.image
+
+
+def original_tile(
+    info: Mapping[str, Any], picture: np.ndarray, classes: Sequence[str]
+) -> Tile:
+    """Draw an entry of a data set before its pipeline, on the whole image.
+
+    Args:
+        info: ``dataset.get_data_info(i)`` of a COCO or object crop data set.
+        picture: The image, RGB ``(H, W, 3)``, uint8.
+        classes: Class names.
+
+    Returns:
+        The tile.
+    """
+    canvas = Canvas(picture)
+    objects = info.get('instances', [info])
+    for index, entry in enumerate(objects):
+        color = distinct_color(index)
+        mask = entry.get('mask') or entry.get('gt_mask')
+        if mask:
+            canvas.mask(decode_mask(mask, *picture.shape[:2]), color)
+        anchor = None
+        if entry.get('bbox') is not None:
+            canvas.box(tuple(entry['bbox']), color)
+            anchor = entry['bbox'][:2]
+        if entry.get('extreme_points') is not None:
+            _draw_extreme_points(canvas, entry['extreme_points'])
+        if entry.get('point') is not None:
+            canvas.point(*entry['point'], POINT_COLOR)
+            anchor = entry['point'] if anchor is None else anchor
+        if anchor is not None:
+            label = entry.get('bbox_label', entry.get('label'))
+            canvas.text(*anchor, class_name(label, classes), color)
+    caption = f'image {info.get("img_id")}'
+    if 'ann_id' in info:
+        caption += f', annotation {info["ann_id"]}'
+    else:
+        ids = [str(entry['ann_id']) for entry in objects if 'ann_id' in entry]
+        caption += f': {len(objects)} objects'
+        caption += f', annotations {", ".join(ids)}' if ids else ''
+        tags = [class_name(tag, classes) for tag in info.get('tags', ())]
+        if tags and not objects:
+            canvas.text(0, 0, 'tags: ' + ', '.join(tags), (255, 255, 255))
+    return Tile(canvas.image, caption)
+
+
+def _draw_extreme_points(canvas: Canvas, points: Any) -> None:
+    colors = EXTREME_POINT_COLORS.values()
+    for (x, y), color in zip(np.asarray(points), colors, strict=True):
+        canvas.point(x, y, color)
+
+
+def _draw_points(canvas: Canvas, instances: Any, index: int) -> tuple | None:
+    """Draw an object's point, if it has one; return where its name goes."""
+    if 'points' not in instances:
+        return None
+    x, y = (float(value) for value in instances.points[index])
+    canvas.point(x, y, POINT_COLOR)
+    return x, y
+
+
+def _array(value: Any) -> np.ndarray | None:
+    """Tensors, MMDetection's boxes and arrays alike, as an array."""
+    value = getattr(value, 'tensor', value)
+    if isinstance(value, torch.Tensor):
+        value = value.detach().cpu().numpy()
+    return None if value is None else np.asarray(value)
+
+
+def _mask_array(masks: Any, size: tuple[int, int]) -> list[np.ndarray] | None:
+    """Masks of any of MMDetection's kinds as ``(H, W)`` arrays."""
+    if masks is None:
+        return None
+    if hasattr(masks, 'to_ndarray'):
+        masks = masks.to_ndarray()
+    if isinstance(masks, torch.Tensor):
+        masks = masks.detach().cpu().numpy()
+    return [
+        decode_mask(mask, *size) if isinstance(mask, (dict, list)) else mask
+        for mask in masks
+    ]

@@ -1,0 +1,62 @@
+"""Draw what a config's data set yields, as contact sheets.
+
+Example::
+
+    python tools/analysis_tools/browse_dataset.py configs/exits/labeler_vit-b_coco.py \
+        --out-dir browse --not-show
+"""
+
+import argparse
+
+from mmengine.config import Config, DictAction
+
+from mmwsis.visualization.browse import MODES, browse_to_files
+
+
+def parse_args() -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(description='Look at a data set.')
+    parser.add_argument('config', help='config of a labeler or of a final model')
+    parser.add_argument('--dataset', metavar='FILE', help='config of your own data set')
+    parser.add_argument(
+        '--out-dir',
+        '--output-dir',
+        default='work_dirs/browse',
+        help='folder of the pictures',
+    )
+    parser.add_argument('--not-show', action='store_true', help='open no window')
+    parser.add_argument('--num', type=int, default=12, help='samples; 0 means all')
+    parser.add_argument(
+        '--mode',
+        choices=MODES,
+        default='transformed',
+        help='what the pipeline yields, or the labels on the stored image',
+    )
+    parser.add_argument(
+        '--loader', default='train_dataloader', help='which data loader of the config'
+    )
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, help='override config settings'
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Run the command line."""
+    args = parse_args()
+    cfg = Config.fromfile(args.config)
+    if args.dataset is not None:
+        from mmwsis.datasets.data_spec import apply_data_spec, load_data_spec
+
+        cfg = apply_data_spec(cfg, load_data_spec(args.dataset))
+    if args.cfg_options is not None:
+        cfg.merge_from_dict(args.cfg_options)
+    files = browse_to_files(
+        cfg, args.out_dir, args.num, args.mode, args.loader, show=not args.not_show
+    )
+    for file in files:
+        print(file)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,48 @@
+"""Draw the point retrieval of an EXITS labeler on crops of its training set.
+
+Example::
+
+    python tools/analysis_tools/show_retrieval.py configs/exits/labeler_vit-b_coco.py \
+        work_dirs/labeler_vit-b_coco/epoch_10.pth --out retrieval.png
+"""
+
+import argparse
+
+from mmengine.config import Config, DictAction
+
+from mmwsis.visualization.retrieval_figure import draw_retrieval
+
+
+def parse_args() -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(description='Draw EXITS point retrieval.')
+    parser.add_argument('config', help='config of an EXITS labeler')
+    parser.add_argument('checkpoint', help='its checkpoint')
+    parser.add_argument('--out', default='retrieval.png', help='picture to write')
+    parser.add_argument('--num', type=int, default=4, help='number of crops')
+    parser.add_argument('--seed', type=int, default=0, help='seed of the crops')
+    parser.add_argument('--device', default='cpu', help='such as cpu or cuda:0')
+    parser.add_argument('--dataset', metavar='FILE', help='config of your own data set')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, help='override config settings'
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Run the command line."""
+    args = parse_args()
+    cfg = Config.fromfile(args.config)
+    if args.dataset is not None:
+        from mmwsis.datasets.data_spec import apply_data_spec, load_data_spec
+
+        cfg = apply_data_spec(cfg, load_data_spec(args.dataset))
+    if args.cfg_options is not None:
+        cfg.merge_from_dict(args.cfg_options)
+    print(
+        draw_retrieval(cfg, args.checkpoint, args.out, args.num, args.seed, args.device)
+    )
+
+
+if __name__ == '__main__':
+    main()
