@@ -1,0 +1,16 @@
+# COCO 2017. Paths are relative to data_root.
+data_spec = dict(
+    name='coco',
+    data_root='data/coco',
+    classes=None,  # the data set's own: CocoDataset's metainfo, the categories of the file
+    train=dict(
+        ann_file='annotations/instances_train2017.json',
+        img='train2017/',
+        weak=dict(
+            boxes='weak/boxes_train2017.json',
+            extreme_points='weak/extreme_points_train2017.json',
+        ),
+    ),
+    val=dict(ann_file='annotations/instances_val2017.json', img='val2017/'),
+    image_scale=None,
+)

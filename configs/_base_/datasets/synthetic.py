@@ -1,0 +1,17 @@
+# Scenes that tools/dataset_converters/make_synthetic.py draws, 128x128 pixels.
+# Paths are relative to data_root.
+data_spec = dict(
+    name='synthetic',
+    data_root='data/synthetic',
+    classes=('disc', 'ring', 'square', 'triangle', 'star', 'bar'),
+    train=dict(
+        ann_file='annotations/instances_train.json',
+        img='train/',
+        weak=dict(
+            boxes='weak/boxes_train.json',
+            extreme_points='weak/extreme_points_train.json',
+        ),
+    ),
+    val=dict(ann_file='annotations/instances_val.json', img='val/'),
+    image_scale=(128, 128),
+)

@@ -1,0 +1,18 @@
+# Small network for crops of 128 pixels: patches of 8, a 16 x 16 grid. It starts from the
+# masked autoencoder that mae_vit-tiny trains on the same images.
+_base_ = './similarity_extractor_vit-b.py'
+
+model = dict(
+    network=dict(
+        encoder=dict(
+            img_size=(128, 128),
+            patch_size=8,
+            embed_dims=96,
+            num_layers=4,
+            num_heads=4,
+            init_cfg=dict(source='mmwsis'),
+        ),
+        mask_head=dict(in_channels=96, feat_channels=64),
+    ),
+    test_cfg=dict(mask_thr=(0.4, 0.4, 0.4)),
+)
