@@ -1,6 +1,7 @@
 """Reading a COCO JSON: parse, leak guard, then checks that name the broken entry."""
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -143,7 +144,7 @@ def match_classes(
             'mmdet.CocoDataset and mmdet.CocoMetric number classes in the order of '
             'the file: use that order in metainfo to combine them.',
             logger='current',
-            level='WARNING',
+            level=logging.WARNING,
         )
     id_of = {category['name']: category['id'] for category in categories}
     return [id_of[name] for name in classes]

@@ -110,11 +110,12 @@ class ObjectCropFlip(BaseTransform):
         Returns:
             ``results``.
         """
+        results.setdefault('flip', False)
         if np.random.rand() < self.prob:
             for key in ('img', 'box_mask'):
                 if key in results:
                     results[key] = np.ascontiguousarray(results[key][:, ::-1])
-            results['flip'] = not results.get('flip', False)
+            results['flip'] = not results['flip']
         return results
 
     def __repr__(self) -> str:
