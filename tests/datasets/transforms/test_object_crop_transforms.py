@@ -169,8 +169,9 @@ def test_hue_shift_against_colorsys():
     for before, after in zip(colors.reshape(-1, 3), shifted.reshape(-1, 3)):
         h, s, v = colorsys.rgb_to_hsv(*(before / 255))
         expected = np.array(colorsys.hsv_to_rgb((h + 0.25) % 1, s, v)) * 255
-        # Hue and saturation are rounded to 8 bits on the way.
-        assert np.abs(after - expected).max() <= 6
+        # One step of an 8-bit hue moves a channel by up to 6, and saturation is
+        # rounded as well; an error of the turn itself would be far larger.
+        assert np.abs(after - expected).max() <= 9
     unchanged = np.asarray(shift_hue(Image.fromarray(colors), 0.0)).astype(int)
     assert np.abs(unchanged - colors).max() <= 4
 
