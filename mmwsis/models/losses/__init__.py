@@ -1,1 +1,19 @@
+from .dice_loss import dice_loss
+from .extreme_point_loss import ExtremePointLoss, point_labels, point_loss
+from .mean_field_crf_loss import MeanFieldCRFLoss
+from .projection_mil_loss import (
+    ProjectionMILLoss,
+    downsample_box_mask,
+    projection_mil_loss,
+)
 
+__all__ = [
+    'ExtremePointLoss',
+    'MeanFieldCRFLoss',
+    'ProjectionMILLoss',
+    'dice_loss',
+    'downsample_box_mask',
+    'point_labels',
+    'point_loss',
+    'projection_mil_loss',
+]

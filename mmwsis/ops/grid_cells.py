@@ -1,0 +1,141 @@
+"""Extreme points and boxes on the patch grid of an object crop."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from .tensor_checks import check_shape
+
+
+class PointCells(NamedTuple):
+    """Extreme points on the crop, pushed inwards, and the grid cells they lie in.
+
+    Attributes:
+        uv: (B, 4, 2) float64 crop pixels, order top, left, bottom, right.
+        rows: (B, 4) int64 grid rows.
+        cols: (B, 4) int64 grid columns.
+    """
+
+    uv: Tensor
+    rows: Tensor
+    cols: Tensor
+
+
+def extreme_points_to_cells(
+    points: Tensor,
+    crop_boxes: Tensor,
+    flips: Tensor,
+    crop_size: int,
+    patch_size: int,
+    delta: float | Tensor,
+) -> PointCells:
+    """Move extreme points to the crop, push them inwards and find their grid cells.
+
+    Pixel centres are mapped (``x + 0.5``); the push goes towards the centre of the
+    box by ``delta`` and stops there; the flip comes last. EXITS (CVPR 2024) prints
+    the push with a y axis that points upwards; here top moves down.
+
+    Args:
+        points: (B, 4, 2) ``(x, y)`` in pixels of the original image, order top,
+            left, bottom, right.
+        crop_boxes: (B, 4) half-open crop boxes ``(X0, Y0, X1, Y1)`` in the same
+            pixels; may reach beyond the image.
+        flips: (B,) whether the crop is mirrored left to right.
+        crop_size: Side of the resized crop in pixels.
+        patch_size: Side of a grid cell in pixels; divides ``crop_size``.
+        delta: Push in pixels of the resized crop, at least 0; a number or (B,).
+
+    Returns:
+        :class:`PointCells`; cells outside the grid are moved to its border.
+
+    Raises:
+        ValueError: Wrong shapes, or a crop box without extent.
+    """
+    check_shape('points', points, ('B', 4, 2))
+    batch = points.shape[0]
+    check_shape('crop_boxes', crop_boxes, (batch, 4))
+    check_shape('flips', flips, (batch,))
+    grid_size = _grid_size(crop_size, patch_size)
+    # float64: a float32 coordinate may cross the border of a cell by rounding.
+    boxes = crop_boxes.to(points.device, torch.float64)
+    extent = boxes[:, 2:] - boxes[:, :2]
+    if bool((extent <= 0).any()):
+        raise ValueError(
+            'crop_boxes: expected X1 > X0 and Y1 > Y0, got extents '
+            f'{extent[(extent <= 0).any(1)].tolist()}.'
+        )
+    origin = boxes[:, None, :2]
+    uv = (points.double() + 0.5 - origin) * (crop_size / extent)[:, None]
+    uv = _push_inwards(uv, torch.as_tensor(delta, device=uv.device).double())
+    u = uv[..., 0]
+    mirrored = flips.to(uv.device, torch.bool)[:, None]
+    uv[..., 0] = torch.where(mirrored, crop_size - u, u)
+    cells = (uv / patch_size).floor().clamp(0, grid_size - 1).long()
+    return PointCells(uv, rows=cells[..., 1], cols=cells[..., 0])
+
+
+def _push_inwards(uv: Tensor, delta: Tensor) -> Tensor:
+    """Push each side of (B, 4, 2) points inwards, at most to the box centre."""
+    top, left, bottom, right = uv[:, 0, 1], uv[:, 1, 0], uv[:, 2, 1], uv[:, 3, 0]
+    centre_v, centre_u = (top + bottom) / 2, (left + right) / 2
+    pushed = uv.clone()
+    pushed[:, 0, 1] = torch.minimum(top + delta, centre_v)
+    pushed[:, 1, 0] = torch.minimum(left + delta, centre_u)
+    pushed[:, 2, 1] = torch.maximum(bottom - delta, centre_v)
+    pushed[:, 3, 0] = torch.maximum(right - delta, centre_u)
+    return pushed
+
+
+def cells_to_grid(rows: Tensor, cols: Tensor, grid_size: int) -> Tensor:
+    """Mark grid cells; cells named more than once count once.
+
+    Args:
+        rows: (B, k) int64 grid rows in [0, grid_size).
+        cols: (B, k) int64 grid columns in [0, grid_size).
+        grid_size: Side N of the grid in cells.
+
+    Returns:
+        (B, N, N) bool.
+
+    Raises:
+        ValueError: Shapes differ.
+    """
+    check_shape('rows', rows, ('B', 'k'))
+    check_shape('cols', cols, tuple(rows.shape))
+    grid = torch.zeros(
+        rows.shape[0], grid_size * grid_size, dtype=torch.bool, device=rows.device
+    )
+    return grid.scatter_(1, rows * grid_size + cols, True).view(
+        -1, grid_size, grid_size
+    )
+
+
+def box_cells(box_mask: Tensor, patch_size: int) -> Tensor:
+    """Mark the grid cells that hold any pixel of the box.
+
+    Args:
+        box_mask: (B, S, S) box masks, non-zero inside the box.
+        patch_size: Side of a grid cell in pixels; divides S.
+
+    Returns:
+        (B, N, N) bool with ``N = S / patch_size``.
+
+    Raises:
+        ValueError: Not square, or not a multiple of the patch size.
+    """
+    check_shape('box_mask', box_mask, ('B', 'S', 'S'))
+    batch, size = box_mask.shape[:2]
+    grid_size = _grid_size(size, patch_size)
+    blocks = box_mask.reshape(batch, grid_size, patch_size, grid_size, patch_size)
+    return blocks.ne(0).any(2).any(3)
+
+
+def _grid_size(crop_size: int, patch_size: int) -> int:
+    """Return the number of patches a side."""
+    if patch_size < 1 or crop_size % patch_size:
+        raise ValueError(
+            f'crop_size: expected a multiple of patch_size {patch_size}, got '
+            f'{crop_size}.'
+        )
+    return crop_size // patch_size

@@ -1,0 +1,159 @@
+"""Local mean-field refinement of masks by colour (MAL, CVPR 2023, section 3.3)."""
+
+import torch
+from torch import Tensor
+
+from .tensor_checks import check_shape, full_precision, to_full_precision
+
+DENOMINATOR_EPS = 1e-6
+# One vector register holds at most 64 / 4 numbers; multiples keep every pixel on the
+# vectorised path, so that a sample's result does not depend on its place in the batch.
+ALIGNMENT = 32
+# The centre weighs 1 and |log q| >= 0.1 for q <= 0.9, so a neighbour below this
+# weight is lost in rounding; zero instead of a denormal keeps the CPU fast.
+NEGLIGIBLE_WEIGHT = 1e-20
+
+
+def mean_field_refine(
+    image: Tensor,
+    prob: Tensor,
+    target: Tensor | None,
+    num_iters: int = 100,
+    zeta: float = 0.1,
+    low: float = 0.1,
+    high: float = 0.9,
+    kernel_size: int = 3,
+) -> tuple[Tensor, Tensor]:
+    """Refine foreground probabilities by mean field over a local colour kernel.
+
+    A pixel i and its neighbour j in the window weigh
+    ``k_ij = exp(-sum_c (I_i - I_j)^2 / (2 zeta^2))``. From ``q = clamp(prob * t)``
+    each iteration sets ``f = t exp(sum_j k_ij log q_j)``,
+    ``b = exp(sum_j k_ij log(1 - q_j))`` and ``q = clamp(f / (f + b + 1e-6))``. It
+    stops early once an iteration leaves every ``q`` bitwise unchanged: the map has
+    no memory, so the result is that of all iterations. No gradient.
+
+    Args:
+        image: (B, C, H, W) normalised colours.
+        prob: (B, H, W) foreground probability in [0, 1].
+        target: (B, H, W) weight of the box in [0, 1], or None for no box.
+        num_iters: Number of iterations, at least 0.
+        zeta: Width of the colour kernel, in units of ``image``.
+        low: Lower clamp of the probability, in (0, high).
+        high: Upper clamp of the probability, in (low, 1).
+        kernel_size: Odd side of the window in pixels.
+
+    Returns:
+        ``(refined, marginal)``, each (B, H, W): bool ``marginal > 0.5`` and the last
+        probability; float64 if ``prob`` is, else float32, under autocast too.
+
+    Raises:
+        ValueError: Wrong shapes or an even window.
+    """
+    check_shape('image', image, ('B', 'C', 'H', 'W'))
+    batch, _, height, width = image.shape
+    check_shape('prob', prob, (batch, height, width))
+    if target is not None:
+        check_shape('target', target, (batch, height, width))
+    if kernel_size < 1 or kernel_size % 2 == 0:
+        raise ValueError(f'kernel_size: expected an odd number, got {kernel_size}.')
+    with torch.no_grad(), full_precision(prob):
+        q = to_full_precision(prob)
+        image = image.to(q.dtype)
+        weight = None if target is None else target.to(q.dtype)
+        q = (q if weight is None else q * weight).clamp(low, high)
+        if q.numel() and num_iters:
+            kernels, offsets = _colour_kernels(image, zeta, kernel_size)
+            q = _iterate(q, weight, kernels, offsets, num_iters, (low, high))
+    return q > 0.5, q
+
+
+def _colour_kernels(
+    image: Tensor, zeta: float, kernel_size: int
+) -> tuple[Tensor, list[int]]:
+    """Return (taps, B * H * W) weights and the offset of each tap in flat pixels.
+
+    The centre is left out. Weights of neighbours outside the image are zero, so a
+    flat offset that wraps to another row or image adds nothing.
+    """
+    batch, _, height, width = image.shape
+    radius = kernel_size // 2
+    span = range(-radius, radius + 1)
+    taps = [(dy, dx) for dy in span for dx in span if (dy, dx) > (0, 0)]
+    pixels = batch * height * width
+    padded = -(-pixels // ALIGNMENT) * ALIGNMENT
+    kernels = image.new_zeros(2 * len(taps), padded)
+    offsets = []
+    for index, (dy, dx) in enumerate(taps):
+        # Weights are symmetric: one difference serves a tap and its mirror image.
+        here, there = _overlap(height, width, dy, dx)
+        squared = (image[here] - image[there]).square_().sum(1)
+        weight = squared.mul_(-0.5 / zeta**2).exp_()
+        weight.masked_fill_(weight < NEGLIGIBLE_WEIGHT, 0)
+        for tap, region in ((2 * index, here), (2 * index + 1, there)):
+            plane = kernels[tap, :pixels].view(batch, 1, height, width)
+            plane[region] = weight.unsqueeze(1)
+        offset = dy * width + dx
+        offsets += [offset, -offset]
+    return kernels, offsets
+
+
+def _overlap(
+    height: int, width: int, dy: int, dx: int
+) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+    """Return the pixels that have a neighbour at (dy, dx), and those neighbours."""
+    everything = slice(None)
+    here = (
+        everything,
+        everything,
+        slice(max(0, -dy), max(0, height - max(0, dy))),
+        slice(max(0, -dx), max(0, width - max(0, dx))),
+    )
+    there = (
+        everything,
+        everything,
+        slice(max(0, dy), max(0, height + min(0, dy))),
+        slice(max(0, dx), max(0, width + min(0, dx))),
+    )
+    return here, there
+
+
+def _iterate(
+    q: Tensor,
+    weight: Tensor | None,
+    kernels: Tensor,
+    offsets: list[int],
+    num_iters: int,
+    clamp: tuple[float, float],
+) -> Tensor:
+    """Run the fixed-point iteration on flat, aligned buffers."""
+    pixels, padded = q.numel(), kernels.shape[1]
+    margin = -(-max(abs(offset) for offset in offsets) // ALIGNMENT) * ALIGNMENT
+    logs = q.new_zeros(2, margin + padded + margin)
+    centre = logs[:, margin : margin + padded]
+    shifted = [
+        logs[:, margin + offset : margin + offset + padded] for offset in offsets
+    ]
+    state = q.new_full((padded,), clamp[0])
+    state[:pixels] = q.flatten()
+    if weight is not None:
+        box = q.new_zeros(padded)
+        box[:pixels] = weight.flatten()
+    updated, energy = torch.empty_like(state), torch.empty_like(centre)
+    check_every = 1 if q.device.type == 'cpu' else 10
+    for iteration in range(1, num_iters + 1):
+        torch.log(state, out=centre[0])
+        torch.sub(1, state, out=centre[1])
+        centre[1].log_()
+        torch.addcmul(centre, kernels[0], shifted[0], out=energy)
+        for kernel, neighbour in zip(kernels[1:], shifted[1:]):
+            energy.addcmul_(kernel, neighbour)
+        foreground, background = energy.exp_()
+        if weight is not None:
+            foreground.mul_(box)
+        background.add_(foreground).add_(DENOMINATOR_EPS)
+        torch.div(foreground, background, out=updated).clamp_(*clamp)
+        state, updated = updated, state
+        if iteration % check_every == 0 and torch.equal(state, updated):
+            break
+    return state[:pixels].view(q.shape)

@@ -1,0 +1,140 @@
+"""Retrieval of pseudo points around extreme points (EXITS, CVPR 2024, section 3.2)."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from .random_walk import propagation_scores
+from .sinkhorn import sinkhorn_scaling
+from .tensor_checks import check_shape, full_precision, to_full_precision
+
+# The published thresholds belong to a 32 x 32 grid, where a uniform score is 1/1024.
+REFERENCE_GRID = 32
+
+
+class PointRetrieval(NamedTuple):
+    """Point labels of a batch of object crops on their N x N patch grids.
+
+    Attributes:
+        init_fg: (B, N, N) bool, cells of the extreme points.
+        init_bg: (B, N, N) bool, cells outside the box.
+        pseudo_fg: (B, N, N) bool, retrieved foreground cells.
+        pseudo_bg: (B, N, N) bool, retrieved background cells.
+        score_fg: (B, N, N) probability of reaching a cell from ``init_fg``.
+        score_bg: (B, N, N) probability of reaching a cell from ``init_bg``.
+    """
+
+    init_fg: Tensor
+    init_bg: Tensor
+    pseudo_fg: Tensor
+    pseudo_bg: Tensor
+    score_fg: Tensor
+    score_bg: Tensor
+
+
+def retrieve_points(
+    similarity: Tensor,
+    init_fg: Tensor,
+    in_box: Tensor,
+    hops: int | str = 3,
+    beta: float = 0.25,
+    tau_fg: float = 1e-3,
+    tau_bg: float = -1e-4,
+    scale_thresholds: bool = True,
+    sinkhorn_iters: int = 100,
+    sinkhorn_tol: float = 1e-3,
+) -> PointRetrieval:
+    """Label box cells by random walks from the extreme points and the outside.
+
+    With ``d = score_fg - score_bg``, a cell of the box that holds no extreme point
+    becomes foreground if ``d >= tau_fg``, background if ``d <= tau_bg`` and stays
+    unlabelled otherwise. Every cell outside the box is initial background; without
+    any, its score is zero.
+
+    Args:
+        similarity: (B, N*N, N*N) non-negative patch similarity in row-major order.
+        init_fg: (B, N, N) bool cells of the extreme points.
+        in_box: (B, N, N) bool cells that the box touches; ``init_fg`` is added.
+        hops: Steps of the walk, or ``'inf'`` for the absorbing chain.
+        beta: Probability of going on in the absorbing chain.
+        tau_fg: Smallest score difference of a foreground cell.
+        tau_bg: Largest score difference of a background cell.
+        scale_thresholds: Multiply both thresholds by ``(32 / N)^2``.
+        sinkhorn_iters: Largest number of Sinkhorn iterations.
+        sinkhorn_tol: Tolerance of Sinkhorn on the row sums.
+
+    Returns:
+        :class:`PointRetrieval`, before point dropout.
+
+    Raises:
+        NonFiniteSimilarityError: ``similarity`` holds NaN or infinity; its
+            ``batch_indices`` name the samples.
+        ValueError: Wrong shapes, ``hops`` or ``beta``.
+    """
+    check_shape('init_fg', init_fg, ('B', 'N', 'N'))
+    batch, side = init_fg.shape[:2]
+    check_shape('in_box', in_box, (batch, side, side))
+    check_shape('similarity', similarity, (batch, side * side, side * side))
+    init_fg = init_fg.bool()
+    in_box = in_box.bool() | init_fg
+    init_bg = ~in_box
+    with torch.no_grad(), full_precision(similarity):
+        similarity = to_full_precision(similarity)
+        r, c = sinkhorn_scaling(similarity, sinkhorn_iters, sinkhorn_tol)
+        seeds = torch.stack([init_fg, init_bg], 1).flatten(2).to(similarity.dtype)
+        seeds = seeds / seeds.sum(2, keepdim=True).clamp(min=1)
+        scores = propagation_scores(similarity, seeds, r, c, hops, beta)
+    score_fg, score_bg = scores.view(batch, 2, side, side).unbind(1)
+    difference = score_fg - score_bg
+    factor = (REFERENCE_GRID / side) ** 2 if scale_thresholds else 1.0
+    candidates = in_box & ~init_fg
+    return PointRetrieval(
+        init_fg=init_fg,
+        init_bg=init_bg,
+        pseudo_fg=candidates & (difference >= tau_fg * factor),
+        pseudo_bg=candidates & (difference <= tau_bg * factor),
+        score_fg=score_fg,
+        score_bg=score_bg,
+    )
+
+
+def lacks_pseudo_points(retrieval: PointRetrieval) -> Tensor:
+    """Tell which samples retrieved no pseudo point at all; they fall back to MIL.
+
+    Args:
+        retrieval: Points *before* dropout.
+
+    Returns:
+        (B,) bool.
+    """
+    return ~(retrieval.pseudo_fg | retrieval.pseudo_bg).flatten(1).any(1)
+
+
+def drop_points(
+    retrieval: PointRetrieval, rate: float, generator: torch.Generator | None = None
+) -> PointRetrieval:
+    """Drop every pseudo point independently with probability ``rate``.
+
+    Initial points are never dropped. EXITS drops 90 % at every visit of a sample.
+
+    Args:
+        retrieval: Retrieved points.
+        rate: Probability in [0, 1] of dropping a point.
+        generator: Random source; the global one of the device by default.
+
+    Returns:
+        A new :class:`PointRetrieval`; the input is left as it is.
+
+    Raises:
+        ValueError: ``rate`` outside [0, 1].
+    """
+    if not 0 <= rate <= 1:
+        raise ValueError(f'rate: expected 0 <= rate <= 1, got {rate}.')
+    pseudo_fg, pseudo_bg = retrieval.pseudo_fg, retrieval.pseudo_bg
+    device = pseudo_fg.device if generator is None else generator.device
+    draws = torch.rand((2, *pseudo_fg.shape), generator=generator, device=device)
+    kept_fg, kept_bg = (draws >= rate).to(pseudo_fg.device)
+    return retrieval._replace(
+        pseudo_fg=pseudo_fg & kept_fg, pseudo_bg=pseudo_bg & kept_bg
+    )

@@ -1,0 +1,82 @@
+"""Random walks through a symmetric transition matrix that is never formed."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from .tensor_checks import check_shape, full_precision, to_full_precision
+
+
+def propagation_scores(
+    similarity: Tensor,
+    seeds: Tensor,
+    row_scale: Tensor,
+    col_scale: Tensor,
+    hops: int | str = 3,
+    beta: float = 0.25,
+) -> Tensor:
+    """Walk from seed distributions through ``T = (A + A^T) / 2``.
+
+    ``A = diag(row_scale) S diag(col_scale)`` is the doubly stochastic matrix of
+    :func:`mmwsis.ops.sinkhorn_scaling`. Each of the k seed vectors goes through the
+    matrix as a vector, ``vT = (vA + vA^T) / 2``, so that k small products replace
+    the power ``T^hops`` (EXITS, CVPR 2024, section 3.2). ``hops='inf'`` is the
+    absorbing chain ``(1 - beta) v (I - beta T)^-1``, summed as the Neumann series
+    ``(1 - beta) sum_m beta^m v T^m`` down to the precision of the type.
+
+    Args:
+        similarity: (B, n, n) non-negative matrices ``S``.
+        seeds: (B, k, n) start distributions, e.g. indicator / count.
+        row_scale: (B, n) row scaling ``r``.
+        col_scale: (B, n) column scaling ``c``.
+        hops: Number of steps, at least 0, or ``'inf'`` for the absorbing chain.
+        beta: Probability in [0, 1) of going on in the absorbing chain.
+
+    Returns:
+        (B, k, n) scores. float64 if ``similarity`` is, else float32, under autocast
+        too.
+
+    Raises:
+        ValueError: Wrong shapes, ``hops`` or ``beta``.
+    """
+    check_shape('similarity', similarity, ('B', 'n', 'n'))
+    batch, size = similarity.shape[:2]
+    check_shape('seeds', seeds, (batch, 'k', size))
+    check_shape('row_scale', row_scale, (batch, size))
+    check_shape('col_scale', col_scale, (batch, size))
+    steps = _walk_length(hops, beta, similarity.dtype)
+    with torch.no_grad(), full_precision(similarity):
+        matrix = to_full_precision(similarity)
+        start = seeds.to(matrix.dtype)
+        r = row_scale.to(matrix.dtype).unsqueeze(1)
+        c = col_scale.to(matrix.dtype).unsqueeze(1)
+        scores = start
+        if hops == 'inf':
+            # Horner's rule from the smallest term outwards.
+            for _ in range(steps):
+                scores = torch.add(start, _step(matrix, scores, r, c), alpha=beta)
+            return scores * (1 - beta)
+        for _ in range(steps):
+            scores = _step(matrix, scores, r, c)
+        return scores
+
+
+def _step(matrix: Tensor, vectors: Tensor, r: Tensor, c: Tensor) -> Tensor:
+    """Return ``vT`` for (B, k, n) vectors."""
+    forward = torch.bmm(vectors * r, matrix) * c
+    backward = torch.bmm(vectors * c, matrix.transpose(1, 2)) * r
+    return (forward + backward) * 0.5
+
+
+def _walk_length(hops: int | str, beta: float, dtype: torch.dtype) -> int:
+    """Return the number of products with the transition matrix."""
+    if hops == 'inf':
+        if not 0 <= beta < 1:
+            raise ValueError(f'beta: expected 0 <= beta < 1, got {beta}.')
+        # The tail after m terms is at most beta^m of the largest score.
+        eps = torch.finfo(torch.float64 if dtype == torch.float64 else torch.float).eps
+        return 0 if beta == 0 else math.ceil(math.log(eps) / math.log(beta))
+    if isinstance(hops, bool) or not isinstance(hops, int) or hops < 0:
+        raise ValueError(f"hops: expected an integer >= 0 or 'inf', got {hops!r}.")
+    return hops
