@@ -1,0 +1,335 @@
+"""From a stage to what it means here: command, inputs, outputs, settings."""
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from .config_files import files_named_in
+from .definition import Pipeline, fill_placeholders
+from .launch import Launch, option_arguments
+from .locate import PACKAGE_DIR, find_config, find_tool
+from .manifest import flatten_settings
+from .stages import (
+    CommandStage,
+    ConfigStage,
+    GenerateStage,
+    QualityStage,
+    ReportStage,
+    Stage,
+    TestStage,
+    TrainStage,
+)
+
+_METRICS_WITH_RESULTS = ('CocoMetric', 'LVISMetric')
+
+
+@dataclass
+class Job:
+    """A stage made concrete.
+
+    Attributes:
+        command: What is run; empty for a report, which the runner writes itself.
+        inputs: Files whose content the result depends on.
+        outputs: Files that must exist afterwards.
+        settings: Flat settings; a difference makes the stage run again.
+        scripts: Tools that are run.
+        train_dir: Work dir of a train stage.
+        resumable: Files and folders that a killed run continues from and that a
+            clean start must not meet; they are moved aside.
+    """
+
+    command: list[str] = field(default_factory=list)
+    inputs: list[Path] = field(default_factory=list)
+    outputs: list[Path] = field(default_factory=list)
+    settings: dict[str, str] = field(default_factory=dict)
+    scripts: list[Path] = field(default_factory=list)
+    train_dir: Path | None = None
+    resumable: list[Path] = field(default_factory=list)
+
+
+class JobFactory:
+    """Makes a job of each stage of a pipeline.
+
+    Args:
+        pipeline: The pipeline.
+        root: Directory that relative paths start from.
+        launch: How parallel stages are started.
+        dataset: Data-set config given by the user.
+        train_args: Further arguments of ``tools/train.py``, such as ``--amp``.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        root: Path,
+        launch: Launch | None = None,
+        dataset: Path | None = None,
+        train_args: tuple[str, ...] = (),
+    ) -> None:
+        self.pipeline = pipeline
+        self.root = root
+        self.launch = launch or Launch()
+        self.dataset = dataset
+        self.train_args = train_args
+        self._configs: dict[str, Config] = {}
+
+    def work_path(self, *parts: str) -> Path:
+        """Return a path in the pipeline's own work dir, relative to the root."""
+        return Path(self.pipeline.work_dir, *parts)
+
+    def config_of(self, stage: ConfigStage) -> Config:
+        """Return a stage's config with data set and overrides applied."""
+        cfg = self._plain_config(stage)
+        options = self.options_of(stage)
+        if options:
+            cfg = Config(cfg.to_dict(), filename=cfg.filename)
+            cfg.merge_from_dict(options)
+        return cfg
+
+    def _plain_config(self, stage: ConfigStage) -> Config:
+        """A stage's config without its own overrides."""
+        if stage.config not in self._configs:
+            cfg = Config.fromfile(find_config(stage.config, self.pipeline.file.parent))
+            if self.dataset is not None:
+                from ..datasets.data_spec import apply_data_spec, load_data_spec
+
+                cfg = apply_data_spec(cfg, load_data_spec(self.dataset))
+            self._configs[stage.config] = cfg
+        return self._configs[stage.config]
+
+    def options_of(self, stage: ConfigStage) -> dict[str, Any]:
+        """Return a stage's overrides with checkpoints filled in."""
+        where = str(self.pipeline.file)
+        return fill_placeholders(stage.cfg_options, self._checkpoint_text, where)
+
+    def train_dir(self, stage: ConfigStage) -> Path:
+        """Return the work dir of a stage's training run, relative to the root."""
+        if stage.work_dir is not None:
+            return Path(stage.work_dir)
+        configured = self._plain_config(stage).get('work_dir')
+        if configured:
+            return Path(configured)
+        stem = Path(stage.config.rpartition('::')[2]).stem
+        if self.dataset is None:
+            return Path('work_dirs', stem)
+        return Path('work_dirs', str(self.pipeline.data_spec['name']), stem)
+
+    def checkpoint(self, stage: ConfigStage) -> Path:
+        """Return the last checkpoint of a stage's training run.
+
+        Args:
+            stage: Train, generate or test stage.
+
+        Returns:
+            Path relative to the root. Before training it is a name that says so.
+        """
+        folder = self.train_dir(stage)
+        pointer = self.root / folder / 'last_checkpoint'
+        if not pointer.is_file():
+            return folder / '<last checkpoint>'
+        # The pointer holds an absolute path; the folder may have moved since.
+        return folder / Path(pointer.read_text(encoding='utf-8').strip()).name
+
+    def _checkpoint_text(self, key: str) -> str:
+        kind, _, name = key.partition(':')
+        trained = {s.name: s for s in self.pipeline.stages if isinstance(s, TrainStage)}
+        if kind != 'checkpoint' or name not in trained:
+            raise KeyError(f'the train stages are {sorted(trained)}')
+        return str(self.checkpoint(trained[name]))
+
+    def make(self, stage: Stage) -> Job:
+        """Make the job of one stage.
+
+        Args:
+            stage: A stage of the pipeline.
+
+        Returns:
+            The job as it stands now: outputs of earlier stages that do not exist
+            yet are not among the inputs that a config names.
+
+        Raises:
+            FileNotFoundError: A tool or config does not exist.
+            ValueError: A setting that cannot be used.
+        """
+        makers = {
+            'command': self._command_job,
+            'train': self._train_job,
+            'generate': self._generate_job,
+            'quality': self._quality_job,
+            'test': self._test_job,
+            'report': self._report_job,
+        }
+        job = makers[stage.kind](stage)
+        job.inputs = _unique([*map(Path, stage.inputs), *job.inputs])
+        job.outputs = _unique([*map(Path, stage.outputs), *job.outputs])
+        return job
+
+    def _command_job(self, stage: CommandStage) -> Job:
+        words = [
+            fill_placeholders(word, self._checkpoint_text, str(self.pipeline.file))
+            for word in stage.command
+        ]
+        # The words are the settings; where the program lies is not.
+        settings = flatten_settings({'command': words})
+        scripts = []
+        if words and words[0] in ('python', 'python3'):
+            words[:1] = [sys.executable]
+        elif words and words[0].endswith('.py'):
+            scripts = [find_tool(words[0])]
+            words[:1] = [sys.executable, str(self.shown_path(scripts[0]))]
+        return Job(command=words, settings=settings, scripts=scripts)
+
+    def _train_job(self, stage: TrainStage) -> Job:
+        folder = self.train_dir(stage)
+        script = find_tool('tools/train.py')
+        arguments = [self._config_argument(stage), *self._dataset_arguments(stage)]
+        arguments += [*self.train_args, *option_arguments(self.options_of(stage))]
+        job = self._config_job(stage, script, arguments)
+        job.train_dir = folder
+        job.resumable = [folder]
+        checkpoint = self.checkpoint(stage)
+        job.outputs = [folder / 'last_checkpoint', checkpoint]
+        # What a run writes must not make it run again.
+        job.inputs = [path for path in job.inputs if folder not in path.parents]
+        job.settings.update(flatten_settings({'train_args': list(self.train_args)}))
+        return job
+
+    def _generate_job(self, stage: GenerateStage) -> Job:
+        out = Path(stage.out)
+        arguments = [self._config_argument(stage), self._checkpoint_argument(stage)]
+        arguments += ['--out', stage.out, *stage.args, *self._data_option()]
+        arguments += option_arguments(self.options_of(stage))
+        script = find_tool('tools/generate_pseudo_labels.py')
+        job = self._config_job(stage, script, arguments)
+        job.inputs = [path for path in job.inputs if path != out]
+        job.inputs.append(Path(self._checkpoint_argument(stage)))
+        job.outputs = [out]
+        job.resumable = [out, out.with_name(out.name + '.parts')]
+        job.settings.update(flatten_settings({'args': [*stage.args, stage.out]}))
+        return job
+
+    def _test_job(self, stage: TestStage) -> Job:
+        metrics = self.metrics_file(stage.name)
+        arguments = [self._config_argument(stage), self._checkpoint_argument(stage)]
+        arguments += ['--metrics-out', str(metrics), *stage.args]
+        arguments += self._dataset_arguments(stage)
+        outputs = [metrics]
+        options = dict(self.options_of(stage))
+        key = self._results_key(stage)
+        if key is not None:
+            options[key] = str(self.work_path('predictions', stage.name))
+            outputs.append(self.predictions_file(stage.name))
+        arguments += option_arguments(options)
+        job = self._config_job(stage, find_tool('tools/test.py'), arguments)
+        job.inputs.append(Path(self._checkpoint_argument(stage)))
+        job.outputs = outputs
+        job.settings.update(flatten_settings({'args': list(stage.args)}))
+        return job
+
+    def _quality_job(self, stage: QualityStage) -> Job:
+        out_dir = self.quality_dir(stage.name)
+        script = find_tool('tools/analysis_tools/pseudo_label_quality.py')
+        arguments = [stage.pseudo, stage.gt, '--out-dir', str(out_dir)]
+        if stage.img_dir is not None:
+            arguments += ['--img-dir', stage.img_dir]
+        return Job(
+            command=[
+                *(sys.executable, str(self.shown_path(script))),
+                *(*arguments, *stage.args),
+            ],
+            inputs=[Path(stage.pseudo), Path(stage.gt)],
+            outputs=[out_dir / 'quality.json', out_dir / 'quality.md'],
+            settings=flatten_settings({'args': [*arguments, *stage.args]}),
+            scripts=[script],
+        )
+
+    def _report_job(self, stage: ReportStage) -> Job:
+        inputs = [self.metrics_file(name) for name in (stage.weak, stage.full) if name]
+        if stage.quality:
+            inputs.append(self.quality_dir(stage.quality) / 'quality.json')
+        for other in self.pipeline.stages:
+            if isinstance(other, TrainStage):
+                inputs.append(self.train_dir(other) / 'last_checkpoint')
+        drawing = [
+            *(PACKAGE_DIR / 'visualization').glob('*.py'),
+            *(PACKAGE_DIR / 'pipelines').glob('*report*.py'),
+        ]
+        return Job(
+            inputs=inputs,
+            outputs=[self.work_path('report.md'), self.work_path('report.json')],
+            settings=flatten_settings(
+                {key: value for key, value in vars(stage).items() if key != 'name'}
+            ),
+            scripts=sorted(drawing),
+        )
+
+    def metrics_file(self, stage: str) -> Path:
+        """Return the file of a test stage's metrics."""
+        return self.work_path('metrics', f'{stage}.json')
+
+    def predictions_file(self, stage: str) -> Path:
+        """Return the COCO results file of a test stage's masks."""
+        return self.work_path('predictions', f'{stage}.segm.json')
+
+    def quality_dir(self, stage: str) -> Path:
+        """Return the folder of a quality stage's report."""
+        return self.work_path('quality', stage)
+
+    def _config_job(
+        self, stage: ConfigStage, script: Path, arguments: list[str]
+    ) -> Job:
+        """What all stages with a config have in common."""
+        cfg = self.config_of(stage)
+        return Job(
+            command=self.launch.wrap(self.shown_path(script), arguments),
+            inputs=files_named_in(cfg.to_dict(), self.root),
+            settings=flatten_settings({'config': cfg.to_dict()}),
+            scripts=[script],
+        )
+
+    def _results_key(self, stage: TestStage) -> str | None:
+        """Dotted key that makes the evaluator keep the predicted masks."""
+        evaluator = self.config_of(stage).get('test_evaluator')
+        several = isinstance(evaluator, (list, tuple))
+        for index, entry in enumerate(evaluator if several else [evaluator]):
+            kind = str((entry or {}).get('type', ''))
+            if kind.endswith(_METRICS_WITH_RESULTS) and 'segm' in entry.get(
+                'metric', ()
+            ):
+                middle = f'.{index}' if several else ''
+                return f'test_evaluator{middle}.outfile_prefix'
+        return None
+
+    def _config_argument(self, stage: ConfigStage) -> str:
+        file = find_config(stage.config, self.pipeline.file.parent)
+        return str(self.shown_path(file))
+
+    def _checkpoint_argument(self, stage: GenerateStage | TestStage) -> str:
+        if stage.checkpoint is not None:
+            where = str(self.pipeline.file)
+            return fill_placeholders(stage.checkpoint, self._checkpoint_text, where)
+        return str(self.checkpoint(stage))
+
+    def _data_option(self) -> list[str]:
+        return [] if self.dataset is None else ['--dataset', str(self.dataset)]
+
+    def _dataset_arguments(self, stage: ConfigStage) -> list[str]:
+        """Data set and work dir, where they are not the tools' own defaults."""
+        arguments = self._data_option()
+        if self.dataset is not None or stage.work_dir is not None:
+            arguments += ['--work-dir', str(self.train_dir(stage))]
+        return arguments
+
+    def shown_path(self, path: Path) -> Path:
+        """Return a path as short as it can be typed in the root."""
+        try:
+            return path.relative_to(self.root)
+        except ValueError:
+            return path
+
+
+def _unique(paths: list[Path]) -> list[Path]:
+    return list(dict.fromkeys(paths))

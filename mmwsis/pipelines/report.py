@@ -1,0 +1,144 @@
+"""The report: a table for the console, Markdown and JSON with pictures."""
+
+import datetime
+import math
+from typing import TYPE_CHECKING, Any
+
+from ..fileio import atomic_write_json, atomic_write_text
+from .durations import format_duration
+from .launch import shown
+from .report_data import gather
+from .report_pictures import Picture, draw_pictures
+from .stages import ReportStage
+
+if TYPE_CHECKING:
+    from .runner import PipelineRunner
+
+_FAST_NOTE = (
+    'A `--fast` run: it shows that everything works; its numbers say nothing about '
+    'the method.'
+)
+
+
+def write_report(runner: 'PipelineRunner', stage: ReportStage) -> None:
+    """Write ``report.md``, ``report.json`` and ``pictures/`` into the work dir.
+
+    Args:
+        runner: The runner, with the outcomes so far.
+        stage: The report stage.
+    """
+    report = gather(runner, stage)
+    now = datetime.datetime.now().astimezone()
+    report['date'] = now.isoformat(timespec='seconds')
+    pictures = draw_pictures(runner, stage)
+    report['pictures'] = [vars(picture) for picture in pictures]
+    for picture in pictures:
+        if picture.problem:
+            runner.say(f'picture not drawn: {picture.title}: {picture.problem}')
+    atomic_write_json(runner.work_dir / 'report.json', _finite(report), indent=1)
+    atomic_write_text(runner.work_dir / 'report.md', markdown(report, pictures))
+
+
+def markdown(report: dict[str, Any], pictures: list[Picture]) -> str:
+    """Write a report as Markdown.
+
+    Args:
+        report: As of :func:`~mmwsis.pipelines.report_data.gather`.
+        pictures: Its pictures.
+
+    Returns:
+        The text; image links are relative.
+    """
+    lines = [f'# {report["title"]}', '', f'Written {report.get("date", "")}.', '']
+    if report['fast']:
+        lines += [_FAST_NOTE, '']
+    lines += _summary_lines(report.get('summary', {}))
+    lines += [
+        '## Stages',
+        '',
+        '| stage | type | time | result |',
+        '| --- | --- | --- | --- |',
+    ]
+    for row in report['stages']:
+        if row['type'] == 'report':
+            continue
+        time = format_duration(row['seconds'])
+        result = _result_text(row['result'])
+        lines.append(f'| {row["stage"]} | {row["type"]} | {time} | {result} |')
+    lines.append('')
+    for picture in pictures:
+        lines += [f'## {picture.title}', '']
+        if picture.problem:
+            lines += [f'Not drawn: {picture.problem}', '']
+        else:
+            lines += [f'![{picture.title}]({picture.file})', '']
+    lines += ['## Commands', '', f'Run in `{report["root"]}`.', '', '```bash']
+    lines += [shown(row['command']) for row in report['stages'] if row['command']]
+    return '\n'.join([*lines, '```', ''])
+
+
+def console_table(runner: 'PipelineRunner') -> str:
+    """Sum a run up for the console.
+
+    Args:
+        runner: The runner after its run.
+
+    Returns:
+        One line a stage, and the comparison of weak and full supervision.
+    """
+    reports = [s for s in runner.pipeline.stages if isinstance(s, ReportStage)]
+    report = gather(runner, reports[0] if reports else None)
+    rows = [('stage', 'status', 'time', 'result')]
+    for row in report['stages']:
+        time = format_duration(row['seconds'])
+        rows.append((row['stage'], row['status'], time, _result_text(row['result'])))
+    widths = [max(len(row[i]) for row in rows) for i in range(3)]
+    lines = [
+        '  '.join([*(cell.ljust(w) for cell, w in zip(row, widths)), row[3]]).rstrip()
+        for row in rows
+    ]
+    lines.insert(1, '-' * max(len(line) for line in lines))
+    summary = report.get('summary', {})
+    for name, value in _summary_rows(summary):
+        lines.append(f'{name}: {value}')
+    return '\n'.join(lines)
+
+
+def _summary_lines(summary: dict[str, Any]) -> list[str]:
+    rows = _summary_rows(summary)
+    if not rows:
+        return []
+    body = [f'| {name} | {value} |' for name, value in rows]
+    return ['## Result', '', '| measure | value |', '| --- | --- |', *body, '']
+
+
+def _summary_rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    """Name and value of each result, for people."""
+    rows = []
+    for key, title in (('weak', 'pseudo labels'), ('full', 'full masks')):
+        for name, value in summary.get(key, {}).items():
+            rows.append((f'{name}, trained on {title}', f'{100 * value:.1f}'))
+    if summary.get('retention') is not None:
+        rows.append(('retention', f'{summary["retention"]:.1f} %'))
+    for name, value in summary.get('quality', {}).items():
+        rows.append((name, f'{100 * value:.1f}'))
+    return rows
+
+
+def _result_text(result: dict[str, float]) -> str:
+    parts = []
+    for name, value in result.items():
+        number = str(value) if isinstance(value, int) else f'{value:.3g}'
+        parts.append(f'{name} {number}')
+    return ', '.join(parts)
+
+
+def _finite(value: Any) -> Any:
+    """Replace what JSON cannot hold by ``None``."""
+    if isinstance(value, dict):
+        return {key: _finite(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(entry) for entry in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,199 @@
+"""The numbers of a report, read from what the stages wrote."""
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..visualization.curves import read_scalars
+from .stages import (
+    GenerateStage,
+    QualityStage,
+    ReportStage,
+    Stage,
+    TestStage,
+    TrainStage,
+)
+
+if TYPE_CHECKING:
+    from .runner import PipelineRunner
+
+# Metrics of a final model, most telling first, and how they are called here.
+_FINAL_METRICS = (
+    ('segm_mAP', 'mask AP'),
+    ('segm_AP', 'mask AP'),
+    ('segm_mAP_50', 'AP50'),
+    ('segm_AP50', 'AP50'),
+    ('segm_mAP_75', 'AP75'),
+    ('segm_AP75', 'AP75'),
+)
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file; ``None`` where there is none.
+
+    Args:
+        path: The file.
+
+    Raises:
+        ValueError: It is no JSON.
+    """
+    if not path.is_file():
+        return None
+    try:
+        return json.loads(path.read_text(encoding='utf-8'))
+    except ValueError as error:
+        raise ValueError(f'{path} is not a JSON file: {error}') from error
+
+
+def final_metrics(metrics: dict[str, Any]) -> dict[str, float]:
+    """Pick the mask metrics out of an evaluator's output.
+
+    Args:
+        metrics: Such as ``{'coco/segm_mAP': 0.31}``.
+
+    Returns:
+        Names for people -> value; values of -1 (nothing to measure) are left out.
+    """
+    flat = {key.rpartition('/')[2]: value for key, value in metrics.items()}
+    picked = {}
+    for key, name in _FINAL_METRICS:
+        value = flat.get(key)
+        if isinstance(value, (int, float)) and value >= 0:
+            picked.setdefault(name, float(value))
+    return picked
+
+
+def retention(weak: dict[str, float], full: dict[str, float]) -> float | None:
+    """Weak mask AP as a percentage of the same model's on full masks.
+
+    Args:
+        weak: Of :func:`final_metrics`.
+        full: Of :func:`final_metrics`.
+
+    Returns:
+        ``None`` where either is unknown or the full one is 0.
+    """
+    if 'mask AP' not in weak or not full.get('mask AP'):
+        return None
+    return 100 * weak['mask AP'] / full['mask AP']
+
+
+def quality_summary(quality: dict[str, Any]) -> dict[str, float]:
+    """Pick class-mean IoUs out of a quality report.
+
+    Args:
+        quality: Content of ``quality.json``.
+
+    Returns:
+        Names such as ``'class-mean IoU, all'`` -> value; only what the file has.
+    """
+    places = {
+        'class-mean IoU, all': ('class_mean_iou', 'all'),
+        'class-mean IoU, separated': ('class_mean_iou', 'separated'),
+        'class-mean IoU of filled boxes, all': ('filled_boxes', 'all'),
+        'class-mean IoU of filled boxes, separated': ('filled_boxes', 'separated'),
+    }
+    found = {}
+    for name, keys in places.items():
+        value: Any = quality
+        for key in keys:
+            value = value.get(key) if isinstance(value, dict) else None
+        if isinstance(value, (int, float)) and math.isfinite(value):
+            found[name] = float(value)
+    return found
+
+
+def stage_result(runner: 'PipelineRunner', stage: Stage) -> dict[str, float]:
+    """Key numbers of one stage.
+
+    Args:
+        runner: The runner.
+        stage: A stage of its pipeline.
+
+    Returns:
+        Names for people -> value; empty where there is nothing to say.
+    """
+    factory, root = runner.factory, runner.root
+    if isinstance(stage, TrainStage):
+        return _training_result(root / factory.train_dir(stage))
+    if isinstance(stage, GenerateStage):
+        content = read_json(root / stage.out) or {}
+        annotations = content.get('annotations', [])
+        empty = sum(bool(entry.get('empty_prediction')) for entry in annotations)
+        return {'pseudo labels': len(annotations), 'empty predictions': empty}
+    if isinstance(stage, QualityStage):
+        file = root / factory.quality_dir(stage.name) / 'quality.json'
+        return quality_summary(read_json(file) or {})
+    if isinstance(stage, TestStage):
+        return final_metrics(read_json(root / factory.metrics_file(stage.name)) or {})
+    return {}
+
+
+def _training_result(work_dir: Path) -> dict[str, float]:
+    """Last loss and last validation metrics of a training run."""
+    try:
+        curves = read_scalars(work_dir)
+    except FileNotFoundError:
+        return {}
+    shown = {}
+    for key, points in curves.items():
+        if key == 'loss':
+            shown['loss'] = points[-1][1]
+        elif '/' in key and not key.startswith(('data', 'optim')):
+            name = key.rpartition('/')[2]
+            if name in ('segm_mAP', 'segm_AP', 'class_mean_iou', 'class_miou'):
+                shown[name] = points[-1][1]
+    return shown
+
+
+def gather(runner: 'PipelineRunner', stage: ReportStage | None) -> dict[str, Any]:
+    """Collect all numbers of a pipeline.
+
+    Args:
+        runner: The runner, as far as it has got.
+        stage: The report stage; ``None`` leaves the comparison out.
+
+    Returns:
+        What ``report.json`` holds, without pictures.
+    """
+    outcomes = {outcome.stage.name: outcome for outcome in runner.outcomes}
+    rows = []
+    for entry in runner.pipeline.stages:
+        outcome = outcomes.get(entry.name)
+        record = runner.manifest.stages.get(entry.name)
+        known = record is not None and record.status == 'finished'
+        rows.append(
+            {
+                'stage': entry.name,
+                'type': entry.kind,
+                'status': outcome.status if outcome else 'not reached',
+                'seconds': round(record.seconds, 1) if record else 0.0,
+                'command': record.command if record else [],
+                'result': stage_result(runner, entry) if known else {},
+            }
+        )
+    report = {
+        'pipeline': runner.pipeline.name,
+        'title': runner.pipeline.title,
+        'fast': runner.pipeline.fast,
+        'root': str(runner.root),
+        'stages': rows,
+    }
+    if stage is not None:
+        report['summary'] = _summary(runner, stage)
+    return report
+
+
+def _summary(runner: 'PipelineRunner', stage: ReportStage) -> dict[str, Any]:
+    """Weak against full supervision, and the quality of the pseudo labels."""
+    by_name = {entry.name: entry for entry in runner.pipeline.stages}
+    found = {
+        key: stage_result(runner, by_name[name]) if name else {}
+        for key, name in (
+            ('weak', stage.weak),
+            ('full', stage.full),
+            ('quality', stage.quality),
+        )
+    }
+    return {**found, 'retention': retention(found['weak'], found['full'])}

@@ -1,0 +1,329 @@
+"""Runs the stages of a pipeline in order, skipping what is done and unchanged."""
+
+import datetime
+import os
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from .decision import Decision, decide, moved_aside
+from .definition import Pipeline
+from .durations import format_duration
+from .jobs import Job, JobFactory
+from .launch import shown
+from .locate import PACKAGE_DIR
+from .lock import PipelineLock
+from .manifest import FileHasher, Manifest, StageRecord, code_version
+from .process import last_lines, run_logged
+from .selection import Selection
+from .stages import Stage, TrainStage
+
+Say = Callable[[str], None]
+
+
+class StageFailedError(RuntimeError):
+    """A stage did not succeed; the message says how to continue."""
+
+
+@dataclass
+class StageOutcome:
+    """How one stage went.
+
+    Attributes:
+        stage: The stage.
+        status: ``'ran'``, ``'resumed'``, ``'unchanged'`` or ``'left out'``.
+        seconds: Wall-clock time of the run that made its outputs.
+        reason: Why it ran.
+    """
+
+    stage: Stage
+    status: str
+    seconds: float = 0.0
+    reason: str = ''
+
+
+@dataclass
+class PipelineRunner:
+    """Runs a pipeline.
+
+    Args:
+        factory: Makes jobs of the pipeline's stages.
+        selection: Which stages to run.
+        check_code: Let changed source files make a stage run again.
+        say: Receives the lines for the console.
+        write_report: Writes the report of a report stage.
+    """
+
+    factory: JobFactory
+    selection: Selection = field(default_factory=Selection)
+    check_code: bool = True
+    say: Say = print
+    write_report: Callable[..., None] | None = None
+
+    def __post_init__(self) -> None:
+        self.pipeline: Pipeline = self.factory.pipeline
+        self.root = self.factory.root
+        self.names = [stage.name for stage in self.pipeline.stages]
+        self.selection.check(self.names)
+        self.work_dir = self.root / self.pipeline.work_dir
+        self.hasher = FileHasher(self.work_dir / 'hash_cache.json')
+        self.manifest = Manifest(self.work_dir / 'manifest.json', self.pipeline.name)
+        self.outcomes: list[StageOutcome] = []
+
+    def plan(self) -> list[tuple[Stage, Job, Decision]]:
+        """Say what a run would do, without doing it.
+
+        Returns:
+            Stage, job and decision for each stage. A stage whose input an earlier
+            stage is about to make may turn out to be unchanged when it is reached.
+        """
+        planned, remade = [], {}
+        for stage in self.pipeline.stages:
+            job = self.factory.make(stage)
+            if not self.selection.picks(stage.name, self.names):
+                planned.append((stage, job, Decision('skip', ['left out'])))
+                continue
+            decision = self._decide(stage, job)
+            makers = {
+                maker
+                for path in job.inputs
+                for made, maker in remade.items()
+                if path == made or made in path.parents
+            }
+            if decision.action == 'skip' and makers:
+                decision = Decision('run', [f'its input comes from {sorted(makers)}'])
+            if decision.action != 'skip':
+                # What stands beside an output, such as another checkpoint of the
+                # same training run, is remade with it.
+                made = [*job.outputs, *([job.train_dir] if job.train_dir else [])]
+                remade.update(dict.fromkeys(made, stage.name))
+            planned.append((stage, job, decision))
+        return planned
+
+    def run(self) -> list[StageOutcome]:
+        """Run the selected stages.
+
+        Returns:
+            One outcome a stage.
+
+        Raises:
+            StageFailedError: A stage failed; the message holds the stage, the
+                command, the end of its log and how to continue.
+            RuntimeError: Another run of the same pipeline is under way.
+        """
+        self.work_dir.mkdir(parents=True, exist_ok=True)
+        with PipelineLock(self.work_dir / '.lock') as lock:
+            for number, stage in enumerate(self.pipeline.stages, start=1):
+                title = f'[{number}/{len(self.names)}] {stage.name} ({stage.kind})'
+                if not self.selection.picks(stage.name, self.names):
+                    self.outcomes.append(self._left_out(stage))
+                    continue
+                self.outcomes.append(self._run_stage(stage, title, lock))
+        return self.outcomes
+
+    def _left_out(self, stage: Stage) -> StageOutcome:
+        record = self.manifest.stages.get(stage.name)
+        return StageOutcome(stage, 'left out', record.seconds if record else 0.0)
+
+    def _run_stage(self, stage: Stage, title: str, lock: IO) -> StageOutcome:
+        job = self.factory.make(stage)
+        decision = self._decide(stage, job)
+        if decision.action == 'skip':
+            record = self.manifest.stages[stage.name]
+            self.say(f'{title}: unchanged, took {format_duration(record.seconds)}')
+            return StageOutcome(stage, 'unchanged', record.seconds)
+        self._require_inputs(stage, job)
+        resume = decision.action == 'resume'
+        verb = 'resumes' if resume else 'runs'
+        self.say(f'\n{title}: {verb}, because {decision.why}')
+        if not resume:
+            self._clear_way(job)
+        if resume and isinstance(stage, TrainStage):
+            job.command.append('--resume')
+        record = self._begin(stage, job, resume)
+        started = time.monotonic()
+        try:
+            problem = self._execute(stage, job, resume, lock)
+        finally:
+            record.seconds += time.monotonic() - started
+            self.manifest.save()
+        self._finish(stage, record, problem)
+        self.say(f'{stage.name}: done in {format_duration(record.seconds)}')
+        status = 'resumed' if resume else 'ran'
+        return StageOutcome(stage, status, record.seconds, decision.why)
+
+    def _execute(self, stage: Stage, job: Job, resume: bool, lock: IO) -> str | None:
+        """Run the stage; return what went wrong."""
+        if stage.kind == 'report':
+            if self.write_report is None:
+                raise RuntimeError(f'Nothing writes the report of {stage.name!r}.')
+            self.write_report(self, stage)
+            return None
+        self.say(f'$ {shown(job.command)}')
+        status = run_logged(
+            job.command,
+            self.log_file(stage.name),
+            cwd=self.root,
+            env=self.environment(),
+            append=resume,
+            keep_open=lock.fileno(),
+            header=f'# {_now()} in {self.root}\n$ {shown(job.command)}',
+        )
+        if status == 0:
+            return None
+        return f'ended with status {status}'
+
+    @staticmethod
+    def environment() -> dict[str, str]:
+        """Return the environment of the tools: the package can be imported."""
+        environment = dict(os.environ)
+        old = environment.get('PYTHONPATH')
+        root = str(PACKAGE_DIR.parent)
+        environment['PYTHONPATH'] = f'{root}{os.pathsep}{old}' if old else root
+        return environment
+
+    def log_file(self, name: str) -> Path:
+        """Return the log of a stage."""
+        return self.work_dir / 'logs' / f'{name}.log'
+
+    def _begin(self, stage: Stage, job: Job, resume: bool) -> StageRecord:
+        """Note in the manifest that the stage is running, and with what."""
+        record = self._as_it_is_now(job)
+        old = self.manifest.stages.get(stage.name)
+        if resume and old is not None:
+            record.seconds, record.resumed = old.seconds, old.resumed + 1
+        record.command, record.started = job.command, _now()
+        self.manifest.stages[stage.name] = record
+        self.manifest.save()
+        self.hasher.save()
+        return record
+
+    def _finish(self, stage: Stage, record: StageRecord, problem: str | None) -> None:
+        """Note the outputs; raise when the stage failed or wrote too little."""
+        job = self.factory.make(stage)  # the checkpoint has its name by now
+        hashes = {str(path): self.hasher(self.root / path) for path in job.outputs}
+        missing = [path for path, digest in hashes.items() if digest is None]
+        if problem is None and missing:
+            problem = f'ended well, but did not write {", ".join(missing)}'
+        record.finished = _now()
+        record.status = 'finished' if problem is None else 'failed'
+        if problem is None:
+            record.outputs = {path: digest or '' for path, digest in hashes.items()}
+        self.manifest.save()
+        self.hasher.save()
+        if problem is not None:
+            raise StageFailedError(self._failure(stage, record, problem))
+
+    def _failure(self, stage: Stage, record: StageRecord, problem: str) -> str:
+        log = self.log_file(stage.name)
+        tail = '\n'.join(f'  | {line}' for line in last_lines(log))
+        return (
+            f'Stage {stage.name!r} {problem}.\n'
+            f'  command: {shown(record.command)}\n  in: {self.root}\n'
+            f'  log: {log}; its last lines:\n{tail}\n'
+            'Mend the cause, then give the same pipeline command again: finished '
+            'stages are skipped'
+            + (
+                ', and training goes on from its last checkpoint unless config or '
+                f'inputs change (--force {stage.name} starts it anew).'
+                if isinstance(stage, TrainStage)
+                else '.'
+            )
+        )
+
+    def _require_inputs(self, stage: Stage, job: Job) -> None:
+        makers = {}
+        for other in self.pipeline.stages:
+            if other.name == stage.name:
+                break
+            made = self.factory.make(other)
+            makers.update(dict.fromkeys(made.outputs, other.name))
+            if made.train_dir is not None:
+                makers[made.train_dir] = other.name
+        for path in job.inputs:
+            if (self.root / path).exists():
+                continue
+            maker = makers.get(path) or makers.get(path.parent)
+            remedy = (
+                f'Stage {maker!r} makes it: run the pipeline from there '
+                f'(--from {maker}).'
+                if maker
+                else 'No stage of the pipeline makes it; see the docs of the data set.'
+            )
+            raise StageFailedError(
+                f'Stage {stage.name!r} needs {path}, which does not exist below '
+                f'{self.root}. {remedy}'
+            )
+
+    def _clear_way(self, job: Job) -> None:
+        """Move leftovers of other settings aside, so that nothing is mixed."""
+        stamp = datetime.datetime.now().strftime('%Y%m%d-%H%M%S')
+        for path in job.resumable:
+            place = self.root / path
+            if not place.exists():
+                continue
+            if place.is_dir() and not any(place.rglob('*')):
+                continue
+            aside = moved_aside(place, stamp)
+            shutil.move(place, aside)
+            self.say(f'moved {path} of an earlier run to {aside.name}')
+
+    def _decide(self, stage: Stage, job: Job) -> Decision:
+        record = self.manifest.stages.get(stage.name)
+        recorded = record.outputs if record else {}
+        outputs = {path: self.hasher(self.root / path) for path in recorded}
+        if job.train_dir is not None:
+            resumable = (self.root / job.train_dir / 'last_checkpoint').is_file()
+        else:
+            resumable = any((self.root / path).exists() for path in job.resumable)
+        return decide(
+            record,
+            self._as_it_is_now(job),
+            outputs,
+            resumable=resumable,
+            forced=stage.name in self.selection.forced,
+            check_code=self.check_code,
+        )
+
+    def _as_it_is_now(self, job: Job) -> StageRecord:
+        inputs = {str(path): self.hasher(self.root / path) for path in job.inputs}
+        return StageRecord(
+            config=job.settings,
+            inputs={path: digest or 'missing' for path, digest in inputs.items()},
+            code=code_version(job.scripts, self.hasher),
+        )
+
+    def adopt(self, names: Sequence[str]) -> None:
+        """Take the outputs of stages that were run by hand as finished.
+
+        Args:
+            names: Stages whose outputs exist.
+
+        Raises:
+            ValueError: An output is missing, or there is no such stage.
+        """
+        Selection(only=tuple(names)).check(self.names)
+        for stage in self.pipeline.stages:
+            if stage.name not in names:
+                continue
+            job = self.factory.make(stage)
+            hashes = {str(path): self.hasher(self.root / path) for path in job.outputs}
+            missing = [path for path, digest in hashes.items() if digest is None]
+            if missing:
+                raise ValueError(
+                    f'Stage {stage.name!r} cannot be adopted: {missing} do not exist.'
+                )
+            record = self._as_it_is_now(job)
+            record.status, record.command = 'finished', job.command
+            record.started = record.finished = _now()
+            record.outputs = {path: digest or '' for path, digest in hashes.items()}
+            self.manifest.stages[stage.name] = record
+        self.manifest.save()
+        self.hasher.save()
+
+
+def _now() -> str:
+    return datetime.datetime.now().astimezone().isoformat(timespec='seconds')

@@ -1,0 +1,135 @@
+"""One call for ``tools/run_pipeline.py``: plan, run, sum up."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .definition import load_pipeline
+from .jobs import JobFactory
+from .launch import Launch, shown
+from .locate import find_config
+from .report import console_table, write_report
+from .runner import PipelineRunner
+from .selection import Selection
+
+
+@dataclass
+class PipelineOptions:
+    """What a user asks for on the command line.
+
+    Attributes:
+        config: Pipeline file, or ``'mmwsis::exits/pipeline_synthetic.py'``.
+        fast: Apply the file's ``fast`` overrides.
+        dataset: Data-set config to run the pipeline on instead of its own.
+        launch: How parallel stages are started.
+        selection: Which stages to run.
+        work_dir: Directory of logs, manifest and report instead of the file's.
+        root: Directory that relative paths (``data/``, ``work_dirs/``) start from.
+        train_args: Further arguments of ``tools/train.py``.
+        check_code: Let changed source files make a stage run again.
+        adopt: Stages run by hand whose outputs are taken as finished first.
+    """
+
+    config: str
+    fast: bool = False
+    dataset: str | None = None
+    launch: Launch = field(default_factory=Launch)
+    selection: Selection = field(default_factory=Selection)
+    work_dir: str | None = None
+    root: str | None = None
+    train_args: tuple[str, ...] = ()
+    check_code: bool = True
+    adopt: tuple[str, ...] = ()
+
+
+def make_runner(
+    options: PipelineOptions, say: Callable[[str], None] = print
+) -> PipelineRunner:
+    """Set a runner up from the user's options.
+
+    Args:
+        options: The options.
+        say: Receives the lines for the console.
+
+    Returns:
+        The runner.
+
+    Raises:
+        FileNotFoundError: The pipeline file or the data-set config does not exist.
+        ValueError: Something in either is wrong.
+    """
+    here = Path.cwd()
+    dataset = None if options.dataset is None else Path(options.dataset).resolve()
+    spec = None
+    if dataset is not None:
+        from ..datasets.data_spec import load_data_spec
+
+        spec = load_data_spec(dataset)
+    file = find_config(options.config, here)
+    pipeline = load_pipeline(file, spec, options.fast)
+    if options.work_dir is not None:
+        work_dir = os.path.abspath(options.work_dir)
+        pipeline = type(pipeline)(**{**vars(pipeline), 'work_dir': work_dir})
+    root = Path(options.root or pipeline.root or here).resolve()
+    root.mkdir(parents=True, exist_ok=True)
+    factory = JobFactory(pipeline, root, options.launch, dataset, options.train_args)
+    return PipelineRunner(
+        factory,
+        selection=options.selection,
+        check_code=options.check_code,
+        say=say,
+        write_report=write_report,
+    )
+
+
+def run_pipeline(
+    options: PipelineOptions, say: Callable[[str], None] = print
+) -> PipelineRunner:
+    """Run a pipeline and print its summary.
+
+    Args:
+        options: The options.
+        say: Receives the lines for the console.
+
+    Returns:
+        The runner, with its outcomes.
+
+    Raises:
+        StageFailedError: A stage failed.
+    """
+    runner = make_runner(options, say)
+    if options.adopt:
+        runner.adopt(options.adopt)
+    say(f'{runner.pipeline.title}: {len(runner.names)} stages in {runner.root}')
+    runner.run()
+    say('')
+    say(console_table(runner))
+    report = runner.work_dir / 'report.md'
+    if report.is_file():
+        say(f'\nReport: {report}')
+    return runner
+
+
+def print_plan(
+    options: PipelineOptions, commands: bool, say: Callable[[str], None] = print
+) -> None:
+    """Print what a run would do.
+
+    Args:
+        options: The options.
+        commands: Print the commands too.
+        say: Receives the lines.
+    """
+    runner = make_runner(options, say)
+    if commands:
+        say(f'In {runner.root}:')
+    for number, (stage, job, decision) in enumerate(runner.plan(), start=1):
+        what = {'skip': 'unchanged', 'resume': 'would resume', 'run': 'would run'}
+        text = decision.why if decision.action == 'skip' and decision.why else ''
+        text = text or what[decision.action]
+        if decision.action != 'skip':
+            text += f', because {decision.why}'
+        say(f'{number:3d}. {stage.name} ({stage.kind}): {text}')
+        if commands and job.command:
+            say(f'     $ {shown(job.command)}')

@@ -1,0 +1,190 @@
+"""The kinds of stages that a pipeline file may list, as typed values."""
+
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """What every stage has.
+
+    Attributes:
+        name: Unique within the pipeline; names the log and the manifest entry.
+        inputs: Files or directories that the stage needs besides those that its
+            config names. Relative to the pipeline's root.
+        outputs: Files or directories that the stage makes, besides the ones that its
+            kind implies.
+    """
+
+    kind: ClassVar[str]
+
+    name: str
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommandStage(Stage):
+    """One of the project's tools, or any program.
+
+    Attributes:
+        command: A tool (``'tools/...py'``) or a program, then its arguments.
+    """
+
+    kind: ClassVar[str] = 'command'
+
+    command: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfigStage(Stage):
+    """A stage that runs an MMEngine config.
+
+    Attributes:
+        config: Config file, relative to the pipeline file, or ``'mmwsis::...'``.
+        cfg_options: Dotted key -> value, as ``--cfg-options`` of the tools.
+        work_dir: Where the config's training run lives. By default the config's own
+            ``work_dir``, else ``work_dirs/<config stem>``.
+    """
+
+    config: str
+    cfg_options: dict[str, Any] = field(default_factory=dict)
+    work_dir: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainStage(ConfigStage):
+    """``tools/train.py`` on a config."""
+
+    kind: ClassVar[str] = 'train'
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerateStage(ConfigStage):
+    """``tools/generate_pseudo_labels.py`` with a labeler's last checkpoint.
+
+    Attributes:
+        out: Pseudo-label file to write.
+        args: Further arguments of the tool, such as ``('--weights', 'teacher')``.
+        checkpoint: Checkpoint to use instead of the last one of the work dir.
+    """
+
+    kind: ClassVar[str] = 'generate'
+
+    out: str
+    args: tuple[str, ...] = ()
+    checkpoint: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TestStage(ConfigStage):
+    """``tools/test.py`` with a model's last checkpoint.
+
+    Attributes:
+        args: Further arguments of the tool.
+        checkpoint: Checkpoint to use instead of the last one of the work dir.
+    """
+
+    __test__ = False  # pytest: the name is the field's, this is no test case
+    kind: ClassVar[str] = 'test'
+
+    args: tuple[str, ...] = ()
+    checkpoint: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class QualityStage(Stage):
+    """``tools/analysis_tools/pseudo_label_quality.py``.
+
+    Attributes:
+        pseudo: Pseudo-label file.
+        gt: Fully labelled COCO file of the same images.
+        img_dir: Folder of the images, for the picture of the worst ones.
+        args: Further arguments of the tool.
+    """
+
+    kind: ClassVar[str] = 'quality'
+
+    pseudo: str
+    gt: str
+    img_dir: str | None = None
+    args: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportStage(Stage):
+    """The summary with pictures, written by the runner itself.
+
+    Attributes:
+        weak: Test stage of the weakly-supervised final model.
+        full: Test stage of its fully-supervised twin; ``None`` without one.
+        quality: Quality stage; ``None`` without one.
+        num_pictures: Samples per contact sheet.
+    """
+
+    kind: ClassVar[str] = 'report'
+
+    weak: str | None = None
+    full: str | None = None
+    quality: str | None = None
+    num_pictures: int = 6
+
+
+STAGE_TYPES: dict[str, type[Stage]] = {
+    stage.kind: stage
+    for stage in (
+        CommandStage,
+        TrainStage,
+        GenerateStage,
+        QualityStage,
+        TestStage,
+        ReportStage,
+    )
+}
+
+
+def build_stage(settings: dict[str, Any], where: str) -> Stage:
+    """Turn one entry of a pipeline file's ``stages`` into a stage.
+
+    Args:
+        settings: ``dict(name=..., type=..., ...)``.
+        where: Pipeline file, for messages.
+
+    Returns:
+        The typed stage; lists have become tuples.
+
+    Raises:
+        ValueError: Unknown type, unknown or missing key, or a value of a wrong type.
+    """
+    entry = dict(settings)
+    name = entry.get('name')
+    if not isinstance(name, str) or not name:
+        raise ValueError(f'{where}: a stage needs a name, got {entry!r}.')
+    kind = entry.pop('type', None)
+    if kind not in STAGE_TYPES:
+        raise ValueError(
+            f'{where}: stage {name!r}: type must be one of {sorted(STAGE_TYPES)}, '
+            f'got {kind!r}.'
+        )
+    stage_type = STAGE_TYPES[kind]
+    known = {item.name: item for item in fields(stage_type)}
+    unknown = sorted(set(entry) - set(known))
+    if unknown:
+        raise ValueError(
+            f'{where}: stage {name!r}: unknown keys {unknown}; a {kind} stage knows '
+            f'{sorted(known)}.'
+        )
+    for key, value in entry.items():
+        if str(known[key].type).startswith('tuple'):
+            entry[key] = _as_strings(value, f'{where}: stage {name!r}: {key}')
+    try:
+        return stage_type(**entry)
+    except TypeError as error:
+        raise ValueError(f'{where}: stage {name!r}: {error}.') from error
+
+
+def _as_strings(value: Any, what: str) -> tuple[str, ...]:
+    """Accept a list of strings and numbers; refuse a lone string."""
+    if isinstance(value, str) or not isinstance(value, (list, tuple)):
+        raise ValueError(f'{what} must be a list of strings, got {value!r}.')
+    return tuple(str(item) for item in value)

@@ -1,0 +1,115 @@
+"""Run a method's pipeline: weak labels to final model, stage after stage.
+
+Finished stages whose config, inputs and code have not changed are skipped; a killed
+training or label generation is continued. Example::
+
+    python tools/run_pipeline.py configs/exits/pipeline_synthetic.py
+"""
+
+import argparse
+import sys
+
+from mmwsis.pipelines.launch import LAUNCHERS, Launch
+from mmwsis.pipelines.runner import StageFailedError
+from mmwsis.pipelines.selection import Selection
+from mmwsis.pipelines.session import PipelineOptions, print_plan, run_pipeline
+
+
+def parse_args() -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        description='Run the stages of a pipeline in order.',
+        epilog='Relative paths of data and results start from the current directory.',
+    )
+    parser.add_argument('config', help='pipeline file, or mmwsis::METHOD/pipeline_X.py')
+    parser.add_argument('--fast', action='store_true', help='the tiny form for a try')
+    parser.add_argument('--dataset', metavar='FILE', help='config of your own data set')
+    parser.add_argument(
+        '--gpus', type=int, metavar='N', help='processes of parallel stages'
+    )
+    parser.add_argument(
+        '--launcher',
+        choices=LAUNCHERS,
+        help='default: pytorch (torchrun) for more than one GPU, else none',
+    )
+    parser.add_argument('--from', dest='first', metavar='STAGE', help='start here')
+    parser.add_argument('--until', metavar='STAGE', help='stop after this stage')
+    parser.add_argument('--only', nargs='+', default=(), metavar='STAGE')
+    parser.add_argument(
+        '--force',
+        nargs='+',
+        default=(),
+        metavar='STAGE',
+        help='run these from their start, even if unchanged',
+    )
+    parser.add_argument(
+        '--adopt',
+        nargs='+',
+        default=(),
+        metavar='STAGE',
+        help='take the results of these, made by hand, as finished',
+    )
+    parser.add_argument(
+        '--ignore-code',
+        action='store_true',
+        help='do not run a stage again just because source files changed',
+    )
+    parser.add_argument('--amp', action='store_true', help='mixed precision training')
+    parser.add_argument(
+        '--auto-scale-lr', action='store_true', help='scale lr with the batch size'
+    )
+    parser.add_argument('--work-dir', help='directory of logs, manifest and report')
+    parser.add_argument(
+        '--root', metavar='DIR', help='directory that holds data/ and work_dirs/'
+    )
+    parser.add_argument('--list', action='store_true', help='say what would run, stop')
+    parser.add_argument(
+        '--dry-run', action='store_true', help='as --list, with the commands'
+    )
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Run the command line; return the exit status."""
+    args = parse_args()
+    gpus = args.gpus or 1
+    train_args = [
+        flag
+        for flag, wanted in (
+            ('--amp', args.amp),
+            ('--auto-scale-lr', args.auto_scale_lr),
+        )
+        if wanted
+    ]
+    try:
+        options = PipelineOptions(
+            config=args.config,
+            fast=args.fast,
+            dataset=args.dataset,
+            launch=Launch(args.launcher or ('pytorch' if gpus > 1 else 'none'), gpus),
+            selection=Selection(
+                args.first, args.until, tuple(args.only), tuple(args.force)
+            ),
+            work_dir=args.work_dir,
+            root=args.root,
+            train_args=tuple(train_args),
+            check_code=not args.ignore_code,
+            adopt=tuple(args.adopt),
+        )
+        if args.list or args.dry_run:
+            print_plan(options, commands=args.dry_run)
+        else:
+            run_pipeline(options)
+    except (StageFailedError, ValueError, FileNotFoundError, RuntimeError) as error:
+        print(f'\nrun_pipeline: {error}', file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(
+            '\nrun_pipeline: interrupted. The same command continues.', file=sys.stderr
+        )
+        return 130
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
