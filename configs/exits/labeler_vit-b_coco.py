@@ -8,12 +8,11 @@ _base_ = [
 similarity_extractor = 'work_dirs/similarity-extractor_vit-b_coco/epoch_1.pth'
 model = dict(
     similarity_extractor=dict(
-        encoder=dict(
-            init_cfg=dict(
-                type='mmwsis.EncoderPretrained',
-                checkpoint=similarity_extractor,
-                source='mmwsis',
-            )
+        init_cfg=dict(
+            type='mmwsis.EncoderPretrained',
+            checkpoint=similarity_extractor,
+            source='mmwsis',
+            made_by='python tools/train.py configs/exits/similarity-extractor_vit-b_coco.py',
         )
     ),
 )

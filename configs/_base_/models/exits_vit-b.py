@@ -4,6 +4,7 @@ _base_ = './mal_vit-b.py'
 model = dict(
     type='mmwsis.ExitsLabeler',
     loss_mil=None,
+    mil_ramp=None,
     loss_point=dict(type='mmwsis.ExtremePointLoss', loss_weight=0.5, mil_weight=10.0),
     similarity_extractor=dict(
         type='mmwsis.SimilarityExtractor',
@@ -25,6 +26,8 @@ model = dict(
         tau_fg=1e-3,  # both for a 32 x 32 grid
         tau_bg=-1e-4,
         beta=0.25,  # of hops='inf' only
+        sinkhorn_iters=100,
+        sinkhorn_tol=1e-3,
         point_dropout=0.9,
     ),
 )

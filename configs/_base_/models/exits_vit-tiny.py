@@ -3,6 +3,7 @@ _base_ = './mal_vit-tiny.py'
 model = dict(
     type='mmwsis.ExitsLabeler',
     loss_mil=None,
+    mil_ramp=None,
     loss_point=dict(type='mmwsis.ExtremePointLoss', loss_weight=2.0, mil_weight=10.0),
     similarity_extractor=dict(
         type='mmwsis.SimilarityExtractor',
@@ -24,6 +25,8 @@ model = dict(
         tau_fg=1.5e-3,  # for a 32 x 32 grid; scaled to the grid of 16 x 16
         tau_bg=-1e-4,
         beta=0.25,
+        sinkhorn_iters=100,
+        sinkhorn_tol=1e-3,
         point_dropout=0.5,  # 0.9 of the few cells of a small grid leaves too little
     ),
 )

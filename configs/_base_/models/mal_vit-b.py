@@ -6,4 +6,5 @@ model = dict(
     loss_crf=dict(
         type='mmwsis.MeanFieldCRFLoss', loss_weight=0.5, num_iters=100, zeta=0.1
     ),
+    crf_ramp=dict(iters=4000, first_epoch_only=True),
 )

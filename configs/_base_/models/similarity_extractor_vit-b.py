@@ -12,7 +12,10 @@ model = dict(
         encoder=dict(
             type='mmwsis.LabelerViT',
             patch_embed_type='linear',
-            img_size=(224, 224),  # of the weights; crops of 512 resize the position table
+            img_size=(
+                224,
+                224,
+            ),  # of the weights; crops of 512 resize the position table
             patch_size=16,
             embed_dims=768,
             num_layers=12,
@@ -28,9 +31,20 @@ model = dict(
             type='mmwsis.ScaleAwareMaskHead',
             in_channels=768,
             feat_channels=256,
+            num_convs=4,
+            upsample_before=3,
+            area_bins=(32**2, 96**2),  # box area in pixels of the original image
+            scales=(0.5, 1.0, 2.0),
+            logit_scale=4,
         ),
     ),
     loss_mil=dict(type='mmwsis.ProjectionMILLoss', loss_weight=4.0),
-    loss_crf=None,
-    test_cfg=dict(weights='student', flip=False, mask_thr=(0.1, 0.1, 0.1)),
+    # MAL: of the first epoch only; from the second on every weight is full.
+    mil_ramp=dict(iters=1000, first_epoch_only=True),
+    test_cfg=dict(
+        weights='student',
+        flip=False,
+        mask_thr=(0.1, 0.1, 0.1),
+        area_bins=(32**2, 96**2),
+    ),
 )

@@ -1,0 +1,9 @@
+# The twin that retention divides by: differs in the annotation file alone.
+_base_ = '../exits/mask-rcnn_x101-32x4d_lvis.py'
+
+train_dataloader = dict(
+    dataset=dict(dataset=dict(ann_file=_base_.data_spec.train.ann_file))
+)
+work_dir = 'work_dirs/fully_supervised/mask-rcnn_x101-32x4d_lvis'
+
+wsis = dict(method='FULL', supervision='masks', requires=[])

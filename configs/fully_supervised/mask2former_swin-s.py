@@ -1,0 +1,7 @@
+# The twin that retention divides by: differs in the annotation file alone.
+_base_ = '../exits/mask2former_swin-s.py'
+
+train_dataloader = dict(dataset=dict(ann_file=_base_.data_spec.train.ann_file))
+work_dir = 'work_dirs/fully_supervised/mask2former_swin-s'
+
+wsis = dict(method='FULL', supervision='masks', requires=[])
