@@ -173,7 +173,7 @@ def test_hue_shift_against_colorsys():
         # rounded as well; an error of the turn itself would be far larger.
         assert np.abs(after - expected).max() <= 9
     unchanged = np.asarray(shift_hue(Image.fromarray(colors), 0.0)).astype(int)
-    assert np.abs(unchanged - colors).max() <= 4
+    assert np.abs(unchanged - colors).max() <= 6
 
 
 def test_hue_wraps_in_both_directions():
