@@ -11,6 +11,7 @@ Python starts (see ``setup.py``), so that configs are found without ``custom_imp
 """
 
 import importlib.util
+import pickle
 import sys
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -32,16 +33,17 @@ def allow_checkpoint_globals() -> None:
     import numpy as np
     import torch
 
-    add_safe_globals = getattr(torch.serialization, 'add_safe_globals', None)
-    if add_safe_globals is None:  # torch < 2.4 has no such list
+    major, minor = (int(part) for part in torch.__version__.split('.')[:2])
+    if (major, minor) < (2, 6):  # weights_only is off there
         return
     from mmengine.logging.history_buffer import HistoryBuffer
 
     core = getattr(np, '_core', None) or np.core
     kinds = ('f2', 'f4', 'f8', 'i1', 'i2', 'i4', 'i8', 'u1', 'u2', 'u4', 'u8', 'b1')
-    add_safe_globals(
+    torch.serialization.add_safe_globals(
         [
             HistoryBuffer,
+            (_history_buffer_method, 'builtins.getattr'),
             core.multiarray._reconstruct,
             core.multiarray.scalar,
             np.ndarray,
@@ -49,6 +51,22 @@ def allow_checkpoint_globals() -> None:
             *{type(np.dtype(kind)) for kind in kinds},
         ]
     )
+
+
+def _history_buffer_method(owner: Any, name: str) -> Any:
+    """Stand in for ``getattr`` while a checkpoint is read.
+
+    A ``HistoryBuffer`` is pickled with its statistics, ``getattr(HistoryBuffer,
+    'mean')`` and the like. The real ``getattr`` would open the door to everything.
+    """
+    from mmengine.logging.history_buffer import HistoryBuffer
+
+    if owner is not HistoryBuffer or name.startswith('_'):
+        raise pickle.UnpicklingError(
+            f'the checkpoint asks for attribute {name!r} of {owner!r}, which a '
+            'checkpoint of MMEngine never does; do not trust this file'
+        )
+    return getattr(owner, name)
 
 
 def register_config_prefix(config_utils: ModuleType) -> None:

@@ -2,10 +2,13 @@
 
 from .crop_prediction_visualization_hook import CropPredictionVisualizationHook
 from .retrieval_visualization_hook import RetrievalVisualizationHook
+from .stop_on_nan import NonFiniteLossError, StopOnNaNHook
 from .training_batch_visualization_hook import TrainingBatchVisualizationHook
 
 __all__ = [
     'CropPredictionVisualizationHook',
+    'NonFiniteLossError',
     'RetrievalVisualizationHook',
+    'StopOnNaNHook',
     'TrainingBatchVisualizationHook',
 ]

@@ -1,0 +1,119 @@
+"""Retention: how much of full supervision's result a weakly-supervised model keeps."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+
+class Retention(NamedTuple):
+    """One metric of two models.
+
+    Args:
+        metric: Name of the metric, for example ``coco/segm_mAP_50``.
+        weak: Value of the final model trained on pseudo labels.
+        full: Value of the same final model trained on full masks.
+        retention: ``100 * weak / full``; ``None`` where it is undefined, because
+            ``full`` is zero, or negative (COCO's sign for "no such objects").
+    """
+
+    metric: str
+    weak: float
+    full: float
+    retention: float | None
+
+
+def read_metrics(path: str | os.PathLike) -> dict[str, Any]:
+    """Read what ``tools/test.py --metrics-out`` wrote.
+
+    Args:
+        path: JSON file.
+
+    Returns:
+        Name and value of every metric.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is no JSON object.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(
+            f'{path} does not exist; make it with python tools/test.py CONFIG '
+            f'CHECKPOINT --metrics-out {path}'
+        )
+    try:
+        metrics = json.loads(Path(path).read_text(encoding='utf-8'))
+    except ValueError as error:
+        raise ValueError(f'{path} is not valid JSON: {error}') from None
+    if not isinstance(metrics, dict):
+        raise ValueError(
+            f'{path} holds a {type(metrics).__name__}; expected an object of metric '
+            'names and values, as tools/test.py --metrics-out writes it'
+        )
+    return metrics
+
+
+def retention_table(
+    weak: Mapping[str, Any], full: Mapping[str, Any]
+) -> list[Retention]:
+    """Compare every metric that two models share.
+
+    Args:
+        weak: Metrics of the weakly-supervised final model.
+        full: Metrics of its fully-supervised twin.
+
+    Returns:
+        One row a metric in the order of ``weak``, mask metrics first.
+
+    Raises:
+        ValueError: They share no numeric metric.
+    """
+    shared = [
+        key for key in weak if _is_number(weak[key]) and _is_number(full.get(key))
+    ]
+    if not shared:
+        raise ValueError(
+            'the two files share no metric; the weak one has '
+            f'{sorted(weak) or "none"}, the full one {sorted(full) or "none"}'
+        )
+    shared.sort(key=lambda key: 'segm' not in key)
+    return [
+        Retention(
+            key, float(weak[key]), float(full[key]), _retain(weak[key], full[key])
+        )
+        for key in shared
+    ]
+
+
+def format_retention(rows: Sequence[Retention]) -> str:
+    """Return the comparison as a table of text.
+
+    Args:
+        rows: Rows from :func:`retention_table`.
+
+    Returns:
+        A Markdown table that also reads well in a terminal; metrics as percentages.
+    """
+    width = max(len('metric'), *(len(row.metric) for row in rows))
+    lines = [
+        f'| {"metric":<{width}} | weak AP | full AP | retention |',
+        f'| {"-" * width} | ------: | ------: | --------: |',
+    ]
+    for row in rows:
+        kept = '-' if row.retention is None else f'{row.retention:.1f} %'
+        weak, full = _percent(row.weak), _percent(row.full)
+        lines.append(f'| {row.metric:<{width}} | {weak:>7} | {full:>7} | {kept:>9} |')
+    return '\n'.join(lines)
+
+
+def _percent(value: float) -> str:
+    return '-' if value < 0 else f'{100 * value:.1f}'
+
+
+def _retain(weak: float, full: float) -> float | None:
+    return 100.0 * weak / full if full > 0 and weak >= 0 else None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

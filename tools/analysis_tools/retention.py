@@ -1,0 +1,39 @@
+"""Compare a weakly-supervised final model with its fully-supervised twin.
+
+Retention is ``100 * weak / full`` of the same metric and the same final model. Both
+files come from ``tools/test.py --metrics-out``::
+
+    python tools/analysis_tools/retention.py exits.json full.json --out retention.json
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from mmwsis.evaluation.retention import format_retention, read_metrics, retention_table
+from mmwsis.fileio import atomic_write_json
+
+
+def main() -> int:
+    """Print the table; return the exit code."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('weak', type=Path, help='metrics of the weak final model')
+    parser.add_argument('full', type=Path, help='metrics under full supervision')
+    parser.add_argument('--out', type=Path, metavar='JSON', help='also write a file')
+    args = parser.parse_args()
+    try:
+        rows = retention_table(read_metrics(args.weak), read_metrics(args.full))
+    except (OSError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(format_retention(rows))
+    if args.out is not None:
+        table = {row.metric: row._asdict() for row in rows}
+        atomic_write_json(args.out, table, indent=1)
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
