@@ -1,1 +1,5 @@
+from .conv_stem import ConvStem
+from .fused_attention import FusedSelfAttention
+from .labeler_vit import LabelerViT
 
+__all__ = ['ConvStem', 'FusedSelfAttention', 'LabelerViT']

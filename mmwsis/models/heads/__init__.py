@@ -1,1 +1,3 @@
+from .scale_aware_mask_head import ScaleAwareMaskHead
 
+__all__ = ['ScaleAwareMaskHead']

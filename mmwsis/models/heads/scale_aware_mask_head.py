@@ -1,0 +1,150 @@
+"""Mask head whose resolution follows the size of the object."""
+
+from collections.abc import Sequence
+
+import torch
+from mmcv.cnn import ConvModule
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mmwsis.registry import MODELS
+
+
+@MODELS.register_module()
+class ScaleAwareMaskHead(BaseModule):
+    """Object vector times pixel vectors (MAL, CVPR 2023, section 3; EXITS reuses it).
+
+    The spatial mean of the encoder's map goes through two linear layers and becomes the
+    object vector. The map itself is resized to half, same or double size for small,
+    medium and large objects, passes 3x3 convolutions with one bilinear doubling, and
+    its dot product with the object vector gives the logits.
+
+    Args:
+        in_channels: Channels of the encoder.
+        feat_channels: Channels of both vectors.
+        num_convs: 3x3 convolutions, each followed by ReLU, the last one too.
+        upsample_before: Index, from 0, of the convolution before which the map is
+            doubled. MAL's code has 3; the supplement of EXITS says 2.
+        adjust_scale: Resize the map by the size of the object. Without it the logits
+            are four times as large as the convolutions' output, eight times the map.
+        area_bins: Upper bounds of small and of medium, box area in pixels of the
+            original image; each belongs to the smaller bin.
+        scales: Factors for small, medium and large objects.
+        logit_scale: Logits a cell of the encoder's map, per side, if ``adjust_scale``.
+        init_cfg: Initialisation; convolutions Kaiming-normal, linear layers as torch
+            has them if None.
+
+    Raises:
+        ValueError: ``upsample_before`` names no convolution, or the bins do not ascend.
+    """
+
+    def __init__(
+        self,
+        in_channels: int = 768,
+        feat_channels: int = 256,
+        num_convs: int = 4,
+        upsample_before: int = 3,
+        adjust_scale: bool = True,
+        area_bins: tuple[float, float] = (32**2, 96**2),
+        scales: tuple[float, float, float] = (0.5, 1.0, 2.0),
+        logit_scale: int = 4,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        if not 0 <= upsample_before < num_convs:
+            raise ValueError(
+                f'upsample_before must be in 0..{num_convs - 1}, the index of one of '
+                f'the {num_convs} convolutions; got {upsample_before}.'
+            )
+        if not 0 < area_bins[0] < area_bins[1]:
+            raise ValueError(
+                f'area_bins must be two ascending areas; got {tuple(area_bins)}.'
+            )
+        self.upsample_before = upsample_before
+        self.adjust_scale = adjust_scale
+        self.area_bins = tuple(area_bins)
+        self.scales = tuple(scales)
+        self.logit_scale = logit_scale
+        self.roi_head = nn.Sequential(
+            nn.Linear(in_channels, feat_channels),
+            nn.ReLU(inplace=True),
+            nn.Linear(feat_channels, feat_channels),
+        )
+        self.convs = nn.ModuleList(
+            ConvModule(feat_channels if i else in_channels, feat_channels, 3, padding=1)
+            for i in range(num_convs)
+        )
+
+    def forward(self, features: Tensor, areas: Tensor | Sequence[float]) -> Tensor:
+        """Predict mask logits.
+
+        Args:
+            features: Encoder map ``(B, in_channels, h, w)``.
+            areas: ``B`` box areas in pixels of the original image. On the CPU they cost
+                no synchronisation.
+
+        Returns:
+            Logits ``(B, logit_scale * h, logit_scale * w)``; ``(B, 8h, 8w)`` without
+            ``adjust_scale``.
+
+        Raises:
+            ValueError: The number of areas differs from the batch, or one is negative
+                or NaN.
+        """
+        if features.ndim != 4:
+            raise ValueError(
+                f'features must be (B, C, h, w); got shape {tuple(features.shape)}.'
+            )
+        vector = self.roi_head(features.mean((2, 3)))
+        if not self.adjust_scale:
+            logits = self._pixel_logits(features, vector)
+            return _resize(logits, (4 * logits.shape[1], 4 * logits.shape[2]))
+        size = tuple(self.logit_scale * side for side in features.shape[-2:])
+        groups = self._group_by_size(areas, len(features))
+        logits, order = [], []
+        for scale, members in groups:
+            index = torch.tensor(members, device=features.device)
+            part = features if len(members) == len(features) else features[index]
+            if scale != 1:
+                part = F.interpolate(
+                    part, scale_factor=scale, mode='bilinear', align_corners=False
+                )
+            logits.append(_resize(self._pixel_logits(part, vector[index]), size))
+            order.extend(members)
+        back = torch.tensor(order, device=features.device).argsort()
+        return torch.cat(logits)[back]
+
+    def _pixel_logits(self, features: Tensor, vector: Tensor) -> Tensor:
+        for index, conv in enumerate(self.convs):
+            if index == self.upsample_before:
+                features = F.interpolate(
+                    features, scale_factor=2, mode='bilinear', align_corners=False
+                )
+            features = conv(features)
+        # MAL scales neither the dot product nor the vectors and adds no bias.
+        return torch.einsum('bc,bchw->bhw', vector, features)
+
+    def _group_by_size(
+        self, areas: Tensor | Sequence[float], batch: int
+    ) -> list[tuple[float, list[int]]]:
+        values = areas.tolist() if isinstance(areas, Tensor) else list(areas)
+        if len(values) != batch or not all(area >= 0 for area in values):
+            raise ValueError(
+                f'areas must be {batch} box areas >= 0 in pixels, one a crop; '
+                f'got {values}.'
+            )
+        bins = [sum(area > bound for bound in self.area_bins) for area in values]
+        groups = [
+            (scale, [i for i, own in enumerate(bins) if own == index])
+            for index, scale in enumerate(self.scales)
+        ]
+        return [(scale, members) for scale, members in groups if members]
+
+
+def _resize(logits: Tensor, size: tuple[int, ...]) -> Tensor:
+    if logits.shape[1:] == size:
+        return logits
+    return F.interpolate(
+        logits[:, None], size=size, mode='bilinear', align_corners=False
+    )[:, 0]

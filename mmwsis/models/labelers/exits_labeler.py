@@ -1,0 +1,153 @@
+"""Mask labeler trained from extreme points."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mmwsis.ops import (
+    NonFiniteSimilarityError,
+    PointRetrieval,
+    box_cells,
+    cells_to_grid,
+    drop_points,
+    extreme_points_to_cells,
+    lacks_pseudo_points,
+    retrieve_points,
+)
+from mmwsis.registry import MODELS
+from mmwsis.structures import ObjectCropSample
+
+from .mask_auto_labeler import MaskAutoLabeler, box_masks
+
+
+@MODELS.register_module()
+class ExitsLabeler(MaskAutoLabeler):
+    """EXITS (CVPR 2024): MAL with points retrieved from four extreme points.
+
+    The frozen similarity extractor turns the attention between patches into a random
+    walk; patches that the walk joins to the extreme points, or to the outside of the
+    box, become labelled points of the object, or of the background.
+
+    Args:
+        similarity_extractor: Config of :class:`SimilarityExtractor`.
+        loss_point: Config of the point loss.
+        retrieval: ``delta``: inward push of the extreme points in pixels of the crop;
+            ``hops`` of the walk, an integer or 'inf' with ``beta``; thresholds
+            ``tau_fg`` and ``tau_bg``, for a 32x32 grid; ``point_dropout``: share of the
+            retrieved points that is left out at every visit; further arguments of
+            :func:`mmwsis.ops.retrieve_points`.
+        **kwargs: Arguments of :class:`MaskAutoLabeler`.
+
+    Raises:
+        ValueError: ``retrieval`` lacks ``delta``.
+    """
+
+    def __init__(
+        self,
+        similarity_extractor: dict,
+        loss_point: dict,
+        retrieval: dict,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.similarity_extractor = MODELS.build(similarity_extractor)
+        self.loss_point = MODELS.build(loss_point)
+        options = dict(retrieval)
+        if 'delta' not in options:
+            raise ValueError(
+                'retrieval needs delta, the inward push of the extreme points in '
+                'pixels of the crop (EXITS: 24 of 512 on COCO, 16 LVIS, 12 VOC).'
+            )
+        self.delta = float(options.pop('delta'))
+        self.point_dropout = float(options.pop('point_dropout', 0.9))
+        self.retrieval_options = options
+
+    def _check_losses(self) -> None:
+        """The point loss is always there."""
+
+    @torch.no_grad()
+    def retrieve(
+        self, inputs: dict[str, Tensor], data_samples: list[ObjectCropSample]
+    ) -> tuple[PointRetrieval, Tensor]:
+        """Label patches by a random walk from the extreme points (section 3.3).
+
+        Args:
+            inputs: ``teacher`` view, or ``image``: ``(B, 3, S, S)``, normalised.
+            data_samples: ``B`` samples with ``box_mask`` and ``extreme_points``.
+
+        Returns:
+            The retrieved points, before point dropout, and the similarity
+            ``(B, n * n, n * n)`` they come from.
+
+        Raises:
+            FloatingPointError: Attention is not finite; names the annotations.
+            ValueError: Samples lack extreme points.
+        """
+        images = inputs['teacher'] if 'teacher' in inputs else inputs['image']
+        masks = box_masks(data_samples)
+        patch_size = self.similarity_extractor.encoder.patch_size
+        similarity = self.similarity_extractor(images)
+        in_box = box_cells(masks, patch_size)
+        cells = extreme_points_to_cells(
+            _extreme_points(data_samples),
+            torch.tensor([sample.crop_box for sample in data_samples]),
+            torch.tensor([bool(sample.flip) for sample in data_samples]),
+            crop_size=masks.shape[-1],
+            patch_size=patch_size,
+            delta=self.delta,
+        )
+        init_fg = cells_to_grid(cells.rows, cells.cols, in_box.shape[-1])
+        try:
+            retrieval = retrieve_points(
+                similarity, init_fg, in_box, **self.retrieval_options
+            )
+        except NonFiniteSimilarityError as error:
+            broken = [data_samples[index].ann_id for index in error.batch_indices]
+            raise FloatingPointError(
+                f'the similarity of annotation ids {broken} is not finite. The '
+                'similarity extractor is damaged or overflows in half precision: train '
+                'it again, or train without --amp.'
+            ) from error
+        return retrieval, similarity
+
+    def loss(
+        self, inputs: dict[str, Tensor], data_samples: list[ObjectCropSample]
+    ) -> dict[str, Tensor]:
+        """Losses of one batch, weights and ramps applied.
+
+        Args:
+            inputs: ``student`` and ``teacher`` views, ``(B, 3, S, S)``, normalised.
+            data_samples: ``B`` samples with ``box_mask``, ``extreme_points``, ``area``.
+
+        Returns:
+            ``loss_point``, ``loss_crf`` (and ``loss_mil``) as far as configured;
+            statistics: ``fallback_rate`` (share of crops without any retrieved point,
+            which learn from the projection loss), mean number of ``pseudo_fg`` and
+            ``pseudo_bg`` cells a crop.
+        """
+        prob, box_target = self._student_prob(inputs, data_samples)
+        retrieval, _ = self.retrieve(inputs, data_samples)
+        dropped = drop_points(retrieval, self.point_dropout)
+        losses = dict(loss_point=self.loss_point(prob, box_target, retrieval, dropped))
+        losses |= self._box_losses(inputs, data_samples, prob, box_target)
+        return losses | _statistics(retrieval)
+
+
+def _extreme_points(data_samples: list[ObjectCropSample]) -> Tensor:
+    lacking = [s.ann_id for s in data_samples if 'extreme_points' not in s]
+    if lacking:
+        raise ValueError(
+            f'annotation ids {lacking} have no extreme_points, which EXITS learns '
+            "from: declare the data set with supervision='extreme_points' and give a "
+            'file that has them (tools/dataset_converters/coco2weak.py).'
+        )
+    return torch.stack([sample.extreme_points for sample in data_samples])
+
+
+def _statistics(retrieval: PointRetrieval) -> dict[str, Tensor]:
+    return dict(
+        fallback_rate=lacks_pseudo_points(retrieval).float().mean(),
+        pseudo_fg=retrieval.pseudo_fg.flatten(1).float().sum(1).mean(),
+        pseudo_bg=retrieval.pseudo_bg.flatten(1).float().sum(1).mean(),
+    )

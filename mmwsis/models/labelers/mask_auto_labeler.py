@@ -1,0 +1,275 @@
+"""Mask labeler trained from boxes."""
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from mmengine.model import BaseModel
+from torch import Tensor
+from torch.nn import functional as F
+
+from mmwsis.models.losses import downsample_box_mask
+from mmwsis.ops import combine_logits, crop_mask_patches, encode_patch
+from mmwsis.registry import MODELS
+from mmwsis.structures import ObjectCropSample
+
+from .loss_ramp import LossRamp
+
+TEST_DEFAULTS = dict(
+    weights='student',
+    flip=False,
+    mask_thr=(0.1, 0.1, 0.1),
+    area_bins=(32**2, 96**2),
+)
+
+
+@MODELS.register_module()
+class MaskAutoLabeler(BaseModel):
+    """Mask Auto-Labeler (MAL, CVPR 2023): masks of object crops from their boxes.
+
+    A student learns from the projection (MIL) loss and from the CRF loss, whose target
+    is the mean-field refinement of student and teacher together. The teacher is the
+    moving average of the student, kept by ``mmdet.MeanTeacherHook``; without a CRF loss
+    there is none, which is the warm-up of EXITS' similarity extractor.
+
+    Args:
+        network: Config of :class:`MaskLabelNetwork`, student and teacher alike.
+        loss_mil: Config of the projection loss, or None.
+        loss_crf: Config of the CRF loss, or None.
+        mil_ramp: Arguments of :class:`LossRamp` for the projection loss, or None.
+        crf_ramp: The same for the CRF loss.
+        test_cfg: ``weights``: 'student', 'teacher' or 'mixed' (mean of both logits);
+            ``flip``: average with the mirrored crop; ``mask_thr``: probability above
+            which a pixel belongs to the mask, for small, medium, large boxes;
+            ``area_bins``: upper bounds of small and medium, in image pixels.
+        data_preprocessor: Config of :class:`ObjectCropPreprocessor`.
+        init_cfg: Initialisation of the whole; the network has its own.
+
+    Raises:
+        ValueError: No loss at all, or an unknown key or value in ``test_cfg``.
+    """
+
+    def __init__(
+        self,
+        network: dict,
+        loss_mil: dict | None = None,
+        loss_crf: dict | None = None,
+        mil_ramp: dict | None = None,
+        crf_ramp: dict | None = None,
+        test_cfg: dict | None = None,
+        data_preprocessor: dict | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(data_preprocessor, init_cfg)
+        self.student = MODELS.build(network)
+        self.loss_mil = MODELS.build(loss_mil) if loss_mil else None
+        self.loss_crf = MODELS.build(loss_crf) if loss_crf else None
+        self.mil_ramp = LossRamp(**mil_ramp) if mil_ramp else None
+        self.crf_ramp = LossRamp(**crf_ramp) if crf_ramp else None
+        self.teacher = copy.deepcopy(self.student) if loss_crf else None
+        if self.teacher is not None:
+            self.teacher.requires_grad_(False)
+            # It is copied from the student; loading its checkpoint again is wasted.
+            self.teacher.is_init = True
+        self.test_cfg = self._check_test_cfg(test_cfg)
+        self._check_losses()
+
+    def _check_losses(self) -> None:
+        if self.loss_mil is None and self.loss_crf is None:
+            raise ValueError(
+                f'{type(self).__name__} has nothing to learn from: set loss_mil, '
+                'loss_crf or both.'
+            )
+
+    def _check_test_cfg(self, test_cfg: dict | None) -> dict[str, Any]:
+        merged = {**TEST_DEFAULTS, **(test_cfg or {})}
+        unknown = sorted(set(merged) - set(TEST_DEFAULTS))
+        if unknown:
+            raise ValueError(
+                f'test_cfg has unknown keys {unknown}; known are '
+                f'{sorted(TEST_DEFAULTS)}.'
+            )
+        needs_teacher = merged['weights'] in ('teacher', 'mixed')
+        if merged['weights'] != 'student' and not needs_teacher:
+            raise ValueError(
+                "test_cfg.weights must be 'student', 'teacher' or 'mixed'; "
+                f'got {merged["weights"]!r}.'
+            )
+        if needs_teacher and self.teacher is None:
+            raise ValueError(
+                f'test_cfg.weights={merged["weights"]!r} needs a teacher, which exists '
+                "only with loss_crf; use weights='student'."
+            )
+        return merged
+
+    def init_weights(self) -> None:
+        """Initialise the student and make the teacher its exact copy."""
+        super().init_weights()
+        if self.teacher is not None:
+            self.teacher.load_state_dict(self.student.state_dict())
+
+    def train(self, mode: bool = True) -> 'MaskAutoLabeler':
+        """Set the mode; the teacher stays in evaluation mode."""
+        super().train(mode)
+        if self.teacher is not None:
+            self.teacher.eval()
+        return self
+
+    def forward(
+        self,
+        inputs: dict[str, Tensor],
+        data_samples: list[ObjectCropSample] | None = None,
+        mode: str = 'tensor',
+    ) -> Any:
+        """Train, predict, or give raw logits.
+
+        Args:
+            inputs: Normalised crops ``(B, 3, S, S)``: ``student`` and ``teacher`` for
+                'loss', otherwise ``image``.
+            data_samples: ``B`` samples.
+            mode: 'loss', 'predict' or 'tensor'.
+
+        Returns:
+            'loss': dictionary of losses and statistics; 'predict': the samples with
+            masks; 'tensor': the student's logits ``(B, H, W)``.
+
+        Raises:
+            ValueError: Unknown mode.
+        """
+        if mode == 'loss':
+            return self.loss(inputs, data_samples)
+        if mode == 'predict':
+            return self.predict(inputs, data_samples)
+        if mode == 'tensor':
+            images = inputs['image'] if 'image' in inputs else inputs['student']
+            return self.student(images, _areas(data_samples))
+        raise ValueError(f"mode must be 'loss', 'tensor' or 'predict'; got {mode!r}.")
+
+    def loss(
+        self, inputs: dict[str, Tensor], data_samples: list[ObjectCropSample]
+    ) -> dict[str, Tensor]:
+        """Losses of one batch.
+
+        Args:
+            inputs: ``student`` and ``teacher`` views, ``(B, 3, S, S)``, normalised.
+            data_samples: ``B`` samples with ``box_mask`` and ``area``.
+
+        Returns:
+            ``loss_mil`` and ``loss_crf``, as far as configured, weights and ramps
+            applied.
+        """
+        prob, box_target = self._student_prob(inputs, data_samples)
+        return self._box_losses(inputs, data_samples, prob, box_target)
+
+    def _student_prob(
+        self, inputs: dict[str, Tensor], data_samples: list[ObjectCropSample]
+    ) -> tuple[Tensor, Tensor]:
+        """Probabilities, float32 even under autocast, and the box at their size."""
+        logits = self.student(inputs['student'], _areas(data_samples))
+        target = downsample_box_mask(box_masks(data_samples), logits.shape[-2:])
+        return logits.float().sigmoid(), target
+
+    def _box_losses(
+        self,
+        inputs: dict[str, Tensor],
+        data_samples: list[ObjectCropSample],
+        prob: Tensor,
+        box_target: Tensor,
+    ) -> dict[str, Tensor]:
+        losses = {}
+        if self.loss_mil is not None:
+            factor = self.mil_ramp.factor() if self.mil_ramp else 1.0
+            losses['loss_mil'] = factor * self.loss_mil(prob, box_target)
+        if self.loss_crf is not None:
+            with torch.no_grad():
+                logits = self.teacher(inputs['teacher'], _areas(data_samples))
+                teacher_prob = logits.float().sigmoid()
+            # The CRF works on the augmented colours that the student saw (MAL's code).
+            image = F.interpolate(
+                inputs['student'].float(),
+                size=prob.shape[-2:],
+                mode='bilinear',
+                align_corners=False,
+            )
+            factor = self.crf_ramp.factor() if self.crf_ramp else 1.0
+            losses['loss_crf'] = factor * self.loss_crf(
+                image, prob, teacher_prob, box_target
+            )
+        return losses
+
+    @torch.no_grad()
+    def predict_logits(
+        self, inputs: dict[str, Tensor], data_samples: list[ObjectCropSample]
+    ) -> Tensor:
+        """Logits as ``test_cfg`` wants them.
+
+        Args:
+            inputs: ``image``: ``(B, 3, S, S)``, normalised.
+            data_samples: ``B`` samples with ``area``.
+
+        Returns:
+            ``(B, H, W)`` float32.
+        """
+        images, areas = inputs['image'], _areas(data_samples)
+        weights, flip = self.test_cfg['weights'], self.test_cfg['flip']
+        logits: dict[str, Tensor] = {}
+        for name in ('student', 'teacher') if weights == 'mixed' else (weights,):
+            network = getattr(self, name)
+            logits[name] = network(images, areas).float()
+            if flip:
+                logits[f'{name}_flipped'] = network(images.flip(-1), areas).float()
+        logits.setdefault('student', None)
+        return combine_logits(**logits, weights=weights, flip=flip)
+
+    @torch.no_grad()
+    def predict(
+        self, inputs: dict[str, Tensor], data_samples: list[ObjectCropSample]
+    ) -> list[ObjectCropSample]:
+        """Masks of the original images (MAL's export).
+
+        Args:
+            inputs: ``image``: ``(B, 3, S, S)``, normalised, test crops.
+            data_samples: ``B`` samples.
+
+        Returns:
+            The samples with meta information ``pred_mask`` (COCO RLE of image size,
+            counts as str), ``pred_score`` (mean probability over the mask, 0 if empty)
+            and ``empty_prediction``.
+        """
+        logits = self.predict_logits(inputs, data_samples)
+        sizes = [(sample.height, sample.width) for sample in data_samples]
+        patches = crop_mask_patches(
+            logits,
+            box_masks(data_samples),
+            [sample.crop_box for sample in data_samples],
+            sizes,
+            _areas(data_samples),
+            self.test_cfg['mask_thr'],
+            self.test_cfg['area_bins'],
+        )
+        for sample, patch, size in zip(data_samples, patches, sizes, strict=True):
+            sample.set_metainfo(
+                dict(
+                    pred_mask=encode_patch(patch.mask, patch.x, patch.y, size),
+                    pred_score=float(patch.score),
+                    empty_prediction=not bool(patch.mask.any()),
+                )
+            )
+        return data_samples
+
+
+def _areas(data_samples: Sequence[ObjectCropSample]) -> list[float]:
+    return [float(sample.area) for sample in data_samples]
+
+
+def box_masks(data_samples: Sequence[ObjectCropSample]) -> Tensor:
+    """Stack the box masks of a batch.
+
+    Args:
+        data_samples: Samples with ``box_mask``.
+
+    Returns:
+        uint8 ``(B, S, S)``.
+    """
+    return torch.stack([sample.box_mask for sample in data_samples])

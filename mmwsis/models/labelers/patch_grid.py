@@ -1,0 +1,78 @@
+"""Images as grids of patches, and where a patch lies."""
+
+import torch
+from torch import Tensor
+
+
+def patchify(images: Tensor, patch_size: int) -> Tensor:
+    """Cut images into patches.
+
+    Args:
+        images: ``(B, C, H, W)``, sides multiples of ``patch_size``.
+        patch_size: Side of a patch in pixels.
+
+    Returns:
+        ``(B, h * w, patch_size ** 2 * C)``, patches row-major, pixels row-major within
+        a patch, channels last.
+
+    Raises:
+        ValueError: A side is no multiple of ``patch_size``.
+    """
+    batch, channels, height, width = images.shape
+    if height % patch_size or width % patch_size:
+        raise ValueError(
+            f'the sides of the images must be multiples of patch_size={patch_size}; '
+            f'got {height}x{width}.'
+        )
+    rows, columns = height // patch_size, width // patch_size
+    grid = images.view(batch, channels, rows, patch_size, columns, patch_size)
+    return grid.permute(0, 2, 4, 3, 5, 1).reshape(batch, rows * columns, -1)
+
+
+def unpatchify(patches: Tensor, grid: tuple[int, int], patch_size: int) -> Tensor:
+    """Invert :func:`patchify`.
+
+    Args:
+        patches: ``(B, h * w, patch_size ** 2 * C)``.
+        grid: ``(h, w)``.
+        patch_size: Side of a patch in pixels.
+
+    Returns:
+        ``(B, C, h * patch_size, w * patch_size)``.
+    """
+    rows, columns = grid
+    cells = patches.view(len(patches), rows, columns, patch_size, patch_size, -1)
+    images = cells.permute(0, 5, 1, 3, 2, 4)
+    return images.reshape(len(patches), -1, rows * patch_size, columns * patch_size)
+
+
+def sincos_positions(grid: tuple[int, int], dims: int) -> Tensor:
+    """Fixed sine-cosine codes of two-dimensional positions (MAE, CVPR 2022).
+
+    The first half of the channels encodes the column, the second the row; each half is
+    sines followed by cosines of wavelengths from 2 pi to 10000 * 2 pi.
+
+    Args:
+        grid: ``(h, w)``.
+        dims: Channels, a multiple of 4.
+
+    Returns:
+        ``(h * w, dims)`` float32, row-major.
+
+    Raises:
+        ValueError: ``dims`` is no multiple of 4.
+    """
+    if dims % 4:
+        raise ValueError(
+            f'sine-cosine codes need a multiple of 4 channels; got {dims}.'
+        )
+    rows, columns = grid
+    rates = 10000.0 ** -(torch.arange(dims // 4, dtype=torch.float64) / (dims // 4))
+    row, column = torch.meshgrid(
+        torch.arange(rows, dtype=torch.float64),
+        torch.arange(columns, dtype=torch.float64),
+        indexing='ij',
+    )
+    angles = [axis.reshape(-1, 1) * rates for axis in (column, row)]
+    codes = [part for angle in angles for part in (angle.sin(), angle.cos())]
+    return torch.cat(codes, dim=1).float()
