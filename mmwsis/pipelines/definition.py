@@ -16,7 +16,8 @@ A pipeline file is an MMEngine config with one entry::
 
 Strings may hold placeholders: ``{name}``, ``{data_root}``, ``{train.ann_file}`` and
 so on from the data set's ``data_spec``, and ``{checkpoint:STAGE}`` for the last
-checkpoint of an earlier train stage.
+checkpoint of an earlier train stage. A stage with ``only_with=['train.ann_file']`` is
+left out on a data set whose ``data_spec`` has no such entry.
 """
 
 import re
@@ -98,6 +99,7 @@ def load_pipeline(
     if fast and not overrides:
         raise ValueError(f'{file}: there is no `fast=dict(...)`; run without --fast.')
     entries = _apply_fast(content['stages'], overrides, str(file))
+    entries = _with_data(entries, spec)
     entries = fill_placeholders(entries, _spec_lookup(spec), str(file))
     stages = tuple(build_stage(entry, str(file)) for entry in entries)
     _check_stages(stages, str(file))
@@ -159,15 +161,42 @@ def _spec_lookup(spec: dict[str, Any]) -> Callable[[str], str]:
     def lookup(key: str) -> str:
         if ':' in key:
             return f'{{{key}}}'
-        value: Any = spec
-        for part in key.split('.'):
-            if not isinstance(value, dict) or part not in value:
-                known = ', '.join(sorted(spec)) or 'nothing: there is no data_spec'
-                raise KeyError(f'the data set defines {known}')
-            value = value[part]
+        value = _spec_value(spec, key)
+        if value is None:
+            known = ', '.join(sorted(spec)) or 'nothing: there is no data_spec'
+            raise KeyError(f'the data set defines {known}')
         return str(value)
 
     return lookup
+
+
+def _spec_value(spec: dict[str, Any], key: str) -> Any:
+    """Entry of a data spec under a dotted key, ``None`` where there is none."""
+    value: Any = spec
+    for part in key.split('.'):
+        if not isinstance(value, dict):
+            return None
+        value = value.get(part)
+    return value
+
+
+def _with_data(
+    entries: list[dict[str, Any]], spec: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Leave out the stages that the data set has no data for."""
+    dropped = {
+        entry.get('name')
+        for entry in entries
+        for key in entry.get('only_with', ())
+        if _spec_value(spec, key) is None
+    }
+    kept = [dict(entry) for entry in entries if entry.get('name') not in dropped]
+    for entry in kept:
+        if entry.get('type') == ReportStage.kind:
+            for key in ('weak', 'full', 'quality'):
+                if entry.get(key) in dropped:
+                    entry[key] = None
+    return kept
 
 
 def _apply_fast(

@@ -1,10 +1,12 @@
 """One call for ``tools/run_pipeline.py``: plan, run, sum up."""
 
+import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..datasets.data_spec import load_data_spec
 from .definition import load_pipeline
 from .jobs import JobFactory
 from .launch import Launch, shown
@@ -60,18 +62,18 @@ def make_runner(
         ValueError: Something in either is wrong.
     """
     here = Path.cwd()
-    dataset = None if options.dataset is None else Path(options.dataset).resolve()
-    spec = None
-    if dataset is not None:
-        from ..datasets.data_spec import load_data_spec
-
-        spec = load_data_spec(dataset)
-    file = find_config(options.config, here)
-    pipeline = load_pipeline(file, spec, options.fast)
+    dataset = spec = None
+    if options.dataset is not None:
+        dataset = Path(options.dataset).resolve()
+        with _working_in(Path(options.root or here)):  # where its data_root starts
+            spec = load_data_spec(dataset)
+    pipeline = load_pipeline(find_config(options.config, here), spec, options.fast)
     if options.work_dir is not None:
         work_dir = os.path.abspath(options.work_dir)
         pipeline = type(pipeline)(**{**vars(pipeline), 'work_dir': work_dir})
-    root = Path(options.root or pipeline.root or here).resolve()
+    # A root of the file's own is for data that the pipeline makes itself.
+    own_root = pipeline.root if dataset is None else None
+    root = Path(options.root or own_root or here).resolve()
     root.mkdir(parents=True, exist_ok=True)
     factory = JobFactory(pipeline, root, options.launch, dataset, options.train_args)
     return PipelineRunner(
@@ -81,6 +83,17 @@ def make_runner(
         say=say,
         write_report=write_report,
     )
+
+
+@contextlib.contextmanager
+def _working_in(directory: Path) -> Iterator[None]:
+    """Be in a directory for a while."""
+    before = Path.cwd()
+    os.chdir(directory)
+    try:
+        yield
+    finally:
+        os.chdir(before)
 
 
 def run_pipeline(

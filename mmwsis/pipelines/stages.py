@@ -14,6 +14,8 @@ class Stage:
             config names. Relative to the pipeline's root.
         outputs: Files or directories that the stage makes, besides the ones that its
             kind implies.
+        only_with: Dotted keys of the ``data_spec``, such as ``'train.ann_file'``. On a
+            data set that lacks one of them there is no such stage.
     """
 
     kind: ClassVar[str]
@@ -21,6 +23,7 @@ class Stage:
     name: str
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
+    only_with: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -82,14 +82,18 @@ def browse_to_files(
         The files, ``<mode>_000.png`` and so on.
     """
     files, pending, columns = [], [], 0
+    level = (cfg.get(loader) or {}).get('dataset', {}).get('supervision')
+    legend = EXTREME_POINT_LEGEND if level in ('extreme_points', 'masks') else []
     for tiles in browse_dataset(cfg, num, mode, loader):
         pending.append(tiles)
         columns = max(1, 4 // len(tiles))
         if len(pending) == columns * sheet_rows:
-            files.append(_write_sheet(pending, columns, out_dir, mode, len(files)))
+            files.append(
+                _write_sheet(pending, columns, out_dir, mode, len(files), legend)
+            )
             pending = []
     if pending:
-        files.append(_write_sheet(pending, columns, out_dir, mode, len(files)))
+        files.append(_write_sheet(pending, columns, out_dir, mode, len(files), legend))
     if show:
         for file in files:
             Image.open(file).show(file.name)
@@ -97,12 +101,15 @@ def browse_to_files(
 
 
 def _write_sheet(
-    samples: list[list[Tile]], columns: int, out_dir: str | Path, mode: str, number: int
+    samples: list[list[Tile]],
+    columns: int,
+    out_dir: str | Path,
+    mode: str,
+    number: int,
+    legend: list,
 ) -> Path:
     tiles = [tile for sample in samples for tile in sample]
-    sheet = contact_sheet(
-        tiles, columns * len(samples[0]), f'{mode} samples', EXTREME_POINT_LEGEND
-    )
+    sheet = contact_sheet(tiles, columns * len(samples[0]), f'{mode} samples', legend)
     return save_image(Path(out_dir, f'{mode}_{number:03d}.png'), sheet)
 
 

@@ -188,7 +188,7 @@ def _score_tile(
 ) -> Tile:
     low, high = float(score.min()), float(score.max())
     drawn = _map_on_crop(picture, score, (low, high), 'viridis', side)
-    return Tile(drawn, f'{title}, {low:.2g} to {high:.2g}')
+    return Tile(drawn, f'{title}, {low:.4g} to {high:.4g}')
 
 
 def _similarity_tile(picture: RetrievalPicture, cell: int, side: int) -> Tile:

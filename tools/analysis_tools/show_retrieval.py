@@ -10,6 +10,7 @@ import argparse
 
 from mmengine.config import Config, DictAction
 
+from mmwsis.datasets.data_spec import apply_data_spec, load_data_spec
 from mmwsis.visualization.retrieval_figure import draw_retrieval
 
 
@@ -34,8 +35,6 @@ def main() -> None:
     args = parse_args()
     cfg = Config.fromfile(args.config)
     if args.dataset is not None:
-        from mmwsis.datasets.data_spec import apply_data_spec, load_data_spec
-
         cfg = apply_data_spec(cfg, load_data_spec(args.dataset))
     if args.cfg_options is not None:
         cfg.merge_from_dict(args.cfg_options)
