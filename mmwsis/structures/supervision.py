@@ -300,13 +300,12 @@ def _image_levels(
 ) -> dict[Any, Supervision]:
     levels: dict[Any, Supervision] = {}
     for index, image in enumerate(images):
-        if not isinstance(image, Mapping) or not isinstance(
-            image.get('id'), (int, str)
-        ):
+        image_id = image.get('id') if isinstance(image, Mapping) else None
+        if not isinstance(image_id, (int, str)):
             raise ValueError(
-                f'{source}: images[{index}] must be an object with an id; got {image!r}.'
+                f'{source}: images[{index}] must be an object with an id; '
+                f'got {image!r}.'
             )
-        image_id = image['id']
         if image_id in levels:
             raise ValueError(
                 f'{source}: image id {image_id!r} appears twice in images; ids must be '
