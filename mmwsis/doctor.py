@@ -7,12 +7,14 @@ torch may end the process that loads it.
 
 import argparse
 import json
+import os
 import platform
 import re
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -35,6 +37,10 @@ _BUILD_MMCV = (
     'pip install "setuptools<81" wheel ninja psutil && MMCV_WITH_OPS=1 pip install '
     'mmcv==2.1.0 --no-build-isolation --no-deps --no-cache-dir --no-binary mmcv '
     '--force-reinstall   (about 10 min on two cores)'
+)
+_INSTALL_TORCH = (
+    'pip install torch==2.13.0   (CPU only: add --extra-index-url '
+    'https://download.pytorch.org/whl/cpu)'
 )
 _NMS = (
     'import torch; from mmcv.ops import nms; '
@@ -67,7 +73,7 @@ class _Needed:
     name: str
     code: str
     remedy: str
-    distributions: tuple[str, ...] = field(default=())
+    distributions: tuple[str, ...] = ()
 
 
 _NEEDED = (
@@ -124,12 +130,22 @@ def examine() -> list[Check]:
     Returns:
         The report's lines, in the order in which problems are best mended.
     """
-    checks = [_check_python(), *_check_torch()]
-    checks += [_check_needed(needed) for needed in _NEEDED]
-    checks += [_check_sets(), *_check_gpu_operators()]
-    checks += [_check_optional(*optional) for optional in _OPTIONAL]
-    checks.append(_check_configs())
-    return checks
+    # Each check waits for a process of its own.
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        torch = pool.submit(_check_torch)
+        needed = pool.map(_check_needed, _NEEDED)
+        on_gpu = pool.submit(_check_gpu_operators)
+        optional = pool.map(lambda item: _check_optional(*item), _OPTIONAL)
+        configs = pool.submit(_check_configs)
+        return [
+            _check_python(),
+            *torch.result(),
+            *needed,
+            _check_sets(),
+            *on_gpu.result(),
+            *optional,
+            configs.result(),
+        ]
 
 
 def format_report(checks: Sequence[Check]) -> str:
@@ -219,9 +235,9 @@ def try_code(code: str) -> str | None:
         return 'did not end within 5 minutes'
     if result.returncode == 0:
         return None
-    lines = result.stderr.strip().splitlines()
     if result.returncode < 0:
         return f'crashed with signal {-result.returncode}'
+    lines = result.stderr.strip().splitlines()
     return lines[-1][:300] if lines else f'exit code {result.returncode}'
 
 
@@ -242,15 +258,7 @@ def _check_torch() -> list[Check]:
     facts = _ask(code)
     if facts is None:
         error = try_code('import torch') or 'cannot be imported'
-        return [
-            Check(
-                'torch',
-                'broken',
-                error,
-                'pip install torch==2.13.0   (CPU only: add --extra-index-url '
-                'https://download.pytorch.org/whl/cpu)',
-            )
-        ]
+        return [Check('torch', 'broken', error, _INSTALL_TORCH)]
     checks = [_with_verified('torch', 'torch', facts['version'])]
     if facts['devices']:
         devices = f'CUDA {facts["cuda"]}: ' + ', '.join(facts['devices'])
@@ -335,15 +343,13 @@ def _check_gpu_operators() -> list[Check]:
 def _check_optional(module: str, distribution: str, use: str) -> Check:
     found = distribution_version(distribution)
     if found is None:
-        return Check(
-            module, 'missing', f'optional: {use}', f'pip install {distribution}'
-        )
+        remedy = f'pip install {distribution}'
+        return Check(module, 'missing', f'optional: {use}', remedy)
     error = try_code(f'import {module}')
     if error is None:
         return Check(module, 'ok', found[1])
-    return Check(
-        module, 'note', error, f'pip install --force-reinstall --no-deps {distribution}'
-    )
+    remedy = f'pip install --force-reinstall --no-deps {distribution}'
+    return Check(module, 'note', error, remedy)
 
 
 def _check_configs() -> Check:

@@ -13,6 +13,8 @@ from problems import Problem, explain_log
 # ninja prints "[12/139]"; it is the only measure of how far a build is.
 _NINJA_PROGRESS = re.compile(rb'\[(\d+)/(\d+)\]')
 _HEARTBEAT_SECONDS = 30
+# One file's compiler warnings may fill more than a hundred kilobytes.
+_PROGRESS_BYTES = 1 << 20
 
 
 class Console:
@@ -110,7 +112,7 @@ class Console:
     def _progress(self, start: int) -> str:
         with open(self.log_path, 'rb') as log:
             log.seek(0, os.SEEK_END)
-            log.seek(max(start, log.tell() - 20000))
+            log.seek(max(start, log.tell() - _PROGRESS_BYTES))
             found = _NINJA_PROGRESS.findall(log.read())
         return f', file {int(found[-1][0])} of {int(found[-1][1])}' if found else ''
 
