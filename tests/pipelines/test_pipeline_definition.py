@@ -1,0 +1,119 @@
+"""Pipeline files: what is read from them, and what is refused."""
+
+import pytest
+
+from mmwsis.pipelines import load_pipeline
+from mmwsis.pipelines.stages import CommandStage, ReportStage, TrainStage
+
+
+def write(tmp_path, body):
+    file = tmp_path / 'pipeline.py'
+    file.write_text(body)
+    return file
+
+
+STAGES = "stages=[dict(name='a', type='train', config='a.py', cfg_options=dict(x=1))]"
+
+
+def test_types_and_defaults(tmp_path):
+    pipeline = load_pipeline(write(tmp_path, f"pipeline = dict(name='toy', {STAGES})"))
+    (stage,) = pipeline.stages
+    assert isinstance(stage, TrainStage)
+    assert stage.cfg_options == {'x': 1}
+    assert pipeline.work_dir == 'work_dirs/pipelines/toy'
+
+
+def test_fast_overrides_keys_and_config_options(tmp_path):
+    body = (
+        "pipeline = dict(name='toy', fast=dict(root='work_dirs/fast', "
+        "a={'train_cfg.max_iters': 3, 'work_dir': 'elsewhere'}), " + STAGES + ')'
+    )
+    pipeline = load_pipeline(write(tmp_path, body), fast=True)
+    (stage,) = pipeline.stages
+    assert stage.cfg_options == {'x': 1, 'train_cfg.max_iters': 3}
+    assert stage.work_dir == 'elsewhere'
+    assert pipeline.root == 'work_dirs/fast'
+    assert load_pipeline(write(tmp_path, body)).root is None
+
+
+def test_placeholders_come_from_the_data_spec(tmp_path):
+    body = """
+data_spec = dict(name='x', data_root='data/x', train=dict(ann_file='t.json'))
+pipeline = dict(name='toy', stages=[
+    dict(name='a', type='command',
+         command=['tools/c.py', '{data_root}/{train.ann_file}', '{checkpoint:b}']),
+    dict(name='b', type='train', config='b.py')])
+"""
+    stage = load_pipeline(write(tmp_path, body)).stages[0]
+    assert isinstance(stage, CommandStage)
+    assert stage.command == ('tools/c.py', 'data/x/t.json', '{checkpoint:b}')
+    other = dict(name='y', data_root='/y', train=dict(ann_file='u.json'))
+    pipeline = load_pipeline(write(tmp_path, body), other)
+    assert pipeline.stages[0].command[1] == '/y/u.json'
+    assert pipeline.work_dir == 'work_dirs/y/pipelines/toy'
+    with pytest.raises(ValueError, match=r'placeholder \{train.ann_file\}'):
+        load_pipeline(write(tmp_path, body), dict(name='z', data_root='z', train={}))
+
+
+def test_stages_without_data_are_left_out(tmp_path):
+    body = """
+pipeline = dict(name='toy', stages=[
+    dict(name='q', type='quality', pseudo='p', gt='{train.ann_file}',
+         only_with=['train.ann_file']),
+    dict(name='r', type='report', quality='q')])
+"""
+    spec = dict(name='z', data_root='z', train=dict(ann_file=None))
+    (stage,) = load_pipeline(write(tmp_path, body), spec).stages
+    assert isinstance(stage, ReportStage)
+    assert stage.quality is None
+
+
+@pytest.mark.parametrize(
+    ('body', 'message'),
+    [
+        ('x = 1', 'is not a pipeline file'),
+        ("pipeline = dict(name='t')", 'needs name and stages'),
+        ("pipeline = dict(name='t', stages=[dict(type='train')])", 'needs a name'),
+        (
+            "pipeline = dict(name='t', stages=[dict(name='a', type='trian')])",
+            "type must be one of .* got 'trian'",
+        ),
+        (
+            "pipeline = dict(name='t', stages=[dict(name='a', type='train')])",
+            'config',
+        ),
+        (
+            "pipeline = dict(name='t', stages=[dict(name='a', type='train', "
+            "config='c', epochs=3)])",
+            r"unknown keys \['epochs'\]",
+        ),
+        (
+            "pipeline = dict(name='t', stages=[dict(name='a', type='command', "
+            "command='ls -l')])",
+            'must be a list of strings',
+        ),
+        (
+            "pipeline = dict(name='t', stages=[dict(name='a', type='command', "
+            "command=['x'])] * 2)",
+            'several stages are named',
+        ),
+        (
+            "pipeline = dict(name='t', stages=[dict(name='r', type='report', "
+            "weak='nobody')])",
+            "refers to test stage 'nobody'",
+        ),
+    ],
+)
+def test_mistakes_are_named(tmp_path, body, message):
+    with pytest.raises(ValueError, match=message):
+        load_pipeline(write(tmp_path, body))
+
+
+def test_fast_needs_overrides_that_exist(tmp_path):
+    with pytest.raises(ValueError, match='no `fast=dict'):
+        load_pipeline(
+            write(tmp_path, f"pipeline = dict(name='toy', {STAGES})"), fast=True
+        )
+    body = f"pipeline = dict(name='toy', fast=dict(b=dict(x=2)), {STAGES})"
+    with pytest.raises(ValueError, match=r"fast names \['b'\]"):
+        load_pipeline(write(tmp_path, body), fast=True)

@@ -1,0 +1,135 @@
+"""Launch lines, hashes, config files, logs: the runner's parts on their own."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from mmengine.config import DictAction
+
+from mmwsis.pipelines.config_files import files_named_in
+from mmwsis.pipelines.launch import Launch, option_arguments, shown
+from mmwsis.pipelines.locate import find_config, find_tool
+from mmwsis.pipelines.manifest import FileHasher, code_version, flatten_settings
+from mmwsis.pipelines.process import last_lines, run_logged
+from mmwsis.pipelines.report_data import final_metrics, retention
+
+
+def test_launch_lines(monkeypatch):
+    script, args = Path('tools/train.py'), ['c.py']
+    assert Launch().wrap(script, args) == [sys.executable, 'tools/train.py', 'c.py']
+    torchrun = Launch('pytorch', 2).wrap(script, args)
+    assert torchrun[1:4] == ['-m', 'torch.distributed.run', '--nproc_per_node=2']
+    assert torchrun[-2:] == ['--launcher', 'pytorch']
+    monkeypatch.setenv('PARTITION', 'gpu')
+    monkeypatch.setenv('SRUN_ARGS', '--qos "a b"')
+    slurm = Launch('slurm', 16).wrap(script, args)
+    assert slurm[:3] == ['srun', '-p', 'gpu']
+    assert '--ntasks=16' in slurm and '--ntasks-per-node=8' in slurm
+    assert slurm[slurm.index('--qos') + 1] == 'a b'
+    with pytest.raises(ValueError, match='need --launcher'):
+        Launch('none', 2)
+    monkeypatch.setenv('NNODES', '2')
+    with pytest.raises(ValueError, match='one machine only'):
+        Launch('pytorch', 2)
+
+
+def test_shown_quotes():
+    assert shown(['echo', 'a b']) == "echo 'a b'"
+
+
+def test_option_arguments_survive_the_tools_parser():
+    options = {
+        'train_cfg.max_iters': 3,
+        'optim_wrapper.optimizer.lr': 1e-3,
+        'model.test_cfg.mask_thr': (0.3, 0.3, 0.3),
+        'a.b': [1, [2, 3]],
+        'flag': True,
+        'nothing': None,
+        'name': 'work_dirs/x/epoch_1.pth',
+        'nested': dict(x=1, y=dict(z='t')),
+    }
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction)
+    parsed = vars(parser.parse_args(option_arguments(options)))['cfg_options']
+    nested = options.pop('nested')
+    assert parsed == {**options, 'nested.x': nested['x'], 'nested.y.z': 't'}
+    assert option_arguments({}) == []
+    for value in ('a,b', '3', [dict(x=1)], {}, ''):
+        with pytest.raises(ValueError, match='cfg_options'):
+            option_arguments({'key': value})
+
+
+def test_files_named_in_a_config(tmp_path):
+    for name in ('data/ann.json', 'w/a.pth', 'data/out.json'):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    settings = dict(
+        loader=dict(dataset=dict(data_root='data/', ann_file='ann.json')),
+        model=[dict(init_cfg=dict(checkpoint='w/a.pth')), 'https://x.y/z.pth'],
+        wsis=dict(produces='data/out.json'),
+        missing='data/none.json',
+    )
+    assert files_named_in(settings, tmp_path) == [
+        Path('data/ann.json'),
+        Path('w/a.pth'),
+    ]
+
+
+def test_hasher_notices_content_and_remembers(tmp_path):
+    file = tmp_path / 'a'
+    file.write_text('1')
+    hasher = FileHasher(tmp_path / 'cache.json')
+    first = hasher(file)
+    hasher.save()
+    assert FileHasher(tmp_path / 'cache.json')(file) == first
+    file.write_text('2')
+    os.utime(file, ns=(1, 1))
+    assert hasher(file) != first
+    assert hasher(tmp_path / 'none') is None
+    folder = hasher(tmp_path)
+    (tmp_path / 'b').touch()
+    assert hasher(tmp_path) != folder
+
+
+def test_code_version_leaves_pictures_out(tmp_path):
+    version = code_version([find_tool('run_pipeline.py')], FileHasher(tmp_path / 'c'))
+    assert 'mmwsis/registry.py' in version and 'tools/run_pipeline.py' in version
+    assert not [name for name in version if 'visualization/' in name]
+
+
+def test_flatten_settings_names_leaves():
+    flat = flatten_settings({'a': {'b': [1, 2]}, 'c': [{'d': 1}, 'x'], 'e': {}})
+    assert flat == {'a.b': '[1, 2]', 'c.0.d': '1', 'c.1': '"x"', 'e': '{}'}
+
+
+def test_locate_says_where_it_looked(tmp_path):
+    with pytest.raises(FileNotFoundError, match='neither in .*tools nor in'):
+        find_tool('tools/nothing.py')
+    with pytest.raises(FileNotFoundError, match='nothing.py'):
+        find_config('nothing.py', tmp_path)
+    with pytest.raises(FileNotFoundError, match='configs/exits/nothing.py'):
+        find_config('mmwsis::exits/nothing.py', tmp_path)
+    assert find_config('mmdet::solov2/solov2_r50_fpn_1x_coco.py', tmp_path).is_file()
+
+
+def test_output_is_logged_with_its_redrawn_lines(tmp_path, capsys):
+    log = tmp_path / 'log'
+    code = "import sys; print('one'); sys.stderr.write('10%\\r100%\\n'); sys.exit(3)"
+    assert run_logged([sys.executable, '-c', code], log, tmp_path) == 3
+    assert sorted(last_lines(log)) == ['100%', 'one']
+    assert 'one' in capsys.readouterr().out
+    run_logged([sys.executable, '-c', "print('two')"], log, tmp_path, append=True)
+    assert last_lines(log, 1) == ['two']
+    assert last_lines(tmp_path / 'none') == []
+
+
+def test_metrics_for_people():
+    metrics = {'coco/segm_mAP': 0.3, 'coco/segm_mAP_50': 0.5, 'coco/segm_mAP_s': -1}
+    weak = final_metrics(metrics)
+    assert weak == {'mask AP': 0.3, 'AP50': 0.5}
+    assert final_metrics({'lvis/segm_AP': 0.2}) == {'mask AP': 0.2}
+    assert retention(weak, {'mask AP': 0.4}) == pytest.approx(75)
+    assert retention(weak, {'mask AP': 0.0}) is None
+    assert retention({}, weak) is None

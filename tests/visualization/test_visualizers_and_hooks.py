@@ -1,0 +1,182 @@
+"""Visualizers and hooks as a run uses them: files, backends, ``--show-dir``."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from mmdet.structures import DetDataSample
+from mmengine.structures import InstanceData
+from PIL import Image
+from pycocotools import mask as mask_codec
+
+from mmwsis.engine.hooks import (
+    CropPredictionVisualizationHook,
+    RetrievalVisualizationHook,
+    TrainingBatchVisualizationHook,
+)
+from mmwsis.registry import HOOKS, VISUALIZERS
+from mmwsis.structures import ObjectCropSample
+
+IMAGE = np.full((48, 64, 3), 90, np.uint8)
+
+
+def build(kind, tmp_path, name):
+    backends = [dict(type='LocalVisBackend'), dict(type='TensorboardVisBackend')]
+    return VISUALIZERS.build(
+        dict(type=kind, name=name, vis_backends=backends, save_dir=str(tmp_path))
+    )
+
+
+def rle():
+    mask = np.zeros((48, 64), np.uint8, order='F')
+    mask[10:30, 12:40] = 1
+    encoded = mask_codec.encode(mask)
+    return dict(size=encoded['size'], counts=encoded['counts'].decode())
+
+
+def crop_sample(tmp_path):
+    path = tmp_path / 'image.png'
+    Image.fromarray(IMAGE).save(path)
+    sample = ObjectCropSample(
+        metainfo=dict(
+            img_id=3,
+            ann_id=8,
+            label=0,
+            img_path=str(path),
+            bbox=(12.0, 10.0, 39.0, 29.0),
+            crop_box=(4, 4, 48, 36),
+            crop_size=32,
+            flip=False,
+            gt_mask=rle(),
+            pred_mask=rle(),
+            pred_score=0.7,
+        )
+    )
+    sample.box_mask = torch.ones(32, 32, dtype=torch.uint8)
+    sample.extreme_points = torch.tensor(
+        [[20, 10], [12, 20], [20, 29], [39, 20]], dtype=torch.float64
+    )
+    return sample
+
+
+def test_object_crop_visualizer_writes_files_and_backends(tmp_path):
+    visualizer = build('mmwsis.ObjectCropVisualizer', tmp_path, 'crops')
+    visualizer.dataset_meta = dict(classes=('star',))
+    sample = crop_sample(tmp_path)
+    visualizer.add_datasample('object', IMAGE, sample, step=2)
+    visualizer.close()
+    assert (tmp_path / 'vis_data/vis_image/object_2.png').is_file()
+    assert list((tmp_path / 'vis_data').glob('events.out.tfevents.*'))
+    out = tmp_path / 'out.png'
+    visualizer.add_datasample('object', IMAGE, sample, out_file=str(out))
+    width = Image.open(out).width
+    assert width > 3 * 256  # weak label, ground truth, prediction
+    visualizer.add_datasample('o', IMAGE, sample, draw_gt=False, out_file=str(out))
+    assert Image.open(out).width < width
+
+
+def test_weak_label_visualizer_draws_weak_points(tmp_path):
+    visualizer = build('mmwsis.WeakLabelVisualizer', tmp_path, 'weak')
+    visualizer.dataset_meta = dict(classes=('star',))
+    instances = InstanceData(
+        bboxes=torch.tensor([[12.0, 10, 39, 29]]),
+        labels=torch.tensor([0]),
+        points=torch.tensor([[20.0, 20]]),
+        extreme_points=torch.zeros(1, 4, 2) + 20,
+    )
+    predicted = InstanceData(
+        masks=torch.zeros(2, 48, 64, dtype=torch.bool),
+        labels=torch.tensor([0, 0]),
+        scores=torch.tensor([0.9, 0.1]),
+    )
+    predicted.masks[:, 5:20, 5:20] = True
+    sample = DetDataSample(metainfo=dict(img_id=1), gt_instances=instances)
+    sample.pred_instances = predicted
+    out = tmp_path / 'both.png'
+    visualizer.add_datasample('x', IMAGE, sample, out_file=str(out))
+    assert Image.open(out).width > 2 * 256
+    visualizer.add_datasample('x', IMAGE, None, out_file=str(out))
+    assert Image.open(out).height >= 256
+
+
+def fake_runner(tmp_path, visualizer, iteration=0):
+    dataset = SimpleNamespace(metainfo=dict(classes=('star',)))
+    return SimpleNamespace(
+        iter=iteration,
+        work_dir=str(tmp_path),
+        timestamp='now',
+        visualizer=visualizer,
+        cfg={},
+        train_dataloader=SimpleNamespace(dataset=dataset),
+    )
+
+
+class Recorder:
+    """A visualizer that keeps what it is given."""
+
+    dataset_meta = dict(classes=('star',))
+
+    def __init__(self):
+        self.images = {}
+
+    def add_image(self, name, image, step=0):
+        self.images[name, step] = image
+
+
+def test_prediction_hook_serves_show_dir(tmp_path):
+    hook = HOOKS.build(dict(type='mmwsis.CropPredictionVisualizationHook'))
+    sample, recorder = crop_sample(tmp_path), Recorder()
+    runner = fake_runner(tmp_path, recorder)
+    hook.after_test_iter(runner, 0, None, [sample])
+    assert not recorder.images  # off until asked for
+    # What tools/test.py --show-dir sets.
+    hook = CropPredictionVisualizationHook(draw=True, test_out_dir='show')
+    hook.after_test_iter(runner, 0, None, [sample])
+    assert (tmp_path / 'now/show/image_8.png').is_file()
+    assert not recorder.images
+    hook = CropPredictionVisualizationHook(draw=True, interval=2)
+    for index in range(3):
+        hook.after_val_iter(runner, index, None, [sample] * 9)
+    assert sorted(recorder.images) == [('val_masks', 0), ('val_masks', 2)]
+
+
+def test_training_batch_hook_draws_crops_and_images_once(tmp_path):
+    recorder = Recorder()
+    hook = TrainingBatchVisualizationHook()
+    view = torch.zeros(3, 32, 32, dtype=torch.uint8)
+    crops = dict(
+        inputs=dict(student=[view], teacher=[view]),
+        data_samples=[crop_sample(tmp_path)],
+    )
+    hook.before_train_iter(fake_runner(tmp_path, recorder), 0, crops)
+    hook.before_train_iter(fake_runner(tmp_path, recorder, 1), 1, crops)
+    assert list(recorder.images) == [('training_batch', 1)]
+    sample = DetDataSample(metainfo=dict(img_id=1))
+    sample.gt_instances = InstanceData(bboxes=torch.ones(1, 4), labels=torch.zeros(1))
+    blue = torch.zeros(3, 48, 64, dtype=torch.uint8)
+    blue[0] = 255  # BGR
+    images = dict(inputs=[blue], data_samples=[sample])
+    hook.before_train_iter(fake_runner(tmp_path, recorder), 0, images)
+    drawn = recorder.images['training_batch', 1]
+    assert (drawn == (0, 0, 255)).all(-1).any()
+
+
+def test_retrieval_hook_draws_at_its_interval(tmp_path, monkeypatch):
+    from mmwsis.engine.hooks import retrieval_visualization_hook as module
+
+    drawn = []
+    monkeypatch.setattr(
+        module, 'retrieval_pictures', lambda *args: drawn.append(args) or ['picture']
+    )
+    monkeypatch.setattr(module, 'retrieval_sheet', lambda pictures, title: title)
+    recorder = Recorder()
+    hook = RetrievalVisualizationHook(interval=5, num_samples=2)
+    for iteration in range(10):
+        runner = fake_runner(tmp_path, recorder, iteration)
+        runner.model = torch.nn.Identity()
+        hook.after_train_iter(runner, iteration, dict())
+    assert [step for _, step in recorder.images] == [1, 5, 10]
+    assert drawn[0][2:] == (2, ('star',))
+    with pytest.raises(ValueError, match='at least 1'):
+        RetrievalVisualizationHook(interval=0)
