@@ -1,11 +1,14 @@
 """Local mean-field refinement of masks by colour (MAL, CVPR 2023, section 3.3)."""
 
+import math
+
 import torch
 from torch import Tensor
 
 from .tensor_checks import check_shape, full_precision, to_full_precision
 
 DENOMINATOR_EPS = 1e-6
+LOG2_E = math.log2(math.e)
 # One vector register holds at most 64 / 4 numbers; multiples keep every pixel on the
 # vectorised path, so that a sample's result does not depend on its place in the batch.
 ALIGNMENT = 32
@@ -128,7 +131,8 @@ def _iterate(
 ) -> Tensor:
     """Run the fixed-point iteration on flat, aligned buffers."""
     pixels, padded = q.numel(), kernels.shape[1]
-    margin = -(-max(abs(offset) for offset in offsets) // ALIGNMENT) * ALIGNMENT
+    reach = max(map(abs, offsets), default=0)
+    margin = -(-reach // ALIGNMENT) * ALIGNMENT
     logs = q.new_zeros(2, margin + padded + margin)
     centre = logs[:, margin : margin + padded]
     shifted = [
@@ -139,16 +143,22 @@ def _iterate(
     if weight is not None:
         box = q.new_zeros(padded)
         box[:pixels] = weight.flatten()
-    updated, energy = torch.empty_like(state), torch.empty_like(centre)
+    updated = torch.empty_like(state)
+    energy = logs.new_empty(2, padded)
+    log_q, log_not_q = centre
+    # PyTorch's log1p and exp2 run on vector registers and are two to four times as fast
+    # as its log and exp on the CPU, so the kernels carry the change to base 2.
+    kernels = kernels * LOG2_E
     check_every = 1 if q.device.type == 'cpu' else 10
     for iteration in range(1, num_iters + 1):
-        torch.log(state, out=centre[0])
-        torch.sub(1, state, out=centre[1])
-        centre[1].log_()
-        torch.addcmul(centre, kernels[0], shifted[0], out=energy)
-        for kernel, neighbour in zip(kernels[1:], shifted[1:]):
+        torch.sub(state, 1, out=log_q)
+        torch.neg(state, out=log_not_q)
+        log_q.log1p_()
+        log_not_q.log1p_()
+        torch.mul(centre, LOG2_E, out=energy)
+        for kernel, neighbour in zip(kernels, shifted):
             energy.addcmul_(kernel, neighbour)
-        foreground, background = energy.exp_()
+        foreground, background = energy.exp2_()
         if weight is not None:
             foreground.mul_(box)
         background.add_(foreground).add_(DENOMINATOR_EPS)

@@ -69,19 +69,20 @@ def _scale(similarity: Tensor, max_iters: int, tol: float) -> tuple[Tensor, Tens
     check_every = 1 if similarity.device.type == 'cpu' else 8
     for iteration in range(1, max_iters + 1):
         r = torch.where(running, _rescale(r, rows), r)
-        c = torch.where(running, _rescale(c, _multiply(transposed, r)), c)
+        c = torch.where(running, _rescale(c, _multiply(r, similarity)), c)
         if iteration == max_iters:
             break
-        rows = _multiply(similarity, c)
+        rows = _multiply(c, transposed)
         running = running & ((r * rows - 1).abs().amax(1, keepdim=True) >= tol)
         if iteration % check_every == 0 and not bool(running.any()):
             break
     return r, c
 
 
-def _multiply(matrix: Tensor, vector: Tensor) -> Tensor:
-    """Multiply (B, n, n) matrices by (B, n) vectors."""
-    return torch.bmm(matrix, vector.unsqueeze(2)).squeeze(2)
+def _multiply(vector: Tensor, matrix: Tensor) -> Tensor:
+    """Multiply (B, n) row vectors by (B, n, n) matrices."""
+    # As row vectors: bmm with a column vector is ten times slower on the CPU.
+    return torch.bmm(vector.unsqueeze(1), matrix).squeeze(1)
 
 
 def _rescale(scale: Tensor, product: Tensor) -> Tensor:
