@@ -1,0 +1,118 @@
+"""Annotations of a pseudo-label file: tight box, RLE, score."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from pycocotools import mask as coco_mask
+
+from mmwsis.ops.patch_rle import encode_patch
+
+_SCORE_DIGITS = 6
+
+
+def fill_box(bbox: list[float], image_size: tuple[int, int]) -> dict[str, Any]:
+    """RLE of a filled box, the mask that a labeler starts from.
+
+    Rows ``int(y)`` to ``int(y + h)`` and columns ``int(x)`` to ``int(x + w)``, both
+    inclusive (EXITS specification, box mask), cut to the image. At least one pixel.
+
+    Args:
+        bbox: ``[x, y, width, height]`` in image pixels.
+        image_size: ``(H, W)`` in pixels.
+    """
+    height, width = image_size
+    x, y, w, h = bbox
+    left = min(max(int(x), 0), width - 1)
+    top = min(max(int(y), 0), height - 1)
+    right = min(max(int(x + w), left), width - 1)
+    bottom = min(max(int(y + h), top), height - 1)
+    patch = np.ones((bottom - top + 1, right - left + 1), dtype=bool)
+    return encode_patch(patch, left, top, (height, width))
+
+
+def prediction_record(sample: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """What a part file keeps of one prediction.
+
+    Args:
+        sample: Metainfo of the predicted ``ObjectCropSample``: ``ann_id``, ``height``,
+            ``width``, ``pred_mask`` (compressed RLE), ``pred_score``,
+            ``empty_prediction``.
+        where: Names the annotation in messages.
+
+    Returns:
+        ``id``, and unless the prediction is empty ``segmentation``, ``bbox`` (tight),
+        ``area`` (pixels of the mask) and ``score``.
+
+    Raises:
+        ValueError: The labeler gave no mask, one of another size, or no finite score.
+    """
+    missing = [key for key in ('pred_mask', 'pred_score') if key not in sample]
+    if missing:
+        raise ValueError(
+            f'{where}: the model returned no {" and ".join(missing)}. Is this the '
+            'config of a labeler? Its predict() must fill them.'
+        )
+    mask, size = sample['pred_mask'], [sample['height'], sample['width']]
+    if list(mask['size']) != size:
+        raise ValueError(
+            f'{where}: the predicted mask has size {list(mask["size"])}, the image '
+            f'{size} (height, width).'
+        )
+    area = int(coco_mask.area(mask))
+    if area == 0:
+        return dict(id=sample['ann_id'])
+    score = float(sample['pred_score'])
+    if not 0 <= score <= 1:
+        raise ValueError(f'{where}: pred_score must lie in [0, 1], got {score}.')
+    counts = mask['counts']
+    if isinstance(counts, bytes):
+        counts = counts.decode('ascii')
+    return dict(
+        id=sample['ann_id'],
+        segmentation=dict(size=size, counts=counts),
+        bbox=coco_mask.toBbox(mask).tolist(),
+        area=area,
+        score=round(score, _SCORE_DIGITS),
+    )
+
+
+def pseudo_annotation(
+    weak: Mapping[str, Any],
+    image_size: tuple[int, int],
+    record: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """One annotation of the finished file.
+
+    Args:
+        weak: The annotation of the source file; its box is kept as ``weak_bbox``.
+        image_size: ``(H, W)`` in pixels.
+        record: Of :func:`prediction_record`; None fills the box (crowds, boxes under
+            one pixel), and so does an empty prediction, which is marked
+            ``empty_prediction``.
+
+    Returns:
+        COCO annotation; ``bbox`` is the tight box and ``area`` the pixel count of the
+        mask, not of the weak box. Only predicted masks have a ``score`` above 0.
+    """
+    entry = dict(
+        id=weak['id'], image_id=weak['image_id'], category_id=weak['category_id']
+    )
+    if record is not None and 'segmentation' in record:
+        mask_keys = {
+            key: record[key] for key in ('bbox', 'area', 'segmentation', 'score')
+        }
+    else:
+        rle = fill_box(weak['bbox'], image_size)
+        mask_keys = dict(
+            bbox=coco_mask.toBbox(rle).tolist(),
+            area=int(coco_mask.area(rle)),
+            segmentation=rle,
+            score=0.0,
+        )
+    entry.update(mask_keys)
+    entry['iscrowd'] = int(bool(weak.get('iscrowd')))
+    entry['weak_bbox'] = list(weak['bbox'])
+    if record is not None and 'segmentation' not in record:
+        entry['empty_prediction'] = True
+    return entry

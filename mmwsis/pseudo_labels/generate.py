@@ -1,0 +1,292 @@
+"""Label generation from start to finished file."""
+
+import contextlib
+import logging
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.dataset import BaseDataset
+from mmengine.dist import barrier, get_dist_info, get_rank
+from mmengine.logging import print_log
+from mmengine.registry import init_default_scope
+
+from mmwsis.datasets.annotation_file import load_coco, match_classes, read_json
+from mmwsis.engine.preflight import check_requirements
+from mmwsis.registry import DATASETS
+
+from .distributed import default_device, on_first_rank
+from .labeling import label_units, load_labeler
+from .loading import build_loader
+from .manifest import build_manifest, differences, enter_parts, provenance, refuse
+from .merge import check_complete, merge_annotations, write_pseudo_labels
+from .parts import JobLock, PartWriter, read_parts
+from .plan import Shard, Unit, check_coverage, needs_no_network, plan_units
+from .progress import GenerationProgress
+
+
+@dataclass
+class GenerationOptions:
+    """How to run; none of it changes a mask but ``batch_size`` and ``amp``.
+
+    Attributes:
+        batch_size: Objects in a batch; None takes the config's.
+        amp: Run the model under autocast.
+        device: None takes CUDA where there is some.
+        shard: Make one of several independent jobs' share and do not merge.
+        merge: Only merge finished shards.
+        overwrite: Discard a result or parts of another run.
+        keep_parts: Keep the part files after merging.
+        results_out: Also write the bare list of annotations here.
+    """
+
+    batch_size: int | None = None
+    amp: bool = False
+    device: str | None = None
+    shard: Shard | None = None
+    merge: bool = False
+    overwrite: bool = False
+    keep_parts: bool = False
+    results_out: str | os.PathLike | None = None
+
+
+@dataclass
+class _Work:
+    """Source file, data set and units of a run."""
+
+    source_path: str
+    source: dict[str, Any]
+    category_ids: list[int]
+    dataset: BaseDataset | None
+    units: list[Unit]
+
+
+def generate_pseudo_labels(
+    cfg: Config,
+    checkpoint: str | os.PathLike,
+    out: str | os.PathLike,
+    options: GenerationOptions | None = None,
+) -> Path:
+    """Label every annotation of the config's ``test_dataloader`` with a mask.
+
+    Runs on every rank of a launched process group. Finished units lie in
+    ``<out>.parts``; after a kill the same call goes on from there, with any number of
+    ranks. The finished file depends on none of this, to the byte.
+
+    Args:
+        cfg: Config of a labeler; ``model.test_cfg`` says how masks are made.
+        checkpoint: Checkpoint of that labeler.
+        out: COCO JSON to write.
+        options: How to run.
+
+    Returns:
+        ``out``, or the folder of part files where only a shard was made.
+
+    Raises:
+        FileNotFoundError: No checkpoint, annotation file or image.
+        ValueError: ``out`` or its parts belong to another run, the data set hides
+            annotations, or the checkpoint does not fit.
+    """
+    options = options or GenerationOptions()
+    out = Path(out)
+    parts = out.with_name(f'{out.name}.parts')
+    checkpoint = _require_checkpoint(checkpoint)
+    init_default_scope(cfg.get('default_scope', 'mmdet'))
+    batch_size = options.batch_size or cfg.test_dataloader.get('batch_size', 8)
+    work = _plan(cfg, batch_size)
+    held = on_first_rank(
+        lambda: _enter(cfg, checkpoint, work, batch_size, out, parts, options)
+    )
+    if held is None:
+        print_log(f'{out} is finished already; nothing to do.', logger='current')
+        return out
+    if not options.merge:
+        _label(cfg, checkpoint, work, batch_size, parts, options)
+        if options.shard is not None:
+            return parts
+    on_first_rank(lambda: _finish(work, held, out, parts, options))
+    return out
+
+
+def _require_checkpoint(checkpoint: str | os.PathLike) -> Path:
+    path = Path(checkpoint)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f'Checkpoint {path} does not exist; it is made by tools/train.py with the '
+            'same config.'
+        )
+    return path
+
+
+def _require_source(cfg: Config, path: str) -> None:
+    """Name the command that makes the weak labels, of all that the config requires.
+
+    The weights that training started from are not needed any more.
+    """
+    requires = cfg.get('wsis', {}).get('requires', None) or ()
+    same = [item for item in requires if Path(item['path']) == Path(path)]
+    check_requirements(Config(dict(wsis=dict(requires=same))))
+
+
+def _plan(cfg: Config, batch_size: int) -> _Work:
+    dataset_cfg = cfg.test_dataloader.dataset
+    path = os.path.join(dataset_cfg.get('data_root') or '', dataset_cfg.ann_file)
+    _require_source(cfg, path)
+    source = load_coco(path, dataset_cfg.supervision)
+    if not source['annotations']:  # MMEngine cannot build a data set of nothing
+        return _Work(path, source, [], None, [])
+    dataset = DATASETS.build(dataset_cfg)
+    category_ids = match_classes(
+        dataset.metainfo['classes'], source['categories'], path
+    )
+    samples = []
+    for index in range(len(dataset)):
+        info = dataset.get_data_info(index)
+        samples.append((index, info['ann_id'], info['img_id']))
+    annotations = source['annotations']
+    ids = (ann_id for _, ann_id, _ in samples)
+    other = check_coverage(ids, annotations, category_ids, path)
+    if other:
+        print_log(
+            f'{other} annotations of {path} are of classes that the config does not '
+            "name (metainfo['classes']); they get no pseudo label.",
+            logger='current',
+            level=logging.WARNING,
+        )
+    plain = {a['id'] for a in annotations if needs_no_network(a)}
+    units = plan_units((s for s in samples if s[1] not in plain), batch_size)
+    return _Work(path, source, category_ids, dataset, units)
+
+
+def _enter(
+    cfg: Config,
+    checkpoint: Path,
+    work: _Work,
+    batch_size: int,
+    out: Path,
+    parts: Path,
+    options: GenerationOptions,
+) -> dict[str, Any] | None:
+    """Check what lies there already; None if the result is finished."""
+    how = dict(cfg.model.get('test_cfg') or {})
+    manifest = build_manifest(
+        method=cfg.get('wsis', {}).get('method', 'unknown'),
+        config=Path(cfg.filename).stem if cfg.filename else 'unnamed',
+        checkpoint=checkpoint,
+        source=work.source_path,
+        supervision=cfg.test_dataloader.dataset.supervision,
+        options=dict(**how, batch_size=batch_size, amp=options.amp),
+        settings=dict(
+            model=cfg.model.to_dict(), dataset=cfg.test_dataloader.dataset.to_dict()
+        ),
+    )
+    if not parts.exists():
+        if out.exists() and not options.overwrite:
+            info = read_json(str(out)).get('info', {}).get('mmwsis', {})
+            refuse(out, differences(info, manifest))
+            return None
+        if options.merge:
+            raise FileNotFoundError(
+                f'There is nothing to merge: {parts} does not exist. Run the shards '
+                'first, with the same --out.'
+            )
+    parts.mkdir(parents=True, exist_ok=True)
+    try:
+        return enter_parts(parts, manifest)
+    except ValueError:
+        if not options.overwrite or options.merge:
+            raise
+    shutil.rmtree(parts)
+    parts.mkdir()
+    return enter_parts(parts, manifest)
+
+
+def _label(
+    cfg: Config,
+    checkpoint: Path,
+    work: _Work,
+    batch_size: int,
+    parts: Path,
+    options: GenerationOptions,
+) -> None:
+    """Make this rank's share of what is not on disk yet."""
+    rank, ranks = get_dist_info()
+    shard = options.shard or Shard(1, 1)
+    label = f'shard{shard.index}of{shard.count}'
+    with contextlib.ExitStack() as stack:
+
+        def lock_and_look() -> list[int]:
+            stack.enter_context(JobLock(parts, label))
+            return _pending(work.units, shard, parts)
+
+        units = [work.units[number] for number in on_first_rank(lock_and_look)]
+        mine = units[rank::ranks]
+        if mine:
+            writer = PartWriter(parts, f'{label}-rank{rank}')
+            stack.callback(writer.close)
+            _label_units(cfg, checkpoint, work, mine, batch_size, writer, options)
+        barrier()
+
+
+def _pending(units: list[Unit], shard: Shard, parts: Path) -> list[int]:
+    """Units of a shard that no part file holds yet."""
+    share = units[shard.index - 1 :: shard.count]
+    finished = read_parts(parts)
+    pending = [unit for unit in share if unit.number not in finished]
+    objects = sum(len(unit.ann_ids) for unit in share)
+    to_do = sum(len(unit.ann_ids) for unit in pending)
+    resumed = f', {objects - to_do} are there already' if to_do < objects else ''
+    print_log(
+        f'shard {shard}: {objects} objects to label{resumed}. A killed run goes on '
+        f'with the same command; finished units lie in {parts}.',
+        logger='current',
+    )
+    return [unit.number for unit in pending]
+
+
+def _label_units(
+    cfg: Config,
+    checkpoint: Path,
+    work: _Work,
+    units: list[Unit],
+    batch_size: int,
+    writer: PartWriter,
+    options: GenerationOptions,
+) -> None:
+    # Denormal numbers make small networks many times slower on CPUs.
+    torch.set_flush_denormal(True)
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.deterministic = True
+    model = load_labeler(cfg.model, checkpoint, options.device or default_device())
+    loader = build_loader(work.dataset, units, batch_size, cfg.test_dataloader)
+    total = sum(len(unit.ann_ids) for unit in units)
+    with GenerationProgress(total, visible=get_rank() == 0) as progress:
+        label_units(model, loader, writer, progress, options.amp)
+
+
+def _finish(
+    work: _Work,
+    held: Mapping[str, Any],
+    out: Path,
+    parts: Path,
+    options: GenerationOptions,
+) -> None:
+    finished = read_parts(parts)
+    check_complete(work.units, finished)
+    annotations = merge_annotations(work.source, work.category_ids, finished)
+    write_pseudo_labels(
+        out, work.source, annotations, provenance(held), options.results_out
+    )
+    empty = sum('empty_prediction' in annotation for annotation in annotations)
+    print_log(
+        f'{out}: {len(annotations)} pseudo labels on {len(work.source["images"])} '
+        f'images, {empty} with an empty prediction (box filled).',
+        logger='current',
+    )
+    if not options.keep_parts:
+        shutil.rmtree(parts)

@@ -1,0 +1,146 @@
+"""Building a labeler from its checkpoint and running it over units of work."""
+
+import contextlib
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import ConfigDict
+from mmengine.logging import print_log
+from mmengine.runner.checkpoint import CheckpointLoader
+from torch import nn
+from torch.utils.data import DataLoader
+
+from mmwsis.registry import MODELS
+
+from .entries import prediction_record
+from .parts import PartWriter
+from .progress import GenerationProgress
+
+# Parts of a labeler that prediction does not run.
+_UNUSED = ('similarity_extractor.', 'data_preprocessor.')
+
+
+def load_labeler(
+    model_cfg: ConfigDict, checkpoint: str | os.PathLike, device: str
+) -> nn.Module:
+    """Build a labeler and load its weights; refuses to label with random ones.
+
+    Args:
+        model_cfg: The config's ``model``.
+        checkpoint: Checkpoint of ``tools/train.py``.
+        device: Such as 'cuda' or 'cpu'.
+
+    Returns:
+        The model in evaluation mode.
+
+    Raises:
+        ValueError: The file is no checkpoint, or it does not hold every weight that
+            prediction needs, in the right shape.
+    """
+    model = MODELS.build(model_cfg)
+    try:
+        loaded = CheckpointLoader.load_checkpoint(str(checkpoint), map_location='cpu')
+        weights = loaded.get('state_dict', loaded)
+        weights = {key.removeprefix('module.'): value for key, value in weights.items()}
+    except Exception as error:  # torch raises many kinds for a broken file
+        raise ValueError(
+            f'{checkpoint} cannot be read as a checkpoint of tools/train.py: {error}'
+        ) from error
+    _check_weights(model, weights, model_cfg, checkpoint)
+    model.load_state_dict(weights, strict=False)
+    return model.to(device).eval()
+
+
+def _check_weights(
+    model: nn.Module, weights: Mapping[str, Any], model_cfg: ConfigDict, path: Any
+) -> None:
+    own = model.state_dict()
+    unused = _UNUSED
+    if model_cfg.get('test_cfg', {}).get('weights', 'student') == 'student':
+        unused += ('teacher.',)
+    needed = [key for key in own if not key.startswith(unused)]
+    missing = [key for key in needed if key not in weights]
+    reshaped = [
+        f'{key} {tuple(weights[key].shape)} instead of {tuple(own[key].shape)}'
+        for key in own
+        if key in weights and weights[key].shape != own[key].shape
+    ]
+    if missing or reshaped:
+        raise ValueError(
+            f'{path} does not fit the model of the config: {len(missing)} of '
+            f'{len(needed)} weights are missing {missing[:4]}, {len(reshaped)} have '
+            f'another shape {reshaped[:4]}. Use the config that the checkpoint was '
+            'trained with.'
+        )
+    extra = [key for key in weights if key not in own]
+    if extra:
+        print_log(
+            f'{path} holds {len(extra)} weights that the model does not have, such as '
+            f'{extra[:4]}; they are left out.',
+            logger='current',
+            level=logging.WARNING,
+        )
+
+
+def label_units(
+    model: nn.Module,
+    loader: DataLoader,
+    writer: PartWriter,
+    progress: GenerationProgress,
+    amp: bool = False,
+) -> None:
+    """Predict all batches of a loader and write every unit as soon as it is whole.
+
+    Args:
+        model: Labeler in evaluation mode.
+        loader: Of ``build_loader``.
+        writer: Receives the finished units.
+        progress: Told of every finished unit.
+        amp: Run the model under autocast.
+
+    Raises:
+        ValueError: The model failed on a batch, or returned something else than one
+            mask an annotation; the message names the annotation ids.
+    """
+    device = next(model.parameters()).device.type
+    open_units: dict[int, dict[int, list[dict]]] = {}
+    for batch in loader:
+        autocast = torch.autocast(device) if amp else contextlib.nullcontext()
+        try:
+            with torch.no_grad(), autocast:
+                samples = model.test_step(batch.data)
+        except ValueError as error:
+            raise ValueError(f'{_place(batch.ann_ids)}: {error}') from error
+        done = open_units.setdefault(batch.unit, {})
+        done[batch.batch] = _records(samples, batch.ann_ids)
+        if len(done) == batch.batches:
+            open_units.pop(batch.unit)
+            records = [record for index in sorted(done) for record in done[index]]
+            writer.write(batch.unit, records)
+            progress.advance(len(records))
+
+
+def _records(samples: list, ann_ids: tuple[Any, ...]) -> list[dict[str, Any]]:
+    infos = [sample.metainfo for sample in samples]
+    returned = [info.get('ann_id') for info in infos]
+    if returned != list(ann_ids):
+        raise ValueError(
+            f'{_place(ann_ids)}: the model returned predictions for {returned}; '
+            'expected one for each annotation, in order.'
+        )
+    return [
+        prediction_record(
+            info,
+            f'{Path(str(info.get("img_path", ""))).name}: annotation id '
+            f'{info["ann_id"]!r} of image id {info.get("img_id")!r}',
+        )
+        for info in infos
+    ]
+
+
+def _place(ann_ids: tuple[Any, ...]) -> str:
+    return f'labelling annotation ids {list(ann_ids)}'

@@ -1,0 +1,96 @@
+"""Feeding a labeler unit by unit: every image is decoded once for all its objects."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import cv2
+import torch
+from mmengine.dataset import pseudo_collate
+from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_info
+
+from .plan import Unit
+
+
+class UnitBatch(NamedTuple):
+    """A batch and its place; ``batches`` is the number of batches in the unit."""
+
+    unit: int
+    batch: int
+    batches: int
+    ann_ids: tuple[Any, ...]
+    data: dict
+
+
+class UnitBatches(IterableDataset):
+    """Yields the batches of some units; a worker keeps a unit, and so its images.
+
+    Args:
+        dataset: Data set of samples in test mode.
+        units: What to yield, in order.
+        batch_size: Objects in a batch; the last of a unit may hold fewer.
+    """
+
+    def __init__(
+        self, dataset: Dataset, units: Sequence[Unit], batch_size: int
+    ) -> None:
+        self.dataset, self.units, self.batch_size = dataset, units, batch_size
+
+    def __iter__(self) -> Iterator[UnitBatch]:
+        worker = get_worker_info()
+        first, step = (worker.id, worker.num_workers) if worker else (0, 1)
+        for unit in self.units[first::step]:
+            starts = range(0, len(unit.indices), self.batch_size)
+            for batch, start in enumerate(starts):
+                chosen = slice(start, start + self.batch_size)
+                samples = [self.dataset[index] for index in unit.indices[chosen]]
+                yield UnitBatch(
+                    unit.number,
+                    batch,
+                    len(starts),
+                    unit.ann_ids[chosen],
+                    pseudo_collate(samples),
+                )
+
+
+def build_loader(
+    dataset: Dataset,
+    units: Sequence[Unit],
+    batch_size: int,
+    settings: Mapping[str, Any],
+) -> DataLoader:
+    """Loader of :class:`UnitBatches`.
+
+    Args:
+        dataset: Data set of samples in test mode.
+        units: What this rank labels.
+        batch_size: Objects in a batch.
+        settings: The config's ``test_dataloader``; ``num_workers``, ``pin_memory``
+            and ``prefetch_factor`` are used.
+    """
+    workers = min(settings.get('num_workers', 0), len(units))
+    extra: dict[str, Any] = {}
+    if workers:
+        extra = dict(
+            prefetch_factor=settings.get('prefetch_factor') or 2,
+            worker_init_fn=_quiet_worker,
+            # MMEngine's launcher sets 'spawn', which would import everything anew.
+            multiprocessing_context=_start_method(),
+        )
+    return DataLoader(
+        UnitBatches(dataset, units, batch_size),
+        batch_size=None,
+        num_workers=workers,
+        pin_memory=settings.get('pin_memory', False) and torch.cuda.is_available(),
+        **extra,
+    )
+
+
+def _start_method() -> str:
+    methods = torch.multiprocessing.get_all_start_methods()
+    return 'fork' if 'fork' in methods else 'spawn'
+
+
+def _quiet_worker(worker: int) -> None:
+    """One thread a worker: there are as many workers as the user wants threads."""
+    cv2.setNumThreads(0)
+    torch.set_num_threads(1)

@@ -1,0 +1,185 @@
+"""What a pseudo-label file was made from, and the refusal to mix two origins."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from mmwsis.fileio import atomic_write_json
+from mmwsis.pipelines.manifest import flatten_settings, hash_file
+from mmwsis.version import __version__
+
+MANIFEST_NAME = 'manifest.json'
+# Two runs may write into one result only if they agree in these.
+_IDENTITY = (
+    'checkpoint_sha256',
+    'source_sha256',
+    'config_sha256',
+    'supervision',
+    'options',
+    'version',
+)
+
+
+def build_manifest(
+    method: str,
+    config: str,
+    checkpoint: str | os.PathLike,
+    source: str | os.PathLike,
+    supervision: str,
+    options: Mapping[str, Any],
+    settings: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Describe a run completely enough to recognise another one that must not mix.
+
+    Args:
+        method: For example 'EXITS'.
+        config: Name of the config.
+        checkpoint: Checkpoint file; hashed.
+        source: Weak annotation file; hashed.
+        supervision: Level that the data set is declared with.
+        options: How masks are made: weights, flip, thresholds, batch size, amp.
+        settings: Model and data set of the config, nested.
+
+    Returns:
+        JSON-serialisable dictionary. ``date`` is the present time.
+    """
+    flat = flatten_settings(dict(settings))
+    digest = hashlib.sha256(json.dumps(flat, sort_keys=True).encode()).hexdigest()
+    return dict(
+        method=method,
+        config=config,
+        checkpoint=Path(checkpoint).name,
+        checkpoint_sha256=hash_file(Path(checkpoint)),
+        source=Path(source).name,
+        source_sha256=hash_file(Path(source)),
+        supervision=supervision,
+        options=json.loads(json.dumps(dict(options), default=list)),
+        version=__version__,
+        date=datetime.now(timezone.utc).isoformat(timespec='seconds'),
+        config_sha256=digest,
+        settings=flat,
+    )
+
+
+def provenance(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """What the finished file keeps as ``info.mmwsis``: all but the long settings.
+
+    Args:
+        manifest: Of :func:`build_manifest`.
+    """
+    return {key: value for key, value in manifest.items() if key != 'settings'}
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Say in words what keeps two runs from mixing.
+
+    Args:
+        old: Manifest, or ``info.mmwsis`` of a finished file.
+        new: Manifest of the present run.
+
+    Returns:
+        One line a difference; empty if the outputs may mix.
+    """
+    lines = []
+    for key in _IDENTITY:
+        if old.get(key) == new.get(key):
+            continue
+        if key == 'config_sha256' and 'settings' in old and 'settings' in new:
+            lines += _setting_differences(old['settings'], new['settings'])
+        elif key in ('checkpoint_sha256', 'source_sha256'):
+            name = key.removesuffix('_sha256')
+            lines.append(
+                f'{name}: was {old.get(name)} (sha256 {_short(old.get(key))}), is now '
+                f'{new.get(name)} (sha256 {_short(new.get(key))})'
+            )
+        else:
+            lines.append(f'{key}: was {old.get(key)!r}, is now {new.get(key)!r}')
+    return lines
+
+
+def _setting_differences(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
+    keys = sorted(key for key in {*old, *new} if old.get(key) != new.get(key))
+    shown = [
+        f'config {key}: was {old.get(key, "absent")}, is now {new.get(key, "absent")}'
+        for key in keys[:8]
+    ]
+    if len(keys) > len(shown):
+        shown.append(f'and {len(keys) - len(shown)} more config values')
+    return shown
+
+
+def _short(digest: str | None) -> str:
+    return digest[:12] if digest else 'unknown'
+
+
+def refuse(place: Path, lines: list[str]) -> None:
+    """Raise if there are differences.
+
+    Args:
+        place: File or folder that exists already.
+        lines: Of :func:`differences`.
+
+    Raises:
+        ValueError: ``lines`` is not empty.
+    """
+    if lines:
+        listing = '\n  '.join(lines)
+        raise ValueError(
+            f'{place} was made by another run:\n  {listing}\nOutputs of different runs '
+            'are not mixed. Choose another --out, or add --overwrite to discard the '
+            'old one.'
+        )
+
+
+def enter_parts(parts: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Open the folder of part files: claim it, or join the run that owns it.
+
+    Safe against several jobs starting at once: the first to link its manifest wins,
+    the others compare theirs with it.
+
+    Args:
+        parts: Folder beside the result; made if absent.
+        manifest: Of this run.
+
+    Returns:
+        The manifest that holds, whose ``date`` is that of the first start.
+
+    Raises:
+        ValueError: The folder belongs to a run that must not be mixed with this one.
+    """
+    path = parts / MANIFEST_NAME
+    if not path.exists():
+        candidate = parts / f'{MANIFEST_NAME}.{os.getpid()}.candidate'
+        atomic_write_json(candidate, manifest, indent=1)
+        try:
+            os.link(candidate, path)
+        except FileExistsError:
+            pass
+        except OSError:  # a file system without hard links
+            os.replace(candidate, path)
+        candidate.unlink(missing_ok=True)
+    held = read_manifest(parts)
+    refuse(parts, differences(held, manifest))
+    return held
+
+
+def read_manifest(parts: Path) -> dict[str, Any]:
+    """Read the manifest of a folder of part files.
+
+    Args:
+        parts: The folder.
+
+    Raises:
+        ValueError: It is broken.
+    """
+    path = parts / MANIFEST_NAME
+    try:
+        return json.loads(path.read_text(encoding='utf-8'))
+    except ValueError as error:
+        raise ValueError(
+            f'{path} is not valid JSON ({error}); remove {parts} and start again.'
+        ) from error

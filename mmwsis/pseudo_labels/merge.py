@@ -1,0 +1,101 @@
+"""From finished units to one COCO JSON."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmwsis.fileio import atomic_write_text
+
+from .entries import pseudo_annotation
+from .plan import Unit
+
+
+def check_complete(
+    units: Sequence[Unit], finished: Mapping[int, Sequence[Mapping[str, Any]]]
+) -> None:
+    """Refuse gaps and strangers among the finished units.
+
+    Args:
+        units: What was to be done.
+        finished: Unit number -> predictions, of ``read_parts``.
+
+    Raises:
+        ValueError: Units are missing, or hold other annotations than planned; the
+            message names the first image and annotation ids.
+    """
+    missing = [unit for unit in units if unit.number not in finished]
+    if missing:
+        images = [image_id for unit in missing for image_id in unit.image_ids]
+        objects = sum(len(unit.ann_ids) for unit in missing)
+        raise ValueError(
+            f'{len(images)} images with {objects} annotations have no pseudo labels '
+            f'yet, the first image ids are {images[:8]}. Run the missing shards, or '
+            'the same command without --merge and --shard to make the rest here.'
+        )
+    for unit in units:
+        got = [annotation['id'] for annotation in finished[unit.number]]
+        if sorted(map(repr, got)) != sorted(map(repr, unit.ann_ids)):
+            strangers = [i for i in got if i not in unit.ann_ids][:8]
+            lost = [i for i in unit.ann_ids if i not in got][:8]
+            raise ValueError(
+                f'the part files do not fit the annotation file at image ids '
+                f'{list(unit.image_ids[:8])}: annotation ids {lost} are missing, '
+                f'{strangers} are unexpected or doubled. Remove the .parts folder and '
+                'start again.'
+            )
+
+
+def merge_annotations(
+    source: Mapping[str, Any],
+    category_ids: Sequence[int],
+    finished: Mapping[int, Sequence[Mapping[str, Any]]],
+) -> list[dict[str, Any]]:
+    """Annotations of the result, in the order of the source file.
+
+    Args:
+        source: Weak annotation file, restricted to its supervision.
+        category_ids: Categories that were labelled; others get no annotation.
+        finished: Complete units.
+    """
+    records = {record['id']: record for unit in finished.values() for record in unit}
+    sizes = {im['id']: (im['height'], im['width']) for im in source['images']}
+    wanted = set(category_ids)
+    return [
+        pseudo_annotation(weak, sizes[weak['image_id']], records.get(weak['id']))
+        for weak in source['annotations']
+        if weak['category_id'] in wanted
+    ]
+
+
+def write_pseudo_labels(
+    out: Path,
+    source: Mapping[str, Any],
+    annotations: Sequence[Mapping[str, Any]],
+    provenance: Mapping[str, Any],
+    results_out: str | os.PathLike | None = None,
+) -> None:
+    """Write the result atomically, one annotation a line.
+
+    Args:
+        out: COCO JSON to write.
+        source: Weak annotation file; its top-level keys are kept.
+        annotations: Of :func:`merge_annotations`.
+        provenance: Becomes ``info.mmwsis``.
+        results_out: Also write the bare list of annotations here, as COCO's results
+            files are.
+    """
+    header = {'info': {**source.get('info', {}), 'mmwsis': dict(provenance)}}
+    for key, value in source.items():
+        if key not in ('info', 'annotations'):
+            header[key] = value
+    rows = ',\n'.join(json.dumps(entry, separators=(',', ':')) for entry in annotations)
+    listing = f'[\n{rows}\n]' if rows else '[]'
+    head = ',\n'.join(
+        f'{json.dumps(key)}:{json.dumps(value, separators=(",", ":"))}'
+        for key, value in header.items()
+    )
+    if results_out is not None:
+        atomic_write_text(results_out, f'{listing}\n')
+    atomic_write_text(out, f'{{{head},\n"annotations":{listing}}}\n')

@@ -1,0 +1,125 @@
+"""Part files: one line a finished unit, appended and flushed to disk.
+
+A line without its end was being written when the process died; it does not count. So a
+kill at any moment costs the unit under way and nothing else.
+"""
+
+import json
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmwsis.fileio import sync_directory
+
+try:
+    import fcntl
+except ImportError:  # not a POSIX system: no protection against a second job
+    fcntl = None
+
+
+class PartWriter:
+    """Appends finished units to a file of its own, made with the first unit.
+
+    Every process start has its own file, so that nothing has to agree on who writes
+    where, and a later run may have another number of ranks.
+
+    Args:
+        folder: Where part files lie.
+        label: Goes into the file's name, for people; such as 'shard1of4-rank0'.
+    """
+
+    def __init__(self, folder: Path, label: str) -> None:
+        self.path = folder / f'part-{label}-{os.getpid()}-{secrets.token_hex(3)}.jsonl'
+        self._file = None
+
+    def write(self, unit: int, annotations: Sequence[Mapping[str, Any]]) -> None:
+        """Append one unit; when this returns it survives a kill and a power cut.
+
+        Args:
+            unit: Number of the unit.
+            annotations: Its predictions.
+        """
+        if self._file is None:
+            self._file = open(self.path, 'ab')  # noqa: SIM115 - lives as long as self
+            sync_directory(self.path.parent)
+        record = dict(unit=unit, annotations=list(annotations))
+        line = json.dumps(record, separators=(',', ':'), allow_nan=False)
+        self._file.write(line.encode('ascii') + b'\n')
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Close the file; units written so far stay."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def read_parts(folder: Path) -> dict[int, list[dict[str, Any]]]:
+    """Collect all finished units.
+
+    Args:
+        folder: Where part files lie.
+
+    Returns:
+        Unit number -> its predictions.
+
+    Raises:
+        ValueError: A complete line is broken, or two files disagree about a unit; the
+            message names file and line.
+    """
+    units: dict[int, list[dict[str, Any]]] = {}
+    origin: dict[int, str] = {}
+    for path in sorted(folder.glob('part-*.jsonl')):
+        for number, line in enumerate(path.read_bytes().splitlines(keepends=True), 1):
+            if not line.endswith(b'\n'):
+                continue
+            place = f'{path}, line {number}'
+            try:
+                record = json.loads(line)
+                unit, annotations = record['unit'], record['annotations']
+            except (ValueError, KeyError, TypeError) as error:
+                raise ValueError(
+                    f'{place} is damaged ({error}). Delete this file and run the same '
+                    'command again: only its images are made anew.'
+                ) from error
+            if unit in units and units[unit] != annotations:
+                ids = [annotation['id'] for annotation in annotations[:5]]
+                raise ValueError(
+                    f'{place} and {origin[unit]} hold different masks for the same '
+                    f'annotations (ids {ids} ...). They come from different machines '
+                    'or code; delete one of the files.'
+                )
+            units[unit], origin[unit] = annotations, place
+    return units
+
+
+class JobLock:
+    """Keeps a second job off the same share of the work; the system frees it on death.
+
+    Args:
+        folder: Where part files lie.
+        label: Name of the share, such as 'shard1of4'.
+    """
+
+    def __init__(self, folder: Path, label: str) -> None:
+        self.path = folder / f'{label}.lock'
+
+    def __enter__(self) -> 'JobLock':
+        self._file = open(self.path, 'a')
+        if fcntl is not None:
+            try:
+                # Not flock: loader processes would inherit it and outlive a kill.
+                fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                self._file.close()
+                raise RuntimeError(
+                    f'Another job is making these pseudo labels right now (it holds '
+                    f'{self.path}). Wait for it, or stop it.'
+                ) from error
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._file.close()

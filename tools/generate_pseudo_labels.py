@@ -1,0 +1,145 @@
+"""Turn weak labels into masks with a trained labeler, written as COCO JSON."""
+
+import argparse
+import os
+from typing import Any
+
+from mmengine.config import DictAction
+
+from mmwsis.engine.run_config import load_run_config
+from mmwsis.pseudo_labels import GenerationOptions, Shard, generate_pseudo_labels
+from mmwsis.pseudo_labels.distributed import start_ranks
+
+EXAMPLES = """examples:
+  one machine, one GPU or the CPU:
+    python tools/generate_pseudo_labels.py configs/exits/labeler_vit-b_coco.py \\
+        work_dirs/labeler_vit-b_coco/epoch_10.pth
+
+  eight GPUs:
+    torchrun --nproc_per_node=8 tools/generate_pseudo_labels.py CONFIG CHECKPOINT \\
+        --launcher pytorch
+
+  four independent jobs (any machines that share the folder), then one merge:
+    python tools/generate_pseudo_labels.py CONFIG CHECKPOINT --shard 1/4   # ... 4/4
+    python tools/generate_pseudo_labels.py CONFIG CHECKPOINT --merge
+
+  teacher and student averaged, with mirrored crops, threshold 0.3:
+    python tools/generate_pseudo_labels.py CONFIG CHECKPOINT --weights mixed --flip \\
+        --mask-thr 0.3
+
+A killed run goes on with the same command, with any number of processes. Every
+annotation keeps its id; bbox and area are those of the mask, weak_bbox is the box that
+the labeler saw. Check the result with tools/analysis_tools/pseudo_label_quality.py.
+"""
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('config', help='config of the labeler')
+    parser.add_argument('checkpoint', help='checkpoint that tools/train.py wrote')
+    parser.add_argument(
+        '--out', help="COCO JSON to write; default: the config's wsis['produces']"
+    )
+    parser.add_argument('--results-out', help='also write the bare list of annotations')
+    parser.add_argument(
+        '--weights',
+        choices=('student', 'teacher', 'mixed'),
+        help='which network labels',
+    )
+    parser.add_argument(
+        '--flip', action='store_true', help='average with mirrored crops'
+    )
+    parser.add_argument(
+        '--mask-thr',
+        type=float,
+        nargs='+',
+        metavar='P',
+        help='probability threshold: one for all, or one a size (small medium large)',
+    )
+    parser.add_argument('--batch-size', type=int, help='objects in a batch')
+    parser.add_argument('--amp', action='store_true', help='mixed precision')
+    parser.add_argument('--device', help="such as 'cpu' or 'cuda:1'; default: CUDA")
+    parser.add_argument(
+        '--shard', type=_shard, metavar='i/n', help='make job i of n, 1 <= i <= n'
+    )
+    parser.add_argument('--merge', action='store_true', help='merge finished shards')
+    parser.add_argument(
+        '--overwrite', action='store_true', help='discard the result of another run'
+    )
+    parser.add_argument(
+        '--keep-parts', action='store_true', help='keep the part files after merging'
+    )
+    parser.add_argument('--dataset', help='data set file to apply to the config')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, help='key=value of the config'
+    )
+    parser.add_argument(
+        '--launcher', choices=('none', 'pytorch', 'slurm', 'mpi'), default='none'
+    )
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    args = parser.parse_args()
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    if args.shard and args.merge:
+        parser.error(
+            '--shard makes a share, --merge joins all shares: give one of them'
+        )
+    return args
+
+
+def mask_options(args: argparse.Namespace) -> dict[str, Any]:
+    """Overrides of the config that the command line's mask options stand for."""
+    options: dict[str, Any] = dict(args.cfg_options or {})
+    if args.weights:
+        options['model.test_cfg.weights'] = args.weights
+    if args.flip:
+        options['model.test_cfg.flip'] = True
+    if args.mask_thr:
+        options['model.test_cfg.mask_thr'] = _three(args.mask_thr)
+    return options
+
+
+def _shard(text: str) -> Shard:
+    try:
+        return Shard.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _three(thresholds: list[float]) -> tuple[float, ...]:
+    if len(thresholds) not in (1, 3) or not all(0 <= t < 1 for t in thresholds):
+        raise SystemExit(
+            f'--mask-thr takes one or three probabilities below 1, got {thresholds}'
+        )
+    return tuple(thresholds * 3 if len(thresholds) == 1 else thresholds)
+
+
+def main() -> None:
+    """Run the tool."""
+    args = parse_args()
+    cfg = load_run_config(
+        args.config, mask_options(args), args.dataset, launcher=args.launcher
+    )
+    out = args.out or cfg.get('wsis', {}).get('produces')
+    if not out:
+        raise SystemExit("--out is needed: the config's wsis['produces'] names no file")
+    start_ranks(args.launcher, cfg)
+    options = GenerationOptions(
+        batch_size=args.batch_size,
+        amp=args.amp,
+        device=args.device,
+        shard=args.shard,
+        merge=args.merge,
+        overwrite=args.overwrite,
+        keep_parts=args.keep_parts,
+        results_out=args.results_out,
+    )
+    generate_pseudo_labels(cfg, args.checkpoint, out, options)
+
+
+if __name__ == '__main__':
+    main()
