@@ -5,6 +5,7 @@
 - MMEngine 0.10.7 saves checkpoints that torch >= 2.6 refuses to load with
   ``weights_only=True``, because they carry a ``HistoryBuffer`` and numpy scalars. The
   needed globals are allow-listed; the safety itself stays on.
+- MMEngine chooses a CUDA device for every process, which a machine without one cannot.
 
 Importing this module needs nothing but Python: an installed mmwsis does so whenever
 Python starts (see ``setup.py``), so that configs are found without ``custom_imports``.
@@ -51,6 +52,17 @@ def allow_checkpoint_globals() -> None:
             *{type(np.dtype(kind)) for kind in kinds},
         ]
     )
+
+
+def join_cpu_processes() -> None:
+    """Join the process group of ``torchrun`` on a machine without a GPU.
+
+    MMEngine leaves a group alone that exists already.
+    """
+    import torch.distributed
+
+    if not torch.distributed.is_initialized():
+        torch.distributed.init_process_group('gloo')
 
 
 def _history_buffer_method(owner: Any, name: str) -> Any:

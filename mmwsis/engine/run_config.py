@@ -15,7 +15,7 @@ from mmengine.logging import print_log
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from mmwsis.compat import apply_compat
+from mmwsis.compat import apply_compat, join_cpu_processes
 
 
 def load_run_config(
@@ -59,7 +59,7 @@ def load_run_config(
         cfg.work_dir = str(work_dir)
     elif cfg.get('work_dir') is None:
         cfg.work_dir = default_work_dir
-    _use_available_backend(cfg)
+    _use_cpu_processes(cfg)
     return cfg
 
 
@@ -236,6 +236,8 @@ def build_runner(cfg: Config) -> Runner:
     Returns:
         The runner.
     """
+    if cfg.get('launcher') == 'pytorch' and not torch.cuda.is_available():
+        join_cpu_processes()
     return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
 
 
@@ -248,13 +250,21 @@ def flush_denormals() -> None:
     torch.set_flush_denormal(True)
 
 
-def _use_available_backend(cfg: Config) -> None:
-    """Use gloo where the config says nccl and there is no GPU."""
+def _use_cpu_processes(cfg: Config) -> None:
+    """Let several processes train together where there is no GPU."""
     if cfg.get('launcher', 'none') == 'none' or torch.cuda.is_available():
         return
     settings = cfg.get('env_cfg', {}).get('dist_cfg', {})
     if settings.get('backend', 'nccl') == 'nccl':
         cfg.merge_from_dict({'env_cfg.dist_cfg.backend': 'gloo'})
+    # MMEngine's own defaults, except for the device, which it takes for a GPU.
+    defaults = dict(
+        type='MMDistributedDataParallel',
+        broadcast_buffers=False,
+        find_unused_parameters=cfg.get('find_unused_parameters', False),
+        device_ids=None,
+    )
+    cfg.model_wrapper_cfg = {**defaults, **(cfg.get('model_wrapper_cfg') or {})}
 
 
 def _existing_checkpoint(checkpoint: str) -> str:

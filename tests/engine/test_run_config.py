@@ -40,6 +40,7 @@ def test_nccl_gives_way_to_gloo_without_a_gpu(config_file, monkeypatch):
     monkeypatch.setattr(run_config.torch.cuda, 'is_available', lambda: False)
     cfg = run_config.load_run_config(config_file, launcher='pytorch')
     assert cfg.env_cfg.dist_cfg.backend == 'gloo'
+    assert cfg.model_wrapper_cfg.device_ids is None
     assert run_config.load_run_config(config_file).env_cfg.dist_cfg.backend == 'nccl'
 
 
@@ -47,6 +48,7 @@ def test_nccl_stays_with_a_gpu(config_file, monkeypatch):
     monkeypatch.setattr(run_config.torch.cuda, 'is_available', lambda: True)
     cfg = run_config.load_run_config(config_file, launcher='pytorch')
     assert cfg.env_cfg.dist_cfg.backend == 'nccl'
+    assert 'model_wrapper_cfg' not in cfg
 
 
 def test_amp_replaces_the_plain_wrapper_on_a_gpu(config_file, monkeypatch):
