@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.progress import (
@@ -47,7 +47,7 @@ points; they keep their box from level boxes on. LVIS files are read too.
 LEVELS = [level.label for level in Supervision if level < Supervision.MASKS]
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__,
@@ -87,15 +87,15 @@ def parse_args() -> argparse.Namespace:
         help='leave broken annotations out instead of stopping',
     )
     parser.add_argument('--overwrite', action='store_true')
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     if args.out and len(args.level) > 1:
         parser.error('--out takes one level; use --out-dir for several')
     return args
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Convert, and say what was written."""
-    args = parse_args()
+    args = parse_args(argv)
     levels = [Supervision.parse(name) for name in args.level]
     outputs = {
         level: Path(args.out or Path(args.out_dir) / output_name(args.input, level))

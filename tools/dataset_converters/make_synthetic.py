@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 
 from rich.progress import (
     BarColumn,
@@ -28,7 +29,7 @@ same settings is kept; another one is replaced only with --overwrite.
 """
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
     defaults = SyntheticSettings()
     parser = argparse.ArgumentParser(
@@ -45,12 +46,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--seed', type=int, default=defaults.seed)
     parser.add_argument('--workers', type=int, default=1)
     parser.add_argument('--overwrite', action='store_true')
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Make the data set and print its statistics."""
-    args = parse_args()
+    args = parse_args(argv)
     bar = Progress(
         TextColumn('scenes'), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     )
