@@ -65,7 +65,8 @@ def propagation_scores(
 def _step(matrix: Tensor, vectors: Tensor, r: Tensor, c: Tensor) -> Tensor:
     """Return ``vT`` for (B, k, n) vectors."""
     forward = torch.bmm(vectors * r, matrix) * c
-    backward = torch.bmm(vectors * c, matrix.transpose(1, 2)) * r
+    # As a product from the left: the transposed matrix on the right is half as fast.
+    backward = torch.bmm(matrix, (vectors * c).transpose(1, 2)).transpose(1, 2) * r
     return (forward + backward) * 0.5
 
 

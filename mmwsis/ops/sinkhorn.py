@@ -81,7 +81,9 @@ def _scale(similarity: Tensor, max_iters: int, tol: float) -> tuple[Tensor, Tens
 
 def _multiply(vector: Tensor, matrix: Tensor) -> Tensor:
     """Multiply (B, n) row vectors by (B, n, n) matrices."""
-    # As row vectors: bmm with a column vector is ten times slower on the CPU.
+    # Always as row vectors. On the CPU bmm with a column vector is ten times slower or,
+    # given as a transposed row, rounds differently in a batch of one: then a sample's
+    # result would depend on the batch.
     return torch.bmm(vector.unsqueeze(1), matrix).squeeze(1)
 
 
