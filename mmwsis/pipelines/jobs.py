@@ -7,7 +7,6 @@ from typing import Any
 
 from mmengine.config import Config
 
-from ..datasets.data_spec import apply_data_spec
 from .config_files import files_named_in
 from .definition import Pipeline, fill_placeholders
 from .launch import Launch, option_arguments
@@ -95,6 +94,9 @@ class JobFactory:
         if stage.config not in self._configs:
             cfg = Config.fromfile(find_config(stage.config, self.pipeline.file.parent))
             if self.dataset is not None:
+                # Here, because it imports MMDetection: `--list` should not wait for it.
+                from ..datasets.data_spec import apply_data_spec
+
                 cfg = apply_data_spec(cfg, self.pipeline.data_spec)
             self._configs[stage.config] = cfg
         return self._configs[stage.config]

@@ -8,10 +8,10 @@ from ..fileio import atomic_write_json, atomic_write_text
 from .durations import format_duration
 from .launch import shown
 from .report_data import gather
-from .report_pictures import Picture, draw_pictures
 from .stages import ReportStage
 
 if TYPE_CHECKING:
+    from .report_pictures import Picture
     from .runner import PipelineRunner
 
 _FAST_NOTE = (
@@ -27,6 +27,9 @@ def write_report(runner: 'PipelineRunner', stage: ReportStage) -> None:
         runner: The runner, with the outcomes so far.
         stage: The report stage.
     """
+    # Here, because pictures bring MMDetection with them, and the table needs none.
+    from .report_pictures import draw_pictures
+
     report = gather(runner, stage)
     now = datetime.datetime.now().astimezone()
     report['date'] = now.isoformat(timespec='seconds')
@@ -39,7 +42,7 @@ def write_report(runner: 'PipelineRunner', stage: ReportStage) -> None:
     atomic_write_text(runner.work_dir / 'report.md', markdown(report, pictures))
 
 
-def markdown(report: dict[str, Any], pictures: list[Picture]) -> str:
+def markdown(report: dict[str, Any], pictures: 'list[Picture]') -> str:
     """Write a report as Markdown.
 
     Args:

@@ -5,7 +5,6 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..visualization.curves import read_scalars
 from .stages import (
     GenerateStage,
     QualityStage,
@@ -132,6 +131,9 @@ def stage_result(runner: 'PipelineRunner', stage: Stage) -> dict[str, float]:
 
 def _training_result(work_dir: Path) -> dict[str, float]:
     """Last loss and last validation metrics of a training run."""
+    # Here, because pictures bring MMDetection with them, and other stages need none.
+    from ..visualization.curves import read_scalars
+
     try:
         curves = read_scalars(work_dir)
     except FileNotFoundError:

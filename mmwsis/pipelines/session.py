@@ -6,14 +6,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..datasets.data_spec import load_data_spec
 from .definition import load_pipeline
 from .jobs import JobFactory
 from .launch import Launch, shown
 from .locate import find_config
-from .report import console_table, write_report
 from .runner import PipelineRunner
 from .selection import Selection
+from .stages import ReportStage
 
 
 @dataclass
@@ -64,6 +63,8 @@ def make_runner(
     here = Path.cwd()
     dataset = spec = None
     if options.dataset is not None:
+        from ..datasets.data_spec import load_data_spec
+
         dataset = Path(options.dataset).resolve()
         with _working_in(Path(options.root or here)):  # where its data_root starts
             spec = load_data_spec(dataset)
@@ -81,8 +82,15 @@ def make_runner(
         selection=options.selection,
         check_code=options.check_code,
         say=say,
-        write_report=write_report,
+        write_report=_write_report,
     )
+
+
+def _write_report(runner: PipelineRunner, stage: ReportStage) -> None:
+    # Imported when it is needed: pictures bring MMDetection with them.
+    from .report import write_report
+
+    write_report(runner, stage)
 
 
 @contextlib.contextmanager
@@ -116,6 +124,8 @@ def run_pipeline(
         runner.adopt(options.adopt)
     say(f'{runner.pipeline.title}: {len(runner.names)} stages in {runner.root}')
     runner.run()
+    from .report import console_table
+
     say('')
     say(console_table(runner))
     report = runner.work_dir / 'report.md'

@@ -16,7 +16,7 @@ EXTREME_POINT_COLORS: dict[str, Color] = {
 POINT_COLOR: Color = (255, 60, 200)
 # EXITS, Fig. 6: initial points white, pseudo foreground red, pseudo background green.
 INITIAL_FG_COLOR: Color = (255, 255, 255)
-INITIAL_BG_COLOR: Color = (70, 110, 255)
+INITIAL_BG_COLOR: Color = (170, 90, 255)
 PSEUDO_FG_COLOR: Color = (255, 45, 45)
 PSEUDO_BG_COLOR: Color = (40, 220, 60)
 

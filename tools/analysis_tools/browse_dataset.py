@@ -8,9 +8,9 @@ Example::
 
 import argparse
 
-from mmengine.config import Config, DictAction
+from mmengine.config import DictAction
 
-from mmwsis.datasets.data_spec import apply_data_spec, load_data_spec
+from mmwsis.engine.run_config import load_run_config
 from mmwsis.visualization.browse import MODES, browse_to_files
 
 
@@ -45,11 +45,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Run the command line."""
     args = parse_args()
-    cfg = Config.fromfile(args.config)
-    if args.dataset is not None:
-        cfg = apply_data_spec(cfg, load_data_spec(args.dataset))
-    if args.cfg_options is not None:
-        cfg.merge_from_dict(args.cfg_options)
+    cfg = load_run_config(args.config, args.cfg_options, args.dataset)
     files = browse_to_files(
         cfg, args.out_dir, args.num, args.mode, args.loader, show=not args.not_show
     )

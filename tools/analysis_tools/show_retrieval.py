@@ -8,9 +8,9 @@ Example::
 
 import argparse
 
-from mmengine.config import Config, DictAction
+from mmengine.config import DictAction
 
-from mmwsis.datasets.data_spec import apply_data_spec, load_data_spec
+from mmwsis.engine.run_config import load_run_config
 from mmwsis.visualization.retrieval_figure import draw_retrieval
 
 
@@ -33,11 +33,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Run the command line."""
     args = parse_args()
-    cfg = Config.fromfile(args.config)
-    if args.dataset is not None:
-        cfg = apply_data_spec(cfg, load_data_spec(args.dataset))
-    if args.cfg_options is not None:
-        cfg.merge_from_dict(args.cfg_options)
+    cfg = load_run_config(args.config, args.cfg_options, args.dataset)
     print(
         draw_retrieval(cfg, args.checkpoint, args.out, args.num, args.seed, args.device)
     )
