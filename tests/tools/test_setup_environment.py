@@ -76,6 +76,20 @@ def test_missing_compiler_is_said_before_compiling(setup, clean, monkeypatch, tm
     assert 'apt install build-essential' in caught.value.remedy
 
 
+def test_missing_compiler_is_said_before_the_long_downloads(
+    setup, clean, monkeypatch, tmp_path
+):
+    monkeypatch.setenv('PATH', str(tmp_path))
+    monkeypatch.setenv('MMWSIS_CACHE', str(tmp_path))
+    python = tmp_path / 'python'
+    with pytest.raises(setup.problems.Problem, match='no C'):
+        setup.mmcv_step.check_compiler_early(python, '2.1.0')
+    kept = tmp_path / 'wheels' / 'mmcv-2.1.0_torch-2.13.0' / 'mmcv-2.1.0.whl'
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(b'wheel')
+    setup.mmcv_step.check_compiler_early(python, '2.1.0')
+
+
 def test_missing_cuda_compiler_is_said_before_compiling(setup, clean, monkeypatch):
     which = {'c++': '/usr/bin/c++'}.get
     monkeypatch.setattr(setup.mmcv_step.shutil, 'which', which)
@@ -172,6 +186,11 @@ def test_constraints_hold_the_torch_in_use(setup):
         ('The detected CUDA version (12.1) mismatches the version', 'CUDA_HOME'),
         ('ensurepip is not available', 'python3-venv'),
         ('ERROR: No matching distribution found for torch==2.13.0', 'PYTHON='),
+        (
+            'ERROR: Could not find a version that satisfies the requirement torch '
+            '(from versions: none)\nERROR: No matching distribution found for torch',
+            'PIP_INDEX_URL',
+        ),
     ],
 )
 def test_known_failures_come_with_their_remedy(setup, output, remedy):

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import state
 from console import Console, format_seconds
-from mmcv_step import CHECK, install_mmcv
+from mmcv_step import CHECK, check_compiler_early, install_mmcv
 from problems import Problem
 from python_step import find_outside_torch, make_venv, runs, warn_of_untried_python
 from torch_step import install_torch, write_constraints
@@ -72,6 +72,8 @@ def set_up(console: Console) -> None:
     outside = find_outside_torch(VENV) if reuse else None
     if outside is not None:
         console.note(f'reusing torch {outside["version"]} from {outside["site"]}')
+    else:
+        check_compiler_early(python, _pinned(verified, 'mmcv'))
     make_venv(console, VENV, CHECKOUT, outside)
 
     console.step('PyTorch', '1 to 5 min; nothing if there is one')

@@ -72,6 +72,23 @@ def wheel_key(version: str, torch: dict[str, Any]) -> str:
     return re.sub(r'[^\w.+-]+', '_', '_'.join((*parts, torch['platform'], kind)))
 
 
+def check_compiler_early(python: Path, version: str) -> None:
+    """Refuse to begin where mmcv will have to be compiled and cannot be.
+
+    Otherwise that would come out after torch's long download.
+
+    Args:
+        python: Python of the environment, which may not exist yet.
+        version: Version of mmcv.
+
+    Raises:
+        Problem: There is no compiler.
+    """
+    kept = (cache_directory() / 'wheels').glob(f'mmcv-{version}_*/mmcv-*.whl')
+    if not any(kept) and not runs(python, CHECK):
+        _check_compiler(None)
+
+
 def install_mmcv(
     console: Console,
     python: Path,
@@ -169,13 +186,13 @@ def usable_jobs() -> int:
     return max(1, min(cores, memory // (2 << 30)))
 
 
-def _check_compiler(torch: dict[str, Any]) -> None:
+def _check_compiler(torch: dict[str, Any] | None) -> None:
     names = [os.environ.get('CXX', ''), 'c++', 'g++', 'clang++']
     if not any(name and shutil.which(name.split()[0]) for name in names):
         raise NO_COMPILER
     if not Path(sysconfig.get_path('include'), 'Python.h').is_file():
         raise NO_HEADERS
-    if operator_kind(torch) == 'cuda':
+    if torch is not None and operator_kind(torch) == 'cuda':
         home = os.environ.get('CUDA_HOME') or '/usr/local/cuda'
         if not shutil.which('nvcc') and not Path(home, 'bin', 'nvcc').is_file():
             raise NO_NVCC

@@ -102,6 +102,12 @@ def explain_log(output: str, what: str) -> Problem | None:
         if re.search(pattern, output):
             return Problem(f'{what} failed. {problem.reason}', problem.remedy)
     missing = re.search(r'No matching distribution found for ([^\s(]+)', output)
+    if missing and 'from versions: none' in output:
+        return Problem(
+            f'{what} failed: the package index cannot be reached, or has no '
+            f'{missing[1].partition("=")[0]} at all.',
+            NO_NETWORK.remedy,
+        )
     if missing:
         return Problem(
             f'{what} failed: the package index has no {missing[1]} that fits this '
