@@ -8,6 +8,7 @@ training or label generation is continued. Example::
 
 import argparse
 import sys
+import warnings
 
 from mmwsis.pipelines.launch import LAUNCHERS, Launch
 from mmwsis.pipelines.runner import StageFailedError
@@ -72,6 +73,8 @@ def parse_args() -> argparse.Namespace:
 def main() -> int:
     """Run the command line; return the exit status."""
     args = parse_args()
+    # MMEngine's; it would stand between the stages for no reason.
+    warnings.filterwarnings('ignore', message='pkg_resources is deprecated')
     gpus = args.gpus or 1
     train_args = [
         flag

@@ -235,28 +235,26 @@ class PipelineRunner:
         )
 
     def _require_inputs(self, stage: Stage, job: Job) -> None:
+        """Refuse to start without an input; say which stage makes it."""
+        missing = [path for path in job.inputs if not (self.root / path).exists()]
+        if not missing:
+            return
         makers = {}
-        for other in self.pipeline.stages:
-            if other.name == stage.name:
-                break
+        for other in self.pipeline.stages[: self.names.index(stage.name)]:
             made = self.factory.make(other)
-            makers.update(dict.fromkeys(made.outputs, other.name))
-            if made.train_dir is not None:
-                makers[made.train_dir] = other.name
-        for path in job.inputs:
-            if (self.root / path).exists():
-                continue
-            maker = makers.get(path) or makers.get(path.parent)
-            remedy = (
-                f'Stage {maker!r} makes it: run the pipeline from there '
-                f'(--from {maker}).'
-                if maker
-                else 'No stage of the pipeline makes it; see the docs of the data set.'
-            )
-            raise StageFailedError(
-                f'Stage {stage.name!r} needs {path}, which does not exist below '
-                f'{self.root}. {remedy}'
-            )
+            folders = [made.train_dir] if made.train_dir is not None else []
+            makers.update(dict.fromkeys([*made.outputs, *folders], other.name))
+        path = missing[0]
+        maker = makers.get(path) or makers.get(path.parent)
+        remedy = (
+            f'Stage {maker!r} makes it: run the pipeline from there (--from {maker}).'
+            if maker
+            else 'No stage of the pipeline makes it; see the docs of the data set.'
+        )
+        raise StageFailedError(
+            f'Stage {stage.name!r} needs {path}, which does not exist below '
+            f'{self.root}. {remedy}'
+        )
 
     def _clear_way(self, job: Job) -> None:
         """Move leftovers of other settings aside, so that nothing is mixed."""

@@ -1,0 +1,89 @@
+"""The whole of EXITS on a dozen scenes: every stage, its tools and its files."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+STAGES = [
+    'scenes',
+    'weak_labels',
+    'mae',
+    'similarity_extractor',
+    'labeler',
+    'pseudo_labels',
+    'quality',
+    'final_model',
+    'final_test',
+    'full_supervision',
+    'full_test',
+    'report',
+]
+
+
+def run_pipeline(root, *arguments):
+    command = [sys.executable, str(REPOSITORY / 'tools/run_pipeline.py')]
+    command += [str(REPOSITORY / 'configs/exits/pipeline_synthetic.py')]
+    command += ['--fast', '--root', str(root), *arguments]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout
+
+
+@pytest.fixture(scope='module')
+def finished(tmp_path_factory):
+    root = tmp_path_factory.mktemp('pipeline')
+    return root, run_pipeline(root)
+
+
+def test_every_stage_leaves_what_the_next_one_needs(finished):
+    root, _ = finished
+    folder = root / 'work_dirs/pipelines/exits_synthetic'
+    manifest = json.loads((folder / 'manifest.json').read_text())
+    assert list(manifest['stages']) == STAGES
+    assert {entry['status'] for entry in manifest['stages'].values()} == {'finished'}
+    weak = json.loads(
+        (root / 'data/synthetic/weak/extreme_points_train.json').read_text()
+    )
+    pseudo = json.loads((root / 'data/synthetic/pseudo_labels/exits.json').read_text())
+    assert not any('segmentation' in entry for entry in weak['annotations'])
+    ids = [entry['id'] for entry in pseudo['annotations']]
+    assert sorted(ids) == sorted(entry['id'] for entry in weak['annotations'])
+    # The labeler's inputs are outputs of the stages before it.
+    inputs = ' '.join(manifest['stages']['labeler']['inputs'])
+    assert 'work_dirs/mae_vit-tiny_synthetic/' in inputs
+    assert 'work_dirs/similarity-extractor_vit-tiny_synthetic/' in inputs
+    assert 'weak/extreme_points_train.json' in inputs
+    assert 'annotations/instances_train.json' not in inputs
+
+
+def test_report_holds_numbers_and_pictures(finished):
+    root, printed = finished
+    folder = root / 'work_dirs/pipelines/exits_synthetic'
+    report = json.loads((folder / 'report.json').read_text())
+    assert [row['stage'] for row in report['stages']] == STAGES
+    assert 'class-mean IoU, all' in report['summary']['quality']
+    # Two iterations may predict nothing at all, and then there is no AP to report.
+    assert {'weak', 'full', 'retention'} <= set(report['summary'])
+    problems = [p for p in report['pictures'] if p['problem']]
+    assert not problems
+    files = {picture['file'] for picture in report['pictures']}
+    wanted = {'weak_labels', 'retrieval', 'quality_masks', 'predictions'}
+    wanted |= {f'curves_{name}' for name in ('mae', 'labeler', 'final_model')}
+    assert {f'pictures/{name}.png' for name in wanted} <= files
+    assert all((folder / file).stat().st_size > 1000 for file in files)
+    markdown = (folder / 'report.md').read_text()
+    assert all(f']({file})' in markdown for file in files)
+    assert 'class-mean IoU, all' in printed
+
+
+def test_second_run_finds_everything_done(finished):
+    root, _ = finished
+    # Sources that somebody edits in between are not the point here.
+    printed = run_pipeline(root, '--ignore-code')
+    for number, name in enumerate(STAGES, start=1):
+        assert f'[{number}/{len(STAGES)}] {name} (' in printed
+    assert printed.count(': unchanged, took') == len(STAGES)
