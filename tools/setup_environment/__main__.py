@@ -99,6 +99,10 @@ def set_up(console: Console) -> None:
         for part in ('-r', str(CHECKOUT / 'requirements' / f'{name}.txt'))
     ]
     console.run([*pip, *files, *limits], 'installing packages')
+    if not (VENV / 'bin' / 'ruff').exists():
+        # pip is content with the one of the environment whose torch is reused.
+        own = ['--ignore-installed', '--no-deps', 'ruff']
+        console.run([*pip, *own, *limits], 'installing ruff')
 
     console.step('mmwsis itself, and a check', '30 s')
     if not runs(python, CHECK):

@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import shutil
+import sys
 import sysconfig
 import tempfile
 from collections.abc import Iterator
@@ -154,7 +155,10 @@ def _build(
         f'usually about {max(1, round(20 / jobs))} min' if cpu_only else 'be patient'
     )
     console.note(f'compiling mmcv {version} with {jobs} job(s), {usual}; once only')
-    changes = {'MMCV_WITH_OPS': '1', 'MAX_JOBS': str(jobs)}
+    # ninja may be installed here, or in the environment whose torch is reused.
+    programs = [str(python.parent), str(Path(sys.executable).parent)]
+    search_path = os.pathsep.join([*programs, os.environ.get('PATH', os.defpath)])
+    changes = dict(MMCV_WITH_OPS='1', MAX_JOBS=str(jobs), PATH=search_path)
     if cpu_only:
         changes.update(CUDA_VISIBLE_DEVICES='', FORCE_CUDA='0')
     else:
