@@ -13,6 +13,8 @@ _PANELS = (
     ('losses', r'(^|[./_])loss'),
     ('learning rate', r'(^|/)lr$'),
     ('gradient norm', r'grad_norm'),
+    ('retrieved cells a crop', r'pseudo_(fg|bg)'),
+    ('rates', r'_rate$'),
     ('metrics', r'/|iou|map|acc|recall|precision|auc'),
 )
 
@@ -62,7 +64,7 @@ def plot_curves(
     title: str = '',
     keys: Sequence[str] = (),
 ) -> Path:
-    """Plot scalars, one panel a kind: losses, learning rate, gradient norm, metrics.
+    """Plot scalars, one panel a kind: losses, learning rate, metrics and so on.
 
     Args:
         curves: Name -> points, as of :func:`read_scalars`.

@@ -36,10 +36,25 @@ def test_resumed_runs_are_joined(tmp_path):
 
 
 def test_panels_hold_every_scalar_once():
-    names = ('loss', 'loss_crf', 'lr', 'grad_norm', 'coco/segm_mAP', 'fallback_rate')
+    names = (
+        'loss',
+        'loss_crf',
+        'lr',
+        'grad_norm',
+        'coco/segm_mAP',
+        'fallback_rate',
+        'x',
+    )
     panels = group_curves({name: [(1, 1.0)] for name in names})
     assert panels['losses'].keys() == {'loss', 'loss_crf'}
-    assert list(panels) == ['losses', 'learning rate', 'gradient norm', 'metrics', 'other']  # fmt: skip # noqa: E501
+    assert list(panels) == [
+        'losses',
+        'learning rate',
+        'gradient norm',
+        'rates',
+        'metrics',
+        'other',
+    ]
     assert sum(len(members) for members in panels.values()) == len(names)
 
 
