@@ -8,7 +8,7 @@ from .paste_crop import (
     crop_mask_patches,
     paste_crop_masks,
 )
-from .patch_rle import encode_patch
+from .patch_rle import encode_filled_box, encode_patch
 from .point_retrieval import (
     PointRetrieval,
     drop_points,
@@ -28,6 +28,7 @@ __all__ = [
     'combine_logits',
     'crop_mask_patches',
     'drop_points',
+    'encode_filled_box',
     'encode_patch',
     'extreme_points_to_cells',
     'lacks_pseudo_points',

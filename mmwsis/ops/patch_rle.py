@@ -5,6 +5,7 @@ nothing to scan, so the code is made from the rectangle and its place; the resul
 byte for byte what ``pycocotools.mask.encode`` gives for the image-size mask.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,33 @@ def encode_patch(
         dict(size=[height, width], counts=counts.tolist()), height, width
     )
     return dict(size=[height, width], counts=rle['counts'].decode('ascii'))
+
+
+def encode_filled_box(
+    bbox: Sequence[float], image_size: tuple[int, int]
+) -> dict[str, Any]:
+    """RLE of a filled box, the mask that a labeler starts from.
+
+    Rows ``int(y)`` to ``int(y + h)`` and columns ``int(x)`` to ``int(x + w)``, both
+    inclusive (box mask of MAL), cut to the image; at least one pixel.
+
+    Args:
+        bbox: ``[x, y, width, height]`` in image pixels.
+        image_size: ``(H, W)`` of the image in pixels.
+
+    Returns:
+        ``dict(size=[H, W], counts=str)``.
+    """
+    height, width = (int(v) for v in image_size)
+    x, y, w, h = bbox
+    left, top = _inside(int(x), width), _inside(int(y), height)
+    right, bottom = _inside(int(x + w), width), _inside(int(y + h), height)
+    patch = np.ones((bottom - top + 1, right - left + 1), dtype=bool)
+    return encode_patch(patch, left, top, (height, width))
+
+
+def _inside(position: int, size: int) -> int:
+    return min(max(position, 0), size - 1)
 
 
 def _run_edges(mask: np.ndarray, x: int, y: int, height: int) -> np.ndarray:

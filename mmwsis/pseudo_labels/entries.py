@@ -3,32 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from pycocotools import mask as coco_mask
 
-from mmwsis.ops.patch_rle import encode_patch
+from mmwsis.ops import encode_filled_box
 
 _SCORE_DIGITS = 6
-
-
-def fill_box(bbox: list[float], image_size: tuple[int, int]) -> dict[str, Any]:
-    """RLE of a filled box, the mask that a labeler starts from.
-
-    Rows ``int(y)`` to ``int(y + h)`` and columns ``int(x)`` to ``int(x + w)``, both
-    inclusive (EXITS specification, box mask), cut to the image. At least one pixel.
-
-    Args:
-        bbox: ``[x, y, width, height]`` in image pixels.
-        image_size: ``(H, W)`` in pixels.
-    """
-    height, width = image_size
-    x, y, w, h = bbox
-    left = min(max(int(x), 0), width - 1)
-    top = min(max(int(y), 0), height - 1)
-    right = min(max(int(x + w), left), width - 1)
-    bottom = min(max(int(y + h), top), height - 1)
-    patch = np.ones((bottom - top + 1, right - left + 1), dtype=bool)
-    return encode_patch(patch, left, top, (height, width))
 
 
 def prediction_record(sample: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -103,7 +82,7 @@ def pseudo_annotation(
             key: record[key] for key in ('bbox', 'area', 'segmentation', 'score')
         }
     else:
-        rle = fill_box(weak['bbox'], image_size)
+        rle = encode_filled_box(weak['bbox'], image_size)
         mask_keys = dict(
             bbox=coco_mask.toBbox(rle).tolist(),
             area=int(coco_mask.area(rle)),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
 from mmwsis.ops.paste_crop import combine_logits, crop_mask_patches, paste_crop_masks
-from mmwsis.ops.patch_rle import encode_patch
+from mmwsis.ops.patch_rle import encode_filled_box, encode_patch
 
 GOLDEN = Path(__file__).parents[1] / 'golden' / 'exits'
 
@@ -179,3 +179,19 @@ def test_encode_patch_equals_pycocotools(seed, height, width, data):
 def test_encode_patch_stays_inside():
     with pytest.raises(ValueError, match='must lie inside the 4x3 image'):
         encode_patch(np.ones((2, 2), dtype=bool), 3, 0, (3, 4))
+
+
+@pytest.mark.parametrize(
+    'bbox, rows, columns',
+    [
+        ([2.7, 1.2, 3.0, 2.0], (1, 3), (2, 5)),  # both ends inclusive
+        ([-4, -4, 6, 5], (0, 1), (0, 2)),
+        ([8, 5, 30, 30], (5, 6), (8, 9)),
+        ([10, 7, 0.0, 0.0], (6, 6), (9, 9)),  # on the far border: one pixel
+    ],
+)
+def test_filled_box(bbox, rows, columns):
+    mask = coco_mask.decode(encode_filled_box(bbox, (7, 10)))
+    expected = np.zeros((7, 10), dtype=np.uint8)
+    expected[rows[0] : rows[1] + 1, columns[0] : columns[1] + 1] = 1
+    assert (mask == expected).all()

@@ -118,8 +118,10 @@ def test_plain_coco_readers_open_it(config, scene):
             ],
         )
     )
-    masks = sum(len(dataset[index]['gt_masks']) for index in range(len(dataset)))
-    assert isinstance(dataset, BaseDataset) and masks == 16  # all but the crowd
+    loaded = [dataset[index] for index in range(len(dataset))]
+    assert isinstance(dataset, BaseDataset)
+    assert sum(len(item['gt_masks']) for item in loaded) == 17
+    assert sum(item['gt_ignore_flags'].sum() for item in loaded) == 1  # the crowd
 
 
 def test_rerun_of_a_finished_file_does_nothing(config, scene, finished):

@@ -1,0 +1,131 @@
+"""Masks of COCO annotations, checked before pycocotools sees them.
+
+pycocotools decodes what it is given; NaN vertices or negative runs end the process.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from pycocotools import mask as coco_mask
+
+
+def annotation_mask(
+    segmentation: Any, image_size: tuple[int, int], where: str
+) -> np.ndarray:
+    """Decode polygons or an RLE.
+
+    Args:
+        segmentation: COCO polygons, or an RLE with a list of runs or a string.
+        image_size: ``(H, W)`` of the image in pixels.
+        where: Names file, image id and annotation id in messages.
+
+    Returns:
+        ``(H, W)`` uint8, 0 or 1, column-major.
+
+    Raises:
+        ValueError: Not a mask of this image.
+    """
+    height, width = (int(v) for v in image_size)
+    if isinstance(segmentation, Mapping):
+        rle = _checked_rle(segmentation, height, width, where)
+    elif isinstance(segmentation, Sequence) and not isinstance(segmentation, str):
+        rle = _rle_of_polygons(segmentation, height, width, where)
+    else:
+        raise ValueError(
+            f'{where}: segmentation must be polygons [[x, y, x, y, ...], ...] or an '
+            f'RLE with size and counts; got {type(segmentation).__name__}.'
+        )
+    return coco_mask.decode(rle)
+
+
+def _checked_rle(
+    rle: Mapping[str, Any], height: int, width: int, where: str
+) -> dict[str, Any]:
+    size, counts = rle.get('size'), rle.get('counts')
+    if list(size or ()) != [height, width]:
+        raise ValueError(
+            f'{where}: the RLE has size {size}, its image is {[height, width]} '
+            '(height, width).'
+        )
+    if isinstance(counts, (str, bytes)):
+        runs = _runs_of_string(counts)
+        if runs is None or (runs < 0).any() or runs.sum() != height * width:
+            raise ValueError(
+                f'{where}: the compressed RLE does not describe a {width}x{height} '
+                f'image; got counts {str(counts)[:40]!r}. The file is damaged or was '
+                'written for another image.'
+            )
+        return dict(size=[height, width], counts=counts)
+    if (
+        not isinstance(counts, Sequence)
+        or not all(isinstance(run, int) and run >= 0 for run in counts)
+        or sum(counts) != height * width
+    ):
+        raise ValueError(
+            f'{where}: RLE counts must be a string, or runs that add up to '
+            f'{height * width} pixels; got {str(counts)[:60]}.'
+        )
+    return coco_mask.frPyObjects(
+        dict(size=[height, width], counts=list(counts)), height, width
+    )
+
+
+def _runs_of_string(counts: str | bytes) -> np.ndarray | None:
+    """Runs of a compressed RLE; None if it is none.
+
+    Every character holds five bits and says whether more follow; from the fourth run
+    on, the difference to the run before the last is stored. pycocotools fills up what
+    is too short and stops the process at some of what is too long.
+    """
+    try:
+        data = counts.encode('ascii') if isinstance(counts, str) else counts
+    except UnicodeEncodeError:
+        return None
+    chars = np.frombuffer(data, dtype=np.uint8).astype(np.int64) - 48
+    if not len(chars) or chars.min() < 0 or chars.max() > 63:
+        return None
+    ends = np.flatnonzero((chars & 0x20) == 0)
+    if not len(ends) or ends[-1] != len(chars) - 1:
+        return None
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    lengths = ends - starts + 1
+    if lengths.max() > 7:  # 35 bits: more than any image has pixels
+        return None
+    shifts = 5 * (np.arange(len(chars)) - np.repeat(starts, lengths))
+    runs = np.add.reduceat((chars & 0x1F) << shifts, starts)
+    negative = (chars[ends] & 0x10) != 0
+    runs[negative] -= np.int64(1) << (5 * lengths[negative])
+    runs[1::2] = runs[1::2].cumsum()
+    runs[2::2] = runs[2::2].cumsum()
+    return runs
+
+
+def _rle_of_polygons(
+    polygons: Sequence[Any], height: int, width: int, where: str
+) -> dict[str, Any]:
+    for polygon in polygons:
+        if not _is_polygon(polygon):
+            raise ValueError(
+                f'{where}: a polygon needs at least 3 vertices x, y, all finite; got '
+                f'{str(polygon)[:60]}.'
+            )
+    if not polygons:
+        raise ValueError(f'{where}: segmentation is an empty list.')
+    # Vertices far outside would make pycocotools trace an edge of that length.
+    limits = 4.0 * max(height, width)
+    parts = [np.clip(polygon, -limits, limits).tolist() for polygon in polygons]
+    return coco_mask.merge(coco_mask.frPyObjects(parts, height, width))
+
+
+def _is_polygon(polygon: Any) -> bool:
+    try:
+        values = np.asarray(polygon, dtype=float)
+    except (TypeError, ValueError):
+        return False
+    return (
+        values.ndim == 1
+        and values.size >= 6
+        and values.size % 2 == 0
+        and bool(np.isfinite(values).all())
+    )

@@ -1,0 +1,131 @@
+"""Quality report of pseudo labels: JSON, Markdown and pictures."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mmwsis.fileio import atomic_write_json, atomic_write_text
+
+from .compare_files import Comparison
+from .quality_pictures import draw_quality, draw_worst
+
+_GROUPS = {
+    'all': 'all',
+    'small': 'small (box up to 32² px)',
+    'medium': 'medium (up to 96² px)',
+    'large': 'large',
+    'separated': 'separated (ground truth in several parts)',
+    'whole': 'in one part',
+}
+
+
+def write_quality_report(
+    comparison: Comparison,
+    out_dir: str | os.PathLike,
+    img_dir: str | os.PathLike | None = None,
+    worst: int = 20,
+) -> dict[str, Any]:
+    """Write ``quality.json``, ``quality.md``, ``quality.png`` and ``worst.png``.
+
+    Args:
+        comparison: Of :func:`mmwsis.evaluation.compare_files`.
+        out_dir: Folder; made if absent.
+        img_dir: Folder of the images, for the backgrounds of ``worst.png``; without
+            it the masks are drawn on grey.
+        worst: How many objects ``worst.png`` shows; 0 leaves it out.
+
+    Returns:
+        Content of ``quality.json``.
+
+    Raises:
+        FileNotFoundError: An image that is to be drawn does not exist.
+        ValueError: There is nothing to evaluate.
+    """
+    out_dir = Path(out_dir)
+    summary = comparison.summary()
+    selected = comparison.worst(worst)
+    summary['worst'] = [item._asdict() for item in selected]
+    if selected:
+        draw_worst(comparison, selected, out_dir / 'worst.png', img_dir)
+    draw_quality(summary, out_dir / 'quality.png')
+    atomic_write_text(
+        out_dir / 'quality.md', markdown_report(summary, pictures=bool(selected))
+    )
+    atomic_write_json(out_dir / 'quality.json', summary, indent=1)
+    return summary
+
+
+def markdown_report(summary: Mapping[str, Any], pictures: bool = True) -> str:
+    """The report for people.
+
+    Args:
+        summary: Of ``Comparison.summary``.
+        pictures: Refer to ``worst.png``.
+    """
+    own = summary['provenance']
+    origin = ''
+    if own:
+        origin = (
+            f'Made by {own.get("method")} from {own.get("supervision")} (config '
+            f'`{own.get("config")}`, checkpoint `{own.get("checkpoint")}`, sha256 '
+            f'`{str(own.get("checkpoint_sha256"))[:12]}`).\n\n'
+        )
+    blocks = [
+        f'# Quality of {summary["pseudo_labels"]}\n\n{origin}'
+        f'Compared with {summary["ground_truth"]} by annotation id: '
+        f'{summary["instances"]["all"]} objects on {summary["images"]} images'
+        f'{_left_out(summary)}. '
+        f'Coverage {100 * summary["coverage"]:.1f} % ({summary["missing"]} objects '
+        f'without a pseudo label count as IoU 0), {summary["empty_predictions"]} empty '
+        'predictions (box filled).',
+        _group_table(summary),
+        '![IoU histogram, classes and sizes](quality.png)',
+        _class_table(summary),
+    ]
+    if pictures:
+        blocks.append(
+            f'## Worst {len(summary["worst"])}\n\n![Worst objects](worst.png)'
+        )
+    return '\n\n'.join(blocks) + '\n'
+
+
+def _left_out(summary: Mapping[str, Any]) -> str:
+    count = summary['images_left_out']
+    return (
+        f' ({count} images of the ground truth have no pseudo labels)' if count else ''
+    )
+
+
+def _group_table(summary: Mapping[str, Any]) -> str:
+    rows = [
+        '| objects | number | class-mean IoU | filled boxes | recall at IoU .5 |',
+        '| --- | ---: | ---: | ---: | ---: |',
+    ]
+    for key, name in _GROUPS.items():
+        if key in summary['instances']:
+            rows.append(
+                f'| {name} | {summary["instances"][key]} '
+                f'| {summary["class_mean_iou"][key]:.3f} '
+                f'| {summary["filled_boxes"][key]:.3f} '
+                f'| {summary["recall50"][key]:.3f} |'
+            )
+    return '\n'.join(rows)
+
+
+def _class_table(summary: Mapping[str, Any]) -> str:
+    rows = [
+        '## Classes\n',
+        '| class | number | IoU | filled boxes | recall at IoU .5 | separated '
+        '| IoU of these | missing |',
+        '| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |',
+    ]
+    for row in summary['per_class']:
+        cut = '' if row['separated_iou'] is None else f'{row["separated_iou"]:.3f}'
+        name = str(row['name']).replace('|', '\\|')
+        rows.append(
+            f'| {name} | {row["instances"]} | {row["iou"]:.3f} '
+            f'| {row["filled_boxes"]:.3f} | {row["recall50"]:.3f} '
+            f'| {row["separated"]} | {cut} | {row["missing"]} |'
+        )
+    return '\n'.join(rows)
