@@ -6,6 +6,7 @@ import re
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -204,6 +205,39 @@ def test_unknown_failure_shows_the_last_lines_and_the_log(setup, tmp_path):
     with pytest.raises(setup.problems.Problem, match='(?s)exit code 4.*strange') as e:
         console.run(command, 'doing it')
     assert 'setup.log' in e.value.remedy
+
+
+def test_interrupt_ends_the_compilers_too(setup, tmp_path, monkeypatch):
+    # A "pip" that dies at once when told to, and a "compiler" that does not.
+    pid_file = tmp_path / 'compiler.pid'
+    compiler = 'trap "" TERM; echo $$ > "$0"; while :; do sleep 0.1; done'
+    script = f"sh -c '{compiler}' {pid_file} & wait"
+
+    def wait(console, process, what, start):
+        while not (pid_file.exists() and pid_file.read_text()):
+            time.sleep(0.02)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(setup.console.Console, '_wait', wait)
+    with pytest.raises(KeyboardInterrupt):
+        setup.console.Console(tmp_path / 'log', 1).run(
+            ['sh', '-c', script], 'compiling'
+        )
+    pid = int(pid_file.read_text())
+    for _ in range(100):
+        if not _is_alive(pid):
+            return
+        time.sleep(0.02)
+    raise AssertionError(f'process {pid} outlived the interrupt')
+
+
+def _is_alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    stat_file = Path(f'/proc/{pid}/stat')
+    return not stat_file.exists() or ') Z ' not in stat_file.read_text()
 
 
 def test_verified_set_is_complete_and_leaves_torchvision_out():

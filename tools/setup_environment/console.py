@@ -156,12 +156,20 @@ def _read_from(path: Path, offset: int) -> str:
 
 def _end_group(process: subprocess.Popen) -> None:
     """End a command and everything that it started."""
-    for signal_number in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, signal_number)
-            process.wait(timeout=10)
-            return
-        except ProcessLookupError:
-            return
-        except subprocess.TimeoutExpired:
-            continue
+    # A stopped process would only hear of its end when it goes on.
+    for signal_number in (signal.SIGTERM, signal.SIGCONT):
+        _signal_group(process, signal_number)
+    try:
+        process.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        pass
+    # Compilers may outlive the pip that started them.
+    _signal_group(process, signal.SIGKILL)
+    process.wait()
+
+
+def _signal_group(process: subprocess.Popen, number: signal.Signals) -> None:
+    try:
+        os.killpg(process.pid, number)
+    except ProcessLookupError:
+        return
