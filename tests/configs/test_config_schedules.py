@@ -1,0 +1,147 @@
+"""Optimiser and schedule of the labelers, against the paper's table."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import PARAM_SCHEDULERS
+from torch import nn
+
+CONFIGS = Path(__file__).parents[2] / 'configs'
+PAPER = [
+    # method, stage, data set, epochs
+    ('exits', 'similarity-extractor', 'coco', 1),
+    ('exits', 'similarity-extractor', 'voc', 8),
+    ('exits', 'similarity-extractor', 'lvis', 10),
+    ('exits', 'labeler', 'coco', 10),
+    ('exits', 'labeler', 'voc', 80),
+    ('exits', 'labeler', 'lvis', 10),
+    ('mal', 'labeler', 'coco', 10),
+    ('mal', 'labeler', 'voc', 80),
+    ('mal', 'labeler', 'lvis', 10),
+]
+
+
+def load(method, stage, dataset):
+    return Config.fromfile(CONFIGS / method / f'{stage}_vit-b_{dataset}.py')
+
+
+def learning_rates(cfg, iters_per_epoch):
+    """Rate of every iteration, as MMEngine sets it."""
+    network = nn.Sequential(nn.Linear(2, 2), nn.LayerNorm(2))
+    wrapper = build_optim_wrapper(network, cfg.optim_wrapper)
+    schedulers = [
+        PARAM_SCHEDULERS.build(
+            dict(item, optimizer=wrapper),
+            default_args=dict(epoch_length=iters_per_epoch),
+        )
+        for item in cfg.param_scheduler
+    ]
+    rates = []
+    for _ in range(cfg.train_cfg.max_epochs * iters_per_epoch):
+        rates.append(wrapper.param_groups[0]['lr'])
+        for scheduler in schedulers:
+            scheduler.step()
+    return wrapper, rates
+
+
+@pytest.mark.parametrize(('method', 'stage', 'dataset', 'epochs'), PAPER)
+def test_rates_follow_the_paper(method, stage, dataset, epochs):
+    cfg = load(method, stage, dataset)
+    assert cfg.train_cfg.max_epochs == epochs
+    iters = 50
+    wrapper, rates = learning_rates(cfg, iters)
+    peak = 4.8e-5
+    assert (
+        cfg.train_dataloader.batch_size * 8 == cfg.auto_scale_lr.base_batch_size == 32
+    )
+    warm = iters if epochs > 1 else iters // 10
+    assert rates[0] == pytest.approx(0, abs=1e-9)
+    assert rates[warm] == pytest.approx(peak, rel=1e-6)
+    # MMEngine reaches the peak one iteration earlier than lr * step / warm.
+    middle = warm // 2
+    assert rates[middle] == pytest.approx(peak * middle / (warm - 1), rel=1e-4)
+    total = epochs * iters - warm
+    for step in (0, total // 3, total - 1):
+        cosine = 1 + torch.cos(torch.tensor(torch.pi * step / total)).item()
+        expected = 0.2 * peak + 0.4 * peak * cosine
+        assert rates[warm + step] == pytest.approx(expected, rel=1e-4)
+    assert max(rates) == pytest.approx(peak, rel=1e-6)
+    assert rates[-1] == pytest.approx(0.2 * peak, rel=0.02)
+    (group,) = wrapper.param_groups
+    assert group['betas'] == (0.9, 0.9)
+    assert group['weight_decay'] == 5e-4
+    assert group['eps'] == 1e-8
+
+
+@pytest.mark.parametrize(
+    ('dataset', 'delta', 'weight'),
+    [('coco', 24, 0.5), ('voc', 12, 0.05), ('lvis', 16, 0.5)],
+)
+def test_exits_numbers(dataset, delta, weight):
+    model = load('exits', 'labeler', dataset).model
+    assert model.retrieval.delta == delta
+    assert model.retrieval.hops == 3
+    assert model.retrieval.tau_fg == 1e-3
+    assert model.retrieval.tau_bg == -1e-4
+    assert model.retrieval.point_dropout == 0.9
+    assert model.loss_point.loss_weight == weight
+    assert model.loss_point.mil_weight == 10
+    assert model.loss_crf.loss_weight == 0.5
+    assert model.loss_crf.num_iters == 100
+    assert model.loss_crf.zeta == 0.1
+    assert model.loss_mil is None
+    assert model.crf_ramp == dict(iters=4000, first_epoch_only=True)
+    assert model.network.encoder.patch_embed_type == 'conv_stem'
+    assert model.similarity_extractor.layer == 10
+    assert model.similarity_extractor.encoder.patch_embed_type == 'linear'
+
+
+@pytest.mark.parametrize('dataset', ['coco', 'voc', 'lvis'])
+def test_mal_and_extractor_numbers(dataset):
+    mal = load('mal', 'labeler', dataset).model
+    extractor = load('exits', 'similarity-extractor', dataset).model
+    for model in (mal, extractor):
+        assert model.type == 'mmwsis.MaskAutoLabeler'
+        assert model.loss_mil.loss_weight == 4
+        assert model.mil_ramp == dict(iters=1000, first_epoch_only=True)
+        assert model.test_cfg.mask_thr == (0.1, 0.1, 0.1)
+    assert mal.loss_crf.loss_weight == 0.5
+    assert mal.network.encoder.patch_embed_type == 'conv_stem'
+    assert 'loss_crf' not in extractor
+    assert extractor.network.encoder.patch_embed_type == 'linear'
+    crops = load('mal', 'labeler', dataset).train_dataloader.dataset
+    assert crops.filter_cfg == dict(min_area=2048, max_area=1e10, min_size=2)
+    assert crops.pipeline[1].crop_size == 512
+
+
+@pytest.mark.parametrize('method', ['exits', 'mal'])
+def test_teacher_hook_comes_first_and_is_the_papers(method):
+    hook = load(method, 'labeler', 'coco').custom_hooks[0]
+    assert hook == dict(type='mmdet.MeanTeacherHook', momentum=0.004, interval=1)
+
+
+FINALS = {
+    'solov2_r50': (0.01, 36, [27, 33]),
+    'solov2_r101-dcn': (0.01, 36, [27, 33]),
+    'solov2_x101-dcn': (0.01, 36, [27, 33]),
+    'solov2_r50_voc': (0.01, 36, [27, 33]),
+    'solov2_r101_voc': (0.01, 36, [27, 33]),
+    'mask-rcnn_x101-32x4d_lvis': (0.02, 12, [8, 11]),
+    'mask-rcnn_x101-64x4d_lvis': (0.02, 12, [8, 11]),
+}
+
+
+@pytest.mark.parametrize('name', FINALS)
+def test_final_models_keep_mmdetections_schedule(name):
+    rate, epochs, milestones = FINALS[name]
+    cfg = Config.fromfile(CONFIGS / 'exits' / f'{name}.py')
+    assert cfg.optim_wrapper.optimizer.lr == rate
+    assert cfg.train_cfg.max_epochs == epochs
+    assert cfg.param_scheduler[-1].milestones == milestones
+    classes = {'voc': 20, 'lvis': 1203}.get(name.rpartition('_')[2], 80)
+    model = cfg.model
+    head = model.mask_head if 'mask_head' in model else model.roi_head.bbox_head
+    assert head.num_classes == classes

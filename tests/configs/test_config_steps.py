@@ -1,0 +1,175 @@
+"""Every config: data sets, model, one loss step with gradients, one prediction."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config, ConfigDict
+from mmengine.dataset import pseudo_collate
+from mmengine.logging import MessageHub
+from mmengine.registry import DATASETS, MODELS, init_default_scope
+
+from mmwsis.datasets.data_spec import apply_data_spec
+
+CONFIGS = Path(__file__).parents[2] / 'configs'
+FILES = sorted(
+    file for file in CONFIGS.glob('[!_]*/*.py') if not file.name.startswith('pipeline_')
+)
+# Parameters of MMDetection that no loss reaches, whatever the input.
+NO_GRADIENT: set[str] = set()
+CROP = 64
+
+
+def name_of(file):
+    return f'{file.parent.name}/{file.stem}'
+
+
+def one_of_each_model():
+    """Files with different models; the methods share those of their namesakes."""
+    seen = {}
+    for file in FILES:
+        model = Config.fromfile(file).model.to_dict()
+        seen.setdefault(json.dumps(model, sort_keys=True, default=str), file)
+    return list(seen.values())
+
+
+def without_downloads(node):
+    """Drop pretrained weights: tests have neither network nor earlier stages."""
+    if isinstance(node, (list, tuple)):
+        return type(node)(without_downloads(entry) for entry in node)
+    if not isinstance(node, dict):
+        return node
+    kept = {key: without_downloads(entry) for key, entry in node.items()}
+    init = kept.get('init_cfg')
+    if isinstance(init, dict) and 'Pretrained' in str(init.get('type')):
+        kept['init_cfg'] = None
+    return kept
+
+
+def shrink_labeler(cfg):
+    """Crops of 64 pixels; ViT-B with a sixteenth of its channels."""
+    for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        if cfg.get(loader) is None:
+            continue
+        dataset = cfg[loader].dataset
+        for step in dataset.pipeline:
+            if 'crop_size' in step:
+                step.crop_size = CROP
+        if dataset.get('filter_cfg'):
+            dataset.filter_cfg.min_area = 16
+
+    def narrow(node):
+        if isinstance(node, (list, tuple)):
+            return [narrow(entry) for entry in node]
+        if not isinstance(node, dict):
+            return node
+        node = {key: narrow(entry) for key, entry in node.items()}
+        if node.get('type') == 'mmwsis.LabelerViT' and node['embed_dims'] > 96:
+            node.update(embed_dims=48, num_heads=4)
+        if node.get('type') == 'mmwsis.ScaleAwareMaskHead' and node['in_channels'] > 96:
+            node.update(in_channels=48, feat_channels=32)
+        return node
+
+    cfg.model = ConfigDict(narrow(cfg.model.to_dict()))
+
+
+@pytest.fixture(autouse=True)
+def _fresh_message_hub(request):
+    # Ramps read the iteration from the current hub; another test may have left one.
+    MessageHub.get_instance(f'config-steps-{request.node.name}-{id(request)}')
+
+
+def prepare(file, spec):
+    cfg = Config.fromfile(file)
+    fitted = apply_data_spec(cfg, spec)
+    init_default_scope('mmdet')
+    if cfg.wsis.stage == 'final_model':
+        # The model as shipped, with its own number of classes.
+        model = cfg.model
+        model.data_preprocessor = fitted.model.data_preprocessor
+        fitted.model = model
+    else:
+        shrink_labeler(fitted)
+    return fitted
+
+
+def batch(cfg, loader, size=2):
+    dataset = DATASETS.build(cfg[loader].dataset)
+    assert len(dataset) >= size
+    return pseudo_collate([dataset[index] for index in range(size)])
+
+
+@pytest.mark.parametrize('file', one_of_each_model(), ids=name_of)
+def test_loss_step_and_prediction(file, tiny_spec):
+    torch.manual_seed(0)
+    cfg = prepare(file, tiny_spec)
+    model = MODELS.build(ConfigDict(without_downloads(cfg.model.to_dict())))
+    model.init_weights()
+
+    model.train()
+    data = model.data_preprocessor(batch(cfg, 'train_dataloader'), True)
+    losses = model(**data, mode='loss')
+    loss, logged = model.parse_losses(losses)
+    assert loss.requires_grad
+    assert all(math.isfinite(float(value.detach())) for value in logged.values())
+    loss.backward()
+    trainable = {n: p for n, p in model.named_parameters() if p.requires_grad}
+    without = {name for name, value in trainable.items() if value.grad is None}
+    assert trainable
+    assert without <= NO_GRADIENT
+    assert all(
+        p.grad.isfinite().all() for p in trainable.values() if p.grad is not None
+    )
+
+    model.eval()
+    loader = 'train_dataloader' if cfg.wsis.stage == 'pretrain' else 'val_dataloader'
+    data = model.data_preprocessor(batch(cfg, loader, 1), False)
+    with torch.no_grad():
+        (sample,) = model(**data, mode='predict')
+    if cfg.wsis.stage == 'final_model':
+        assert sample.pred_instances.masks.shape[-2:] == sample.ori_shape
+    elif cfg.wsis.stage == 'pretrain':
+        assert sample.restored.shape == (3, CROP, CROP)
+    else:
+        assert sample.pred_mask['size'] == [sample.height, sample.width]
+        assert 0 <= sample.pred_score <= 1
+
+
+@pytest.mark.parametrize('file', FILES, ids=name_of)
+def test_data_sets_build_on_another_data_set(file, tiny_spec):
+    cfg = prepare(file, tiny_spec)
+    sizes = {}
+    for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        if cfg.get(loader) is not None:
+            dataset = DATASETS.build(cfg[loader].dataset)
+            sizes[loader] = len(dataset)
+            if cfg.wsis.stage != 'pretrain':
+                assert dataset.metainfo['classes'] == tiny_spec['classes']
+    assert min(sizes.values()) > 0
+    if cfg.wsis.stage in ('labeler', 'similarity_extractor'):
+        # Generation labels every annotation, training leaves small ones out.
+        assert sizes['test_dataloader'] >= sizes['train_dataloader']
+
+
+@pytest.mark.parametrize('method', ['mal', 'fully_supervised'])
+def test_final_models_differ_from_exits_in_their_labels_alone(method):
+    files = sorted((CONFIGS / method).glob('*.py'))
+    files = [f for f in files if (CONFIGS / 'exits' / f.name).is_file()]
+    compared = 0
+    for file in files:
+        if file.name.startswith('pipeline_'):
+            continue
+        ours = Config.fromfile(file).to_dict()
+        theirs = Config.fromfile(CONFIGS / 'exits' / file.name).to_dict()
+        if ours['wsis']['stage'] != 'final_model':
+            continue
+        compared += 1
+        for cfg in (ours, theirs):
+            dataset = cfg['train_dataloader']['dataset']
+            dataset.get('dataset', dataset).pop('ann_file')
+            cfg.pop('wsis')
+            cfg.pop('work_dir', None)
+        assert ours == theirs, file
+    assert compared == 10
