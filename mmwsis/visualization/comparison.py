@@ -50,7 +50,7 @@ def comparison_sheet(
     num: int = 6,
     title: str = '',
 ) -> np.ndarray:
-    """Images as rows; the ground truth and what was predicted as columns.
+    """The ground truth and what was predicted side by side, image by image.
 
     An object has the same colour in every column: by annotation id where the files
     share their ids (pseudo labels), else by the ground-truth object of the same class
@@ -78,7 +78,9 @@ def comparison_sheet(
         entry = truth.images[image_id]
         image = read_image(Path(img_dir, image_file_name(entry)))
         tiles += _image_row(image, image_id, truth, others)
-    return contact_sheet(tiles, len(others) + 1, title)
+    columns = len(others) + 1
+    # Two images a row, where that stays as wide as a screen.
+    return contact_sheet(tiles, columns * (2 if columns <= 2 else 1), title)
 
 
 def _image_row(
