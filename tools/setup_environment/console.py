@@ -1,5 +1,6 @@
 """Output of the set-up: numbered steps, and commands whose output goes to a log."""
 
+import contextlib
 import os
 import re
 import signal
@@ -159,10 +160,8 @@ def _end_group(process: subprocess.Popen) -> None:
     # A stopped process would only hear of its end when it goes on.
     for signal_number in (signal.SIGTERM, signal.SIGCONT):
         _signal_group(process, signal_number)
-    try:
+    with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(timeout=10)
-    except subprocess.TimeoutExpired:
-        pass
     # Compilers may outlive the pip that started them.
     _signal_group(process, signal.SIGKILL)
     process.wait()
