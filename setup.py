@@ -2,7 +2,7 @@
 
 MMEngine resolves ``_base_ = 'mmwsis::exits/solov2_r50.py'`` inside the installed
 package, in ``mmwsis/.mim/configs``. A wheel therefore carries copies of ``configs``,
-``tools`` and the two index files there; an editable install carries links to them.
+``tools`` and the index there; an editable install carries links to them.
 """
 
 import os
@@ -13,7 +13,9 @@ from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
-MIM_RESOURCES = ('configs', 'tools', 'model-index.yml', 'dataset-index.yml')
+MIM_RESOURCES = ['configs', 'tools', 'model-index.yml']
+if (ROOT / 'dataset-index.yml').is_file():  # for `mim download`; nothing else reads it
+    MIM_RESOURCES.append('dataset-index.yml')
 IGNORED = shutil.ignore_patterns('__pycache__', '*.py[cod]', '.ruff_cache')
 
 # Run when Python starts: tells MMEngine, once it is imported, that the prefix

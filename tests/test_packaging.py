@@ -13,13 +13,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SOURCES = ('mmwsis', 'configs', 'tools', 'requirements')
-FILES = (
-    'setup.py',
-    'pyproject.toml',
-    'MANIFEST.in',
-    'model-index.yml',
-    'dataset-index.yml',
-)
+FILES = ('setup.py', 'pyproject.toml', 'MANIFEST.in')
+INDICES = [path.name for path in ROOT.glob('*-index.yml')]
 # Loads each config as a user would: a file of his own with one line in it. Python runs
 # without its start-up files (-S), so that an mmwsis of the environment stays unseen.
 RESOLVE = """
@@ -55,7 +50,7 @@ def source_tree(tmp_path_factory):
     tree = tmp_path_factory.mktemp('source')
     for name in SOURCES:
         shutil.copytree(ROOT / name, tree / name, ignore=_ignore)
-    for name in FILES:
+    for name in (*FILES, *INDICES):
         shutil.copy2(ROOT / name, tree / name)
     return tree
 
@@ -98,7 +93,8 @@ def test_wheel_carries_configs_tools_and_indices(wheel_names, source_tree):
         for path in (source_tree / name).rglob('*')
         if path.is_file()
     }
-    expected |= {'mmwsis/.mim/model-index.yml', 'mmwsis/.mim/dataset-index.yml'}
+    assert 'model-index.yml' in INDICES
+    expected |= {f'mmwsis/.mim/{name}' for name in INDICES}
     assert {name for name in wheel_names if '/.mim/' in name} == expected
     assert 'mmwsis/.mim/tools/train.py' in expected
 
