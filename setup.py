@@ -74,13 +74,11 @@ class BuildWithMim(build_py):
         return [*outputs, *extra, str(Path(self.build_lib, STARTUP_FILE))]
 
     def _link(self, mim: Path) -> None:
-        mim.mkdir(parents=True, exist_ok=True)
+        if mim.is_dir():  # rmtree removes links, never what they point to
+            shutil.rmtree(mim)
+        mim.mkdir(parents=True)
         for name in MIM_RESOURCES:
             link = mim / name
-            if link.is_symlink() or link.is_file():
-                link.unlink()
-            elif link.is_dir():
-                shutil.rmtree(link)
             try:
                 link.symlink_to(os.path.relpath(ROOT / name, mim))
             except OSError:  # Windows without the right to make links
