@@ -195,3 +195,16 @@ def test_filled_box(bbox, rows, columns):
     expected = np.zeros((7, 10), dtype=np.uint8)
     expected[rows[0] : rows[1] + 1, columns[0] : columns[1] + 1] = 1
     assert (mask == expected).all()
+
+
+def test_device_and_cpu_paths_agree():
+    from mmwsis.ops import paste_crop
+
+    generator = torch.Generator().manual_seed(1)
+    logits = torch.randn(6, 16, 16, generator=generator) * 4
+    box_masks = (torch.rand(6, 64, 64, generator=generator) > 0.2).byte()
+    boxes = [(0, 0, 20 + 37 * i, 150 - 23 * i) for i in range(6)]
+    one = paste_crop._resize_on_cpu(logits, box_masks, boxes)
+    other = paste_crop._resize_on_device(logits, box_masks, boxes)
+    for first, second in zip(one, other, strict=True):
+        torch.testing.assert_close(first, second, atol=1e-5, rtol=0)
