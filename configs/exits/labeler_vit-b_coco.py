@@ -17,6 +17,12 @@ model = dict(
     ),
 )
 
+# The points retrieved for a few crops, as pictures and in TensorBoard.
+custom_hooks = [
+    *_base_.custom_hooks,
+    dict(type='mmwsis.RetrievalVisualizationHook', interval=1000),
+]
+
 wsis = dict(
     method='EXITS',
     stage='labeler',

@@ -27,6 +27,12 @@ model = dict(
     ),
 )
 
+# The points retrieved for a few crops, as pictures and in TensorBoard.
+custom_hooks = [
+    *_base_.custom_hooks,
+    dict(type='mmwsis.RetrievalVisualizationHook', interval=250),
+]
+
 wsis = dict(
     method='EXITS',
     stage='labeler',
