@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-# Keys that say where things are written, not what is computed.
-_NO_INPUT_KEYS = ('work_dir', 'produces', 'outfile_prefix', 'filename')
+# Keys that say where things are written, or all that a data set has, used or not.
+_NO_INPUT_KEYS = ('work_dir', 'produces', 'outfile_prefix', 'filename', 'data_spec')
 
 
 def files_named_in(settings: Any, root: Path) -> list[Path]:
@@ -20,7 +20,7 @@ def files_named_in(settings: Any, root: Path) -> list[Path]:
 
     Returns:
         Sorted paths as they stand in the config. Keys that name results
-        (``work_dir``, ``wsis.produces``...) are left out.
+        (``work_dir``, ``wsis.produces``...) and ``data_spec`` are left out.
     """
     found = {path for path in _mentioned(settings) if _is_file(root / path)}
     return sorted(Path(path) for path in found)

@@ -69,6 +69,7 @@ def test_files_named_in_a_config(tmp_path):
         loader=dict(dataset=dict(data_root='data/', ann_file='ann.json')),
         model=[dict(init_cfg=dict(checkpoint='w/a.pth')), 'https://x.y/z.pth'],
         wsis=dict(produces='data/out.json'),
+        data_spec=dict(data_root='data', train=dict(ann_file='out.json')),
         missing='data/none.json',
     )
     assert files_named_in(settings, tmp_path) == [
