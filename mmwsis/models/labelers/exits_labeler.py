@@ -1,5 +1,6 @@
 """Mask labeler trained from extreme points."""
 
+import inspect
 from typing import Any
 
 import torch
@@ -19,6 +20,12 @@ from mmwsis.registry import MODELS
 from mmwsis.structures import ObjectCropSample
 
 from .mask_auto_labeler import MaskAutoLabeler, box_masks
+
+_RETRIEVAL_OPTIONS = set(inspect.signature(retrieve_points).parameters) - {
+    'similarity',
+    'init_fg',
+    'in_box',
+}
 
 
 @MODELS.register_module()
@@ -40,7 +47,7 @@ class ExitsLabeler(MaskAutoLabeler):
         **kwargs: Arguments of :class:`MaskAutoLabeler`.
 
     Raises:
-        ValueError: ``retrieval`` lacks ``delta``.
+        ValueError: ``retrieval`` lacks ``delta`` or has unknown keys.
     """
 
     def __init__(
@@ -61,6 +68,12 @@ class ExitsLabeler(MaskAutoLabeler):
             )
         self.delta = float(options.pop('delta'))
         self.point_dropout = float(options.pop('point_dropout', 0.9))
+        unknown = sorted(set(options) - _RETRIEVAL_OPTIONS)
+        if unknown:
+            known = sorted({'delta', 'point_dropout', *_RETRIEVAL_OPTIONS})
+            raise ValueError(
+                f'retrieval has unknown keys {unknown}; known are {known}.'
+            )
         self.retrieval_options = options
 
     def _check_losses(self) -> None:

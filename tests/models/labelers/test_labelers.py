@@ -282,6 +282,11 @@ def test_retrieval_without_delta_is_refused(build):
         build('exits', retrieval=dict(hops=3))
 
 
+def test_unknown_retrieval_option_is_refused(build):
+    with pytest.raises(ValueError, match=r"unknown keys \['alpha'\].*'hops'"):
+        build('exits', retrieval=dict(delta=2, alpha=3))
+
+
 def test_unknown_mode_is_refused(build, batch):
     model = build('mal')
     with pytest.raises(ValueError, match="got 'train'"):
