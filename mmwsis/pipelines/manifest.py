@@ -14,6 +14,7 @@ from .locate import PACKAGE_DIR
 
 _FORMAT = 1
 _BLOCK = 1 << 20
+_STAMP = 'pipeline_stage.json'
 # Drawing and running stages does not change what a stage computes.
 _NOT_COMPUTING = ('visualization/', 'pipelines/', 'doctor.py', '.mim/')
 
@@ -96,6 +97,35 @@ class Manifest:
             'stages': {name: asdict(record) for name, record in self.stages.items()},
         }
         atomic_write_json(self.path, content, indent=1)
+
+
+def read_stamp(folder: Path) -> StageRecord | None:
+    """Read what a training run's own folder says about it.
+
+    Pipelines may share a training run (the fully-supervised twin, the pretraining);
+    the stamp lets the second one see that the first has done it.
+
+    Args:
+        folder: Work dir of the run.
+
+    Returns:
+        The record; ``None`` where there is none that can be read.
+    """
+    try:
+        content = json.loads((folder / _STAMP).read_text(encoding='utf-8'))
+        return StageRecord(**content)
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def write_stamp(folder: Path, record: StageRecord) -> None:
+    """Leave a record in a training run's folder.
+
+    Args:
+        folder: Work dir of the run; made if absent.
+        record: The record.
+    """
+    atomic_write_json(folder / _STAMP, asdict(record), indent=1)
 
 
 class FileHasher:

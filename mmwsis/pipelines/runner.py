@@ -16,7 +16,14 @@ from .jobs import Job, JobFactory
 from .launch import shown
 from .locate import PACKAGE_DIR
 from .lock import PipelineLock
-from .manifest import FileHasher, Manifest, StageRecord, code_version
+from .manifest import (
+    FileHasher,
+    Manifest,
+    StageRecord,
+    code_version,
+    read_stamp,
+    write_stamp,
+)
 from .process import last_lines, run_logged
 from .selection import Selection
 from .stages import Stage, TrainStage
@@ -132,7 +139,9 @@ class PipelineRunner:
         job = self.factory.make(stage)
         decision = self._decide(stage, job)
         if decision.action == 'skip':
-            record = self.manifest.stages[stage.name]
+            record = self._record(stage, job)
+            self.manifest.stages[stage.name] = record
+            self.manifest.save()
             self.say(f'{title}: unchanged, took {format_duration(record.seconds)}')
             return StageOutcome(stage, 'unchanged', record.seconds)
         self._require_inputs(stage, job)
@@ -192,14 +201,27 @@ class PipelineRunner:
     def _begin(self, stage: Stage, job: Job, resume: bool) -> StageRecord:
         """Note in the manifest that the stage is running, and with what."""
         record = self._as_it_is_now(job)
-        old = self.manifest.stages.get(stage.name)
+        old = self._record(stage, job)
         if resume and old is not None:
             record.seconds, record.resumed = old.seconds, old.resumed + 1
         record.command, record.started = job.command, _now()
         self.manifest.stages[stage.name] = record
+        self._save(record, job)
+        return record
+
+    def _record(self, stage: Stage, job: Job) -> StageRecord | None:
+        """How the stage ran last, in this pipeline or in one that shares it."""
+        if job.train_dir is not None:
+            stamp = read_stamp(self.root / job.train_dir)
+            if stamp is not None:
+                return stamp
+        return self.manifest.stages.get(stage.name)
+
+    def _save(self, record: StageRecord, job: Job) -> None:
         self.manifest.save()
         self.hasher.save()
-        return record
+        if job.train_dir is not None:
+            write_stamp(self.root / job.train_dir, record)
 
     def _finish(self, stage: Stage, record: StageRecord, problem: str | None) -> None:
         """Note the outputs; raise when the stage failed or wrote too little."""
@@ -212,8 +234,7 @@ class PipelineRunner:
         record.status = 'finished' if problem is None else 'failed'
         if problem is None:
             record.outputs = {path: digest or '' for path, digest in hashes.items()}
-        self.manifest.save()
-        self.hasher.save()
+        self._save(record, job)
         if problem is not None:
             raise StageFailedError(self._failure(stage, record, problem))
 
@@ -270,7 +291,7 @@ class PipelineRunner:
             self.say(f'moved {path} of an earlier run to {aside.name}')
 
     def _decide(self, stage: Stage, job: Job) -> Decision:
-        record = self.manifest.stages.get(stage.name)
+        record = self._record(stage, job)
         recorded = record.outputs if record else {}
         outputs = {path: self.hasher(self.root / path) for path in recorded}
         if job.train_dir is not None:
@@ -319,8 +340,7 @@ class PipelineRunner:
             record.started = record.finished = _now()
             record.outputs = {path: digest or '' for path, digest in hashes.items()}
             self.manifest.stages[stage.name] = record
-        self.manifest.save()
-        self.hasher.save()
+            self._save(record, job)
 
 
 def _now() -> str:

@@ -226,6 +226,8 @@ def test_printed_command_runs_by_hand(toy):
 def test_results_made_by_hand_can_be_adopted(toy):
     toy.run()
     (toy.root / 'work_dirs/pipelines/toy/manifest.json').unlink()
+    for stamp in toy.root.glob('work_dirs/*/pipeline_stage.json'):
+        stamp.unlink()
     toy.calls()
     outcomes = toy.run(adopt=('labeler', 'final', 'full'))
     assert statuses(outcomes)['labeler'] == 'unchanged'
@@ -234,6 +236,17 @@ def test_results_made_by_hand_can_be_adopted(toy):
     (toy.root / 'work_dirs/full/last_checkpoint').unlink()
     with pytest.raises(ValueError, match="'full' cannot be adopted"):
         runner.adopt(['full'])
+
+
+def test_pipelines_share_a_training_run(toy):
+    toy.run()
+    toy.calls()
+    text = (toy.root / 'pipeline.py').read_text()
+    (toy.root / 'pipeline.py').write_text(text.replace("toy'", "other'"))
+    outcomes = toy.run()
+    assert statuses(outcomes)['full'] == 'unchanged'
+    assert not [call for call in toy.calls() if call.startswith('train')]
+    assert not list((toy.root / 'work_dirs').glob('*.stale-*'))
 
 
 def test_report_and_summary(toy):
