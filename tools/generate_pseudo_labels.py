@@ -8,7 +8,7 @@ from mmengine.config import DictAction
 
 from mmwsis.engine.run_config import load_run_config
 from mmwsis.pseudo_labels import GenerationOptions, Shard, generate_pseudo_labels
-from mmwsis.pseudo_labels.distributed import start_ranks
+from mmwsis.pseudo_labels.distributed import end_ranks, start_ranks
 
 EXAMPLES = """examples:
   one machine, one GPU or the CPU:
@@ -139,6 +139,7 @@ def main() -> None:
         results_out=args.results_out,
     )
     generate_pseudo_labels(cfg, args.checkpoint, out, options)
+    end_ranks()
 
 
 if __name__ == '__main__':

@@ -1,5 +1,7 @@
+import contextlib
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -322,9 +324,12 @@ def start_tool(scene, rank, port, **environment):
 
 
 def free_port():
-    with socket.socket() as sock:
-        sock.bind(('127.0.0.1', 0))
-        return sock.getsockname()[1]
+    # Below the range from which systems hand out ports: nobody takes it meanwhile.
+    for port in random.SystemRandom().sample(range(20000, 29000), 50):
+        with socket.socket() as sock, contextlib.suppress(OSError):
+            sock.bind(('127.0.0.1', port))
+            return port
+    raise OSError('no free port')
 
 
 def without_date(content):
