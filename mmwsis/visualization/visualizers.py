@@ -15,7 +15,7 @@ from .comparison import mask_overlap
 from .palette import EXTREME_POINT_COLORS
 from .samples import class_name, draw_instances
 from .sheet import Tile, contact_sheet, save_image
-from .weak_labels import EXTREME_POINT_LEGEND
+from .weak_labels import EXTREME_POINT_LEGEND, extreme_point_legend
 
 
 def publish(
@@ -177,7 +177,8 @@ class ObjectCropVisualizer(Visualizer):
             draw_pred=draw_pred and _score(data_sample) >= pred_score_thr,
             margin=self.margin,
         )
-        picture = contact_sheet(tiles, len(tiles), '', EXTREME_POINT_LEGEND)
+        legend = extreme_point_legend([data_sample])
+        picture = contact_sheet(tiles, len(tiles), '', legend)
         publish(self, name, picture, show, wait_time, out_file, step)
 
 

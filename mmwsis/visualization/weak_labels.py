@@ -16,6 +16,16 @@ from .sheet import Tile, contact_sheet
 EXTREME_POINT_LEGEND: list[tuple[str, Color]] = list(EXTREME_POINT_COLORS.items())
 
 
+def extreme_point_legend(samples: Sequence[Any]) -> list[tuple[str, Color]]:
+    """Return the legend of the extreme points, empty where no sample has any.
+
+    Args:
+        samples: :class:`mmwsis.structures.ObjectCropSample` or ``InstanceData``.
+    """
+    shown = any('extreme_points' in sample for sample in samples)
+    return EXTREME_POINT_LEGEND if shown else []
+
+
 def draw_weak_labels(
     image: np.ndarray,
     annotations: Sequence[Mapping[str, Any]],

@@ -14,7 +14,7 @@ from mmwsis.registry import HOOKS
 from mmwsis.visualization.coco_files import read_image
 from mmwsis.visualization.sheet import contact_sheet, save_image
 from mmwsis.visualization.visualizers import object_tiles
-from mmwsis.visualization.weak_labels import EXTREME_POINT_LEGEND
+from mmwsis.visualization.weak_labels import extreme_point_legend
 
 
 @HOOKS.register_module()
@@ -77,7 +77,7 @@ class CropPredictionVisualizationHook(Hook):
             [tile for row in rows for tile in row],
             max(len(row) for row in rows),
             f'Validation at iteration {runner.iter}',
-            EXTREME_POINT_LEGEND,
+            extreme_point_legend(outputs[: self.max_samples]),
         )
         step = runner.iter + batch_idx
         runner.visualizer.add_image('val_masks', sheet, step=step)
@@ -102,7 +102,7 @@ class CropPredictionVisualizationHook(Hook):
         for sample in outputs:
             self._test_index += 1
             tiles = self._tiles(runner, sample)
-            sheet = contact_sheet(tiles, len(tiles), '', EXTREME_POINT_LEGEND)
+            sheet = contact_sheet(tiles, len(tiles), '', extreme_point_legend([sample]))
             name = f'{Path(sample.img_path).stem}_{sample.get("ann_id")}.png'
             if self.test_out_dir is not None:
                 folder = osp.join(runner.work_dir, runner.timestamp, self.test_out_dir)

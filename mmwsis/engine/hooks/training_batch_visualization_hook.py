@@ -9,7 +9,7 @@ from mmengine.runner import Runner
 from mmwsis.registry import HOOKS
 from mmwsis.visualization.samples import crop_tiles, detection_tile
 from mmwsis.visualization.sheet import contact_sheet
-from mmwsis.visualization.weak_labels import EXTREME_POINT_LEGEND
+from mmwsis.visualization.weak_labels import extreme_point_legend
 
 
 @HOOKS.register_module()
@@ -64,5 +64,6 @@ class TrainingBatchVisualizationHook(Hook):
                 bgr = bool(preprocessor.get('bgr_to_rgb', True))
                 tiles.append(detection_tile(inputs[index], sample, classes, bgr))
         title = f'Training batch, iteration {runner.iter + 1}'
-        sheet = contact_sheet(tiles, columns, title, EXTREME_POINT_LEGEND)
+        legend = extreme_point_legend(samples)
+        sheet = contact_sheet(tiles, columns, title, legend)
         runner.visualizer.add_image('training_batch', sheet, step=runner.iter + 1)
