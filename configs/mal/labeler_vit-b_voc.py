@@ -8,7 +8,7 @@ _base_ = [
 train_dataloader = dict(
     dataset=dict(supervision='boxes', ann_file=_base_.data_spec.train.weak.boxes)
 )
-test_dataloader = dict(
+pseudo_label_dataloader = dict(
     dataset=dict(supervision='boxes', ann_file=_base_.data_spec.train.weak.boxes)
 )
 

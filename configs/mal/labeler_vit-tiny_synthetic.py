@@ -20,7 +20,7 @@ model = dict(
 train_dataloader = dict(
     dataset=dict(supervision='boxes', ann_file=_base_.data_spec.train.weak.boxes)
 )
-test_dataloader = dict(
+pseudo_label_dataloader = dict(
     dataset=dict(supervision='boxes', ann_file=_base_.data_spec.train.weak.boxes)
 )
 

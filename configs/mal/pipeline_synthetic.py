@@ -7,6 +7,10 @@ one_process = {
     for loader in ('val_dataloader', 'test_dataloader')
     for key, value in (('num_workers', 0), ('persistent_workers', False))
 }
+label_in_one_process = {
+    'pseudo_label_dataloader.num_workers': 0,
+    'pseudo_label_dataloader.persistent_workers': False,
+}
 few_iterations = {
     'train_cfg.max_iters': 2,
     'train_cfg.val_interval': 2,
@@ -113,7 +117,7 @@ pipeline = dict(
         ),
         mae=few_iterations,
         labeler={**few_iterations, **one_process, **from_mae},
-        pseudo_labels=one_process,
+        pseudo_labels=label_in_one_process,
         final_model={**few_iterations, **one_process},
         final_test=one_process,
         full_supervision={**few_iterations, **one_process},

@@ -9,7 +9,9 @@ from typing import Any
 
 from mmengine.config import Config
 
-LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+# Loaders that go through the training images, and those of the evaluation.
+TRAIN_LOADERS = ('train_dataloader', 'pseudo_label_dataloader')
+LOADERS = (*TRAIN_LOADERS, 'val_dataloader', 'test_dataloader')
 # Parts of a model that count something else than the classes of the data set.
 _OTHER_COUNTS = ('backbone', 'encoder', 'semantic_head', 'similarity_extractor')
 _RESIZES = ('Resize', 'RandomResize')
@@ -127,10 +129,7 @@ def _fit_dataset(
 ) -> None:
     kind = str(dataset.get('type', '')).rpartition('.')[2]
     level = dataset.get('supervision')
-    # The test loader of a labeler goes through the training images.
-    of_train = loader == 'train_dataloader' or (
-        loader == 'test_dataloader' and level not in (None, 'masks')
-    )
+    of_train = loader in TRAIN_LOADERS
     part = spec['train'] if of_train else spec.get('val')
     if part is None:
         return
@@ -279,9 +278,6 @@ def _scaled_choices(
 
 
 def _drop_evaluation(settings: dict[str, Any]) -> None:
-    """Take the validation out, and the test too, except for a labeler's."""
-    tests = list(_inner_datasets(settings.get('test_dataloader')))
-    labels = any(inner.get('supervision') not in (None, 'masks') for inner in tests)
-    for split in ('val',) if labels else ('val', 'test'):
+    for split in ('val', 'test'):
         for key in (f'{split}_dataloader', f'{split}_evaluator', f'{split}_cfg'):
             settings[key] = None

@@ -72,7 +72,7 @@ def generate_pseudo_labels(
     out: str | os.PathLike,
     options: GenerationOptions | None = None,
 ) -> Path:
-    """Label every annotation of the config's ``test_dataloader`` with a mask.
+    """Label every annotation of the config's ``pseudo_label_dataloader`` with a mask.
 
     Runs on every rank of a launched process group. Finished units lie in
     ``<out>.parts``; after a kill the same call goes on from there, with any number of
@@ -97,7 +97,7 @@ def generate_pseudo_labels(
     parts = out.with_name(f'{out.name}.parts')
     checkpoint = _require_checkpoint(checkpoint)
     init_default_scope(cfg.get('default_scope', 'mmdet'))
-    batch_size = options.batch_size or cfg.test_dataloader.get('batch_size', 8)
+    batch_size = options.batch_size or cfg.pseudo_label_dataloader.get('batch_size', 8)
     work = _plan(cfg, batch_size)
     held = on_first_rank(
         lambda: _enter(cfg, checkpoint, work, batch_size, out, parts, options)
@@ -134,7 +134,7 @@ def _require_source(cfg: Config, path: str) -> None:
 
 
 def _plan(cfg: Config, batch_size: int) -> _Work:
-    dataset_cfg = cfg.test_dataloader.dataset
+    dataset_cfg = cfg.pseudo_label_dataloader.dataset
     path = os.path.join(dataset_cfg.get('data_root') or '', dataset_cfg.ann_file)
     _require_source(cfg, path)
     source = load_coco(path, dataset_cfg.supervision)
@@ -179,10 +179,11 @@ def _enter(
         config=Path(cfg.filename).stem if cfg.filename else 'unnamed',
         checkpoint=checkpoint,
         source=work.source_path,
-        supervision=cfg.test_dataloader.dataset.supervision,
+        supervision=cfg.pseudo_label_dataloader.dataset.supervision,
         options=dict(**how, batch_size=batch_size, amp=options.amp),
         settings=dict(
-            model=cfg.model.to_dict(), dataset=cfg.test_dataloader.dataset.to_dict()
+            model=cfg.model.to_dict(),
+            dataset=cfg.pseudo_label_dataloader.dataset.to_dict(),
         ),
     )
     if not parts.exists():
@@ -263,7 +264,7 @@ def _label_units(
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
     model = load_labeler(cfg.model, checkpoint, options.device or default_device())
-    loader = build_loader(work.dataset, units, batch_size, cfg.test_dataloader)
+    loader = build_loader(work.dataset, units, batch_size, cfg.pseudo_label_dataloader)
     total = sum(len(unit.ann_ids) for unit in units)
     with GenerationProgress(total, visible=get_rank() == 0) as progress:
         label_units(model, loader, writer, progress, options.amp)

@@ -64,8 +64,8 @@ def build_loader(
         dataset: Data set of samples in test mode.
         units: What this rank labels.
         batch_size: Objects in a batch.
-        settings: The config's ``test_dataloader``; ``num_workers``, ``pin_memory``
-            and ``prefetch_factor`` are used.
+        settings: The config's ``pseudo_label_dataloader``; ``num_workers``,
+            ``pin_memory`` and ``prefetch_factor`` are used.
     """
     workers = min(settings.get('num_workers', 0), len(units))
     extra: dict[str, Any] = {}

@@ -97,8 +97,9 @@ def check_coverage(
         raise ValueError(
             f'{len(missing)} of {len(annotations)} annotations would get no pseudo '
             f'label, the first is {annotation_place(source, missing[0])}. The data set '
-            'of test_dataloader must hold every annotation: set test_mode=True, remove '
-            'indices, and give every annotation a bbox or extreme_points.'
+            'of pseudo_label_dataloader must hold every annotation: set '
+            'test_mode=True, remove indices, and give every annotation a bbox or '
+            'extreme_points.'
         )
     return other
 

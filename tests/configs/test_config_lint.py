@@ -154,7 +154,7 @@ def test_labelers_write_what_final_models_read(file):
     root = cfg.data_spec.data_root
     assert cfg.wsis.produces == f'{root}/pseudo_labels/{method}.json'
     level = 'extreme_points' if method == 'exits' else 'boxes'
-    for loader in (cfg.train_dataloader, cfg.test_dataloader):
+    for loader in (cfg.train_dataloader, cfg.pseudo_label_dataloader):
         assert loader.dataset.supervision == level
         assert loader.dataset.ann_file == cfg.data_spec.train.weak[level]
     assert cfg.val_dataloader.dataset.supervision == 'masks'

@@ -12,6 +12,7 @@ from mmengine.logging import MessageHub
 from mmengine.registry import DATASETS, MODELS, init_default_scope
 
 from mmwsis.datasets.data_spec import apply_data_spec
+from mmwsis.datasets.fit_config import LOADERS
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 FILES = sorted(
@@ -50,7 +51,7 @@ def without_downloads(node):
 
 def shrink_labeler(cfg):
     """Crops of 64 pixels; ViT-B with a sixteenth of its channels."""
-    for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+    for loader in LOADERS:
         if cfg.get(loader) is None:
             continue
         dataset = cfg[loader].dataset
@@ -141,7 +142,7 @@ def test_loss_step_and_prediction(file, tiny_spec):
 def test_data_sets_build_on_another_data_set(file, tiny_spec):
     cfg = prepare(file, tiny_spec)
     sizes = {}
-    for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+    for loader in LOADERS:
         if cfg.get(loader) is not None:
             dataset = DATASETS.build(cfg[loader].dataset)
             sizes[loader] = len(dataset)
@@ -150,7 +151,7 @@ def test_data_sets_build_on_another_data_set(file, tiny_spec):
     assert min(sizes.values()) > 0
     if cfg.wsis.stage in ('labeler', 'similarity_extractor'):
         # Generation labels every annotation, training leaves small ones out.
-        assert sizes['test_dataloader'] >= sizes['train_dataloader']
+        assert sizes['pseudo_label_dataloader'] >= sizes['train_dataloader']
 
 
 @pytest.mark.parametrize('method', ['mal', 'fully_supervised'])

@@ -7,6 +7,7 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS, init_default_scope
 
 from mmwsis.datasets.data_spec import apply_data_spec, load_data_spec
+from mmwsis.datasets.fit_config import LOADERS
 from mmwsis.datasets.synthetic import SyntheticSettings, make_synthetic
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
@@ -15,7 +16,6 @@ FINAL_MODELS = [
     for file in sorted((CONFIGS / 'exits').glob('*.py'))
     if file.name.startswith(('solov2', 'mask'))
 ]
-LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
 @pytest.fixture(scope='module')
@@ -173,7 +173,7 @@ def test_one_class_final_models(method, file, spec, scenes):
     """The data sets build, and every number of classes is one."""
     cfg = apply_data_spec(load(f'{method}/{file.stem}'), spec)
     init_default_scope('mmdet')
-    for loader in LOADERS:
+    for loader in (key for key in LOADERS if key in cfg):
         dataset = DATASETS.build(cfg[loader].dataset)
         assert len(dataset) > 0
         assert dataset.metainfo['classes'] == ('bolt',)
@@ -216,7 +216,8 @@ def test_one_class_final_models(method, file, spec, scenes):
 def test_labeler_keeps_its_supervision(spec, tmp_path):
     cfg = apply_data_spec(load('mal/labeler_vit-b_coco'), spec)
     assert cfg.train_dataloader.dataset.ann_file == 'weak/boxes_train.json'
-    assert cfg.test_dataloader.dataset.data_prefix.img == 'train/'
+    assert cfg.pseudo_label_dataloader.dataset.data_prefix.img == 'train/'
+    assert cfg.test_dataloader.dataset.data_prefix.img == 'val/'
     assert cfg.val_dataloader.dataset.data_prefix.img == 'val/'
     assert cfg.work_dir == 'work_dirs/bolts/mal/labeler_vit-b_coco'
     assert load('mal/labeler_vit-b_coco').work_dir == 'work_dirs/mal/labeler_vit-b_coco'
@@ -285,9 +286,10 @@ def test_without_validation_images(tmp_path, spec_text):
     labeler = apply_data_spec(load('exits/labeler_vit-b_coco'), spec)
     for cfg in (final, labeler):
         assert cfg.val_dataloader is cfg.val_evaluator is cfg.val_cfg is None
-    assert final.test_dataloader is None
+        assert cfg.test_dataloader is cfg.test_evaluator is cfg.test_cfg is None
     # Labels are still to be made.
-    assert labeler.test_dataloader.dataset.ann_file == 'weak/extreme_points_train.json'
+    ann_file = labeler.pseudo_label_dataloader.dataset.ann_file
+    assert ann_file == 'weak/extreme_points_train.json'
 
 
 def test_panoptic_config_is_refused(spec):

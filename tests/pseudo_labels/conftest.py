@@ -15,7 +15,7 @@ CONFIG = """
 custom_imports = dict(imports=['fake_labeler'])
 default_scope = 'mmdet'
 model = dict(type='mmwsis.BrightnessLabeler', test_cfg=dict(mask_thr=(0.3, 0.3, 0.3)))
-test_dataloader = dict(
+pseudo_label_dataloader = dict(
     batch_size=2,
     num_workers=0,
     dataset=dict(

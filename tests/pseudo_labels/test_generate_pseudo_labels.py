@@ -133,7 +133,7 @@ def test_rerun_of_a_finished_file_does_nothing(config, scene, finished):
 
 
 def test_worker_processes_change_nothing(config, scene, finished):
-    config.test_dataloader.num_workers = 2
+    config.pseudo_label_dataloader.num_workers = 2
     assert generate(config, scene).read_bytes() == finished
 
 
@@ -266,13 +266,13 @@ def test_missing_image_is_named_and_nothing_is_written(config, scene):
 
 
 def test_hidden_annotations_are_refused(config, scene):
-    config.test_dataloader.dataset.indices = 4
+    config.pseudo_label_dataloader.dataset.indices = 4
     with pytest.raises(ValueError, match=r'13 of 17 annotations would get no pseudo'):
         generate(config, scene)
 
 
 def test_classes_left_out_get_no_label(config, scene):
-    config.test_dataloader.dataset.metainfo.classes = ('bolt',)
+    config.pseudo_label_dataloader.dataset.metainfo.classes = ('bolt',)
     pseudo = json.loads(generate(config, scene).read_text())
     assert {a['category_id'] for a in pseudo['annotations']} == {7}
 

@@ -14,7 +14,8 @@ val_dataloader = dict(
         data_prefix=dict(img=_base_.data_spec.val.img),
     )
 )
-test_dataloader = dict(
+test_dataloader = val_dataloader
+pseudo_label_dataloader = dict(
     dataset=dict(
         data_root=_base_.data_spec.data_root,
         ann_file=_base_.data_spec.train.weak.extreme_points,

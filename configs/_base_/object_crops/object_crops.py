@@ -46,8 +46,9 @@ val_dataloader = dict(
         pipeline=test_pipeline,
     ),
 )
+test_dataloader = val_dataloader
 # What tools/generate_pseudo_labels.py labels: every annotation of the training images.
-test_dataloader = dict(
+pseudo_label_dataloader = dict(
     batch_size=8,
     num_workers=4,
     persistent_workers=True,

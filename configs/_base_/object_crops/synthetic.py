@@ -42,7 +42,8 @@ val_dataloader = dict(
         pipeline=test_pipeline,
     ),
 )
-test_dataloader = dict(
+test_dataloader = val_dataloader
+pseudo_label_dataloader = dict(
     num_workers=1,
     dataset=dict(
         metainfo=dict(classes=_base_.data_spec.classes),

@@ -16,7 +16,8 @@ val_dataloader = dict(
         data_prefix=dict(img=_base_.data_spec.val.img),
     )
 )
-test_dataloader = dict(
+test_dataloader = val_dataloader
+pseudo_label_dataloader = dict(
     dataset=dict(
         metainfo=dict(classes=_base_.data_spec.classes),
         data_root=_base_.data_spec.data_root,
