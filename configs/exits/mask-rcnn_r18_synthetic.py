@@ -1,4 +1,4 @@
-# Mask R-CNN R-18 from scratch on 128x128 scenes; the recipe of solov2_r18_synthetic.py.
+# Mask R-CNN R-18 from scratch; size and recipe as in solov2_r18_synthetic.py.
 _base_ = [
     'mmdet::mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py',
     '../_base_/datasets/synthetic.py',
@@ -7,30 +7,31 @@ _base_ = [
 
 metainfo = dict(classes=_base_.data_spec.classes)
 data_root = 'data/synthetic/'
-image_scale = (128, 128)
+image_scale = (192, 192)
 max_iters = 400
 
 model = dict(
     backbone=dict(
         depth=18,
+        base_channels=32,
         # From scratch: nothing is frozen, and batch statistics are learned.
         frozen_stages=-1,
         norm_eval=False,
         init_cfg=None,
     ),
-    neck=dict(in_channels=[64, 128, 256, 512], out_channels=128),
+    neck=dict(in_channels=[32, 64, 128, 256], out_channels=64),
     rpn_head=dict(
-        in_channels=128,
-        feat_channels=128,
-        # Anchors of 12, 24, 48, 96 and 192 pixels.
-        anchor_generator=dict(scales=[3]),
+        in_channels=64,
+        feat_channels=64,
+        # Anchors of 16, 32, 64, 128 and 256 pixels of the enlarged image.
+        anchor_generator=dict(scales=[4]),
     ),
     roi_head=dict(
-        bbox_roi_extractor=dict(out_channels=128, finest_scale=28),
-        bbox_head=dict(in_channels=128, fc_out_channels=256, num_classes=6),
-        mask_roi_extractor=dict(out_channels=128, finest_scale=28),
+        bbox_roi_extractor=dict(out_channels=64, finest_scale=42),
+        bbox_head=dict(in_channels=64, fc_out_channels=256, num_classes=6),
+        mask_roi_extractor=dict(out_channels=64, finest_scale=42),
         mask_head=dict(
-            num_convs=2, in_channels=128, conv_out_channels=128, num_classes=6
+            num_convs=2, in_channels=64, conv_out_channels=64, num_classes=6
         ),
     ),
     train_cfg=dict(
@@ -87,7 +88,7 @@ train_cfg = dict(
     val_interval=max_iters,
 )
 optim_wrapper = dict(
-    optimizer=dict(_delete_=True, type='AdamW', lr=1e-3, weight_decay=0.01),
+    optimizer=dict(_delete_=True, type='AdamW', lr=2e-3, weight_decay=0.01),
     clip_grad=dict(max_norm=35, norm_type=2),
 )
 param_scheduler = [

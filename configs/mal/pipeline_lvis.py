@@ -9,6 +9,7 @@ pipeline = dict(
         dict(
             name='weak_labels',
             type='command',
+            only_with=['train.ann_file'],
             command=[
                 'tools/dataset_converters/coco2weak.py',
                 '{data_root}/{train.ann_file}',
@@ -35,6 +36,7 @@ pipeline = dict(
         dict(
             name='quality',
             type='quality',
+            only_with=['train.ann_file'],
             pseudo='{data_root}/pseudo_labels/mal.json',
             gt='{data_root}/{train.ann_file}',
             img_dir='{data_root}/{train.img}',
@@ -47,16 +49,19 @@ pipeline = dict(
         dict(
             name='final_test',
             type='test',
+            only_with=['val.ann_file'],
             config='mask-rcnn_x101-32x4d_lvis.py',
         ),
         dict(
             name='full_supervision',
             type='train',
+            only_with=['train.ann_file'],
             config='../fully_supervised/mask-rcnn_x101-32x4d_lvis.py',
         ),
         dict(
             name='full_test',
             type='test',
+            only_with=['train.ann_file', 'val.ann_file'],
             config='../fully_supervised/mask-rcnn_x101-32x4d_lvis.py',
         ),
         dict(

@@ -14,6 +14,7 @@ label_in_one_process = {
 few_iterations = {
     'train_cfg.max_iters': 2,
     'train_cfg.val_interval': 2,
+    'default_hooks.logger.interval': 1,
     'train_dataloader.batch_size': 2,
     'train_dataloader.num_workers': 0,
     'train_dataloader.persistent_workers': False,
@@ -31,6 +32,7 @@ pipeline = dict(
         dict(
             name='scenes',
             type='command',
+            only_with=['generator'],
             command=[
                 'tools/dataset_converters/make_synthetic.py',
                 '--out',
@@ -44,6 +46,7 @@ pipeline = dict(
         dict(
             name='weak_labels',
             type='command',
+            only_with=['train.ann_file'],
             command=[
                 'tools/dataset_converters/coco2weak.py',
                 '{data_root}/{train.ann_file}',
@@ -75,6 +78,7 @@ pipeline = dict(
         dict(
             name='quality',
             type='quality',
+            only_with=['train.ann_file'],
             pseudo='{data_root}/pseudo_labels/mal.json',
             gt='{data_root}/{train.ann_file}',
             img_dir='{data_root}/{train.img}',
@@ -87,16 +91,19 @@ pipeline = dict(
         dict(
             name='final_test',
             type='test',
+            only_with=['val.ann_file'],
             config='solov2_r18_synthetic.py',
         ),
         dict(
             name='full_supervision',
             type='train',
+            only_with=['train.ann_file'],
             config='../fully_supervised/solov2_r18_synthetic.py',
         ),
         dict(
             name='full_test',
             type='test',
+            only_with=['train.ann_file', 'val.ann_file'],
             config='../fully_supervised/solov2_r18_synthetic.py',
         ),
         dict(

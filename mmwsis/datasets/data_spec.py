@@ -32,7 +32,7 @@ from .fit_config import apply_data_spec
 
 __all__ = ['apply_data_spec', 'load_data_spec']
 
-_KEYS = ('name', 'data_root', 'classes', 'train', 'val', 'image_scale')
+_KEYS = ('name', 'data_root', 'classes', 'train', 'val', 'image_scale', 'generator')
 _TRAIN_KEYS = ('ann_file', 'img', 'weak')
 _VAL_KEYS = ('ann_file', 'img')
 _WEAK_KEYS = ('image_tags', 'points', 'boxes', 'extreme_points')
@@ -50,8 +50,9 @@ def load_data_spec(path: str | os.PathLike) -> dict[str, Any]:
         ``classes``, a tuple;
         ``train`` with ``ann_file`` (or None), ``img`` and ``weak``, which has a path
         for 'boxes' and 'extreme_points' whether that file exists or not; ``val`` with
-        ``ann_file`` and ``img``, or None; ``image_scale``, (width, height) or None. All
-        paths are relative to ``data_root``.
+        ``ann_file`` and ``img``, or None; ``image_scale``, (width, height) or None;
+        ``generator``, the tool that draws the data set, or None. All paths but that of
+        the tool are relative to ``data_root``.
 
     Raises:
         FileNotFoundError: The file, its data root, an image folder or a label file that
@@ -94,6 +95,7 @@ def load_data_spec(path: str | os.PathLike) -> dict[str, Any]:
         train=train,
         val=_val_part(spec.get('val'), root, where),
         image_scale=_image_scale(spec.get('image_scale'), where),
+        generator=spec.get('generator'),
     )
 
 

@@ -186,6 +186,30 @@ def test_pipelines_load_and_name_existing_files(file, fast):
             assert (ROOT / stage.command[0]).is_file()
 
 
+@pytest.mark.parametrize('file', PIPELINES, ids=name_of)
+def test_pipelines_run_on_a_data_set_without_masks(file):
+    method = 'exits' if file.parent.name == 'exits' else 'mal'
+    spec = dict(
+        name='bolts',
+        data_root='bolts',
+        classes=('bolt',),
+        train=dict(
+            ann_file=None,
+            img='images/',
+            weak=dict(boxes='boxes.json', extreme_points='points.json'),
+        ),
+        val=None,
+        image_scale=None,
+        generator=None,
+    )
+    stages = load_pipeline(file, data_spec=spec).stages
+    names = [stage.name for stage in stages]
+    needless = {'scenes', 'weak_labels', 'quality', 'final_test', 'full_supervision'}
+    assert not needless & set(names)
+    assert names[-4:] == ['labeler', 'pseudo_labels', 'final_model', 'report']
+    assert stages[-3].out == f'bolts/pseudo_labels/{method}.json'
+
+
 def metafile_rows(method):
     """The result table as the metafile has it."""
     content = yaml.safe_load((ROOT / f'configs/{method}/metafile.yml').read_text())

@@ -95,6 +95,7 @@ def test_paths_are_relative_to_the_root_and_complete(tmp_path, scenes, spec):
         ),
         val=dict(ann_file='annotations/instances_val.json', img='val/'),
         image_scale=None,
+        generator=None,
     )
 
 

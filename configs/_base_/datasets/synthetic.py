@@ -13,5 +13,7 @@ data_spec = dict(
         ),
     ),
     val=dict(ann_file='annotations/instances_val.json', img='val/'),
-    image_scale=(128, 128),
+    image_scale=None,
+    # Data sets with a generator are drawn by the pipelines; others lack this key.
+    generator='tools/dataset_converters/make_synthetic.py',
 )
