@@ -19,10 +19,10 @@ THING_CLASSES = ('disc', 'ring', 'square', 'triangle', 'star', 'bar')
 STUFF_CLASSES = ('sky', 'grass', 'sand')
 
 EMPTY_EVERY = 25  # one scene without objects in every block of this many
-CUT_PROBABILITY = 0.46
+CUT_PROBABILITY = 0.38
 BAR_OCCLUDER_SHARE = 0.4
-TOUCH_PROBABILITY = 0.3
-SMALL_PROBABILITY = 0.07
+TOUCH_PROBABILITY = 0.2
+SMALL_PROBABILITY = 0.05
 LOOSE_STRIP_PROBABILITY = 0.1
 ATTEMPTS = 30
 # Bars also come as occluders, so that they are drawn less often by themselves.
@@ -85,7 +85,7 @@ def is_empty_scene(seed: int, stream: int, index: int) -> bool:
 
 
 def _add_objects(rng: np.random.Generator, canvas: Canvas) -> None:
-    count = pick_weighted(rng, (1, 2, 3, 4), (0.14, 0.34, 0.32, 0.20))
+    count = pick_weighted(rng, (1, 2, 3, 4), (0.15, 0.36, 0.32, 0.17))
     cut = chance(rng, CUT_PROBABILITY)
     by_bar = cut and count > 1 and chance(rng, BAR_OCCLUDER_SHARE)
     # The victim is the last of the ordinary objects, so that only the occluder
@@ -111,11 +111,11 @@ def _add_object(rng: np.random.Generator, canvas: Canvas, is_victim: bool) -> No
             name = canvas.names[-1]
         small = not is_victim and chance(rng, SMALL_PROBABILITY)
         if small:
-            extent = between(rng, 9, 16)
+            extent = between(rng, 11, 16)
         elif is_victim:
             extent = between(rng, 42, 78)
         else:
-            extent = between(rng, 26, 66)
+            extent = between(rng, 32, 70)
         placement = _place(rng, canvas, name, extent * scale, touch, is_victim)
         mask = shape_mask(name, placement, canvas.size)
         if canvas.add_thing(rng, name, placement, mask):
@@ -173,7 +173,7 @@ def _add_strip(rng: np.random.Generator, canvas: Canvas, victim: int = 0) -> Non
     """Lay a strip of stuff over the scene, through the victim if there is one."""
     for _ in range(ATTEMPTS):
         centre = canvas.spot_inside(rng, victim)
-        width = between(rng, 6, 12) * canvas.size / FRAME
+        width = between(rng, 6, 10) * canvas.size / FRAME
         mask = strip_mask(centre, between(rng, 0, 180), width, canvas.size)
         if canvas.add_strip(pick(rng, STUFF_CLASSES), mask, must_cut=victim):
             return

@@ -15,15 +15,15 @@ from .random_draws import between
 
 RGB = tuple[float, float, float]
 
-# Hue ranges overlap: every hue belongs to at least two classes, so that colour
-# alone does not name the class.
+# The ends of each hue range belong to the next class too, so that colour helps, as it
+# does in photographs, but does not name the class.
 THING_HUES = {
-    'disc': (-70, 60),
-    'ring': (-10, 120),
-    'square': (60, 190),
-    'triangle': (130, 260),
-    'star': (200, 330),
-    'bar': (250, 400),
+    'disc': (-33, 33),
+    'ring': (27, 93),
+    'square': (87, 153),
+    'triangle': (147, 213),
+    'star': (207, 273),
+    'bar': (267, 333),
 }
 # Hue, saturation and value ranges of the stuff classes.
 STUFF_COLOURS = {
@@ -56,8 +56,8 @@ def thing_colour(rng: np.random.Generator, name: str, avoid: Sequence[RGB]) -> R
     for _ in range(CANDIDATES):
         colour = _from_hsv(
             between(rng, *THING_HUES[name]),
-            between(rng, 0.45, 0.95),
-            between(rng, 0.30, 0.95),
+            between(rng, 0.60, 0.95),
+            between(rng, 0.50, 0.95),
         )
         distance = min((_squared_distance(colour, c) for c in avoid), default=1e9)
         if distance > best_distance:
