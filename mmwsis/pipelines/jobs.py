@@ -7,11 +7,12 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmwsis.fingerprint import flatten_settings
+
 from .config_files import files_named_in
 from .definition import Pipeline, fill_placeholders
 from .launch import Launch, option_arguments
 from .locate import PACKAGE_DIR, find_config, find_tool
-from .manifest import flatten_settings
 from .stages import (
     CommandStage,
     ConfigStage,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mmwsis.fileio import atomic_write_json
-from mmwsis.pipelines.manifest import flatten_settings, hash_file
+from mmwsis.fingerprint import flatten_settings, hash_file
 from mmwsis.version import __version__
 
 MANIFEST_NAME = 'manifest.json'

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from mmengine.config import DictAction
 
+from mmwsis.fingerprint import flatten_settings
 from mmwsis.pipelines.config_files import files_named_in
 from mmwsis.pipelines.launch import Launch, option_arguments, shown
 from mmwsis.pipelines.locate import find_config, find_tool
-from mmwsis.pipelines.manifest import FileHasher, code_version, flatten_settings
+from mmwsis.pipelines.manifest import FileHasher, code_version
 from mmwsis.pipelines.process import last_lines, run_logged
 from mmwsis.pipelines.report_data import final_metrics, retention
 
