@@ -4,10 +4,6 @@ model = dict(
     type='mmwsis.ExitsLabeler',
     loss_mil=None,
     mil_ramp=None,
-    # Point labels end at cells of 8 pixels; the CRF loss draws the outline, and in so
-    # few iterations it must pull harder than in the paper.
-    loss_crf=dict(loss_weight=4.0),
-    crf_ramp=dict(iters=200),
     loss_point=dict(type='mmwsis.ExtremePointLoss', loss_weight=2.0, mil_weight=10.0),
     similarity_extractor=dict(
         type='mmwsis.SimilarityExtractor',
