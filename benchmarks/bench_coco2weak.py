@@ -2,15 +2,17 @@
 
 python benchmarks/bench_coco2weak.py --count 100000 --workers 1 2
 
-Each run is the tool itself in a process of its own. Time is wall clock and includes
-start-up, reading and writing. Memory is the peak of the sum over all its processes of
-the proportional set size, which counts shared pages once. The last row is the usual
-one-process loop over pycocotools' ``annToMask``, for the same extreme points.
+Each run is the tool itself in a process of its own. Times include start-up, reading
+and writing: wall clock, and processor time summed over all processes, which says what
+the work costs even on a busy machine. Memory is the peak of the sum over all its
+processes of the proportional set size, which counts shared pages once. The last row is
+the usual one-process loop over pycocotools' ``annToMask``, for extreme points too.
 """
 
 import argparse
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -65,15 +67,21 @@ class PeakMemory(threading.Thread):
 
 
 def measure(command):
-    """Wall seconds and peak MiB of a command."""
+    """Wall seconds, processor seconds and peak MiB of a command."""
     environment = {**os.environ, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1'}
-    start = time.perf_counter()
+    start, used = time.perf_counter(), processor_seconds()
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
     memory = PeakMemory(process.pid)
     memory.start()
     if process.wait():
         sys.exit(f'failed: {" ".join(map(str, command))}')
-    return time.perf_counter() - start, memory.peak / 2**20
+    wall = time.perf_counter() - start
+    return wall, processor_seconds() - used, memory.peak / 2**20
+
+
+def processor_seconds():
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def main():
@@ -96,8 +104,10 @@ def main():
             f'{args.count} annotations in {images} images, '
             f'{source.stat().st_size / 2**20:.0f} MiB'
         )
-        print('| levels | processes | seconds | masks / s | peak memory, MiB |')
-        print('| --- | --- | --- | --- | --- |')
+        print(
+            '| levels | processes | s | masks / s | CPU s | masks / CPU s | peak MiB |'
+        )
+        print('| --- | --- | --- | --- | --- | --- | --- |')
         for levels in [*([level] for level in LEVELS), LEVELS]:
             for workers in args.workers:
                 command = [sys.executable, TOOL, source, '--level', *levels]
@@ -108,10 +118,11 @@ def main():
 
 
 def report(levels, workers, count, command):
-    seconds, peak = measure([str(part) for part in command])
+    seconds, processor, peak = measure([str(part) for part in command])
     name = 'all four' if len(levels) > 1 else levels[0]
     print(
-        f'| {name} | {workers} | {seconds:.1f} | {count / seconds:.0f} | {peak:.0f} |',
+        f'| {name} | {workers} | {seconds:.1f} | {count / seconds:.0f} '
+        f'| {processor:.1f} | {count / processor:.0f} | {peak:.0f} |',
         flush=True,
     )
 
