@@ -6,9 +6,10 @@ from typing import Any
 
 from mmengine.config import DictAction
 
+from mmwsis.engine.ranks import end_ranks
 from mmwsis.engine.run_config import load_run_config
 from mmwsis.pseudo_labels import GenerationOptions, Shard, generate_pseudo_labels
-from mmwsis.pseudo_labels.distributed import end_ranks, start_ranks
+from mmwsis.pseudo_labels.distributed import start_ranks
 
 EXAMPLES = """examples:
   one machine, one GPU or the CPU:

@@ -16,6 +16,7 @@ from mmengine.config import DictAction
 
 from mmwsis.engine.evaluate import evaluate
 from mmwsis.engine.preflight import check_classes
+from mmwsis.engine.ranks import end_ranks
 from mmwsis.engine.run_config import (
     flush_denormals,
     load_run_config,
@@ -81,6 +82,7 @@ def main() -> None:
         use_tta(cfg)
     check_classes(cfg, splits=('test',))
     evaluate(cfg, predictions_out=args.out, metrics_out=args.metrics_out)
+    end_ranks()
 
 
 if __name__ == '__main__':

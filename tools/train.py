@@ -16,6 +16,7 @@ import os
 from mmengine.config import DictAction
 
 from mmwsis.engine.preflight import check_classes, check_requirements
+from mmwsis.engine.ranks import end_ranks
 from mmwsis.engine.run_config import (
     build_runner,
     flush_denormals,
@@ -81,6 +82,7 @@ def main() -> None:
     check_requirements(cfg)
     check_classes(cfg)
     build_runner(cfg).train()
+    end_ranks()
 
 
 if __name__ == '__main__':

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
-from mmengine.dist import barrier, broadcast_object_list, get_rank, init_dist
+from mmengine.dist import broadcast_object_list, get_rank, init_dist
 
 # The last rank may finish hours after the first has; a dead rank is the launcher's
 # business, which ends the others.
@@ -34,13 +34,6 @@ def start_ranks(launcher: str, cfg: Config) -> None:
     if not torch.cuda.is_available():
         settings['backend'] = 'gloo'
     init_dist(launcher, **settings)
-
-
-def end_ranks() -> None:
-    """Leave the process group together, so that no rank misses the last message."""
-    if torch.distributed.is_initialized():
-        barrier()
-        torch.distributed.destroy_process_group()
 
 
 def default_device() -> str:
