@@ -4,10 +4,8 @@
 
 
 def weak_labels(level):
-    ann_file, weak = (
-        '{data_root}/{train.ann_file}',
-        f'{{data_root}}/{{train.weak.{level}}}',
-    )
+    ann_file = '{data_root}/{train.ann_file}'
+    weak = f'{{data_root}}/{{train.weak.{level}}}'
     return dict(
         name='weak_labels',
         type='command',
