@@ -6,12 +6,14 @@
   ``weights_only=True``, because they carry a ``HistoryBuffer`` and numpy scalars. The
   needed globals are allow-listed; the safety itself stays on.
 - MMEngine chooses a CUDA device for every process, which a machine without one cannot.
+- MMEngine resumes training by iterations by loading all data again that was seen.
 
 Importing this module needs nothing but Python: an installed mmwsis does so whenever
 Python starts (see ``setup.py``), so that configs are found without ``custom_imports``.
 """
 
 import importlib.util
+import itertools
 import pickle
 import sys
 from importlib.machinery import ModuleSpec
@@ -63,6 +65,30 @@ def join_cpu_processes() -> None:
 
     if not torch.distributed.is_initialized():
         torch.distributed.init_process_group('gloo')
+
+
+def move_training_data_to(loop: Any, iteration: int) -> None:
+    """Let the data of ``IterBasedTrainLoop`` start at an iteration.
+
+    MMEngine calls ``next`` on its iterator once an iteration that it goes past; these
+    calls then cost nothing.
+
+    Args:
+        loop: The training loop. Another one, or a batch sampler whose batches have no
+            fixed size, is left alone.
+        iteration: Iterations that were finished before; the loader's sampler has a
+            ``start``, counted in samples.
+    """
+    from torch.utils.data import BatchSampler
+
+    batches = loop.dataloader.batch_sampler
+    if not hasattr(loop, 'dataloader_iterator') or type(batches) is not BatchSampler:
+        return
+    loop.dataloader.sampler.start = iteration * batches.batch_size
+    iterator = type(loop.dataloader_iterator)(loop.dataloader)
+    loop.dataloader_iterator = itertools.chain(
+        itertools.repeat({}, iteration), iterator
+    )
 
 
 def _history_buffer_method(owner: Any, name: str) -> Any:

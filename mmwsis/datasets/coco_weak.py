@@ -16,10 +16,11 @@ from .annotation_file import (
     load_coco,
     match_classes,
 )
+from .seeded_visits import SeededVisits
 
 
 @DATASETS.register_module()
-class CocoWeakDataset(CocoDataset):
+class CocoWeakDataset(SeededVisits, CocoDataset):
     """``mmdet.CocoDataset`` behind the leak guard.
 
     Everything stronger than ``supervision`` is removed from the parsed JSON before any
