@@ -6,12 +6,14 @@
   ``weights_only=True``, because they carry a ``HistoryBuffer`` and numpy scalars. The
   needed globals are allow-listed; the safety itself stays on.
 - MMEngine chooses a CUDA device for every process, which a machine without one cannot.
+- MMEngine reads downloaded checkpoints without that safety, which is turned on.
 - MMEngine resumes training by iterations by loading all data again that was seen.
 
 Importing this module needs nothing but Python: an installed mmwsis does so whenever
 Python starts (see ``setup.py``), so that configs are found without ``custom_imports``.
 """
 
+import functools
 import importlib.util
 import itertools
 import pickle
@@ -29,6 +31,7 @@ def apply_compat() -> None:
 
     register_config_prefix(mmengine.config.utils)
     allow_checkpoint_globals()
+    read_checkpoints_safely()
 
 
 def allow_checkpoint_globals() -> None:
@@ -54,6 +57,21 @@ def allow_checkpoint_globals() -> None:
             *{type(np.dtype(kind)) for kind in kinds},
         ]
     )
+
+
+def read_checkpoints_safely() -> None:
+    """Let MMEngine read checkpoints with ``weights_only`` and our messages.
+
+    That is every ``load_from``, ``--resume`` and ``init_cfg``. MMEngine leaves the
+    default of torch to local files, and asks for the unsafe way for downloaded ones.
+    """
+    import mmengine.runner.checkpoint as module
+
+    from mmwsis.checkpoint_file import load_checkpoint_file
+
+    module.CheckpointLoader.register_scheme('', load_checkpoint_file, force=True)
+    if not isinstance(module.load_url, functools.partial):
+        module.load_url = functools.partial(module.load_url, weights_only=True)
 
 
 def join_cpu_processes() -> None:
