@@ -16,12 +16,13 @@ from .annotation_file import (
     load_coco,
     match_classes,
 )
+from .seeded_visits import SeededVisits
 
 _DEFAULT_FILTER = dict(min_area=2048, max_area=1e10, min_size=2)
 
 
 @DATASETS.register_module()
-class ObjectCropDataset(BaseDataset):
+class ObjectCropDataset(SeededVisits, BaseDataset):
     """One sample an annotation of a COCO JSON (MAL, CVPR 2023; EXITS, CVPR 2024).
 
     The annotations of one image follow each other, in the order of the file, so that an

@@ -10,11 +10,11 @@ from typing import Any
 
 from pycocotools import mask as coco_mask
 
+from mmwsis.annotation_masks import annotation_mask
 from mmwsis.datasets.annotation_file import image_file_name, load_coco
 from mmwsis.ops import encode_filled_box
 from mmwsis.structures import annotation_place
 
-from .annotation_masks import annotation_mask
 from .mask_quality import (
     SEPARATED_MIN_PART,
     InstanceQuality,

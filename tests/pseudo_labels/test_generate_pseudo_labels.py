@@ -287,7 +287,7 @@ def test_wrong_checkpoints_are_refused(config, scene):
     with pytest.raises(ValueError, match=r'gain \(2,\) instead of \(\)'):
         generate(config, scene, overwrite=True)
     (scene / 'epoch_1.pth').write_bytes(b'not a checkpoint')
-    with pytest.raises(ValueError, match='cannot be read as a checkpoint'):
+    with pytest.raises(ValueError, match=r'\(16 bytes\) is no checkpoint'):
         generate(config, scene, overwrite=True)
 
 

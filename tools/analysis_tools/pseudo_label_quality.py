@@ -3,6 +3,7 @@
 import argparse
 import os
 
+from mmwsis.engine.user_errors import user_errors
 from mmwsis.evaluation import compare_files, write_quality_report
 
 EXAMPLES = """example:
@@ -64,4 +65,5 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    with user_errors():
+        main()
