@@ -27,8 +27,19 @@ import torch
 import torch.nn.functional as F
 from mmengine.config import Config
 from mmengine.model import BaseModel
+from photograph_like import CLASSES, write_photographs
 from PIL import Image
 from pycocotools import mask as coco_mask
+from side_by_side import (
+    Ratio,
+    alternate,
+    announce,
+    argument_parser,
+    mib,
+    peak_resident_mib,
+    table_header,
+    table_row,
+)
 from torch import Tensor, nn
 
 from mmwsis.datasets.annotation_file import load_coco
@@ -41,17 +52,6 @@ from mmwsis.pseudo_labels.parts import PartWriter, read_parts
 from mmwsis.pseudo_labels.plan import plan_units
 from mmwsis.pseudo_labels.progress import GenerationProgress
 from mmwsis.registry import DATASETS
-from photograph_like import CLASSES, write_photographs
-from side_by_side import (
-    Ratio,
-    alternate,
-    announce,
-    argument_parser,
-    mib,
-    peak_resident_mib,
-    table_header,
-    table_row,
-)
 
 CONFIG = Path(__file__).parents[1] / 'configs/exits/labeler_vit-b_coco.py'
 LOGIT_SIDE, WANTED = 128, 3
@@ -68,6 +68,7 @@ class GivenLogits(MaskAutoLabeler):
         self.anchor = nn.Parameter(torch.zeros(1))  # tells the device
 
     def predict_logits(self, inputs: dict, data_samples: list) -> Tensor:
+        """The given logits of these annotations."""
         return torch.stack([self.given[sample.ann_id] for sample in data_samples])
 
 
@@ -102,6 +103,7 @@ class Ours:
         self.model = GivenLogits(logits).eval()
 
     def __call__(self) -> list[dict[str, Any]]:
+        """Plan, label, write part files, merge; the finished annotations."""
         dataset = self.dataset
         infos = [dataset.get_data_info(index) for index in range(len(dataset))]
         units = plan_units(
@@ -133,6 +135,7 @@ class OneAtATime:
         self.annotations, self.logits = coco['annotations'], logits
 
     def __call__(self) -> list[dict[str, Any]]:
+        """The finished annotations."""
         return [self.label(annotation)[0] for annotation in self.annotations]
 
     def label(self, annotation: dict[str, Any]) -> tuple[dict[str, Any], Tensor]:

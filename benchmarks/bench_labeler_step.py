@@ -30,11 +30,6 @@ from mmengine.dataset import pseudo_collate
 from mmengine.logging import MMLogger
 from mmengine.optim import OptimWrapper, build_optim_wrapper
 from mmengine.registry import init_default_scope
-from torch import nn
-
-from mmwsis.models.labelers import exits_labeler
-from mmwsis.ops import point_retrieval
-from mmwsis.registry import DATASETS, HOOKS, MODELS
 from photograph_like import CLASSES, write_photographs
 from side_by_side import (
     Ratio,
@@ -48,6 +43,11 @@ from side_by_side import (
     table_header,
     table_row,
 )
+from torch import nn
+
+from mmwsis.models.labelers import exits_labeler
+from mmwsis.ops import point_retrieval
+from mmwsis.registry import DATASETS, HOOKS, MODELS
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
 EXITS = CONFIGS / 'exits/labeler_vit-b_coco.py'
