@@ -1,10 +1,12 @@
 """Pseudo-label export without the network, against one object at a time.
 
 Both sides turn JPEG files, boxes and given 128x128 logits into annotations with
-run-length codes, and prepare the 512x512 crops that a network would need. Ours is the
-code behind tools/generate_pseudo_labels.py in one process: data set, units, labeler
-(its network replaced by the given logits), part files, merging. The other side decodes
-the image for every object, and resizes, pastes and encodes at image size.
+run-length codes. Ours is the code behind tools/generate_pseudo_labels.py in one
+process: data set, units, labeler (its network replaced by the given logits), part
+files, merging. The other side decodes the image for every object, and resizes, pastes
+and encodes at image size. Every image size has two rows: without the network, and with
+the 512x512 crops that it would be given, where both sides pay the same for Pillow's
+bicubic resizing.
 
 Examples:
     python benchmarks/bench_export.py
@@ -19,7 +21,8 @@ import pstats
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+from unittest import mock
 
 import cv2
 import numpy as np
@@ -43,6 +46,7 @@ from side_by_side import (
 from torch import Tensor, nn
 
 from mmwsis.datasets.annotation_file import load_coco
+from mmwsis.datasets.transforms import object_crop
 from mmwsis.models.labelers import MaskAutoLabeler
 from mmwsis.models.labelers.mask_auto_labeler import TEST_DEFAULTS
 from mmwsis.pseudo_labels.labeling import label_units
@@ -54,7 +58,7 @@ from mmwsis.pseudo_labels.progress import GenerationProgress
 from mmwsis.registry import DATASETS
 
 CONFIG = Path(__file__).parents[1] / 'configs/exits/labeler_vit-b_coco.py'
-LOGIT_SIDE, WANTED = 128, 3
+LOGIT_SIDE, CROP_SIDE, WANTED = 128, 512, 3
 THRESHOLD, MARGIN = 0.1, 0.3
 
 
@@ -88,8 +92,10 @@ def blob_logits(rng: np.random.Generator) -> Tensor:
 class Ours:
     """The project's export over some images."""
 
-    def __init__(self, folder: Path, ann_file: Path, logits: dict[int, Tensor]) -> None:
-        self.folder = folder
+    def __init__(
+        self, folder: Path, ann_file: Path, logits: dict[int, Tensor], crops: bool
+    ) -> None:
+        self.folder, self.crops = folder, crops
         cfg = Config.fromfile(str(CONFIG))
         self.loader_cfg = cfg.pseudo_label_dataloader
         self.loader_cfg.num_workers = 0
@@ -103,7 +109,15 @@ class Ours:
         self.model = GivenLogits(logits).eval()
 
     def __call__(self) -> list[dict[str, Any]]:
-        """Plan, label, write part files, merge; the finished annotations."""
+        """The finished annotations."""
+        if self.crops:
+            return self.export()
+        empty = np.zeros((1, 1, 3), np.uint8)
+        with mock.patch.object(object_crop, 'resize_crop', lambda *_: empty):
+            return self.export()
+
+    def export(self) -> list[dict[str, Any]]:
+        """Plan, label, write part files, merge."""
         dataset = self.dataset
         infos = [dataset.get_data_info(index) for index in range(len(dataset))]
         units = plan_units(
@@ -129,21 +143,26 @@ class Ours:
 class OneAtATime:
     """The plain loop: every object on its own, masks at image size."""
 
-    def __init__(self, folder: Path, ann_file: Path, logits: dict[int, Tensor]) -> None:
+    def __init__(
+        self, folder: Path, ann_file: Path, logits: dict[int, Tensor], crops: bool
+    ) -> None:
         coco = json.loads(ann_file.read_text())
         self.paths = {im['id']: folder / im['file_name'] for im in coco['images']}
         self.annotations, self.logits = coco['annotations'], logits
+        self.crops = crops
 
     def __call__(self) -> list[dict[str, Any]]:
         """The finished annotations."""
         return [self.label(annotation)[0] for annotation in self.annotations]
 
-    def label(self, annotation: dict[str, Any]) -> tuple[dict[str, Any], Tensor]:
-        """The annotation with its mask, and the crop for the network."""
+    def label(self, annotation: dict[str, Any]) -> tuple[dict[str, Any], Tensor | None]:
+        """The annotation with its mask, and the crop for the network if wanted."""
         image = np.array(Image.open(self.paths[annotation['image_id']]).convert('RGB'))
         x, y, w, h = annotation['bbox']
-        box = padded_box((x, y, x + w, y + h))
-        crop, box_mask = crop_object(image, (x, y, x + w, y + h), box)
+        bbox = (x, y, x + w, y + h)
+        box = padded_box(bbox)
+        crop = network_crop(image, box) if self.crops else None
+        box_mask = box_mask_crop(image.shape[:2], bbox, box)
         logits = self.logits[annotation['id']]
         canvas = paste_at_image_size(logits, box_mask, box, image.shape[:2])
         mask = canvas > THRESHOLD
@@ -166,18 +185,25 @@ def padded_box(bbox: Sequence[float]) -> tuple[int, int, int, int]:
     )
 
 
-def crop_object(image, bbox, box, side=512):
-    """Cut out with wrap-around and resize, image and box mask alike."""
-    height, width = image.shape[:2]
-    full = np.zeros((height, width), np.uint8)
-    full[int(bbox[1]) : int(bbox[3]) + 1, int(bbox[0]) : int(bbox[2]) + 1] = 1
+def network_crop(image, box):
+    """Cut out with wrap-around and resize."""
     rows, columns = np.arange(box[1], box[3]), np.arange(box[0], box[2])
-    wrapped = np.ix_(rows % height, columns % width)
-    inside = np.outer((rows >= 0) & (rows < height), (columns >= 0) & (columns < width))
-    crop = Image.fromarray(image[wrapped]).resize((side, side), Image.BICUBIC)
-    mask = Image.fromarray(full[wrapped] * inside).resize((side, side), Image.BICUBIC)
-    pixels = torch.from_numpy(np.array(crop)).permute(2, 0, 1).contiguous()
-    return pixels, torch.from_numpy(np.array(mask))
+    cut = image[np.ix_(rows % image.shape[0], columns % image.shape[1])]
+    crop = Image.fromarray(cut).resize((CROP_SIDE, CROP_SIDE), Image.BICUBIC)
+    return torch.from_numpy(np.array(crop)).permute(2, 0, 1).contiguous()
+
+
+def box_mask_crop(size, bbox, box):
+    """The same crop of the box mask, zero outside the image."""
+    x0, y0, x1, y1 = box
+    full = np.zeros(size, np.uint8)
+    full[int(bbox[1]) : int(bbox[3]) + 1, int(bbox[0]) : int(bbox[2]) + 1] = 1
+    cut = np.zeros((y1 - y0, x1 - x0), np.uint8)
+    seen = full[max(y0, 0) : y1, max(x0, 0) : x1]
+    top, left = max(-y0, 0), max(-x0, 0)
+    cut[top : top + seen.shape[0], left : left + seen.shape[1]] = seen
+    mask = Image.fromarray(cut).resize((CROP_SIDE, CROP_SIDE), Image.BICUBIC)
+    return torch.from_numpy(np.array(mask))
 
 
 def paste_at_image_size(logits, box_mask, box, size):
@@ -214,32 +240,49 @@ def crops_agree(ours: Ours, theirs: OneAtATime) -> bool:
     )
 
 
-def compare(
-    folder: Path, images: int, objects: int, rounds: int, size: tuple[int, int]
-) -> tuple[str, Ratio, tuple[int, int], bool]:
-    """Measure at one image size; the row of the table and what it was made of."""
-    folder.mkdir()
-    ann_file = write_photographs(folder, images, [size], objects)
+class Comparison(NamedTuple):
+    """What was measured at one image size."""
+
+    ratio: Ratio
+    objects: int
+    memory: tuple[float | None, float | None]
+    differing: tuple[int, int]
+    same_crops: bool | None
+
+
+def compare(folder: Path, ann_file: Path, crops: bool, rounds: int) -> Comparison:
+    """Both sides in turn, after a warm-up that compares their results."""
     rng = np.random.default_rng(1)
     ids = [a['id'] for a in json.loads(ann_file.read_text())['annotations']]
     logits = {ann_id: blob_logits(rng) for ann_id in ids}
-    ours, theirs = (side(folder, ann_file, logits) for side in (Ours, OneAtATime))
-    difference = differing_pixels(ours(), theirs())
-    same_crops = crops_agree(ours, theirs)
-    ratio = alternate(ours, theirs, rounds)
-    per_object = [1e3 * total / len(ids) for total in (ratio.first, ratio.second)]
-    row = table_row(
-        f'export without the network, {size[0]}x{size[1]}, {objects} objects an image',
-        'decode and paste one object at a time',
-        *(f'{value:.1f}' for value in per_object),
-        str(ratio),
-        f'≥ {WANTED}×',
-        mib(peak_resident_mib(ours)),
-        mib(peak_resident_mib(theirs)),
-        f'{difference[0]} of {len(ids)} masks differ ({difference[1]} pixels); '
-        f'crops {"identical" if same_crops else "DIFFER"}',
+    ours = Ours(folder, ann_file, logits, crops)
+    theirs = OneAtATime(folder, ann_file, logits, crops)
+    return Comparison(
+        differing=differing_pixels(ours(), theirs()),
+        same_crops=crops_agree(ours, theirs) if crops else None,
+        ratio=alternate(ours, theirs, rounds),
+        objects=len(ids),
+        memory=(peak_resident_mib(ours), peak_resident_mib(theirs)),
     )
-    return row, ratio, difference, same_crops
+
+
+def comparison_row(name: str, result: Comparison, wanted: str) -> str:
+    """One line of the table."""
+    agreement = f'{result.differing[0]} of {result.objects} masks differ'
+    if result.differing[0]:
+        agreement += f' ({result.differing[1]} pixels)'
+    if result.same_crops is not None:
+        agreement += f'; crops {"identical" if result.same_crops else "DIFFER"}'
+    return table_row(
+        name,
+        'decode and paste one object at a time',
+        f'{1e3 * result.ratio.first / result.objects:.2f}',
+        f'{1e3 * result.ratio.second / result.objects:.2f}',
+        str(result.ratio),
+        wanted,
+        *(mib(value) for value in result.memory),
+        agreement,
+    )
 
 
 def main() -> None:
@@ -262,17 +305,25 @@ def main() -> None:
     cv2.setNumThreads(args.threads if args.threads > 1 else 0)
     print(
         table_header(
-            *('step', 'against', 'ours, ms an object', 'theirs, ms an object'),
+            *('step', 'against', 'ours, ms an object', 'theirs'),
             *('faster (range)', 'wanted', 'ours, MiB', 'theirs, MiB', 'agreement'),
         )
     )
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as root:
         for size in args.sizes:
-            name = Path(folder) / f'{size[0]}x{size[1]}'
-            row, *_ = compare(name, args.images, args.objects, args.rounds, size)
-            print(row, flush=True)
+            folder = Path(root) / f'{size[0]}x{size[1]}'
+            folder.mkdir()
+            ann_file = write_photographs(folder, args.images, [size], args.objects)
+            name = f'{size[0]}x{size[1]}, {args.objects} objects an image'
+            for crops, title in (
+                (False, f'export without the network, {name}'),
+                (True, f'the same with the crops for the network, {name}'),
+            ):
+                result = compare(folder, ann_file, crops, args.rounds)
+                wanted = '' if crops else f'≥ {WANTED}×'
+                print(comparison_row(title, result, wanted), flush=True)
         if args.profile:
-            show_profile(name)
+            show_profile(folder, ann_file)
 
 
 def parse_size(text: str) -> tuple[int, int]:
@@ -285,14 +336,13 @@ def parse_size(text: str) -> tuple[int, int]:
     return width, height
 
 
-def show_profile(folder: Path) -> None:
-    """Where our side's time goes, by function."""
-    ann_file = folder / 'extreme_points.json'
+def show_profile(folder: Path, ann_file: Path) -> None:
+    """Where our side's time goes, by function, at the last size."""
     rng = np.random.default_rng(1)
     ids = [a['id'] for a in json.loads(ann_file.read_text())['annotations']]
-    ours = Ours(folder, ann_file, {ann_id: blob_logits(rng) for ann_id in ids})
+    logits = {ann_id: blob_logits(rng) for ann_id in ids}
     profiler = cProfile.Profile()
-    profiler.runcall(ours)
+    profiler.runcall(Ours(folder, ann_file, logits, crops=True))
     pstats.Stats(profiler).sort_stats('tottime').print_stats(25)
 
 
