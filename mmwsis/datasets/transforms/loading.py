@@ -152,7 +152,8 @@ def _to_rgb(picture: Image.Image) -> Image.Image:
         # 16-bit grey; Pillow's own conversion would clip at 255 instead of scaling.
         values = np.asarray(picture).astype(np.int64) >> 8
         picture = Image.fromarray(values.clip(0, 255).astype(np.uint8))
-    return picture.convert('RGB')
+    # Converting RGB to RGB would copy it.
+    return picture if picture.mode == 'RGB' else picture.convert('RGB')
 
 
 def _place(path: str, img_id: Any) -> str:
