@@ -61,7 +61,8 @@ class PackObjectCrop(BaseTransform):
             metainfo['bbox'] = tuple(float(value) for value in metainfo['bbox'])
         sample = ObjectCropSample(metainfo=metainfo)
         if 'box_mask' in results:
-            sample.box_mask = torch.from_numpy(np.array(results['box_mask']))
+            box_mask = np.require(results['box_mask'], requirements=['C', 'W'])
+            sample.box_mask = torch.from_numpy(box_mask)
         if results.get('extreme_points') is not None:
             points = np.array(results['extreme_points'], dtype=np.float64)
             sample.extreme_points = torch.from_numpy(points)
