@@ -175,9 +175,9 @@ TEXTS = dict(
     ),
     crowds_only=dict.fromkeys(
         ('train', 'browse', 'browse_original'),
-        "{labels}: no annotation is left to train on. It has 3 of the classes ('bolt',"
-        '); training keeps 64 < width * height < 1e+10, both sides > 2 px and no crowd. '
-        'Relax filter_cfg, or give a file with more objects.',
+        '{labels}: no annotation is left to train on. It has 3 of the classes '
+        "('bolt',); training keeps 64 < width * height < 1e+10, both sides > 2 px and "
+        'no crowd. Relax filter_cfg, or give a file with more objects.',
     ),
 )
 

@@ -1,6 +1,7 @@
 """What a user sees of a broken file: one message, exit code 1, no traceback."""
 
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from mmwsis.engine.user_errors import TRACEBACK_VARIABLE, user_errors  # noqa: E
 
 
 def call(tool, *arguments, cwd):
+    """Run a tool in a process of its own, as a user does."""
     folders = [ROOT, ROOT / 'tests/pseudo_labels']
     return subprocess.run(
         [sys.executable, str(ROOT / 'tools' / tool), *map(str, arguments)],
@@ -29,6 +31,20 @@ def call(tool, *arguments, cwd):
         text=True,
         timeout=200,
     )
+
+
+@pytest.fixture
+def run(monkeypatch):
+    """Run a tool in this process; returns what it ends with."""
+
+    def run(tool, *arguments):
+        path = str(ROOT / 'tools' / tool)
+        monkeypatch.setattr(sys, 'argv', [path, *map(str, arguments)])
+        with pytest.raises(SystemExit) as caught:
+            runpy.run_path(path, run_name='__main__')
+        return caught.value.code
+
+    return run
 
 
 def test_training_on_a_missing_image_read_by_a_worker(tmp_path):
@@ -47,39 +63,48 @@ def test_training_on_a_missing_image_read_by_a_worker(tmp_path):
     assert not list(tmp_path.rglob('*.pth'))
 
 
-def test_quality_of_a_damaged_file(tmp_path):
+def test_quality_of_a_damaged_file(tmp_path, run):
     (tmp_path / 'data').mkdir()
     files = Files(tmp_path / 'data')
     FAULTS['rle_malformed'](files)
     files.write()
-    truth = files.root / 'truth.json'
+    truth, out = files.root / 'truth.json', tmp_path / 'quality'
     tool = 'analysis_tools/pseudo_label_quality.py'
-    done = call(tool, files.labels, truth, '--out-dir', 'q', cwd=tmp_path)
-    assert done.returncode == 1 and done.stdout == ''
-    assert done.stderr == (
+    assert run(tool, files.labels, truth, '--out-dir', out) == (
         f'error: {files.labels}: annotation id 11 of image id 1: the compressed RLE '
         f'does not describe a 64x48 image; got counts {"P" * 40!r}. The file is '
-        'damaged or was written for another image.\n'
+        'damaged or was written for another image.'
     )
-    assert not (tmp_path / 'q').exists()
+    assert not out.exists()
 
 
-def test_retention_of_a_broken_metrics_file(tmp_path):
-    (tmp_path / 'weak.json').write_text('{"coco/segm_mAP": 0.')
-    (tmp_path / 'full.json').write_text('{"coco/segm_mAP": 0.5}')
-    tool, out = 'analysis_tools/retention.py', ('--out', 'table.json')
-    done = call(tool, 'weak.json', 'full.json', *out, cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (1, '')
-    assert done.stderr == (
-        "error: weak.json is not valid JSON: Expecting ',' delimiter: line 1 column 20 "
-        '(char 19)\n'
-    )
-    missing = call(tool, 'none.json', 'full.json', *out, cwd=tmp_path)
-    assert missing.stderr == (
-        'error: none.json does not exist; make it with python tools/test.py CONFIG '
-        'CHECKPOINT --metrics-out none.json\n'
-    )
-    assert not (tmp_path / 'table.json').exists()
+def test_retention_of_broken_metrics_files(tmp_path, run, capsys):
+    weak, full, out = (tmp_path / name for name in ('w.json', 'f.json', 'out.json'))
+    weak.write_text('{"coco/segm_mAP": 0.')
+    full.write_text('{"coco/segm_mAP": 0.5}')
+    tool = 'analysis_tools/retention.py'
+    for content, message in (
+        (
+            '{"coco/segm_mAP": 0.',
+            "is not valid JSON: Expecting ',' delimiter: line 1 column 20 (char 19)",
+        ),
+        ('', 'is not valid JSON: Expecting value: line 1 column 1 (char 0)'),
+        (
+            '[]',
+            'holds a list; expected an object of metric names and values, as '
+            'tools/test.py --metrics-out writes it',
+        ),
+        (
+            None,
+            'does not exist; make it with python tools/test.py CONFIG CHECKPOINT '
+            f'--metrics-out {weak}',
+        ),
+    ):
+        weak.unlink() if content is None else weak.write_text(content)
+        assert run(tool, weak, full, '--out', out) == 1
+        said = capsys.readouterr()
+        assert (said.out, said.err) == ('', f'error: {weak} {message}\n')
+        assert not out.exists()
 
 
 def test_a_program_error_keeps_its_traceback():
