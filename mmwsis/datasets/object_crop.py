@@ -112,7 +112,8 @@ class ObjectCropDataset(SeededVisits, BaseDataset):
             raise ValueError(
                 f'{self.ann_file}: no annotation of the classes {tuple(classes)}; the '
                 f'file has {len(coco["images"])} images and '
-                f'{len(coco["annotations"])} annotations.'
+                f'{len(coco["annotations"])} annotations. Check ann_file, and '
+                "metainfo['classes'] letter by letter."
             )
         return data_list
 
@@ -158,7 +159,7 @@ class ObjectCropDataset(SeededVisits, BaseDataset):
                 f'{len(self.data_list)} of the classes {self._metainfo["classes"]}; '
                 f'training keeps {limits["min_area"]} < width * height < '
                 f'{limits["max_area"]:g}, both sides > {limits["min_size"]} px and no '
-                'crowd (filter_cfg).'
+                'crowd. Relax filter_cfg, or give a file with more objects.'
             )
         return kept
 

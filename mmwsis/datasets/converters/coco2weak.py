@@ -42,13 +42,17 @@ class WeakLabelError(ValueError):
     """Annotations that no weak label can be derived from.
 
     Attributes:
-        problems: ``(annotation id, reason)`` of every one of them.
+        problems: ``(annotation, reason)`` of every one of them.
     """
 
-    def __init__(self, source: str, problems: Sequence[tuple[Any, str]]) -> None:
+    def __init__(
+        self, source: str, problems: Sequence[tuple[Mapping[str, Any], str]]
+    ) -> None:
         self.problems = list(problems)
         shown = [
-            f'  annotation id {key!r}: {why}' for key, why in problems[:SHOWN_ERRORS]
+            f'  annotation id {annotation["id"]!r} of image id '
+            f'{annotation["image_id"]!r}: {why}'
+            for annotation, why in problems[:SHOWN_ERRORS]
         ]
         if len(problems) > SHOWN_ERRORS:
             shown.append(f'  ... and {len(problems) - SHOWN_ERRORS} more')
@@ -187,13 +191,13 @@ def _weaken(
         )
     annotations = coco['annotations']
     labels: list[dict[str, Any] | None] = []
-    problems: list[tuple[Any, str]] = []
+    problems: list[tuple[Mapping[str, Any], str]] = []
     needs_masks = any(level > Supervision.IMAGE_TAGS for level in levels)
     chunks = _chunks(coco, levels, protocol) if needs_masks else iter(())
     for results in pool.imap(_derive_chunk, chunks):
         for result in results:
             if isinstance(result, str):
-                problems.append((annotations[len(labels)]['id'], result))
+                problems.append((annotations[len(labels)], result))
                 labels.append(None)
             else:
                 labels.append(result)

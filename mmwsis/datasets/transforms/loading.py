@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmengine.fileio import get
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from mmwsis.registry import TRANSFORMS
 
@@ -140,6 +140,11 @@ def read_rgb(
     try:
         with Image.open(io.BytesIO(content)) as picture:
             return np.array(_to_rgb(picture))
+    except UnidentifiedImageError as error:
+        raise OSError(
+            f'{_place(path, img_id)} is no image, or the beginning of it is lost '
+            f'({len(content)} bytes); fetch it again.'
+        ) from error
     except (OSError, SyntaxError, ValueError) as error:
         raise OSError(
             f'{_place(path, img_id)} cannot be decoded ({len(content)} bytes): '
