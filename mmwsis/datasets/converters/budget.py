@@ -1,10 +1,10 @@
 """What an annotation budget buys: one subset a supervision level for the same hours.
 
-The fixed-budget comparison of WISE (Laradji et al. 2019, Table 2). The default costs are
-seconds an image of PASCAL VOC 2012, most of them by Bearman et al. (ECCV 2016). They agree
-with 18.5 s to say which of 20 classes are there, plus 2.4 s for a click on each of 1.5
-classes (and 0.9 s for every further object), 7 s for a box by extreme clicks or 79 s for an
-outline of each of 2.8 objects; extreme points therefore cost what boxes cost.
+The fixed-budget comparison of WISE (Laradji et al. 2019, Table 2). Default costs are
+seconds an image of PASCAL VOC 2012, most of them by Bearman et al. (ECCV 2016). They
+agree with 18.5 s to say which of 20 classes are there, plus 2.4 s for a click on each
+of 1.5 classes (and 0.9 s for every further object), 7 s for a box by extreme clicks or
+79 s for an outline of each of 2.8 objects; extreme points thus cost what boxes cost.
 """
 
 import json
