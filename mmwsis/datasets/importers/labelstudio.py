@@ -384,7 +384,7 @@ def _keep_or_list(
         return  # The bare shape that comes with the labelled one.
     reason = f'{kind} is no point, box, polygon or choice of the image'
     if kind == 'brushlabels':
-        reason = 'brush masks are not read; export them as COCO, which has masks'
+        reason = 'brush masks are not read; draw polygons instead'
     notices.append(Notice(LEFT_OUT, image.source, item, f'result {kind}', reason))
     if kind.endswith('labels') and isinstance(value, Mapping):
         image.tags += value[kind] if _are_names(value.get(kind)) else []

@@ -164,7 +164,7 @@ def test_what_no_label_file_can_say_is_listed(tmp_path):
     tags = result.coco['images'][0]['tags']
     assert [names[tag] for tag in tags] == ['bolt', 'nut', 'rope']
     assert len(result.coco['annotations']) == 1
-    assert 'export them as COCO' in ' '.join(map(str, result.notices))
+    assert 'draw polygons instead' in ' '.join(map(str, result.notices))
 
 
 def test_labels_beside_bare_shapes_are_one_region(tmp_path):
