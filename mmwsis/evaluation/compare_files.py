@@ -76,6 +76,7 @@ def compare_files(
     gt_path: str | os.PathLike,
     separated_min_part: int = SEPARATED_MIN_PART,
     workers: int = 0,
+    separated_path: str | os.PathLike | None = None,
 ) -> Comparison:
     """Measure pseudo labels against the ground truth, annotation by annotation.
 
@@ -86,6 +87,9 @@ def compare_files(
         gt_path: COCO JSON with ``segmentation``; same ids.
         separated_min_part: Least size in pixels of a part of a separated object.
         workers: Processes, for large files; 0 measures in this one.
+        separated_path: COCO JSON whose annotation ids say which objects are separated,
+            from ``tools/dataset_converters/separated_coco.py``; by default those whose
+            masks fall into several parts.
 
     Returns:
         The comparison.
@@ -118,7 +122,25 @@ def compare_files(
         places=(str(pseudo_path), str(gt_path)),
     )
     result.instances = _measure_all(measure, list(_pairs(result)), workers)
+    if separated_path is not None:
+        listed = _listed_ids(result, Path(separated_path))
+        result.instances = [
+            item._replace(separated=item.ann_id in listed) for item in result.instances
+        ]
     return result
+
+
+def _listed_ids(files: Comparison, path: Path) -> set[Any]:
+    listed = load_coco(str(path), 'masks')['annotations']
+    ids = {ann['id'] for ann in listed if ann['image_id'] in files.images}
+    strangers = sorted(ids - files.gt.keys(), key=str)
+    if strangers or not ids:
+        what = f'lists the annotation ids {strangers[:5]}' if ids else 'has no image'
+        raise ValueError(
+            f'{path} {what} that {files.gt_path} does not have; make the list of '
+            'separated objects from this ground truth.'
+        )
+    return ids
 
 
 def _shared_images(

@@ -40,6 +40,12 @@ def parse_args() -> argparse.Namespace:
         help='least size of a part of a separated object',
     )
     parser.add_argument(
+        '--separated',
+        metavar='FILE',
+        help='COCO JSON of the separated objects, from separated_coco.py (default: '
+        'those whose ground truth falls into several parts)',
+    )
+    parser.add_argument(
         '--workers',
         type=int,
         default=min(8, os.cpu_count() or 1),
@@ -52,7 +58,7 @@ def main() -> None:
     """Run the tool."""
     args = parse_args()
     comparison = compare_files(
-        args.pseudo, args.gt, args.separated_min_part, args.workers
+        args.pseudo, args.gt, args.separated_min_part, args.workers, args.separated
     )
     summary = write_quality_report(comparison, args.out_dir, args.img_dir, args.worst)
     print(f'{"objects":12}{"number":>9}{"IoU":>8}{"boxes":>8}{"recall.5":>10}')
