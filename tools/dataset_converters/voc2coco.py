@@ -6,13 +6,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from mmwsis.datasets.converters.image_records import Summary
 from mmwsis.datasets.converters.progress_bar import progress_bar
-from mmwsis.datasets.converters.voc import (
-    TAGS,
-    Summary,
-    VocOptions,
-    convert_split,
-)
+from mmwsis.datasets.converters.voc import TAGS, VocOptions, convert_split
 from mmwsis.datasets.converters.voc_layout import SPLITS, find_layout
 
 EXAMPLES = """expected folders:
@@ -123,10 +119,8 @@ def report(output: Path, summary: Summary) -> None:
         f'{sources["sbd"]} of SBD), {len(annotations)} objects, {difficult} of them '
         f'difficult, void in {sum("void" in image for image in images)} images'
     )
-    for message in summary.left_out:
-        print(f'left out: {message}', file=sys.stderr)
-    for warning in summary.warnings:
-        print(f'warning: {warning}', file=sys.stderr)
+    for remark in summary.remarks():
+        print(remark, file=sys.stderr)
 
 
 if __name__ == '__main__':

@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mmwsis.fileio import atomic_write_json
 from mmwsis.version import __version__
@@ -19,6 +19,26 @@ SHOWN_ERRORS = 10
 
 Record = dict[str, Any]
 Progress = Callable[[int], None]
+
+
+class Summary(NamedTuple):
+    """What a conversion has made.
+
+    Attributes:
+        document: The COCO document.
+        left_out: Messages of the images that were left out.
+        warnings: What a person should know, such as counts that differ from the
+            published ones.
+    """
+
+    document: dict[str, Any]
+    left_out: list[str]
+    warnings: list[str]
+
+    def remarks(self) -> list[str]:
+        """Lines for stderr."""
+        lines = [f'left out: {message}' for message in self.left_out]
+        return lines + [f'warning: {message}' for message in self.warnings]
 
 
 class ConversionError(ValueError):

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from mmwsis.structures.supervision import Supervision
 from .image_records import (
     Progress,
     Record,
+    Summary,
     add_annotations,
     convert_images,
     read_list,
@@ -55,21 +56,6 @@ class VocOptions:
     def __post_init__(self) -> None:
         if self.tags not in TAGS:
             raise ValueError(f'tags must be one of {TAGS}, given {self.tags!r}')
-
-
-class Summary(NamedTuple):
-    """What a conversion has made.
-
-    Attributes:
-        document: The COCO document.
-        left_out: Messages of the images that were left out.
-        warnings: What a person should know: counts that differ from the published
-            ones, and what was odd in the labels.
-    """
-
-    document: dict[str, Any]
-    left_out: list[str]
-    warnings: list[str]
 
 
 def convert_split(
