@@ -9,7 +9,8 @@ from pathlib import Path
 from mmwsis.datasets.converters.image_records import Summary
 from mmwsis.datasets.converters.progress_bar import progress_bar
 from mmwsis.datasets.converters.voc import TAGS, VocOptions, convert_split
-from mmwsis.datasets.converters.voc_layout import SPLITS, find_layout
+from mmwsis.datasets.converters.voc_clicks import convert_clicks
+from mmwsis.datasets.converters.voc_layout import SPLITS, VocLayout, find_layout
 
 EXAMPLES = """expected folders:
   VOC_ROOT (or the folder VOCdevkit around VOC2012)
@@ -29,6 +30,10 @@ examples:
   # a list of your own, with image tags from the XML as IRNet takes them
   python tools/dataset_converters/voc2coco.py data/voc --sbd data/sbd \\
       --list my_images.txt --tags xml --out-dir work/annotations
+
+  # the published clicks on VOC (Bearman et al.) as data/voc/weak/points_train.json
+  python tools/dataset_converters/voc2coco.py data/voc --split train \\
+      --clicks whats_the_point.json
 
 train_aug is built from the lists: SBD's train and val with VOC's train, without VOC's
 val. Where VOC has masks they are taken, else SBD's. Void pixels are in no mask and are
@@ -58,7 +63,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument(
         '--out-dir',
-        help='folder of instances_<split>.json (default: VOC_ROOT/annotations)',
+        help='folder of instances_<split>.json (default: VOC_ROOT/annotations), with '
+        '--clicks of points_<split>.json (default: VOC_ROOT/weak)',
     )
     parser.add_argument(
         '--tags',
@@ -70,6 +76,12 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         '--semantic-dir',
         metavar='DIR',
         help='write semantic maps there, for VOC and SBD alike, as <name>.png',
+    )
+    parser.add_argument(
+        '--clicks',
+        metavar='FILE',
+        help='write the points that people clicked instead, from a JSON of image -> '
+        'list of {"cls": 1 to 20, "x": ..., "y": ...}',
     )
     parser.add_argument('--workers', type=int, default=min(8, os.cpu_count() or 1))
     parser.add_argument(
@@ -89,23 +101,51 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     try:
         layout = find_layout(args.voc_root, args.sbd)
-        folder = Path(args.out_dir or layout.voc / 'annotations')
         for split in [*args.split, *args.list]:
-            output = folder / f'instances_{Path(split).stem}.json'
-            with progress_bar(output.name) as open_progress:
-                summary = convert_split(
-                    layout,
-                    split,
-                    output,
-                    VocOptions(args.tags, args.semantic_dir),
-                    workers=args.workers,
-                    skip_invalid=args.skip_invalid,
-                    overwrite=args.overwrite,
-                    open_progress=open_progress,
-                )
-            report(output, summary)
+            (convert_points if args.clicks else convert_masks)(args, layout, split)
     except (OSError, RuntimeError, ValueError) as error:
         sys.exit(f'error: {error}')
+
+
+def convert_masks(args: argparse.Namespace, layout: VocLayout, split: str) -> None:
+    """Convert the masks of a split."""
+    folder = Path(args.out_dir or layout.voc / 'annotations')
+    output = folder / f'instances_{Path(split).stem}.json'
+    with progress_bar(output.name) as open_progress:
+        summary = convert_split(
+            layout,
+            split,
+            output,
+            VocOptions(args.tags, args.semantic_dir),
+            workers=args.workers,
+            skip_invalid=args.skip_invalid,
+            overwrite=args.overwrite,
+            open_progress=open_progress,
+        )
+    report(output, summary)
+
+
+def convert_points(args: argparse.Namespace, layout: VocLayout, split: str) -> None:
+    """Convert the clicks of a split."""
+    folder = Path(args.out_dir or layout.voc / 'weak')
+    output = folder / f'points_{Path(split).stem}.json'
+    with progress_bar(output.name) as open_progress:
+        summary = convert_clicks(
+            layout,
+            args.clicks,
+            split,
+            output,
+            skip_invalid=args.skip_invalid,
+            overwrite=args.overwrite,
+            open_progress=open_progress,
+        )
+    document = summary.document
+    print(
+        f'{output}: {len(document["images"])} images, '
+        f'{len(document["annotations"])} clicks'
+    )
+    for remark in summary.remarks():
+        print(remark, file=sys.stderr)
 
 
 def report(output: Path, summary: Summary) -> None:

@@ -14,6 +14,7 @@ from scipy.sparse import csc_matrix
 from mmwsis.datasets import CocoWeakDataset
 from mmwsis.datasets.converters.image_records import ConversionError
 from mmwsis.datasets.converters.voc import VocOptions, convert_split
+from mmwsis.datasets.converters.voc_clicks import convert_clicks
 from mmwsis.datasets.converters.voc_labels import read_sbd_labels, read_voc_labels
 from mmwsis.datasets.converters.voc_layout import find_layout, image_ids, split_names
 from mmwsis.datasets.synthetic.png import voc_palette
@@ -332,3 +333,52 @@ def test_command_line(roots, tmp_path, capsys):
     with pytest.raises(SystemExit) as error:
         run_tool(voc, '--split', 'train_aug', '--out-dir', tmp_path, '--workers', 1)
     assert '--sbd' in str(error.value)
+
+
+def test_published_clicks(roots, layout, tmp_path, capsys):
+    clicks = tmp_path / 'whats_the_point.json'
+    given = {
+        '2007_000032': [
+            dict(cls=PERSON, x=7.9, y=20.2, rank=1),
+            dict(cls=CAR, x=WIDTH, y=25),
+            dict(cls=CAR, x=45, y=25),
+        ]
+    }
+    clicks.write_text(json.dumps(given))
+    run_tool(layout.voc, '--split', 'train', '--clicks', clicks)
+    out = layout.voc / 'weak/points_train.json'
+    captured = capsys.readouterr()
+    assert '1 images, 2 clicks' in captured.out
+    assert '1 clicks outside their image' in captured.err
+    dataset = CocoWeakDataset(
+        ann_file=str(out),
+        data_prefix=dict(img=str(layout.voc / 'JPEGImages')),
+        metainfo=dict(classes=VOC_CLASSES),
+        supervision='points',
+    )
+    info = dataset.get_data_info(0)
+    assert info['img_id'] == 2007000032
+    points = [(i['bbox_label'], *i['point']) for i in info['instances']]
+    assert points == [(PERSON - 1, 7, 20), (CAR - 1, 45, 25)]
+    assert info['tags'] == [CAR - 1, PERSON - 1]
+
+
+@pytest.mark.parametrize(
+    ('content', 'message'),
+    [
+        (
+            {'2007_000032': [dict(cls=21, x=1, y=1)]},
+            "'2007_000032': click 1 has cl.* 21",
+        ),
+        ({'2007_000032': [dict(cls=1, x=1)]}, 'click 1 must have cls, x and y'),
+        ({'2007_000032': [dict(cls=1, x='a', y=1)]}, "click 1 lies at 'a'"),
+        ({'2007_000032': 3}, 'expected a list of clicks'),
+        ({'000032': []}, "none of the 1 images asked for; its first image is '000032'"),
+        ([1], 'expected an object from image names'),
+    ],
+)
+def test_broken_clicks_are_named(layout, tmp_path, content, message):
+    clicks = tmp_path / 'clicks.json'
+    clicks.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=rf'clicks.json: .*{message}'):
+        convert_clicks(layout, clicks, 'train', tmp_path / 'points.json')
