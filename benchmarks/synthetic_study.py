@@ -1,7 +1,7 @@
 """EXITS, MAL and filled boxes on the synthetic scenes, several seeds, side by side.
 
-Each seed is one directory below ``--root``, in which the two pipelines run as a user
-would run them. Labelers are measured on the scenes they trained on and on held-out
+Each seed is one directory below ``--root``, in which the pipeline of EXITS runs as a user
+would run it, and MAL's labeler after it. Labelers are measured on the scenes they trained on and on held-out
 scenes that no stage has seen, the final models on the validation scenes. Everything
 finished is kept: the same command continues a killed study, ``--table`` only reads.
 
@@ -21,19 +21,20 @@ from statistics import mean
 from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-LABELERS = {
-    'EXITS': 'configs/exits/labeler_vit-tiny_synthetic.py',
-    'MAL': 'configs/mal/labeler_vit-tiny_synthetic.py',
-}
-PIPELINES = {
-    'EXITS': 'configs/exits/pipeline_synthetic.py',
-    'MAL': 'configs/mal/pipeline_synthetic.py',
-}
-WEAK = {'EXITS': 'extreme_points', 'MAL': 'boxes'}
-# Variants of the EXITS labeler: everything else, seed and extractor included, is equal.
+PIPELINE = 'configs/exits/pipeline_synthetic.py'
+EXITS = 'configs/exits/labeler_vit-tiny_synthetic.py'
+MAL = 'configs/mal/labeler_vit-tiny_synthetic.py'
+WEAK = 'weak/extreme_points_train.json'
+# Labelers beside that of the pipeline: config and options; the seed, the encoder's start
+# and the similarity extractor are the same. MAL sees the boxes of the extreme points, as
+# EXITS does: COCO's boxes end one pixel later, which is much for objects of 40 pixels.
+BASELINE = {'MAL': (MAL, (f'train_dataloader.dataset.ann_file={WEAK}',))}
 ABLATIONS = {
-    'initial points only': ('retrieval.tau_fg=inf', 'retrieval.tau_bg=-inf'),
-    'no point dropout': ('retrieval.point_dropout=0.0',),
+    'initial points only': (
+        EXITS,
+        ('model.retrieval.tau_fg=inf', 'model.retrieval.tau_bg=-inf'),
+    ),
+    'no point dropout': (EXITS, ('model.retrieval.point_dropout=0.0',)),
 }
 HELD_OUT = Path('data/held_out')
 HELD_OUT_SEED = 1000  # the pipelines' scenes have seed 0
@@ -68,52 +69,51 @@ class Study:
         if subprocess.run(words, cwd=self.root, env=environment).returncode:
             raise SystemExit(f'{script} failed; the same command continues.')
 
-    def run(self, final_of_mal: bool) -> None:
-        """Run both pipelines, and both labelers on the held-out scenes.
+    def run(self, ablations: bool) -> None:
+        """Run the pipeline of EXITS, the other labelers, and all on held-out scenes.
 
         Args:
-            final_of_mal: Train a final model on MAL's pseudo labels too.
+            ablations: Train the variants of EXITS too.
         """
         self.root.mkdir(parents=True, exist_ok=True)
-        for method, pipeline in PIPELINES.items():
-            arguments = ['--root', self.root, '--seed', self.seed, '--ignore-code']
-            if method == 'MAL' and not final_of_mal:
-                arguments += ['--until', 'quality']
-            self.tool('tools/run_pipeline.py', REPOSITORY / pipeline, *arguments)
+        arguments = ('--root', self.root, '--seed', self.seed, '--ignore-code')
+        self.tool('tools/run_pipeline.py', REPOSITORY / PIPELINE, *arguments)
         if not (self.root / HELD_OUT / 'dataset.json').is_file():
             script = 'tools/dataset_converters/make_synthetic.py'
             split = ('--train', '400', '--val', '1', '--seed', HELD_OUT_SEED)
             self.tool(script, '--out', HELD_OUT, *split)
-        self.hold_out('EXITS', 'EXITS', Path('work_dirs/labeler_vit-tiny_synthetic'))
-        self.hold_out('MAL', 'MAL', Path('work_dirs/mal/labeler_vit-tiny_synthetic'))
+        folder = Path('work_dirs/labeler_vit-tiny_synthetic')
+        self.measure('EXITS', EXITS, folder, HELD_OUT, 'held_out')
+        for name, variant in {**BASELINE, **(ABLATIONS if ablations else {})}.items():
+            self.run_variant(name, *variant)
 
-    def run_ablations(self) -> None:
-        """Train, export and measure every variant of EXITS."""
-        for name, options in ABLATIONS.items():
-            folder = Path('work_dirs/ablations', name.replace(' ', '_'))
-            if not (self.root / folder / 'last_checkpoint').is_file():
-                self.tool(
-                    *('tools/train.py', REPOSITORY / LABELERS['EXITS']),
-                    *('--work-dir', folder, '--cfg-options'),
-                    f'randomness.seed={self.seed}',
-                    *(f'model.{option}' for option in options),
-                )
-            self.hold_out(name, 'EXITS', folder)
-            self.measure(name, 'EXITS', folder, Path('data/synthetic'), 'train')
+    def run_variant(self, name: str, config: str, options: tuple[str, ...]) -> None:
+        """Train a labeler beside the pipeline's and measure it.
 
-    def hold_out(self, name: str, method: str, folder: Path) -> None:
-        """Measure a labeler on the held-out scenes."""
-        self.measure(name, method, folder, HELD_OUT, 'held_out')
+        Args:
+            name: Row of the table.
+            config: Config of the labeler, below the repository.
+            options: Its overrides.
+        """
+        folder = Path('work_dirs/variants', name.replace(' ', '_'))
+        if not (self.root / folder / 'finished').is_file():
+            self.tool(
+                *('tools/train.py', REPOSITORY / config, '--work-dir', folder),
+                *('--cfg-options', f'randomness.seed={self.seed}', *options),
+            )
+            (self.root / folder / 'finished').touch()
+        self.measure(name, config, folder, Path('data/synthetic'), 'train')
+        self.measure(name, config, folder, HELD_OUT, 'held_out')
 
     def measure(
-        self, name: str, method: str, folder: Path, data: Path, split: str
+        self, name: str, config: str, folder: Path, data: Path, split: str
     ) -> None:
         """Export pseudo labels of a data set and report their quality.
 
         Args:
             name: Row of the table.
-            method: 'EXITS' or 'MAL'.
-            folder: Work dir of the labeler.
+            config: Config of the labeler, below the repository.
+            folder: Its work dir.
             data: Scenes, relative to the root.
             split: Name of the result.
         """
@@ -125,10 +125,9 @@ class Study:
         labels = out / 'pseudo_labels.json'
         dataset = 'pseudo_label_dataloader.dataset'
         self.tool(
-            *('tools/generate_pseudo_labels.py', REPOSITORY / LABELERS[method]),
-            *(checkpoint, '--out', labels, '--cfg-options'),
-            f'{dataset}.data_root={data}',
-            f'{dataset}.ann_file=weak/{WEAK[method]}_train.json',
+            *('tools/generate_pseudo_labels.py', REPOSITORY / config, checkpoint),
+            *('--out', labels, '--cfg-options'),
+            *(f'{dataset}.data_root={data}', f'{dataset}.ann_file={WEAK}'),
         )
         script = 'tools/analysis_tools/pseudo_label_quality.py'
         truth = data / 'annotations/instances_train.json'
@@ -149,9 +148,8 @@ class Study:
         """
         row = 'EXITS' if name == 'filled boxes' else name
         parts = ('quality', split, row.replace(' ', '_'))
-        if split == 'train' and row in PIPELINES:
-            method = row.lower()
-            parts = (f'work_dirs/pipelines/{method}_synthetic', 'quality', 'quality')
+        if split == 'train' and row == 'EXITS':
+            parts = ('work_dirs/pipelines/exits_synthetic', 'quality', 'quality')
         report = self.read(*parts, 'quality.json')
         if report is None:
             return None
@@ -159,10 +157,9 @@ class Study:
         return report['filled_boxes' if boxes else 'class_mean_iou'][group]
 
     def final(self, row: str) -> dict[str, float] | None:
-        """Return the metrics of a final model: 'EXITS', 'MAL' or 'full masks'."""
-        method = 'mal' if row == 'MAL' else 'exits'
+        """Return the metrics of a final model: 'EXITS' or 'full masks'."""
         stage = 'full_test' if row == 'full masks' else 'final_test'
-        folder = f'work_dirs/pipelines/{method}_synthetic/metrics'
+        folder = 'work_dirs/pipelines/exits_synthetic/metrics'
         return self.read(folder, f'{stage}.json')
 
     def retention(self, row: str) -> float | None:
@@ -191,7 +188,7 @@ def label_table(studies: list[Study]) -> str:
         '| held-out scenes, all | separated |',
         '| --- | --- | --- | --- | --- |',
     ]
-    for name in ('filled boxes', 'MAL', 'EXITS', *ABLATIONS):
+    for name in ('filled boxes', *BASELINE, 'EXITS', *ABLATIONS):
         cells = [cell(s.iou(name, *column) for s in studies) for column in columns]
         if any(cells):
             lines.append(f'| {name} | {" | ".join(cells)} |')
@@ -204,7 +201,7 @@ def final_table(studies: list[Study]) -> str:
         '| SOLOv2 R-18 trained on | mask AP | AP50 | AP75 | retention |',
         '| --- | --- | --- | --- | --- |',
     ]
-    for row in ('MAL', 'EXITS', 'full masks'):
+    for row in ('EXITS', 'full masks'):
         cells = [
             cell(
                 (study.final(row) or {}).get(f'coco/segm_mAP{key}') for study in studies
@@ -225,9 +222,6 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2])
     parser.add_argument('--root', type=Path, default=Path('work_dirs/study'))
     parser.add_argument('--ablations', action='store_true', help='variants of EXITS')
-    parser.add_argument(
-        '--final-of-mal', action='store_true', help='a final model for MAL too'
-    )
     parser.add_argument('--table', action='store_true', help='print the tables only')
     return parser.parse_args()
 
@@ -237,9 +231,7 @@ def main() -> None:
     args = parse_args()
     studies = [Study(args.root / f'seed_{seed}', seed) for seed in args.seeds]
     for study in studies if not args.table else ():
-        study.run(args.final_of_mal)
-        if args.ablations:
-            study.run_ablations()
+        study.run(args.ablations)
     print(f'\n{label_table(studies)}\n\n{final_table(studies)}')
 
 
