@@ -1,9 +1,10 @@
 """EXITS, MAL and filled boxes on the synthetic scenes, several seeds, side by side.
 
-Each seed is one directory below ``--root``, in which the pipeline of EXITS runs as a user
-would run it, and MAL's labeler after it. Labelers are measured on the scenes they trained on and on held-out
-scenes that no stage has seen, the final models on the validation scenes. Everything
-finished is kept: the same command continues a killed study, ``--table`` only reads.
+Each seed is one directory below ``--root``, in which the pipeline of EXITS runs as a
+user would run it, and MAL's labeler after it. Labelers are measured on the scenes they
+trained on and on held-out scenes that no stage has seen, the final models on the
+validation scenes. Everything finished is kept: the same command continues a killed
+study, ``--table`` only reads.
 
     python benchmarks/synthetic_study.py --seeds 0 1 2 --root work_dirs/study
     python benchmarks/synthetic_study.py --seeds 0 --ablations --root work_dirs/study
@@ -25,9 +26,9 @@ PIPELINE = 'configs/exits/pipeline_synthetic.py'
 EXITS = 'configs/exits/labeler_vit-tiny_synthetic.py'
 MAL = 'configs/mal/labeler_vit-tiny_synthetic.py'
 WEAK = 'weak/extreme_points_train.json'
-# Labelers beside that of the pipeline: config and options; the seed, the encoder's start
-# and the similarity extractor are the same. MAL sees the boxes of the extreme points, as
-# EXITS does: COCO's boxes end one pixel later, which is much for objects of 40 pixels.
+# Labelers beside that of the pipeline: config and options; the seed, the start of the
+# encoder and the similarity extractor are the same. MAL sees the boxes of the extreme
+# points, as EXITS does: COCO's end one pixel later, much for objects of 40 pixels.
 BASELINE = {'MAL': (MAL, (f'train_dataloader.dataset.ann_file={WEAK}',))}
 ABLATIONS = {
     'initial points only': (
