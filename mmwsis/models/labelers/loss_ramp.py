@@ -18,9 +18,9 @@ class LossRamp:
         epochs: Length in epochs, instead of ``iters``.
         first_epoch_only: Be 1 from the second epoch on, even if the ramp is not at its
             end, as MAL does.
-        start: Iterations at factor 0 before the ramp. The refinement that the CRF loss
-            learns from is the whole box, or nothing, as long as the masks are shapeless;
-            on short schedules it pays to wait until another loss has shaped them.
+        start: Iterations at factor 0 before the ramp. As long as masks have no shape,
+            the refinement that the CRF loss learns from is the whole box or nothing;
+            short schedules had better wait until another loss has shaped them.
 
     Raises:
         ValueError: Both lengths or none are given, or one is negative.
