@@ -15,11 +15,7 @@ model = dict(
             )
         )
     ),
-    # First the projection loss shapes the masks: the refinement of shapeless ones is the
-    # whole box or nothing, and with the CRF loss from the start some seeds stay there.
-    crf_ramp=dict(start=250, iters=200),
 )
-optim_wrapper = dict(optimizer=dict(lr=3e-4))
 
 train_dataloader = dict(
     dataset=dict(supervision='boxes', ann_file=_base_.data_spec.train.weak.boxes)

@@ -18,9 +18,6 @@ class LossRamp:
         epochs: Length in epochs, instead of ``iters``.
         first_epoch_only: Be 1 from the second epoch on, even if the ramp is not at its
             end, as MAL does.
-        start: Iterations at factor 0 before the ramp. As long as masks have no shape,
-            the refinement that the CRF loss learns from is the whole box or nothing;
-            short schedules had better wait until another loss has shaped them.
 
     Raises:
         ValueError: Both lengths or none are given, or one is negative.
@@ -31,22 +28,20 @@ class LossRamp:
         iters: int | None = None,
         epochs: float | None = None,
         first_epoch_only: bool = False,
-        start: int = 0,
     ) -> None:
         if (iters is None) == (epochs is None):
             raise ValueError(
                 'a ramp needs either iters or epochs; '
                 f'got iters={iters} and epochs={epochs}.'
             )
-        if (iters or 0) < 0 or (epochs or 0) < 0 or start < 0:
+        if (iters or 0) < 0 or (epochs or 0) < 0:
             raise ValueError(
-                f'the length and the start of a ramp must be >= 0; got iters={iters}, '
-                f'epochs={epochs}, start={start}.'
+                f'the length of a ramp must be >= 0; got iters={iters}, '
+                f'epochs={epochs}.'
             )
         self.iters = iters
         self.epochs = epochs
         self.first_epoch_only = first_epoch_only
-        self.start = start
 
     def factor(self) -> float:
         """The factor of this iteration, in [0, 1]."""
@@ -56,10 +51,8 @@ class LossRamp:
             return 1.0
         if self.first_epoch_only and (hub.get_info('epoch') or 0) > 0:
             return 1.0
-        if iteration < self.start:
-            return 0.0
         length = self.iters if self.iters is not None else self._epochs_in_iters(hub)
-        return min(1.0, (iteration - self.start) / length) if length > 0 else 1.0
+        return min(1.0, iteration / length) if length > 0 else 1.0
 
     def _epochs_in_iters(self, hub: MessageHub) -> float:
         max_iters, max_epochs = hub.get_info('max_iters'), hub.get_info('max_epochs')

@@ -28,15 +28,6 @@ def test_linear_in_iterations(progress, iteration, factor):
     assert LossRamp(iters=1000).factor() == factor
 
 
-@pytest.mark.parametrize(
-    ('iteration', 'factor'), [(0, 0), (250, 0), (300, 0.25), (450, 1), (900, 1)]
-)
-def test_later_start(progress, iteration, factor):
-    progress(iter=iteration, epoch=0)
-    assert LossRamp(iters=200, start=250).factor() == factor
-    assert LossRamp(iters=0, start=250).factor() == (iteration >= 250)
-
-
 def test_mal_jumps_to_one_in_the_second_epoch(progress):
     progress(iter=300, epoch=1)
     assert LossRamp(iters=4000, first_epoch_only=True).factor() == 1
@@ -56,10 +47,7 @@ def test_no_length_is_no_ramp(progress):
     assert LossRamp(iters=0).factor() == 1
 
 
-@pytest.mark.parametrize(
-    'lengths',
-    [{}, dict(iters=1, epochs=1), dict(iters=-1), dict(iters=1, start=-1)],
-)
+@pytest.mark.parametrize('lengths', [{}, dict(iters=1, epochs=1), dict(iters=-1)])
 def test_wrong_lengths_are_refused(lengths):
     with pytest.raises(ValueError, match='got iters='):
         LossRamp(**lengths)
