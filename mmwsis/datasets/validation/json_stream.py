@@ -19,6 +19,7 @@ except ImportError:
 CHUNK = 1 << 14
 _LISTS = ('images', 'annotations')
 _space = re.compile(r'[ \t\n\r]*').match
+_separator = re.compile(r'[ \t\n\r]*([,\]])[ \t\n\r]*').match
 _SCAN = json.JSONDecoder().scan_once
 
 
@@ -230,14 +231,14 @@ def _chunks(text: str, position: int) -> Iterator[tuple[list[Any], int]]:
     while True:
         value, position = _value(text, position)
         chunk.append(value)
-        position = _skip(text, position)
-        mark = text[position : position + 1]
-        if mark == ']':
-            yield chunk, position + 1
-            return
-        if mark != ',':
+        mark = _separator(text, position)
+        if mark is None:
+            position = _skip(text, position)
             raise json.JSONDecodeError("Expecting ',' delimiter", text, position)
-        position = _skip(text, position + 1)
+        if mark[1] == ']':
+            yield chunk, mark.end(1)
+            return
+        position = mark.end()
         if len(chunk) == CHUNK:
             yield chunk, position
             chunk = []

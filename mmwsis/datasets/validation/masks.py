@@ -90,11 +90,19 @@ def _check_polygons(
     columns.area[rows] = np.where(batch.sound, batch.total, np.nan)
     columns.checksum[rows] = batch.checksum
     _check_polygon_area(part, rows, batch, log)
+    _check_polygon_box(part, rows, batch, log)
+
+
+def _check_polygon_box(
+    part: Annotations, rows: np.ndarray, batch: PolygonBatch, log: FindingLog
+) -> None:
     boxes = np.concatenate([batch.low, batch.high - batch.low], axis=1)
-    # Beyond the border there are no pixels, and COCO's boxes end there.
-    inside = np.concatenate([batch.low.clip(0), np.minimum(batch.high, sizes)], axis=1)
-    inside[:, 2:] -= inside[:, :2]
-    _check_mask_box(part, rows, [boxes, inside], log)
+    for k in np.flatnonzero(_off_box(part, rows, boxes)).tolist():
+        # Spikes thinner than a pixel, and what is outside, have no pixels.
+        raster = _raster(part, int(rows[k]))
+        if raster is not None:
+            boxes[k] = mask_api.toBbox(raster)
+    _find_mask_box(part, rows, boxes, log)
 
 
 def _check_polygon_area(
@@ -107,9 +115,8 @@ def _check_polygon_area(
     measured = {}
     for k in suspects.tolist():
         # Outlines that cross themselves or leave the image need the real raster.
-        pixels = rasterised_area(part, int(rows[k]))
-        if pixels is None:
-            pixels = batch.total[k]
+        raster = _raster(part, int(rows[k]))
+        pixels = batch.total[k] if raster is None else int(mask_api.area(raster))
         if abs(pixels - area[k]) > _RELATIVE_TOLERANCE * pixels + 2:
             measured[k] = pixels
     _find_area(part, log, rows, measured, area)
@@ -134,32 +141,30 @@ def _find_area(
     )
 
 
-def rasterised_area(part: Annotations, row: int) -> float | None:
-    """Pixels of checked polygons; None where the image size is not to be trusted.
-
-    Args:
-        part: Annotations; the polygons of ``row`` are well formed.
-        row: Which one.
-    """
+def _raster(part: Annotations, row: int) -> dict[str, Any] | None:
+    """RLE of well-formed polygons; None where the image size is not to be trusted."""
     width, height = part.sizes[row]
     if not 0 < width * height <= _MAX_PIXELS:
         return None
-    return polygon_pixels(part.entries[row]['segmentation'], int(height), int(width))
+    polygons = part.entries[row]['segmentation']
+    return rasterise(polygons, int(height), int(width))
 
 
-def polygon_pixels(polygons: list[list[float]], height: int, width: int) -> int:
-    """Number of pixels that well-formed polygons cover.
+def rasterise(polygons: list[list[float]], height: int, width: int) -> dict[str, Any]:
+    """RLE of well-formed polygons.
 
     Args:
         polygons: ``[[x, y, ...], ...]``, finite, at least three vertices each.
         height: Image height in pixels.
         width: Image width in pixels.
+
+    Returns:
+        What pycocotools makes of them.
     """
     # pycocotools traces every edge pixel by pixel, also far outside.
     limit = 4.0 * max(height, width)
     parts = [np.clip(polygon, -limit, limit).tolist() for polygon in polygons]
-    rle = mask_api.merge(mask_api.frPyObjects(parts, height, width))
-    return int(mask_api.area(rle))
+    return mask_api.merge(mask_api.frPyObjects(parts, height, width))
 
 
 def _check_rles(
@@ -199,7 +204,7 @@ def _check_rles(
     off = np.abs(area - statistics.area) > _RELATIVE_TOLERANCE * statistics.area + 2
     measured = {k: statistics.area[k] for k in np.flatnonzero(sound & off).tolist()}
     _find_area(part, log, rows, measured, area)
-    _check_mask_box(part, rows, [statistics.boxes], log)
+    _find_mask_box(part, rows, statistics.boxes, log)
 
 
 def _checked_counts(
@@ -267,26 +272,25 @@ def _run_checksums(batch: RunBatch) -> np.ndarray:
     return np.bincount(owner, weights, minlength=len(batch.counts))
 
 
-def _check_mask_box(
-    part: Annotations, rows: np.ndarray, boxes: list[np.ndarray], log: FindingLog
+def _off_box(part: Annotations, rows: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """Whether ``bbox`` is not near the mask's box (k, 4); false without one."""
+    given = part.box.values[rows]
+    margin = np.maximum(_BOX_PIXELS, _RELATIVE_TOLERANCE * np.tile(given[:, 2:], 2))
+    return (np.abs(_corners(given) - _corners(boxes)) > margin).any(axis=1)
+
+
+def _find_mask_box(
+    part: Annotations, rows: np.ndarray, boxes: np.ndarray, log: FindingLog
 ) -> None:
-    """Compare ``bbox`` with the mask's box; ``boxes`` are accepted alternatives."""
-    given = _corners(part.box.values[rows])
-    extent = np.tile(part.box.values[rows, 2:], 2)
-    margin = np.maximum(_BOX_PIXELS, _RELATIVE_TOLERANCE * extent)
-    wrong = np.ones(len(rows), dtype=bool)
-    for box in boxes:
-        # Comparisons with NaN are false: without a box there is nothing to say.
-        wrong &= (np.abs(given - _corners(box)) > margin).any(axis=1)
     _find(
         part,
         log,
         'mask-off-box',
         rows,
-        wrong,
+        _off_box(part, rows, boxes),
         lambda k: (
             f'bbox {part.entries[rows[k]]["bbox"]!r} is not the box of the mask, '
-            f'{np.round(boxes[-1][k], 2).tolist()!r} ([x, y, width, height]).'
+            f'{np.round(boxes[k], 2).tolist()!r} ([x, y, width, height]).'
         ),
     )
 
