@@ -39,9 +39,7 @@ def check_coco(coco: Mapping[str, Any], level: Supervision, source: str) -> None
     known = check_categories(coco['categories'], log)
     log.raise_first(source)
     images = ImageTable()
-    check_images(
-        coco['images'], images, log, level, Supervision.MASKS, own_claims=False
-    )
+    check_images(coco['images'], images, log, level, Supervision.MASKS)
     check_tags(images, known, log)
     log.raise_first(source)
     checker = AnnotationChecker(images, log, masks=False, leaks=False)

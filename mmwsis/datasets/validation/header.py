@@ -58,7 +58,7 @@ def check_images(
     log: FindingLog,
     required: Supervision | None,
     claimed: Supervision,
-    own_claims: bool = True,
+    own_levels: bool = True,
 ) -> None:
     """Check the list of images, and enter them into the table.
 
@@ -68,7 +68,8 @@ def check_images(
         log: Takes the findings.
         required: Level that the file is read at; None if nothing says so.
         claimed: Level that the file claims; MASKS if none.
-        own_claims: ``images[].supervision`` claims that nothing stronger is there.
+        own_levels: Honour ``images[].supervision``; pseudo labels keep that of the
+            file that they were made from.
     """
     for index, image in enumerate(images):
         image_id = image.get('id') if isinstance(image, Mapping) else None
@@ -95,11 +96,10 @@ def check_images(
         table.ids.append(image_id)
         table.sizes.append(_size(image, log))
         table.files.append(_file_name(image, log))
-        own = _own_level(image, log)
+        own = _own_level(image, log) if own_levels else None
         given = [level for level in (required, own) if level is not None]
         table.required.append(min(given, default=NO_LEVEL))
-        limit = own if own is not None and own_claims else claimed
-        table.claimed.append(min(claimed, limit))
+        table.claimed.append(claimed if own is None else min(claimed, own))
         table.tags.append(_tags(image, log))
         _check_void(image, table.sizes[-1], table.claimed[-1], log)
 

@@ -1,6 +1,5 @@
 """Checks of which labels are there: enough for the level, and nothing stronger."""
 
-from collections.abc import Callable
 from itertools import chain
 
 import numpy as np
@@ -89,47 +88,39 @@ def _find_stronger(
 ) -> None:
     if (levels == Supervision.MASKS).all():
         return
-
-    def say(what: str) -> Callable[[int], str]:
-        return lambda row: (
-            f'{what} at supervision {Supervision(int(levels[row])).label!r}.'
-        )
-
-    tags = levels == Supervision.IMAGE_TAGS
-    part.find(
-        log,
-        rule,
-        tags,
-        say('annotations, which tell how many objects there are,'),
-    )
     given = {
         'point': part.point.given,
         'bbox': part.box.given,
         'extreme_points': part.extreme.given,
         'segmentation': part.masked,
     }
-    for key, level in LABEL_KEYS.items():
-        part.find(log, rule, given[key] & (levels < level) & ~tags, say(f'{key}'))
-    part.find(
-        log,
-        rule,
-        part.area.given & (levels == Supervision.POINTS),
-        say('area, which tells the size,'),
-    )
-    boxed = (levels == Supervision.BOXES) | (levels == Supervision.EXTREME_POINTS)
+    stronger = {key: given[key] & (levels < own) for key, own in LABEL_KEYS.items()}
+    stronger['area'] = part.area.given & (levels <= Supervision.POINTS)
+    stronger['an area that is not that of the box'] = _foreign_area(part, levels)
+    tags = levels == Supervision.IMAGE_TAGS
+
+    def describe(row: int) -> str:
+        names = [name for name, rows in stronger.items() if rows[row]]
+        if tags[row]:
+            # The number of annotations alone tells how many objects there are.
+            names.insert(0, 'an annotation')
+        label = Supervision(int(levels[row])).label
+        return f'{", ".join(names)} at supervision {label!r}.'
+
+    found = np.logical_or.reduce([tags, *stronger.values()])
+    part.find(log, rule, found, describe)
+
+
+def _foreign_area(part: Annotations, levels: np.ndarray) -> np.ndarray:
+    """Whether ``area`` tells more than the box, at the levels that have one."""
     boxes = part.box.values.copy()
     if part.extreme.valid.any():
-        tight = box_of_points(part.extreme.values)
         use = (levels == Supervision.EXTREME_POINTS) & part.extreme.valid
-        boxes[use] = tight[use]
+        boxes[use] = box_of_points(part.extreme.values)[use]
     area = boxes[:, 2] * boxes[:, 3]
+    boxed = (levels == Supervision.BOXES) | (levels == Supervision.EXTREME_POINTS)
     off = np.abs(part.area.values - area) > 1 + 0.01 * area
-    part.find(
-        log,
-        rule,
-        boxed & off,
-        say('an area that is not that of the box, but of a mask,'),
-    )
+    return boxed & (off | (part.area.given & np.isnan(area)))
 
 
 def _check_keys(part: Annotations, log: FindingLog) -> None:

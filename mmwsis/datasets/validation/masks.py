@@ -16,7 +16,7 @@ from .rle_batch import RunBatch, decompress, mask_statistics
 _RELATIVE_TOLERANCE = 0.05
 _BOX_PIXELS = 2.0
 # An image that claims more pixels is not rasterised for a second opinion.
-_MAX_PIXELS = 2**28
+MAX_PIXELS = 2**28
 
 
 class MaskColumns(NamedTuple):
@@ -144,7 +144,7 @@ def _find_area(
 def _raster(part: Annotations, row: int) -> dict[str, Any] | None:
     """RLE of well-formed polygons; None where the image size is not to be trusted."""
     width, height = part.sizes[row]
-    if not 0 < width * height <= _MAX_PIXELS:
+    if not 0 < width * height <= MAX_PIXELS:
         return None
     polygons = part.entries[row]['segmentation']
     return rasterise(polygons, int(height), int(width))

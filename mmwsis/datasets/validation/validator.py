@@ -211,7 +211,7 @@ class _Run:
             self.log,
             required,
             min(claims, default=Supervision.MASKS),
-            own_claims=not self.pseudo,
+            own_levels=not self.pseudo,
         )
         self.checker = AnnotationChecker(self.images, self.log, **self.settings)
 
