@@ -89,9 +89,11 @@ def _faults(
         return
     try:
         with Image.open(path) as picture:
-            real, orientation = picture.size, picture.getexif().get(_EXIF_ORIENTATION)
+            real, orientation = picture.size, None
             if decode:
                 picture.load()
+            if decode or picture.format != 'PNG':  # PNG has it behind the pixels.
+                orientation = picture.getexif().get(_EXIF_ORIENTATION)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         yield 'image-unreadable', f'{path} cannot be decoded: {error}.'
         return

@@ -97,10 +97,10 @@ def validate_file(
     option, config = _parse(supervision), _parse(config_supervision)
     run = _Run(path, FindingLog(max_examples), option, config, None, settings)
     run.read(CocoStream(path, backend_args), progress)
-    if run.late_claim is not None:
+    if run.late_info is not None:
         # The file says only after its annotations what they had to be judged by.
-        claim = run.late_claim
-        run = _Run(path, FindingLog(max_examples), option, config, claim, settings)
+        info = run.late_info
+        run = _Run(path, FindingLog(max_examples), option, config, info, settings)
         run.read(CocoStream(path, backend_args), progress)
     return run.report()
 
@@ -120,12 +120,18 @@ def file_claim(info: Any) -> Supervision | None:
         The level, or None.
     """
     entry = info.get('mmwsis') if isinstance(info, Mapping) else None
-    if not isinstance(entry, Mapping) or 'checkpoint_sha256' in entry:
+    if not isinstance(entry, Mapping) or are_pseudo_labels(info):
         return None
     try:
         return Supervision.parse(entry.get('supervision'))
     except ValueError:
         return None
+
+
+def are_pseudo_labels(info: Any) -> bool:
+    """Whether ``info`` of a file says that a labeler made its masks."""
+    entry = info.get('mmwsis') if isinstance(info, Mapping) else None
+    return isinstance(entry, Mapping) and 'checkpoint_sha256' in entry
 
 
 class _Run:
@@ -137,13 +143,14 @@ class _Run:
         log: FindingLog,
         option: Supervision | None,
         config: Supervision | None,
-        claim: Supervision | None,
+        info: Any,
         settings: Mapping[str, Any],
     ) -> None:
         self.path, self.log, self.settings = path, log, dict(settings)
-        self.option, self.config, self.claim = option, config, claim
-        self.late_claim: Supervision | None = None
-        self.pseudo = False
+        self.option, self.config = option, config
+        self.claim, self.pseudo = file_claim(info), are_pseudo_labels(info)
+        self.known_info = info
+        self.late_info: Any = None
         self.images = ImageTable()
         self.keys: list[str] = []
         self.categories: Any = None
@@ -177,11 +184,11 @@ class _Run:
         elif key == 'categories':
             self.categories = value
         elif key == 'info':
-            claim = file_claim(value)
-            self.pseudo = claim is None and 'mmwsis' in (value or ())
-            if self.checker is not None and claim is not None and self.claim is None:
-                self.late_claim = claim
-            self.claim = claim
+            self.claim, self.pseudo = file_claim(value), are_pseudo_labels(value)
+            if self.checker is not None and self.known_info is None:
+                self.late_info = (
+                    value if self.claim is not None or self.pseudo else None
+                )
         elif key == 'annotations':
             self._check_annotations(value)
 
