@@ -4,9 +4,11 @@ The parsed form of a file with a million polygons takes several GiB; its text ta
 tenth of that. Lists are therefore handed out in chunks, which may be dropped.
 """
 
+import gc
 import json
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from mmengine.fileio import get
@@ -59,6 +61,22 @@ def json_error(path: str, size: int, error: Exception) -> ValueError:
             'looks like this; fetch or write the file again.'
         )
     return ValueError(f'{path} is no valid JSON: {error}.')
+
+
+@contextmanager
+def without_garbage_collection() -> Iterator[None]:
+    """Leave cycles alone for a while; parsing makes none, but many objects.
+
+    The collector would walk through all of them, and all of torch, again and again: a
+    quarter of the time.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 class CocoStream:

@@ -12,7 +12,7 @@ from .annotations import AnnotationChecker
 from .columns import NO_LEVEL, ImageTable
 from .findings import Finding, FindingLog
 from .header import check_categories, check_images, check_tags
-from .json_stream import CocoStream
+from .json_stream import CocoStream, without_garbage_collection
 from .rule import Severity
 from .rules import RULES
 
@@ -96,12 +96,14 @@ def validate_file(
     settings = dict(masks=masks, leaks=leaks, keys=keys)
     option, config = _parse(supervision), _parse(config_supervision)
     run = _Run(path, FindingLog(max_examples), option, config, None, settings)
-    run.read(CocoStream(path, backend_args), progress)
+    with without_garbage_collection():
+        run.read(CocoStream(path, backend_args), progress)
     if run.late_info is not None:
         # The file says only after its annotations what they had to be judged by.
         info = run.late_info
         run = _Run(path, FindingLog(max_examples), option, config, info, settings)
-        run.read(CocoStream(path, backend_args), progress)
+        with without_garbage_collection():
+            run.read(CocoStream(path, backend_args), progress)
     return run.report()
 
 

@@ -1,6 +1,7 @@
 """Every rule of the table, with the exact text of its finding."""
 
 import copy
+from pathlib import Path
 
 import pytest
 
@@ -510,3 +511,12 @@ def test_hostile_masks_do_not_end_the_process(clean, findings):
     named = ' '.join(message for messages in found.values() for message in messages)
     for k in range(len(hostile)):
         assert f'annotation id {k} of image id 70' in named
+
+
+def test_documentation_lists_every_rule():
+    text = (Path(__file__).parents[3] / 'docs/supervision.md').read_text()
+    for rule in RULES.values():
+        statement = rule.statement.rstrip('.').replace('|', '\\|')
+        row = f'| `{rule.name}` | {rule.severity.label} | {statement} | {rule.fix} |'
+        assert row in text
+    assert text.count('\n| `') >= len(RULES)
