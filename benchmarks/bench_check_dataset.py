@@ -3,8 +3,8 @@
 python benchmarks/bench_check_dataset.py --count 1000000
 
 The file is benchmarks/coco_size_file.py's with 100,000 annotations, repeated with new
-image and annotation ids. Each run is the tool itself in a process of its own, on one
-core; times include start-up and reading. Memory is the peak resident size. The other
+image and annotation ids. Each run is the tool itself, one process and one thread;
+times include start-up and reading. Memory is the peak resident size. The other
 rows are what reading alone costs: the standard library's ``json.load``, and
 ``pycocotools.coco.COCO``, which every training with MMDetection does.
 """
@@ -65,7 +65,6 @@ def measure(command):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    process.cpu_affinity(process.cpu_affinity()[:1])
     peak = used = 0
     while process.poll() is None:
         try:

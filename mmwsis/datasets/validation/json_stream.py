@@ -85,20 +85,16 @@ class CocoStream:
     Args:
         path: Path or URL of the file.
         backend_args: Arguments of MMEngine's file backend.
-        use_msgspec: Use msgspec where it is installed.
 
     Raises:
         FileNotFoundError: There is no such file.
     """
 
-    def __init__(
-        self, path: str, backend_args: dict | None = None, use_msgspec: bool = True
-    ) -> None:
+    def __init__(self, path: str, backend_args: dict | None = None) -> None:
         self.path = path
         self.content: bytes | None = read_content(path, backend_args)
         self.size = len(self.content)
         self.fraction = 0.0
-        self._use_msgspec = use_msgspec and msgspec is not None
 
     def events(self) -> Iterator[tuple[str, Any]]:
         """Go through the file once.
@@ -113,7 +109,7 @@ class CocoStream:
         Raises:
             ValueError: The file is no JSON, or no object with keys.
         """
-        if self._use_msgspec:
+        if msgspec is not None:
             raw = self._raw_values()
             if raw is not None:
                 yield from self._msgspec_events(raw)

@@ -441,6 +441,18 @@ def test_lists_may_come_in_any_order(clean, write):
     assert reports[0].summary == reports[1].summary
 
 
+def test_both_parsers_see_the_same(clean, write, monkeypatch):
+    """With the extra 'fast' this compares msgspec with the standard library."""
+    clean['annotations'][0].update(bbox=[1, 2, 3], area=-1, note='\u00e9 "]}\\')
+    path = write(clean, indent=1)
+    usual = validate_file(path)
+    monkeypatch.setattr('mmwsis.datasets.validation.json_stream.msgspec', None)
+    plain = validate_file(path)
+    assert plain.log.counts == usual.log.counts
+    assert plain.log.examples == usual.log.examples
+    assert plain.summary == usual.summary
+
+
 def test_objects_in_chunks_are_one_file(clean, write, monkeypatch):
     clean['annotations'].append({**clean['annotations'][0], 'id': 12})
     whole = validate_file(write(clean))
