@@ -45,8 +45,8 @@ class AnnotationChecker:
         self.categories: list[Any] = []
         self.image_rows: list[np.ndarray] = []
         self._signatures: list[np.ndarray] = []
+        self.labels = np.zeros(0, dtype=np.int64)  # Index of the category, -1: none.
         self.summary = SummaryCounter()
-        self.count = 0
 
     def add(self, entries: Sequence[Any]) -> None:
         """Check a chunk.
@@ -65,7 +65,6 @@ class AnnotationChecker:
                             f'{entry!r}.',
                         )
                     )
-        self.count += len(entries)
         if not sound:
             return
         if self._hidden:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mmwsis.structures.supervision import Supervision, check_extreme_points
+from mmwsis.structures.supervision import check_extreme_points
 
 from .columns import Annotations, NumberColumn
 from .findings import FindingLog
@@ -220,13 +220,3 @@ def _box_text(part: Annotations, row: int, reason: str) -> str:
         f'{reason}; got bbox {part.entries[row]["bbox"]!r} ([x, y, width, height]) '
         f'in an image of {width:g} x {height:g} pixels.'
     )
-
-
-def needs(level: Supervision) -> str:
-    """Key of the label that a level is named after; at 'masks' the box."""
-    return {
-        Supervision.POINTS: 'point',
-        Supervision.BOXES: 'bbox',
-        Supervision.EXTREME_POINTS: 'extreme_points',
-        Supervision.MASKS: 'bbox',
-    }[level]

@@ -24,7 +24,6 @@ class SummaryCounter:
         self.objects_given: Counter[str] = Counter()
         self._areas: list[np.ndarray] = []
         self._crowd: list[np.ndarray] = []
-        self._levels: list[np.ndarray] = []
         self.points_off_boxes = 0
         self.both = 0
 
