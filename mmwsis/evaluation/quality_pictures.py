@@ -154,7 +154,7 @@ def _crops(
     truth = annotation_mask(comparison.gt[item.ann_id]['segmentation'], size, 'gt')
     pseudo = np.zeros_like(truth)
     if not item.missing:
-        segmentation = comparison.pseudo[item.ann_id]['segmentation']
+        segmentation = comparison.pseudo[item.pseudo_id]['segmentation']
         pseudo = annotation_mask(segmentation, size, 'pseudo label')
     rows = np.flatnonzero((truth | pseudo).any(axis=1))
     columns = np.flatnonzero((truth | pseudo).any(axis=0))

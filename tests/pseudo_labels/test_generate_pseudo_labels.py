@@ -187,13 +187,13 @@ def test_merge_accepts_equal_duplicates_and_refuses_others(config, scene, finish
     assert (scene / 'pseudo.json').read_bytes() == finished
     lines = part.read_text().splitlines()
     record = json.loads(lines[0])
-    record['annotations'][0]['score'] = 0.123
+    record['records'][0]['score'] = 0.123
     (parts / 'part-zzz.jsonl').write_text(json.dumps(record) + '\n')
     with pytest.raises(
         ValueError, match=r'part-zzz.jsonl, line 1 and .* hold different'
     ):
         generate(config, scene, merge=True)
-    record['annotations'].append(record['annotations'][0])
+    record['records'].append(record['annotations'][0])
     (parts / 'part-zzz.jsonl').unlink()
     part.write_text('\n'.join([json.dumps(record), *lines[1:]]) + '\n')
     with pytest.raises(ValueError, match='are unexpected or doubled'):
