@@ -49,11 +49,11 @@ class LabelFile:
             raise ValueError(f'{path} is not a JSON file: {error}') from error
         if isinstance(content, list):
             content = {'annotations': content}
-        if not isinstance(content, dict) or not {'annotations', 'images'} & set(
-            content
+        if not isinstance(content, dict) or not (
+            'annotations' in content or content.get('images')
         ):
             raise ValueError(
-                f'{path} is neither a COCO file (a dict with images and annotations) nor a '
+                f'{path} is neither a COCO file (with images and annotations) nor a '
                 'list of COCO results.'
             )
         grouped = defaultdict(list)
