@@ -61,7 +61,7 @@ def encode_class_maps(
             f'{labels.tolist()}.'
         )
     arrays = dict(labels=labels, image_size=np.asarray(image_size, dtype=np.int64))
-    for name, values in maps.items():
+    for name, values in sorted(maps.items()):  # InstanceData has no fixed order
         if name in _OWN_NAMES or not name.isidentifier():
             raise ValueError(f'{where}: {name!r} cannot be the name of a map.')
         values = np.asarray(values)
