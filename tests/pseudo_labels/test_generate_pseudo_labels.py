@@ -193,7 +193,7 @@ def test_merge_accepts_equal_duplicates_and_refuses_others(config, scene, finish
         ValueError, match=r'part-zzz.jsonl, line 1 and .* hold different'
     ):
         generate(config, scene, merge=True)
-    record['records'].append(record['annotations'][0])
+    record['records'].append(record['records'][0])
     (parts / 'part-zzz.jsonl').unlink()
     part.write_text('\n'.join([json.dumps(record), *lines[1:]]) + '\n')
     with pytest.raises(ValueError, match='are unexpected or doubled'):
