@@ -73,13 +73,14 @@ def markdown_report(summary: Mapping[str, Any], pictures: bool = True) -> str:
         )
     blocks = [
         f'# Quality of {summary["pseudo_labels"]}\n\n{origin}'
-        f'Compared with {summary["ground_truth"]} by annotation id: '
+        f'Compared with {summary["ground_truth"]} by {_how(summary)}: '
         f'{summary["instances"]["all"]} objects on {summary["images"]} images'
         f'{_left_out(summary)}. '
         f'Coverage {100 * summary["coverage"]:.1f} % ({summary["missing"]} objects '
         f'without a pseudo label count as IoU 0), {summary["empty_predictions"]} empty '
         'predictions (box filled).',
         _group_table(summary),
+        *_precision_table(summary),
         '![IoU histogram, classes and sizes](quality.png)',
         _class_table(summary),
     ]
@@ -95,6 +96,37 @@ def _left_out(summary: Mapping[str, Any]) -> str:
     return (
         f' ({count} images of the ground truth have no pseudo labels)' if count else ''
     )
+
+
+def _how(summary: Mapping[str, Any]) -> str:
+    if summary.get('matched_by') == 'overlap':
+        return (
+            'overlap (an object gets the mask of its class that overlaps it most, of '
+            f'{summary["found"]} that were found)'
+        )
+    return 'annotation id'
+
+
+def _precision_table(summary: Mapping[str, Any]) -> list[str]:
+    """Average precision of labels that were matched by overlap."""
+    precision = summary.get('average_precision')
+    if precision is None:
+        return []
+    heads = ' | '.join(f'AP at IoU .{key}' for key in precision)
+    rows = [
+        '## Average precision of the pseudo labels, taken as predictions\n',
+        f'| class | {heads} |',
+        f'| --- |{" ---: |" * len(precision)}',
+    ]
+    lines = [('mean', [entry['all'] for entry in precision.values()])]
+    for row in summary['per_class']:
+        values = [entry['classes'][str(row['id'])] for entry in precision.values()]
+        lines.append((row['name'], values))
+    for name, values in lines:
+        cells = ' | '.join('' if v is None else f'{v:.3f}' for v in values)
+        name = str(name).replace('|', '\\|')
+        rows.append(f'| {name} | {cells} |')
+    return ['\n'.join(rows)]
 
 
 def _group_table(summary: Mapping[str, Any]) -> str:

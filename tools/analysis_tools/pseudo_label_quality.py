@@ -12,9 +12,12 @@ EXAMPLES = """example:
       data/synthetic/annotations/instances_train.json \\
       --img-dir data/synthetic/train --out-dir work_dirs/quality/exits_synthetic
 
-Writes quality.json, quality.md, quality.png and worst.png. Objects are compared by
-annotation id; ground truth of some of the images is enough. The column "filled boxes"
-says how good the weak boxes themselves would be as masks.
+Writes quality.json, quality.md, quality.png and worst.png. Ground truth of
+some of the images is enough. Masks of known objects are compared by annotation id;
+instances that a labeler found in whole images by overlap, with average precision on
+top: the file says what it holds, --match overrules it. The column "filled boxes"
+says how good the boxes themselves (weak ones, else those of the ground truth)
+would be as masks.
 """
 
 
@@ -26,8 +29,14 @@ def parse_args() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument('pseudo', help='pseudo labels, COCO JSON')
-    parser.add_argument('gt', help='ground truth of the same annotations, COCO JSON')
+    parser.add_argument('gt', help='ground truth of the same images, COCO JSON')
     parser.add_argument('--out-dir', required=True, help='folder for the report')
+    parser.add_argument(
+        '--match',
+        choices=('auto', 'id', 'overlap'),
+        default='auto',
+        help='how objects find their pseudo label',
+    )
     parser.add_argument('--img-dir', help='folder of the images, for worst.png')
     parser.add_argument(
         '--worst', type=int, default=20, help='objects in worst.png (0: none)'
@@ -58,7 +67,12 @@ def main() -> None:
     """Run the tool."""
     args = parse_args()
     comparison = compare_files(
-        args.pseudo, args.gt, args.separated_min_part, args.workers, args.separated
+        args.pseudo,
+        args.gt,
+        args.separated_min_part,
+        args.workers,
+        separated_path=args.separated,
+        match=args.match,
     )
     summary = write_quality_report(comparison, args.out_dir, args.img_dir, args.worst)
     print(f'{"objects":12}{"number":>9}{"IoU":>8}{"boxes":>8}{"recall.5":>10}')
@@ -67,6 +81,9 @@ def main() -> None:
             f'{group:12}{number:9}{summary["class_mean_iou"][group]:8.3f}'
             f'{summary["filled_boxes"][group]:8.3f}{summary["recall50"][group]:10.3f}'
         )
+    for key, entry in summary.get('average_precision', {}).items():
+        if entry['all'] is not None:
+            print(f'AP{key:10}{summary["found"]:9}{entry["all"]:8.3f}')
     print(f'coverage {summary["coverage"]:.3f}; report in {args.out_dir}')
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mmwsis.evaluation.retention import (
+from mmwsis.retention import (
     format_retention,
     read_metrics,
     retention_table,
@@ -69,7 +69,7 @@ def test_tool_prints_and_writes(tmp_path):
     weak, full, out = (tmp_path / name for name in ('w.json', 'f.json', 'o.json'))
     weak.write_text(json.dumps(WEAK))
     full.write_text(json.dumps(FULL))
-    tool = Path(__file__).parents[2] / 'tools' / 'analysis_tools' / 'retention.py'
+    tool = Path(__file__).parents[1] / 'tools' / 'analysis_tools' / 'retention.py'
     command = [sys.executable, str(tool), str(weak), str(full), '--out', str(out)]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     assert '96.3 %' in result.stdout

@@ -80,7 +80,7 @@ def retention_table(
     shared.sort(key=lambda key: 'segm' not in key)
     return [
         Retention(
-            key, float(weak[key]), float(full[key]), _retain(weak[key], full[key])
+            key, float(weak[key]), float(full[key]), retention(weak[key], full[key])
         )
         for key in shared
     ]
@@ -111,7 +111,17 @@ def _percent(value: float) -> str:
     return '-' if value < 0 else f'{100 * value:.1f}'
 
 
-def _retain(weak: float, full: float) -> float | None:
+def retention(weak: float, full: float) -> float | None:
+    """What weak supervision keeps of a metric, in percent.
+
+    Args:
+        weak: Value of the weakly-supervised model.
+        full: Value of the same model under full supervision.
+
+    Returns:
+        ``100 * weak / full``; None where that is undefined: ``full`` is zero, or either
+        is negative, COCO's sign for "no such objects".
+    """
     return 100.0 * weak / full if full > 0 and weak >= 0 else None
 
 
