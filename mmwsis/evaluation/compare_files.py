@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from .mask_quality import (
     mask_iou,
     summarize,
 )
+from .pseudo_label_ap import pseudo_label_ap
 
 # Below this, starting processes costs more than they save.
 _WORTH_PROCESSES = 5000
@@ -39,6 +40,7 @@ class Comparison:
         gt: Annotation id -> ground truth.
         names: Category id -> class name.
         instances: One entry a ground-truth object that is no crowd.
+        average_precision: Of :func:`mmwsis.evaluation.pseudo_label_ap.pseudo_label_ap`.
     """
 
     pseudo_path: Path
@@ -50,6 +52,7 @@ class Comparison:
     instances: list[InstanceQuality]
     images_left_out: int
     provenance: dict[str, Any]
+    average_precision: dict[str, Any] = field(default_factory=dict)
 
     def summary(self) -> dict[str, Any]:
         """Figures of :func:`mmwsis.evaluation.summarize`, and where they come from."""
@@ -60,6 +63,7 @@ class Comparison:
             images=len(self.images),
             images_left_out=self.images_left_out,
             **summarize(self.instances, self.names),
+            average_precision=self.average_precision,
         )
 
     def worst(self, count: int) -> list[InstanceQuality]:
@@ -118,6 +122,14 @@ def compare_files(
         places=(str(pseudo_path), str(gt_path)),
     )
     result.instances = _measure_all(measure, list(_pairs(result)), workers)
+    result.average_precision = pseudo_label_ap(
+        result.pseudo.values(),
+        result.gt.values(),
+        images,
+        names,
+        sources=(str(pseudo_path), str(gt_path)),
+        workers=workers,
+    )
     return result
 
 
@@ -176,11 +188,11 @@ def _check_ids(files: Comparison) -> None:
             'these those of the ground truth: was the weak file made from another one?'
         )
     for key, pseudo in files.pseudo.items():
-        for field in ('image_id', 'category_id'):
-            if pseudo[field] != files.gt[key][field]:
+        for entry in ('image_id', 'category_id'):
+            if pseudo[entry] != files.gt[key][entry]:
                 raise ValueError(
-                    f'annotation id {key!r} has {field} {pseudo[field]!r} in '
-                    f'{files.pseudo_path} and {files.gt[key][field]!r} in '
+                    f'annotation id {key!r} has {entry} {pseudo[entry]!r} in '
+                    f'{files.pseudo_path} and {files.gt[key][entry]!r} in '
                     f'{files.gt_path}; the files do not belong together.'
                 )
 

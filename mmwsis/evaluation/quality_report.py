@@ -8,6 +8,7 @@ from typing import Any
 from mmwsis.fileio import atomic_write_json, atomic_write_text
 
 from .compare_files import Comparison
+from .pseudo_label_ap import ap_section
 from .quality_pictures import draw_quality, draw_worst
 
 _GROUPS = {
@@ -83,6 +84,8 @@ def markdown_report(summary: Mapping[str, Any], pictures: bool = True) -> str:
         '![IoU histogram, classes and sizes](quality.png)',
         _class_table(summary),
     ]
+    if summary.get('average_precision'):
+        blocks.append(ap_section(summary['average_precision']))
     if pictures:
         blocks.append(
             f'## Worst {len(summary["worst"])}\n\n![Worst objects](worst.png)'
