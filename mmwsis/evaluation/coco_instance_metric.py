@@ -5,16 +5,20 @@ from typing import Any
 
 import numpy as np
 from mmdet.evaluation import CocoMetric
+from pycocotools import mask as coco_mask
 
 from mmwsis.compat import replaced_coco_eval
 from mmwsis.registry import METRICS
+
+from .annotation_masks import annotation_mask
+from .instance_ground_truth import cut_masks
 
 BACKENDS = ('pycocotools', 'faster-coco-eval')
 
 
 @METRICS.register_module()
 class CocoInstanceMetric(CocoMetric):
-    """``mmdet.CocoMetric`` with two more options.
+    """``mmdet.CocoMetric`` with a choice of backend and the protocol of WISE.
 
     Args:
         *args: Arguments of ``mmdet.CocoMetric``.
@@ -25,10 +29,12 @@ class CocoInstanceMetric(CocoMetric):
             points, at most 100 predictions an image and class), not rounded.
         skip_images_without_gt: For ``ap_thrs``, ignore predictions in images that have
             no object, as WISE's released evaluation does.
+        remove_void: Take void pixels (``images[].void`` of ``ann_file``) out of the
+            predicted masks, as WISE does on VOC. Scores stay.
         **kwargs: Arguments of ``mmdet.CocoMetric``.
 
     Raises:
-        ValueError: Unknown backend.
+        ValueError: Unknown backend, or ``remove_void`` without ``ann_file``.
         ImportError: The backend is not installed.
     """
 
@@ -38,12 +44,38 @@ class CocoInstanceMetric(CocoMetric):
         backend: str = 'pycocotools',
         ap_thrs: Sequence[float] = (),
         skip_images_without_gt: bool = False,
+        remove_void: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self._evaluator = coco_evaluator(backend)
         self.ap_thrs = tuple(ap_thrs)
         self.skip_images_without_gt = skip_images_without_gt
+        self.remove_void = remove_void
+        if remove_void and self._coco_api is None:
+            raise ValueError('remove_void=True needs ann_file, which holds the void.')
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        """Keep the predictions of one batch.
+
+        Args:
+            data_batch: Not used.
+            data_samples: ``DetDataSample`` as dictionaries.
+
+        Raises:
+            ValueError: The void of an image is broken; the message names it.
+        """
+        before = len(self.results)
+        super().process(data_batch, data_samples)
+        if not self.remove_void:
+            return
+        for _, result in self.results[before:]:
+            image = self._coco_api.imgs[result['img_id']]
+            if image.get('void') is not None and 'masks' in result:
+                size = image['height'], image['width']
+                where = f'void of image id {image["id"]!r}'
+                void = coco_mask.encode(annotation_mask(image['void'], size, where))
+                result['masks'] = cut_masks(result['masks'], void)
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Figures over the whole data set.

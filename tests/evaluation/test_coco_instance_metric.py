@@ -82,6 +82,24 @@ def test_backends_agree_and_upstream_is_left_as_it_was(run):
     assert 'coco/segm_mAP_50' in plain
 
 
+def test_void_is_taken_out_of_predictions(tmp_path, write_coco, det_sample):
+    mask, void = np.zeros((2, 12, 16), bool)
+    mask[:6, :8], void[:6, 8:] = True, True
+    images = [dict(masks=[mask], labels=[0], void=void)]
+    path = write_coco(tmp_path / 'gt.json', images, ('nut',), (12, 16))
+    found = []
+    for remove_void in (True, False):
+        config = dict(type='mmwsis.CocoInstanceMetric', ann_file=path, metric='segm')
+        config.update(ap_thrs=(0.75,), remove_void=remove_void)
+        evaluator = Evaluator(METRICS.build(config))
+        evaluator.dataset_meta = dict(classes=('nut',))
+        evaluator.process([det_sample(0, [mask | void], [0], [1.0], (12, 16))])
+        found.append(evaluator.evaluate(1)['coco/segm_AP75'])
+    assert found == [pytest.approx(1), 0]
+    with pytest.raises(ValueError, match='remove_void=True needs ann_file'):
+        METRICS.build(dict(type='mmwsis.CocoInstanceMetric', remove_void=True))
+
+
 def test_unknown_backend():
     with pytest.raises(ValueError, match="backend must be one of .* got 'hotcoco'"):
         METRICS.build(dict(type='mmwsis.CocoInstanceMetric', backend='hotcoco'))

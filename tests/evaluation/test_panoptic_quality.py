@@ -263,7 +263,7 @@ def test_metric_names_what_is_wrong(panoptic_files, panoptic_sample):
         metric.process(None, [dict(img_id=1)])
     metric = evaluator(path, seg_prefix=str(path.parent)).metrics[0]
     with pytest.raises(FileNotFoundError, match='a.png does not exist'):
-        metric.process(None, [panoptic_sample(1, segment_map).to_dict()])
+        metric.process(None, [panoptic_sample(1, 0 * segment_map).to_dict()])
     path.write_text(json.dumps(dict(images=[], annotations=[{}], categories=[])))
     with pytest.raises(ValueError, match='not a panoptic one'):
         evaluator(path, seg_prefix='x')
