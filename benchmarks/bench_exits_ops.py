@@ -5,25 +5,30 @@ after a warm-up, and checks that they agree. The ratio is the median of the rati
 neighbouring runs, so that a load on the machine hits both. Peak memory is the largest
 sum of live tensor bytes that a call allocates, inputs not counted.
 
-Example:
+Examples:
     python benchmarks/bench_exits_ops.py --rounds 7
+    python benchmarks/bench_exits_ops.py --device cuda --rounds 50
 """
 
-import argparse
-import platform
-import statistics
-import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
+from side_by_side import (
+    alternate,
+    announce,
+    argument_parser,
+    mib,
+    peak_tensor_mib,
+    table_header,
+    table_row,
+)
 from torch import Tensor
-from torch.profiler import ProfilerActivity, profile
 
 from mmwsis.ops import mean_field_refine, propagation_scores, sinkhorn_scaling
 
-BATCH, GRID, BETA = 8, 32, 0.25
+BETA = 0.25
 
 
 class Row(NamedTuple):
@@ -83,22 +88,24 @@ def unfold_mean_field(image, prob, target, num_iters=100, zeta=0.1):
     return q > 0.5, q
 
 
-def attention_like(device: str) -> Tensor:
+def attention_like(batch: int, grid: int, device: str) -> Tensor:
     """Row-stochastic similarity that needs about ten Sinkhorn iterations."""
-    q, k = torch.randn(2, BATCH, GRID**2, 6)
+    q, k = torch.randn(2, batch, grid**2, 6)
     return (q @ k.transpose(1, 2)).softmax(2).to(device)
 
 
-def crop_like(device: str) -> tuple[Tensor, Tensor, Tensor]:
-    """A smooth image with noise, a rough mask and a box, 4 x 3 x 128 x 128."""
-    coarse = torch.randn(4, 3, 16, 16)
-    image = F.interpolate(coarse, size=(128, 128), mode='bicubic')
-    image = image + 0.05 * torch.randn(4, 3, 128, 128)
+def crop_like(side: int, device: str) -> tuple[Tensor, Tensor, Tensor]:
+    """A smooth image with noise, a rough mask and a box, 4 x 3 x side x side."""
+    coarse = torch.randn(4, 3, side // 8, side // 8)
+    image = F.interpolate(coarse, size=(side, side), mode='bicubic')
+    image = image + 0.05 * torch.randn(4, 3, side, side)
     rough = torch.rand(4, 1, 12, 12)
-    prob = F.interpolate(rough, size=(128, 128), mode='bilinear')[:, 0]
-    target = torch.zeros(4, 128, 128)
+    prob = F.interpolate(rough, size=(side, side), mode='bilinear')[:, 0]
+    target = torch.zeros(4, side, side)
     for index in range(4):
-        target[index, 10 + 5 * index : 110, 8 : 120 - 6 * index] = 1
+        rows = slice(side * (10 + 5 * index) // 128, side * 110 // 128)
+        columns = slice(side // 16, side * (120 - 6 * index) // 128)
+        target[index, rows, columns] = 1
     return image.to(device), prob.to(device), target.to(device)
 
 
@@ -116,17 +123,20 @@ def sinkhorn_agreement(similarity, ours, theirs) -> str:
     return f'{error} after {count} iterations; row sums within {residual:.0e}'
 
 
-def build_rows(device: str) -> list[Row]:
+def build_rows(
+    device: str, batch: int = 8, grid: int = 32, crop_side: int = 128
+) -> list[Row]:
     torch.manual_seed(0)
-    similarity = attention_like(device)
+    similarity = attention_like(batch, grid, device)
     r, c = sinkhorn_scaling(similarity)
-    seeds = torch.rand(BATCH, 2, GRID**2, device=device)
+    seeds = torch.rand(batch, 2, grid**2, device=device)
     seeds = seeds / seeds.sum(2, keepdim=True)
     walk = (similarity, seeds, r, c)
-    crop = crop_like(device)
+    crop = crop_like(crop_side, device)
+    size = f'N={grid}, batch {batch}'
     return [
         Row(
-            'propagation, N=32, batch 8, 3 hops',
+            f'propagation, {size}, 3 hops',
             'matrix powers',
             lambda: propagation_scores(*walk),
             lambda: matrix_power_scores(*walk),
@@ -134,7 +144,7 @@ def build_rows(device: str) -> list[Row]:
             20,
         ),
         Row(
-            'absorbing chain, N=32, batch 8',
+            f'absorbing chain, {size}',
             'dense inverse',
             lambda: propagation_scores(*walk, hops='inf', beta=BETA),
             lambda: inverse_scores(*walk),
@@ -142,7 +152,7 @@ def build_rows(device: str) -> list[Row]:
             10,
         ),
         Row(
-            'Sinkhorn, N=32, batch 8, tolerance 1e-3',
+            f'Sinkhorn, {size}, tolerance 1e-3',
             'full-matrix normalisation',
             lambda: sinkhorn_scaling(similarity),
             lambda: full_matrix_sinkhorn(similarity),
@@ -150,7 +160,7 @@ def build_rows(device: str) -> list[Row]:
             2,
         ),
         Row(
-            'mean field, 4x3x128x128, 100 iterations',
+            f'mean field, 4x3x{crop_side}x{crop_side}, 100 iterations',
             'unfold',
             lambda: mean_field_refine(*crop),
             lambda: unfold_mean_field(*crop),
@@ -160,65 +170,33 @@ def build_rows(device: str) -> list[Row]:
     ]
 
 
-def seconds(function: Callable[[], Any], device: str) -> float:
-    """Time one call."""
-    if device != 'cpu':
-        torch.cuda.synchronize()
-    start = time.perf_counter()
-    function()
-    if device != 'cpu':
-        torch.cuda.synchronize()
-    return time.perf_counter() - start
-
-
-def peak_mib(function: Callable[[], Any], device: str) -> float:
-    """Return the peak of the bytes that one call allocates, in MiB."""
-    if device != 'cpu':
-        before = torch.cuda.memory_allocated()
-        torch.cuda.reset_peak_memory_stats()
-        function()
-        return (torch.cuda.max_memory_allocated() - before) / 2**20
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as run:
-        result = function()
-    del result
-    live = peak = 0
-    for event in run.profiler.kineto_results.events():
-        if event.name() == '[memory]':
-            live += event.nbytes()
-            peak = max(peak, live)
-    return peak / 2**20
-
-
 def measure(row: Row, rounds: int, device: str) -> str:
     """Run one comparison and return its line of the table."""
     agreement = row.agree(row.ours(), row.baseline())
-    times = []
-    for _ in range(rounds):
-        times.append((seconds(row.ours, device), seconds(row.baseline, device)))
-    ours, baseline = (1e3 * statistics.median(column) for column in zip(*times))
-    ratios = sorted(theirs / own for own, theirs in times)
-    memory = [peak_mib(function, device) for function in (row.ours, row.baseline)]
-    return (
-        f'| {row.name} | {row.baseline_name} | {ours:.1f} | {baseline:.0f} | '
-        f'**{statistics.median(ratios):.1f}×** ({ratios[0]:.1f}–{ratios[-1]:.1f}) | '
-        f'≥ {row.wanted:g}× | {memory[0]:.1f} | {memory[1]:.1f} | {agreement} |'
+    ratio = alternate(row.ours, row.baseline, rounds, device)
+    return table_row(
+        row.name,
+        row.baseline_name,
+        f'{1e3 * ratio.first:.1f}',
+        f'{1e3 * ratio.second:.0f}',
+        str(ratio),
+        f'≥ {row.wanted:g}×',
+        mib(peak_tensor_mib(row.ours, device)),
+        mib(peak_tensor_mib(row.baseline, device)),
+        agreement,
     )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--rounds', type=int, default=7, help='timed runs of each')
-    parser.add_argument('--threads', type=int, default=1, help='CPU threads')
+    parser = argument_parser(__doc__)
     parser.add_argument('--device', default='cpu', help='cpu or cuda')
     args = parser.parse_args()
-    torch.set_num_threads(args.threads)
+    announce(args.device, args.threads, args.rounds)
     print(
-        f'torch {torch.__version__}, {args.device}, {args.threads} thread(s), '
-        f'{platform.machine()}, {args.rounds} rounds\n'
-    )
-    print(
-        '| step | against | ours, ms | theirs, ms | faster (range) | wanted '
-        '| ours, MiB | theirs, MiB | agreement |\n' + '|---' * 9 + '|'
+        table_header(
+            *('step', 'against', 'ours, ms', 'theirs, ms', 'faster (range)'),
+            *('wanted', 'ours, MiB', 'theirs, MiB', 'agreement'),
+        )
     )
     for row in build_rows(args.device):
         print(measure(row, args.rounds, args.device), flush=True)

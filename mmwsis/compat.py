@@ -6,13 +6,17 @@
   ``weights_only=True``, because they carry a ``HistoryBuffer`` and numpy scalars. The
   needed globals are allow-listed; the safety itself stays on.
 - MMEngine chooses a CUDA device for every process, which a machine without one cannot.
+- MMEngine reads downloaded checkpoints without that safety, which is turned on.
+- MMEngine resumes training by iterations by loading all data again that was seen.
 
 Importing this module needs nothing but Python: an installed mmwsis does so whenever
 Python starts (see ``setup.py``), so that configs are found without ``custom_imports``.
 """
 
 import contextlib
+import functools
 import importlib.util
+import itertools
 import pickle
 import sys
 from collections.abc import Callable, Iterator
@@ -29,6 +33,7 @@ def apply_compat() -> None:
 
     register_config_prefix(mmengine.config.utils)
     allow_checkpoint_globals()
+    read_checkpoints_safely()
 
 
 def allow_checkpoint_globals() -> None:
@@ -56,6 +61,21 @@ def allow_checkpoint_globals() -> None:
     )
 
 
+def read_checkpoints_safely() -> None:
+    """Let MMEngine read checkpoints with ``weights_only`` and our messages.
+
+    That is every ``load_from``, ``--resume`` and ``init_cfg``. MMEngine leaves the
+    default of torch to local files, and asks for the unsafe way for downloaded ones.
+    """
+    import mmengine.runner.checkpoint as module
+
+    from mmwsis.checkpoint_file import load_checkpoint_file
+
+    module.CheckpointLoader.register_scheme('', load_checkpoint_file, force=True)
+    if not isinstance(module.load_url, functools.partial):
+        module.load_url = functools.partial(module.load_url, weights_only=True)
+
+
 def join_cpu_processes() -> None:
     """Join the process group of ``torchrun`` on a machine without a GPU.
 
@@ -65,6 +85,30 @@ def join_cpu_processes() -> None:
 
     if not torch.distributed.is_initialized():
         torch.distributed.init_process_group('gloo')
+
+
+def move_training_data_to(loop: Any, iteration: int) -> None:
+    """Let the data of ``IterBasedTrainLoop`` start at an iteration.
+
+    MMEngine calls ``next`` on its iterator once an iteration that it goes past; these
+    calls then cost nothing.
+
+    Args:
+        loop: The training loop. Another one, or a batch sampler whose batches have no
+            fixed size, is left alone.
+        iteration: Iterations that were finished before; the loader's sampler has a
+            ``start``, counted in samples.
+    """
+    from torch.utils.data import BatchSampler
+
+    batches = loop.dataloader.batch_sampler
+    if not hasattr(loop, 'dataloader_iterator') or type(batches) is not BatchSampler:
+        return
+    loop.dataloader.sampler.start = iteration * batches.batch_size
+    iterator = type(loop.dataloader_iterator)(loop.dataloader)
+    loop.dataloader_iterator = itertools.chain(
+        itertools.repeat({}, iteration), iterator
+    )
 
 
 def _history_buffer_method(owner: Any, name: str) -> Any:

@@ -5,6 +5,7 @@ to say ``type='mmwsis.X'``; ``custom_imports`` is not needed and ``default_scope
 may stay ``'mmdet'``.
 """
 
+from mmengine.registry import DATA_SAMPLERS as MMENGINE_DATA_SAMPLERS
 from mmengine.registry import DATASETS as MMENGINE_DATASETS
 from mmengine.registry import HOOKS as MMENGINE_HOOKS
 from mmengine.registry import METRICS as MMENGINE_METRICS
@@ -21,6 +22,12 @@ apply_compat()
 DATASETS = Registry(
     'dataset',
     parent=MMENGINE_DATASETS,
+    scope='mmwsis',
+    locations=['mmwsis.datasets'],
+)
+DATA_SAMPLERS = Registry(
+    'data sampler',
+    parent=MMENGINE_DATA_SAMPLERS,
     scope='mmwsis',
     locations=['mmwsis.datasets'],
 )

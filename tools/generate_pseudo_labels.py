@@ -8,6 +8,7 @@ from mmengine.config import DictAction
 
 from mmwsis.engine.ranks import end_ranks
 from mmwsis.engine.run_config import load_run_config
+from mmwsis.engine.user_errors import user_errors
 from mmwsis.pseudo_labels import GenerationOptions, Shard, generate_pseudo_labels
 from mmwsis.pseudo_labels.distributed import start_ranks
 
@@ -144,4 +145,5 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    with user_errors():
+        main()

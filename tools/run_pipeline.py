@@ -59,6 +59,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--auto-scale-lr', action='store_true', help='scale lr with the batch size'
     )
+    parser.add_argument(
+        '--seed', type=int, metavar='N', help='of every training; give each a --root'
+    )
     parser.add_argument('--work-dir', help='directory of logs, manifest and report')
     parser.add_argument(
         '--root', metavar='DIR', help='directory that holds data/ and work_dirs/'
@@ -98,6 +101,7 @@ def main() -> int:
             train_args=tuple(train_args),
             check_code=not args.ignore_code,
             adopt=tuple(args.adopt),
+            seed=args.seed,
         )
         if args.list or args.dry_run:
             print_plan(options, commands=args.dry_run)

@@ -24,6 +24,7 @@ from mmwsis.engine.run_config import (
     use_tta,
     use_visualization,
 )
+from mmwsis.engine.user_errors import user_errors
 
 
 def parse_args() -> argparse.Namespace:
@@ -86,4 +87,5 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    with user_errors():
+        main()

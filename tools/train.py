@@ -25,6 +25,7 @@ from mmwsis.engine.run_config import (
     use_amp,
     use_auto_scale_lr,
 )
+from mmwsis.engine.user_errors import user_errors
 
 
 def parse_args() -> argparse.Namespace:
@@ -86,4 +87,5 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    with user_errors():
+        main()

@@ -11,7 +11,11 @@ default_hooks = dict(
     # --show and --show-dir of tools/test.py switch it on.
     visualization=dict(type='mmwsis.CropPredictionVisualizationHook', draw=False),
 )
-custom_hooks = [dict(type='mmwsis.StopOnNaNHook')]
+custom_hooks = [
+    dict(type='mmwsis.StopOnNaNHook'),
+    # Together with the sampler: a resumed run equals an uninterrupted one.
+    dict(type='mmwsis.ExactResumeHook'),
+]
 
 env_cfg = dict(
     cudnn_benchmark=False,

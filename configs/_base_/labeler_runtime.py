@@ -6,4 +6,5 @@ custom_hooks = [
     # optim_wrapper.accumulative_counts. The first call copies the student.
     dict(type='mmdet.MeanTeacherHook', momentum=0.004, interval=1),
     dict(type='mmwsis.StopOnNaNHook'),
+    dict(type='mmwsis.ExactResumeHook'),
 ]

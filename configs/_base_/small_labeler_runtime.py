@@ -5,6 +5,7 @@ custom_hooks = [
     # A teacher of 0.004 averages over 250 iterations, a fifth of this training.
     dict(type='mmdet.MeanTeacherHook', momentum=0.02, interval=1),
     dict(type='mmwsis.StopOnNaNHook'),
+    dict(type='mmwsis.ExactResumeHook'),
 ]
 
 default_hooks = dict(

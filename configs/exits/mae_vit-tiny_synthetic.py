@@ -16,7 +16,7 @@ train_dataloader = dict(
     num_workers=1,
     persistent_workers=True,
     drop_last=True,
-    sampler=dict(type='InfiniteSampler', shuffle=True),
+    sampler=dict(type='mmwsis.SeededInfiniteSampler', shuffle=True),
     dataset=dict(
         type='mmwsis.UnlabelledImageDataset',
         data_root=_base_.data_spec.data_root,

@@ -1,80 +1,29 @@
 # EXITS on VOC 2012, every stage in order: python tools/run_pipeline.py configs/exits/pipeline_voc.py
-_base_ = '../_base_/datasets/voc.py'
+_base_ = '../_base_/pipelines/voc.py'
 
 pipeline = dict(
     name='exits_voc',
     title='EXITS on VOC 2012',
     work_dir='work_dirs/pipelines/exits_voc',
     stages=[
-        dict(
-            name='weak_labels',
-            type='command',
-            only_with=['train.ann_file'],
-            command=[
-                'tools/dataset_converters/coco2weak.py',
-                '{data_root}/{train.ann_file}',
-                '--level',
-                'extreme_points',
-                '--out',
-                '{data_root}/{train.weak.extreme_points}',
-                '--overwrite',
-            ],
-            inputs=['{data_root}/{train.ann_file}'],
-            outputs=['{data_root}/{train.weak.extreme_points}'],
-        ),
+        _base_.weak_extreme_points,
         dict(
             name='similarity_extractor',
             type='train',
             config='similarity-extractor_vit-b_voc.py',
         ),
-        dict(
-            name='labeler',
-            type='train',
-            config='labeler_vit-b_voc.py',
-        ),
+        dict(name='labeler', type='train', config='labeler_vit-b_voc.py'),
         dict(
             name='pseudo_labels',
             type='generate',
             config='labeler_vit-b_voc.py',
             out='{data_root}/pseudo_labels/exits.json',
         ),
-        dict(
-            name='quality',
-            type='quality',
-            only_with=['train.ann_file'],
-            pseudo='{data_root}/pseudo_labels/exits.json',
-            gt='{data_root}/{train.ann_file}',
-            img_dir='{data_root}/{train.img}',
-        ),
-        dict(
-            name='final_model',
-            type='train',
-            config='solov2_r50_voc.py',
-        ),
-        dict(
-            name='final_test',
-            type='test',
-            only_with=['val.ann_file'],
-            config='solov2_r50_voc.py',
-        ),
-        dict(
-            name='full_supervision',
-            type='train',
-            only_with=['train.ann_file'],
-            config='../fully_supervised/solov2_r50_voc.py',
-        ),
-        dict(
-            name='full_test',
-            type='test',
-            only_with=['train.ann_file', 'val.ann_file'],
-            config='../fully_supervised/solov2_r50_voc.py',
-        ),
-        dict(
-            name='report',
-            type='report',
-            weak='final_test',
-            full='full_test',
-            quality='quality',
-        ),
+        dict(_base_.quality, pseudo='{data_root}/pseudo_labels/exits.json'),
+        _base_.final_model,
+        _base_.final_test,
+        _base_.full_supervision,
+        _base_.full_test,
+        _base_.report,
     ],
 )

@@ -1,9 +1,11 @@
 # The twin that retention divides by: differs in the annotation file alone.
-_base_ = '../exits/mask-rcnn_x101-64x4d_lvis.py'
+_base_ = [
+    '../_base_/final_models/mask-rcnn_x101-64x4d_lvis.py',
+    '../_base_/training_masks/ground_truth.py',
+]
 
+# The inner data set: ClassBalancedDataset wraps it.
 train_dataloader = dict(
     dataset=dict(dataset=dict(ann_file=_base_.data_spec.train.ann_file))
 )
 work_dir = 'work_dirs/fully_supervised/mask-rcnn_x101-64x4d_lvis'
-
-wsis = dict(method='FULL', supervision='masks', requires=[])

@@ -1,75 +1,24 @@
 # MAL on COCO, every stage in order: python tools/run_pipeline.py configs/mal/pipeline_coco.py
-_base_ = '../_base_/datasets/coco.py'
+_base_ = '../_base_/pipelines/coco.py'
 
 pipeline = dict(
     name='mal_coco',
     title='MAL on COCO',
     work_dir='work_dirs/pipelines/mal_coco',
     stages=[
-        dict(
-            name='weak_labels',
-            type='command',
-            only_with=['train.ann_file'],
-            command=[
-                'tools/dataset_converters/coco2weak.py',
-                '{data_root}/{train.ann_file}',
-                '--level',
-                'boxes',
-                '--out',
-                '{data_root}/{train.weak.boxes}',
-                '--overwrite',
-            ],
-            inputs=['{data_root}/{train.ann_file}'],
-            outputs=['{data_root}/{train.weak.boxes}'],
-        ),
-        dict(
-            name='labeler',
-            type='train',
-            config='labeler_vit-b_coco.py',
-        ),
+        _base_.weak_boxes,
+        dict(name='labeler', type='train', config='labeler_vit-b_coco.py'),
         dict(
             name='pseudo_labels',
             type='generate',
             config='labeler_vit-b_coco.py',
             out='{data_root}/pseudo_labels/mal.json',
         ),
-        dict(
-            name='quality',
-            type='quality',
-            only_with=['train.ann_file'],
-            pseudo='{data_root}/pseudo_labels/mal.json',
-            gt='{data_root}/{train.ann_file}',
-            img_dir='{data_root}/{train.img}',
-        ),
-        dict(
-            name='final_model',
-            type='train',
-            config='solov2_r50.py',
-        ),
-        dict(
-            name='final_test',
-            type='test',
-            only_with=['val.ann_file'],
-            config='solov2_r50.py',
-        ),
-        dict(
-            name='full_supervision',
-            type='train',
-            only_with=['train.ann_file'],
-            config='../fully_supervised/solov2_r50.py',
-        ),
-        dict(
-            name='full_test',
-            type='test',
-            only_with=['train.ann_file', 'val.ann_file'],
-            config='../fully_supervised/solov2_r50.py',
-        ),
-        dict(
-            name='report',
-            type='report',
-            weak='final_test',
-            full='full_test',
-            quality='quality',
-        ),
+        dict(_base_.quality, pseudo='{data_root}/pseudo_labels/mal.json'),
+        _base_.final_model,
+        _base_.final_test,
+        _base_.full_supervision,
+        _base_.full_test,
+        _base_.report,
     ],
 )

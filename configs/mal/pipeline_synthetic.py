@@ -1,133 +1,31 @@
 # MAL on synthetic scenes, every stage in order: python tools/run_pipeline.py configs/mal/pipeline_synthetic.py
-_base_ = '../_base_/datasets/synthetic.py'
-
-# Overrides of --fast: it shows that every stage works, and nothing else.
-one_process = {
-    f'{loader}.{key}': value
-    for loader in ('val_dataloader', 'test_dataloader')
-    for key, value in (('num_workers', 0), ('persistent_workers', False))
-}
-label_in_one_process = {
-    'pseudo_label_dataloader.num_workers': 0,
-    'pseudo_label_dataloader.persistent_workers': False,
-}
-few_iterations = {
-    'train_cfg.max_iters': 2,
-    'train_cfg.val_interval': 2,
-    'default_hooks.logger.interval': 1,
-    'train_dataloader.batch_size': 2,
-    'train_dataloader.num_workers': 0,
-    'train_dataloader.persistent_workers': False,
-}
-from_mae = {
-    'wsis.requires.1.path': '{checkpoint:mae}',
-    'model.network.encoder.init_cfg.checkpoint': '{checkpoint:mae}',
-}
+_base_ = '../_base_/pipelines/synthetic.py'
 
 pipeline = dict(
     name='mal_synthetic',
     title='MAL on synthetic scenes',
     work_dir='work_dirs/pipelines/mal_synthetic',
     stages=[
-        dict(
-            name='scenes',
-            type='command',
-            only_with=['generator'],
-            command=[
-                'tools/dataset_converters/make_synthetic.py',
-                '--out',
-                'data/synthetic',
-            ],
-            outputs=[
-                'data/synthetic/annotations/instances_train.json',
-                'data/synthetic/annotations/instances_val.json',
-            ],
-        ),
-        dict(
-            name='weak_labels',
-            type='command',
-            only_with=['train.ann_file'],
-            command=[
-                'tools/dataset_converters/coco2weak.py',
-                '{data_root}/{train.ann_file}',
-                '--level',
-                'boxes',
-                '--out',
-                '{data_root}/{train.weak.boxes}',
-                '--overwrite',
-            ],
-            inputs=['{data_root}/{train.ann_file}'],
-            outputs=['{data_root}/{train.weak.boxes}'],
-        ),
-        dict(
-            name='mae',
-            type='train',
-            config='../exits/mae_vit-tiny_synthetic.py',
-        ),
-        dict(
-            name='labeler',
-            type='train',
-            config='labeler_vit-tiny_synthetic.py',
-        ),
+        _base_.scenes,
+        _base_.weak_boxes,
+        dict(name='mae', type='train', config='../exits/mae_vit-tiny_synthetic.py'),
+        dict(name='labeler', type='train', config='labeler_vit-tiny_synthetic.py'),
         dict(
             name='pseudo_labels',
             type='generate',
             config='labeler_vit-tiny_synthetic.py',
             out='{data_root}/pseudo_labels/mal.json',
         ),
-        dict(
-            name='quality',
-            type='quality',
-            only_with=['train.ann_file'],
-            pseudo='{data_root}/pseudo_labels/mal.json',
-            gt='{data_root}/{train.ann_file}',
-            img_dir='{data_root}/{train.img}',
-        ),
-        dict(
-            name='final_model',
-            type='train',
-            config='solov2_r18_synthetic.py',
-        ),
-        dict(
-            name='final_test',
-            type='test',
-            only_with=['val.ann_file'],
-            config='solov2_r18_synthetic.py',
-        ),
-        dict(
-            name='full_supervision',
-            type='train',
-            only_with=['train.ann_file'],
-            config='../fully_supervised/solov2_r18_synthetic.py',
-        ),
-        dict(
-            name='full_test',
-            type='test',
-            only_with=['train.ann_file', 'val.ann_file'],
-            config='../fully_supervised/solov2_r18_synthetic.py',
-        ),
-        dict(
-            name='report',
-            type='report',
-            weak='final_test',
-            full='full_test',
-            quality='quality',
-        ),
+        dict(_base_.quality, pseudo='{data_root}/pseudo_labels/mal.json'),
+        _base_.final_model,
+        _base_.final_test,
+        _base_.full_supervision,
+        _base_.full_test,
+        _base_.report,
     ],
     fast=dict(
-        root='work_dirs/fast',
-        scenes=dict(
-            command=[
-                'tools/dataset_converters/make_synthetic.py',
-                *('--out', 'data/synthetic', '--train', '12', '--val', '4'),
-            ],
-        ),
-        mae=few_iterations,
-        labeler={**few_iterations, **one_process, **from_mae},
-        pseudo_labels=label_in_one_process,
-        final_model={**few_iterations, **one_process},
-        final_test=one_process,
-        full_supervision={**few_iterations, **one_process},
-        full_test=one_process,
+        _base_.fast,
+        mae=_base_.few_iterations,
+        labeler={**_base_.few_iterations, **_base_.one_process, **_base_.from_mae},
     ),
 )

@@ -1,18 +1,8 @@
 # Differs from its EXITS namesake in the pseudo labels alone.
-_base_ = '../exits/solov2_r101_voc.py'
+_base_ = [
+    '../_base_/final_models/solov2_r101_voc.py',
+    '../_base_/training_masks/mal_voc.py',
+]
 
 train_dataloader = dict(dataset=dict(ann_file='pseudo_labels/mal.json'))
 work_dir = 'work_dirs/mal/solov2_r101_voc'
-
-wsis = dict(
-    method='MAL',
-    supervision='boxes',
-    requires=[
-        dict(
-            path='data/voc/pseudo_labels/mal.json',
-            command='python tools/generate_pseudo_labels.py '
-            'configs/mal/labeler_vit-b_voc.py '
-            'work_dirs/mal/labeler_vit-b_voc/epoch_80.pth',
-        ),
-    ],
-)

@@ -2,6 +2,13 @@
 
 from .coco_weak import CocoWeakDataset
 from .object_crop import ObjectCropDataset
+from .seeded_visits import SeededEpochSampler, SeededInfiniteSampler
 from .unlabelled_images import UnlabelledImageDataset
 
-__all__ = ['CocoWeakDataset', 'ObjectCropDataset', 'UnlabelledImageDataset']
+__all__ = [
+    'CocoWeakDataset',
+    'ObjectCropDataset',
+    'SeededEpochSampler',
+    'SeededInfiniteSampler',
+    'UnlabelledImageDataset',
+]

@@ -33,12 +33,13 @@ def check_coco(coco: Mapping[str, Any], level: Supervision, source: str) -> None
         ValueError: Names the file, the image id and the annotation id.
     """
     category_ids = _check_categories(coco['categories'], source)
+    # Before the images, whose tags hold the categories of their annotations.
+    _check_ids(coco['annotations'], category_ids, source)
     for image in coco['images']:
         _check_image(image, category_ids, source)
     images = {image['id']: image for image in coco['images']}
     levels = {key: image_supervision(im, level, source) for key, im in images.items()}
     annotations = coco['annotations']
-    _check_ids(annotations, category_ids, source)
     by_level: dict[Supervision, list[Annotation]] = {}
     for annotation in annotations:
         by_level.setdefault(levels[annotation['image_id']], []).append(annotation)
@@ -80,7 +81,8 @@ def _check_image(image: Mapping[str, Any], category_ids: set[Any], source: str) 
     if unknown:
         raise ValueError(
             f'{where}: category id {unknown[0]!r}, from tags or from an annotation, is '
-            f'not in categories; known ids: {_some(category_ids)}.'
+            f'not in categories; known ids: {_some(category_ids)}. Add the category '
+            'or mend the id.'
         )
 
 
@@ -92,7 +94,7 @@ def _check_ids(
             raise ValueError(
                 f'{annotation_place(source, annotation)}: category_id '
                 f'{annotation["category_id"]!r} is not in categories; known ids: '
-                f'{_some(category_ids)}.'
+                f'{_some(category_ids)}. Add the category or mend the id.'
             )
         if 'id' not in annotation:
             raise ValueError(

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from mmdet.datasets import CocoDataset
 
+from mmwsis.annotation_masks import check_segmentation
 from mmwsis.registry import DATASETS
 from mmwsis.structures.supervision import Supervision, image_supervision
 
@@ -16,10 +17,11 @@ from .annotation_file import (
     load_coco,
     match_classes,
 )
+from .seeded_visits import SeededVisits
 
 
 @DATASETS.register_module()
-class CocoWeakDataset(CocoDataset):
+class CocoWeakDataset(SeededVisits, CocoDataset):
     """``mmdet.CocoDataset`` behind the leak guard.
 
     Everything stronger than ``supervision`` is removed from the parsed JSON before any
@@ -201,9 +203,20 @@ class CocoWeakDataset(CocoDataset):
 
         Returns:
             A copy that a pipeline may change.
+
+        Raises:
+            ValueError: A mask that MMDetection could not decode.
         """
         data_info = super().get_data_info(idx)
+        size = data_info['height'], data_info['width']
         for instance in data_info['instances']:
+            if 'mask' in instance:
+                # Here and not when the file is read, which this would double.
+                where = (
+                    f'{self.ann_file}: annotation id {instance["ann_id"]!r} of image '
+                    f'id {data_info["img_id"]!r}'
+                )
+                check_segmentation(instance['mask'], size, where)
             for key in ('point', 'extreme_points'):
                 if key in instance:
                     instance[key] = np.asarray(instance[key], dtype=np.float64)

@@ -1,6 +1,7 @@
 """Rewriting a config for another data set."""
 
 import copy
+import math
 import os
 import re
 import shlex
@@ -25,8 +26,10 @@ def apply_data_spec(cfg: Config, spec: Mapping[str, Any]) -> Config:
     data sets too; the label file of the evaluators; every ``num_classes`` and the
     class weights; ``wsis.requires`` and ``wsis.produces``; ``work_dirs/X`` becomes
     ``work_dirs/<name>/X`` everywhere; the scale of resizing transforms, if ``spec`` has
-    one. LVIS' own data set and metric give way to COCO's. Without ``val`` in ``spec``
-    the config loses its evaluation.
+    one, and with it SOLO's ``scale_ranges``, if the config says by a top-level
+    ``image_scale=(width, height)`` which scale they were chosen for. LVIS' own data set
+    and metric give way to COCO's. Without ``val`` in ``spec`` the config loses its
+    evaluation.
 
     Args:
         cfg: Config; is left as it is.
@@ -54,7 +57,12 @@ def apply_data_spec(cfg: Config, spec: Mapping[str, Any]) -> Config:
         _fit_requirements(settings['wsis'], old, spec)
     _fit_model(settings.get('model') or {}, len(spec['classes']))
     if spec.get('image_scale'):
-        _fit_scale(settings, tuple(spec['image_scale']))
+        scale = tuple(spec['image_scale'])
+        _fit_scale(settings, scale)
+        own = settings.get('image_scale')
+        if isinstance(own, (list, tuple)) and len(own) == 2:
+            _fit_scale_ranges(settings.get('model'), own, scale)
+            settings['image_scale'] = scale
     if spec.get('val') is None:
         _drop_evaluation(settings)
     settings['data_spec'] = copy.deepcopy(dict(spec))
@@ -275,6 +283,32 @@ def _scaled_choices(
         sides[short] = round(scale[short] * min(choice) / largest)
         fitted.append(tuple(sides))
     return fitted
+
+
+def _fit_scale_ranges(
+    node: Any, before: tuple[int, int], after: tuple[int, int]
+) -> None:
+    """Let SOLO's ranges of sqrt(w * h), in pixels, grow with the image.
+
+    SOLO's grids follow the image by themselves. Anchors stay too: an object between or
+    beyond them still gets the nearest, one of another range goes to the wrong level.
+    """
+    if isinstance(node, (list, tuple)):
+        for entry in node:
+            _fit_scale_ranges(entry, before, after)
+    if not isinstance(node, dict):
+        return
+    for entry in node.values():
+        _fit_scale_ranges(entry, before, after)
+    if node.get('scale_ranges'):
+        ratio = math.sqrt(math.prod(after) / math.prod(before))
+        bounds = [
+            [round(low * ratio), round(high * ratio)]
+            for low, high in node['scale_ranges']
+        ]
+        # The last bound is there to let every larger object in: it never shrinks.
+        bounds[-1][1] = max(node['scale_ranges'][-1][1], bounds[-1][1])
+        node['scale_ranges'] = tuple(tuple(pair) for pair in bounds)
 
 
 def _drop_evaluation(settings: dict[str, Any]) -> None:

@@ -16,12 +16,13 @@ from .annotation_file import (
     load_coco,
     match_classes,
 )
+from .seeded_visits import SeededVisits
 
 _DEFAULT_FILTER = dict(min_area=2048, max_area=1e10, min_size=2)
 
 
 @DATASETS.register_module()
-class ObjectCropDataset(BaseDataset):
+class ObjectCropDataset(SeededVisits, BaseDataset):
     """One sample an annotation of a COCO JSON (MAL, CVPR 2023; EXITS, CVPR 2024).
 
     The annotations of one image follow each other, in the order of the file, so that an
@@ -111,7 +112,8 @@ class ObjectCropDataset(BaseDataset):
             raise ValueError(
                 f'{self.ann_file}: no annotation of the classes {tuple(classes)}; the '
                 f'file has {len(coco["images"])} images and '
-                f'{len(coco["annotations"])} annotations.'
+                f'{len(coco["annotations"])} annotations. Check ann_file, and '
+                "metainfo['classes'] letter by letter."
             )
         return data_list
 
@@ -157,7 +159,7 @@ class ObjectCropDataset(BaseDataset):
                 f'{len(self.data_list)} of the classes {self._metainfo["classes"]}; '
                 f'training keeps {limits["min_area"]} < width * height < '
                 f'{limits["max_area"]:g}, both sides > {limits["min_size"]} px and no '
-                'crowd (filter_cfg).'
+                'crowd. Relax filter_cfg, or give a file with more objects.'
             )
         return kept
 

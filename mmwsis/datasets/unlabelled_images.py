@@ -10,12 +10,13 @@ from mmwsis.registry import DATASETS
 from mmwsis.structures.supervision import Supervision
 
 from .annotation_file import image_file_name, load_coco
+from .seeded_visits import SeededVisits
 
 _EXTENSIONS = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp', '.ppm')
 
 
 @DATASETS.register_module()
-class UnlabelledImageDataset(BaseDataset):
+class UnlabelledImageDataset(SeededVisits, BaseDataset):
     """Plain images, from a COCO JSON's ``images`` or from a folder.
 
     The data of a sample are ``img_id``, ``img_path`` and, from a JSON, ``height`` and

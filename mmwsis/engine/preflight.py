@@ -216,8 +216,11 @@ def _annotation_file(dataset: Any, where: str) -> Path | None:
 def _check_file(classes: DatasetClasses) -> None:
     if classes.ann_file is None:
         return
+    from mmwsis.datasets.annotation_file import read_json
+
     categories = read_categories(classes.ann_file)
     if categories is None:
+        read_json(str(classes.ann_file))  # says where it breaks, if it does
         raise PreflightError(
             f'{classes.ann_file} has no list "categories" of {{"id", "name"}}; is it '
             'a COCO annotation file?'

@@ -15,6 +15,7 @@ from mmengine.logging import print_log
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
+from mmwsis.checkpoint_file import CheckpointError, check_checkpoint_file
 from mmwsis.compat import apply_compat, join_cpu_processes
 
 
@@ -138,10 +139,13 @@ def set_resume(cfg: Config, resume: str | None) -> None:
 
     Raises:
         FileNotFoundError: The named checkpoint does not exist.
+        CheckpointError: It cannot be read.
     """
     if resume is None:
         return
     cfg.resume = True
+    if resume == 'auto':
+        _check_last_checkpoint(Path(cfg.get('work_dir') or '.'))
     cfg.load_from = None if resume == 'auto' else _existing_checkpoint(resume)
 
 
@@ -154,6 +158,7 @@ def set_checkpoint(cfg: Config, checkpoint: str) -> None:
 
     Raises:
         FileNotFoundError: The file does not exist.
+        CheckpointError: It cannot be read.
     """
     cfg.load_from = _existing_checkpoint(checkpoint)
 
@@ -267,10 +272,31 @@ def _use_cpu_processes(cfg: Config) -> None:
     cfg.model_wrapper_cfg = {**defaults, **(cfg.get('model_wrapper_cfg') or {})}
 
 
+def _check_last_checkpoint(work_dir: Path) -> None:
+    """Say what to resume from where the newest checkpoint is gone or broken."""
+    note = work_dir / 'last_checkpoint'
+    if not note.is_file():
+        return
+    name = note.read_text().strip()
+    try:
+        if not Path(name).is_file():
+            raise FileNotFoundError(f'checkpoint {name or "(none)"} does not exist.')
+        check_checkpoint_file(name)
+    except (FileNotFoundError, CheckpointError) as error:
+        others = sorted(work_dir.glob('*.pth'), key=os.path.getmtime, reverse=True)
+        listed = ', '.join(str(path) for path in others if path != Path(name))
+        raise type(error)(
+            f'{note} says where to go on, but {error} Give another one to --resume; '
+            f'there are: {listed or "none"}.'
+        ) from error
+
+
 def _existing_checkpoint(checkpoint: str) -> str:
     if '://' not in checkpoint and not Path(checkpoint).is_file():
         raise FileNotFoundError(
             f'checkpoint {checkpoint} does not exist (looked in {Path.cwd()}); '
             'training writes work_dirs/<config name>/epoch_<n>.pth'
         )
+    if '://' not in checkpoint:
+        check_checkpoint_file(checkpoint)
     return checkpoint

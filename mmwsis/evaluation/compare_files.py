@@ -10,11 +10,11 @@ from typing import Any
 
 from pycocotools import mask as coco_mask
 
+from mmwsis.annotation_masks import annotation_mask
 from mmwsis.datasets.annotation_file import image_file_name, load_coco
 from mmwsis.ops import encode_filled_box
 from mmwsis.structures import annotation_place
 
-from .annotation_masks import annotation_mask
 from .mask_quality import (
     SEPARATED_MIN_PART,
     InstanceQuality,
@@ -80,6 +80,7 @@ def compare_files(
     gt_path: str | os.PathLike,
     separated_min_part: int = SEPARATED_MIN_PART,
     workers: int = 0,
+    separated_path: str | os.PathLike | None = None,
 ) -> Comparison:
     """Measure pseudo labels against the ground truth, annotation by annotation.
 
@@ -90,6 +91,9 @@ def compare_files(
         gt_path: COCO JSON with ``segmentation``; same ids.
         separated_min_part: Least size in pixels of a part of a separated object.
         workers: Processes, for large files; 0 measures in this one.
+        separated_path: COCO JSON whose annotation ids say which objects are separated,
+            from ``tools/dataset_converters/separated_coco.py``; by default those whose
+            masks fall into several parts.
 
     Returns:
         The comparison.
@@ -130,7 +134,25 @@ def compare_files(
         sources=(str(pseudo_path), str(gt_path)),
         workers=workers,
     )
+    if separated_path is not None:
+        listed = _listed_ids(result, Path(separated_path))
+        result.instances = [
+            item._replace(separated=item.ann_id in listed) for item in result.instances
+        ]
     return result
+
+
+def _listed_ids(files: Comparison, path: Path) -> set[Any]:
+    listed = load_coco(str(path), 'masks')['annotations']
+    ids = {ann['id'] for ann in listed if ann['image_id'] in files.images}
+    strangers = sorted(ids - files.gt.keys(), key=str)
+    if strangers or not ids:
+        what = f'lists the annotation ids {strangers[:5]}' if ids else 'has no image'
+        raise ValueError(
+            f'{path} {what} that {files.gt_path} does not have; make the list of '
+            'separated objects from this ground truth.'
+        )
+    return ids
 
 
 def _shared_images(

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from pycocotools import mask as coco_mask
 
+from mmwsis.annotation_masks import annotation_mask
 from mmwsis.datasets.annotation_file import (
     annotations_by_image,
     load_coco,
@@ -13,7 +14,6 @@ from mmwsis.datasets.annotation_file import (
 )
 from mmwsis.structures import annotation_place
 
-from .annotation_masks import annotation_mask
 from .mask_overlap import RLE, mask_areas, mask_intersections
 
 

@@ -6,10 +6,10 @@ from typing import Any
 from mmengine.evaluator import BaseMetric
 from pycocotools import mask as coco_mask
 
+from mmwsis.annotation_masks import annotation_mask
 from mmwsis.ops import encode_filled_box
 from mmwsis.registry import METRICS
 
-from .annotation_masks import annotation_mask
 from .mask_quality import (
     SEPARATED_MIN_PART,
     InstanceQuality,

@@ -9,12 +9,13 @@ from typing import Any
 import cv2
 import numpy as np
 
+from mmwsis.annotation_masks import annotation_mask
 from mmwsis.datasets.annotation_file import image_file_name
 from mmwsis.fileio import atomic_write_bytes
+from mmwsis.structures import annotation_place
 from mmwsis.visualization.coco_files import read_image
 from mmwsis.visualization.sheet import Tile, contact_sheet, save_image
 
-from .annotation_masks import annotation_mask
 from .compare_files import Comparison
 from .mask_quality import InstanceQuality
 
@@ -151,11 +152,15 @@ def _crops(
         image = np.full((*size, 3), 128, dtype=np.uint8)
     else:
         image = _find_image(Path(img_dir), entry)
-    truth = annotation_mask(comparison.gt[item.ann_id]['segmentation'], size, 'gt')
+    where = annotation_place(str(comparison.gt_path), comparison.gt[item.ann_id])
+    truth = annotation_mask(comparison.gt[item.ann_id]['segmentation'], size, where)
     pseudo = np.zeros_like(truth)
     if not item.missing:
         segmentation = comparison.pseudo[item.ann_id]['segmentation']
-        pseudo = annotation_mask(segmentation, size, 'pseudo label')
+        where = annotation_place(
+            str(comparison.pseudo_path), comparison.pseudo[item.ann_id]
+        )
+        pseudo = annotation_mask(segmentation, size, where)
     rows = np.flatnonzero((truth | pseudo).any(axis=1))
     columns = np.flatnonzero((truth | pseudo).any(axis=0))
     if not len(rows):
@@ -174,7 +179,15 @@ def _find_image(img_dir: Path, entry: Mapping[str, Any]) -> np.ndarray:
     path = img_dir / name
     if not path.is_file() and (img_dir / Path(name).name).is_file():
         path = img_dir / Path(name).name
-    return read_image(path)
+    image = read_image(path, entry['id'])
+    expected = entry['height'], entry['width']
+    if image.shape[:2] != expected:
+        raise ValueError(
+            f'Image {path} (image id {entry["id"]!r}) has {image.shape[1]} x '
+            f'{image.shape[0]} pixels, the annotation files say {expected[1]} x '
+            f'{expected[0]}. Is --img-dir the folder of these images?'
+        )
+    return image
 
 
 def _outlined(

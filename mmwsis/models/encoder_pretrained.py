@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
 from mmengine.logging import print_log
 from mmengine.model import update_init_info
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
 
+from mmwsis.checkpoint_file import load_checkpoint_file
 from mmwsis.registry import WEIGHT_INITIALIZERS
 
 from .backbones import LabelerViT
@@ -126,13 +126,7 @@ def read_checkpoint(checkpoint: str, made_by: str | None = None) -> dict[str, Te
         path = Path(checkpoint).expanduser()
         if not path.is_file():
             raise FileNotFoundError(_missing_file(checkpoint, made_by))
-        try:
-            loaded = torch.load(path, map_location='cpu', weights_only=True)
-        except Exception as error:  # zip, pickle and unpickling errors alike
-            raise ValueError(
-                f'{checkpoint} is no readable checkpoint ({error}). It may be damaged '
-                'or may hold more than tensors; download or make it again.'
-            ) from error
+        loaded = load_checkpoint_file(path)
     return _find_state(loaded, checkpoint)
 
 

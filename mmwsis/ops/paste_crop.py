@@ -179,11 +179,14 @@ def _resize_on_cpu(
     Its sampling positions are those of ``align_corners=False``, without antialiasing.
     """
     height, width = box_masks.shape[-2:]
+    # Buffers for all objects: fresh memory costs as much as the arithmetic.
+    prob = np.empty((height, width), dtype=np.float32)
+    weight = torch.empty(height, width)
     for single, box_mask, (x0, y0, x1, y1) in zip(logits, box_masks, boxes):
-        grown = cv2.resize(
-            single.numpy(), (width, height), interpolation=cv2.INTER_LINEAR
+        cv2.resize(
+            single.numpy(), (width, height), dst=prob, interpolation=cv2.INTER_LINEAR
         )
-        prob = torch.from_numpy(grown).sigmoid_().mul_(box_mask.float()).numpy()
+        torch.from_numpy(prob).sigmoid_().mul_(weight.copy_(box_mask))
         crop = cv2.resize(prob, (x1 - x0, y1 - y0), interpolation=cv2.INTER_LINEAR)
         yield torch.from_numpy(crop)
 

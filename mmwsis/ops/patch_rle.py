@@ -37,7 +37,9 @@ def encode_patch(
             f'{width}x{height} image.'
         )
     edges = _run_edges(mask, x, y, height)
-    counts = np.diff(edges, prepend=0, append=height * width)
+    bounds = np.empty(len(edges) + 2, dtype=np.int64)
+    bounds[0], bounds[1:-1], bounds[-1] = 0, edges, height * width
+    counts = bounds[1:] - bounds[:-1]
     if counts[-1] == 0 and len(counts) > 1:
         counts = counts[:-1]
     rle = coco_mask.frPyObjects(
@@ -83,7 +85,7 @@ def _run_edges(mask: np.ndarray, x: int, y: int, height: int) -> np.ndarray:
     padding = 0 if rows == height else 1
     flat = np.zeros(columns * (rows + padding) + 2, dtype=np.int8)
     flat[1:-1].reshape(columns, rows + padding)[:, padding:] = np.asarray(mask).T
-    change = np.flatnonzero(np.diff(flat))
+    change = np.flatnonzero(flat[1:] != flat[:-1])
     # Entry i of `change` lies between elements i-1 and i of the padded patch; a run's
     # end is its last element's place plus one, a start its own place.
     starts, ends = change[0::2], change[1::2] - 1

@@ -37,7 +37,7 @@ def retrieve_points(
     similarity: Tensor,
     init_fg: Tensor,
     in_box: Tensor,
-    hops: int | str = 3,
+    hops: int | float | str = 3,
     beta: float = 0.25,
     tau_fg: float = 1e-3,
     tau_bg: float = -1e-4,

@@ -13,7 +13,7 @@ def propagation_scores(
     seeds: Tensor,
     row_scale: Tensor,
     col_scale: Tensor,
-    hops: int | str = 3,
+    hops: int | float | str = 3,
     beta: float = 0.25,
 ) -> Tensor:
     """Walk from seed distributions through ``T = (A + A^T) / 2``.
@@ -30,7 +30,8 @@ def propagation_scores(
         seeds: (B, k, n) start distributions, e.g. indicator / count.
         row_scale: (B, n) row scaling ``r``.
         col_scale: (B, n) column scaling ``c``.
-        hops: Number of steps, at least 0, or ``'inf'`` for the absorbing chain.
+        hops: Number of steps, at least 0, or ``'inf'`` (``float('inf')``
+            too, which is what --cfg-options makes of it) for the absorbing chain.
         beta: Probability in [0, 1) of going on in the absorbing chain.
 
     Returns:
@@ -52,7 +53,7 @@ def propagation_scores(
         r = row_scale.to(matrix.dtype).unsqueeze(1)
         c = col_scale.to(matrix.dtype).unsqueeze(1)
         scores = start
-        if hops == 'inf':
+        if _is_endless(hops):
             # Horner's rule from the smallest term outwards.
             for _ in range(steps):
                 scores = torch.add(start, _step(matrix, scores, r, c), alpha=beta)
@@ -70,9 +71,13 @@ def _step(matrix: Tensor, vectors: Tensor, r: Tensor, c: Tensor) -> Tensor:
     return (forward + backward) * 0.5
 
 
-def _walk_length(hops: int | str, beta: float, dtype: torch.dtype) -> int:
+def _is_endless(hops: int | float | str) -> bool:
+    return hops in ('inf', float('inf'))
+
+
+def _walk_length(hops: int | float | str, beta: float, dtype: torch.dtype) -> int:
     """Return the number of products with the transition matrix."""
-    if hops == 'inf':
+    if _is_endless(hops):
         if not 0 <= beta < 1:
             raise ValueError(f'beta: expected 0 <= beta < 1, got {beta}.')
         # The tail after m terms is at most beta^m of the largest score.

@@ -18,6 +18,9 @@ Strings may hold placeholders: ``{name}``, ``{data_root}``, ``{train.ann_file}``
 so on from the data set's ``data_spec``, and ``{checkpoint:STAGE}`` for the last
 checkpoint of an earlier train stage. A stage with ``only_with=['train.ann_file']`` is
 left out on a data set whose ``data_spec`` has no such entry.
+
+The shipped pipelines take the stages that all methods have from
+``configs/_base_/pipelines`` (``_base_.final_model``) and write their own beside them.
 """
 
 import re

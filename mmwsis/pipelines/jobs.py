@@ -60,6 +60,7 @@ class JobFactory:
         launch: How parallel stages are started.
         dataset: Data-set config given by the user.
         train_args: Further arguments of ``tools/train.py``, such as ``--amp``.
+        seed: Random seed of every training instead of the configs' own.
     """
 
     def __init__(
@@ -69,12 +70,14 @@ class JobFactory:
         launch: Launch | None = None,
         dataset: Path | None = None,
         train_args: tuple[str, ...] = (),
+        seed: int | None = None,
     ) -> None:
         self.pipeline = pipeline
         self.root = root
         self.launch = launch or Launch()
         self.dataset = dataset
         self.train_args = train_args
+        self.seed = seed
         self._configs: dict[str, Config] = {}
 
     def work_path(self, *parts: str) -> Path:
@@ -105,7 +108,10 @@ class JobFactory:
     def options_of(self, stage: ConfigStage) -> dict[str, Any]:
         """Return a stage's overrides with checkpoints filled in."""
         where = str(self.pipeline.file)
-        return fill_placeholders(stage.cfg_options, self._checkpoint_text, where)
+        options = fill_placeholders(stage.cfg_options, self._checkpoint_text, where)
+        if self.seed is not None and isinstance(stage, TrainStage):
+            options = {**options, 'randomness.seed': self.seed}
+        return options
 
     def train_dir(self, stage: ConfigStage) -> Path:
         """Return the work dir of a stage's training run, relative to the root."""

@@ -30,6 +30,7 @@ class PipelineOptions:
         train_args: Further arguments of ``tools/train.py``.
         check_code: Let changed source files make a stage run again.
         adopt: Stages run by hand whose outputs are taken as finished first.
+        seed: Random seed of every training instead of the configs' own.
     """
 
     config: str
@@ -42,6 +43,7 @@ class PipelineOptions:
     train_args: tuple[str, ...] = ()
     check_code: bool = True
     adopt: tuple[str, ...] = ()
+    seed: int | None = None
 
 
 def make_runner(
@@ -76,7 +78,9 @@ def make_runner(
     own_root = pipeline.root if dataset is None else None
     root = Path(options.root or own_root or here).resolve()
     root.mkdir(parents=True, exist_ok=True)
-    factory = JobFactory(pipeline, root, options.launch, dataset, options.train_args)
+    factory = JobFactory(
+        *(pipeline, root, options.launch, dataset, options.train_args, options.seed)
+    )
     return PipelineRunner(
         factory,
         selection=options.selection,

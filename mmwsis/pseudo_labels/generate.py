@@ -16,6 +16,7 @@ from mmengine.dist import barrier, get_dist_info, get_rank
 from mmengine.logging import print_log
 from mmengine.registry import init_default_scope
 
+from mmwsis.checkpoint_file import check_checkpoint_file
 from mmwsis.datasets.annotation_file import load_coco, match_classes, read_json
 from mmwsis.engine.preflight import check_requirements
 from mmwsis.registry import DATASETS
@@ -120,6 +121,7 @@ def _require_checkpoint(checkpoint: str | os.PathLike) -> Path:
             f'Checkpoint {path} does not exist; it is made by tools/train.py with the '
             'same config.'
         )
+    check_checkpoint_file(path)
     return path
 
 

@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from mmengine.config import ConfigDict
 from mmengine.logging import print_log
-from mmengine.runner.checkpoint import CheckpointLoader
 from torch import nn
 from torch.utils.data import DataLoader
 
+from mmwsis.checkpoint_file import load_checkpoint_file
 from mmwsis.registry import MODELS
 
 from .entries import prediction_record
@@ -42,14 +42,14 @@ def load_labeler(
             prediction needs, in the right shape.
     """
     model = MODELS.build(model_cfg)
-    try:
-        loaded = CheckpointLoader.load_checkpoint(str(checkpoint), map_location='cpu')
-        weights = loaded.get('state_dict', loaded)
-        weights = {key.removeprefix('module.'): value for key, value in weights.items()}
-    except Exception as error:  # torch raises many kinds for a broken file
+    loaded = load_checkpoint_file(checkpoint)
+    weights = loaded.get('state_dict', loaded) if isinstance(loaded, Mapping) else None
+    if not isinstance(weights, Mapping):
         raise ValueError(
-            f'{checkpoint} cannot be read as a checkpoint of tools/train.py: {error}'
-        ) from error
+            f'{checkpoint} is no checkpoint of tools/train.py: expected a dictionary '
+            f'with state_dict, got a {type(loaded).__name__}.'
+        )
+    weights = {key.removeprefix('module.'): value for key, value in weights.items()}
     _check_weights(model, weights, model_cfg, checkpoint)
     model.load_state_dict(weights, strict=False)
     return model.to(device).eval()

@@ -65,8 +65,28 @@ ANNOTATION_KEYS: dict[Supervision, tuple[str, ...]] = {
     Supervision.BOXES: _BOX_KEYS,
     Supervision.EXTREME_POINTS: _EXTREME_POINT_KEYS,
 }
-IMAGE_KEYS = ('id', 'file_name', 'coco_url', 'width', 'height', 'tags', 'supervision')
-CATEGORY_KEYS = ('id', 'name', 'supercategory', 'isthing', 'color')
+# The last two are LVIS's: verified absent classes, and present ones of which not every
+# object is annotated. They tell what is in the image, as tags do, and nothing more.
+IMAGE_KEYS = (
+    'id',
+    'file_name',
+    'coco_url',
+    'width',
+    'height',
+    'tags',
+    'supervision',
+    'neg_category_ids',
+    'not_exhaustive_category_ids',
+)
+CATEGORY_KEYS = (
+    'id',
+    'name',
+    'supercategory',
+    'isthing',
+    'color',
+    'frequency',
+    'synset',
+)
 _INFO_KEYS = (
     'description',
     'url',
@@ -257,7 +277,8 @@ def restrict_coco(
     """Keep what ``level`` may read of a whole COCO dictionary.
 
     Every image gets ``tags``, the sorted ids of the categories present, filled from its
-    annotations unless the file says them. Below MASKS all keys that are not on the
+    annotations unless the file says them; in LVIS a category is present, too, if it is
+    listed as not exhaustively annotated. Below MASKS all keys that are not on the
     allow-list are dropped, at the top level too.
 
     Args:
@@ -338,7 +359,8 @@ def _restrict_image(
     else:
         kept = {key: image[key] for key in IMAGE_KEYS if key in image}
     if kept.get('tags') is None:
-        kept['tags'] = sorted(present)
+        also = image.get('not_exhaustive_category_ids') or ()
+        kept['tags'] = sorted(present.union(also))
     return kept
 
 

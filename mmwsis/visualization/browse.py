@@ -53,7 +53,8 @@ def browse_dataset(
         index = (2 * i + 1) * total // (2 * count)
         if mode == 'original':
             info = dataset.get_data_info(index)
-            yield [original_tile(info, read_image(info['img_path']), classes)]
+            image = read_image(info['img_path'], info['img_id'])
+            yield [original_tile(info, image, classes)]
         else:
             yield _transformed(dataset[index], classes, _loads_bgr(cfg))
 

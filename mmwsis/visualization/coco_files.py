@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
-from pycocotools import mask as mask_codec
+
+from ..datasets.transforms.loading import read_rgb
 
 
 @dataclass
@@ -83,43 +83,18 @@ class LabelFile:
         return [pool[(2 * i + 1) * len(pool) // (2 * num)] for i in range(num)]
 
 
-def read_image(path: str | Path) -> np.ndarray:
+def read_image(path: str | Path, image_id: Any = None) -> np.ndarray:
     """Read an image as RGB.
 
     Args:
         path: Image file.
+        image_id: Named in messages.
 
     Returns:
         ``(H, W, 3)``, uint8.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It cannot be decoded.
+        OSError: It cannot be decoded.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f'Image {path} does not exist.')
-    try:
-        with Image.open(path) as picture:
-            return np.asarray(picture.convert('RGB'))
-    except OSError as error:
-        raise ValueError(f'Image {path} cannot be decoded: {error}') from error
-
-
-def decode_mask(segmentation: Any, height: int, width: int) -> np.ndarray:
-    """Turn polygons or an RLE into a mask.
-
-    Args:
-        segmentation: COCO polygons, uncompressed or compressed RLE.
-        height: Image height in pixels.
-        width: Image width in pixels.
-
-    Returns:
-        ``(height, width)``, uint8, 0 or 1.
-    """
-    if isinstance(segmentation, list):
-        parts = mask_codec.frPyObjects(segmentation, height, width)
-        segmentation = mask_codec.merge(parts)
-    elif isinstance(segmentation['counts'], list):
-        segmentation = mask_codec.frPyObjects(segmentation, height, width)
-    return mask_codec.decode(segmentation)
+    return read_rgb(str(path), image_id)

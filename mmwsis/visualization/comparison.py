@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from ..annotation_masks import annotation_mask
 from ..datasets.annotation_file import image_file_name
+from ..structures import annotation_place
 from .canvas import Canvas
-from .coco_files import LabelFile, decode_mask, read_image
+from .coco_files import LabelFile, read_image
 from .palette import Color, distinct_color
 from .sheet import Tile, contact_sheet
 
@@ -88,7 +90,7 @@ def _image_row(
 ) -> list[Tile]:
     """Tiles of one image."""
     objects = [
-        (annotation, decode_mask(annotation['segmentation'], *image.shape[:2]))
+        (annotation, _mask(truth, annotation, image))
         for annotation in truth.annotations.get(image_id, [])
         if annotation.get('segmentation')
     ]
@@ -103,6 +105,13 @@ def _image_row(
     for column in others:
         tiles.append(_compared(image, image_id, column, truth, objects, colors))
     return tiles
+
+
+def _mask(
+    labels: LabelFile, annotation: Mapping[str, Any], image: np.ndarray
+) -> np.ndarray:
+    where = annotation_place(str(labels.path), annotation)
+    return annotation_mask(annotation['segmentation'], image.shape[:2], where)
 
 
 def _compared(
@@ -125,7 +134,7 @@ def _compared(
     drawn = []
     # The best-scored mask of an object is drawn last, on top.
     for annotation in sorted(shown, key=lambda item: item.get('score', 1.0)):
-        mask = decode_mask(annotation['segmentation'], *image.shape[:2])
+        mask = _mask(column.labels, annotation, image)
         match, overlap = _match(annotation, mask, objects)
         color = _UNMATCHED if match is None else colors[match]
         if match is not None:

@@ -4,8 +4,12 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..fileio import atomic_write_bytes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 Curve = list[tuple[int, float]]
 _NOT_CURVES = ('step', 'iter', 'epoch', 'data_time', 'memory', 'time', 'base_lr')
@@ -53,7 +57,9 @@ def read_scalars(work_dir: str | Path) -> dict[str, Curve]:
             for name, value in entry.items():
                 if name in _NOT_CURVES or isinstance(value, (bool, str, list)):
                     continue
-                if value is not None and value == value:
+                # COCO's metrics are -1 where there is no object of the size.
+                absent = value == -1 and 'mAP' in name
+                if value is not None and value == value and not absent:
                     curves.setdefault(name, {})[place] = float(value)
     return {name: sorted(points.items()) for name, points in curves.items()}
 
@@ -91,18 +97,33 @@ def plot_curves(
     FigureCanvasAgg(figure)
     axes = figure.subplots(rows, columns, squeeze=False).flatten()
     for axis, (name, members) in zip(axes, panels.items(), strict=False):
-        for key, points in members.items():
-            steps, values = zip(*points, strict=True)
-            few = 'o' if len(points) < 15 else None
-            axis.plot(steps, values, label=key, marker=few, markersize=3, linewidth=1.3)
+        measured_once = all(len(points) == 1 for points in members.values())
+        (_draw_bars if measured_once else _draw_lines)(axis, members)
         axis.set_title(name)
-        axis.set_xlabel('iteration')
-        axis.grid(alpha=0.3)
-        axis.legend(fontsize=7, loc='best')
     for axis in axes[len(panels) :]:
         axis.set_visible(False)
     figure.suptitle(title)
     return save_figure(figure, out_file)
+
+
+def _draw_lines(axis: 'Axes', members: dict[str, Curve]) -> None:
+    for key, points in members.items():
+        steps, values = zip(*points, strict=True)
+        few = 'o' if len(points) < 15 else None
+        axis.plot(steps, values, label=key, marker=few, markersize=3, linewidth=1.3)
+    axis.set_xlabel('iteration')
+    axis.grid(alpha=0.3)
+    axis.legend(fontsize=7, loc='best')
+
+
+def _draw_bars(axis: 'Axes', members: dict[str, Curve]) -> None:
+    # Curves of one point each, as of a single validation, cannot be told apart.
+    names = sorted(members, reverse=True)
+    bars = axis.barh(names, [members[name][0][1] for name in names])
+    axis.bar_label(bars, fmt='%.3g', fontsize=7, padding=2)
+    axis.tick_params(axis='y', labelsize=7)
+    axis.margins(x=0.12)
+    axis.set_xlabel(f'at iteration {members[names[0]][0][0]}')
 
 
 def save_figure(figure: object, out_file: str | Path) -> Path:

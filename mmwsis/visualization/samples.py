@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..annotation_masks import annotation_mask
 from .canvas import Canvas
-from .coco_files import decode_mask
 from .palette import EXTREME_POINT_COLORS, POINT_COLOR, distinct_color
 from .retrieval import points_on_crop
 from .sheet import Tile
@@ -183,7 +183,11 @@ def original_tile(
         color = distinct_color(index)
         mask = entry.get('mask') or entry.get('gt_mask')
         if mask:
-            canvas.mask(decode_mask(mask, *picture.shape[:2]), color)
+            where = (
+                f'{info.get("img_path")}: annotation id '
+                f'{entry.get("ann_id")!r} of image id {info.get("img_id")!r}'
+            )
+            canvas.mask(annotation_mask(mask, picture.shape[:2], where), color)
         anchor = None
         if entry.get('bbox') is not None:
             canvas.box(tuple(entry['bbox']), color)
@@ -241,6 +245,8 @@ def _mask_array(masks: Any, size: tuple[int, int]) -> list[np.ndarray] | None:
     if isinstance(masks, torch.Tensor):
         masks = masks.detach().cpu().numpy()
     return [
-        decode_mask(mask, *size) if isinstance(mask, (dict, list)) else mask
-        for mask in masks
+        annotation_mask(mask, size, f'mask {number}')
+        if isinstance(mask, (dict, list))
+        else mask
+        for number, mask in enumerate(masks)
     ]

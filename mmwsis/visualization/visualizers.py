@@ -8,9 +8,9 @@ from mmdet.visualization import DetLocalVisualizer
 from mmengine.dist import master_only
 from mmengine.visualization import Visualizer
 
+from ..annotation_masks import annotation_mask
 from ..registry import VISUALIZERS
 from .canvas import Canvas
-from .coco_files import decode_mask
 from .comparison import mask_overlap
 from .palette import EXTREME_POINT_COLORS
 from .samples import class_name, draw_instances
@@ -220,7 +220,9 @@ def object_tiles(
     masks = {}
     for wanted, key in ((draw_gt, 'gt_mask'), (draw_pred, 'pred_mask')):
         if wanted and sample.get(key) is not None:
-            masks[key] = decode_mask(sample.get(key), height, width)
+            masks[key] = annotation_mask(
+                sample.get(key), (height, width), f'{ids}: {key}'
+            )
     if 'gt_mask' in masks:
         truth = Canvas(part).mask(masks['gt_mask'][y0:y1, x0:x1], (60, 220, 90))
         tiles.append(Tile(truth.image, 'ground truth'))

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from ..annotation_masks import annotation_mask
 from ..datasets.annotation_file import image_file_name
-from ..structures import Supervision, restrict_coco
+from ..structures import Supervision, annotation_place, restrict_coco
 from .canvas import Canvas
-from .coco_files import LabelFile, decode_mask, read_image
+from .coco_files import LabelFile, read_image
 from .palette import EXTREME_POINT_COLORS, POINT_COLOR, Color, distinct_color
 from .sheet import Tile, contact_sheet
 
@@ -33,6 +34,7 @@ def draw_weak_labels(
     tags: Sequence[int] = (),
     min_side: int = 256,
     max_side: int = 640,
+    source: str = 'annotation file',
 ) -> np.ndarray:
     """Draw whatever labels the annotations carry.
 
@@ -44,9 +46,13 @@ def draw_weak_labels(
         tags: Category ids of the whole image, written in its upper left corner.
         min_side: See :class:`Canvas`.
         max_side: See :class:`Canvas`.
+        source: Name of the annotations' file, for error messages.
 
     Returns:
         RGB picture, uint8.
+
+    Raises:
+        ValueError: A mask is broken; the message names the annotation.
     """
     canvas = Canvas(image, min_side, max_side)
     classes = classes or {}
@@ -54,7 +60,11 @@ def draw_weak_labels(
     for annotation in annotations:
         if annotation.get('segmentation'):
             category = annotation['category_id']
-            mask = decode_mask(annotation['segmentation'], *image.shape[:2])
+            mask = annotation_mask(
+                annotation['segmentation'],
+                image.shape[:2],
+                annotation_place(source, annotation),
+            )
             canvas.mask(mask, _class_color(category, order))
     for annotation in annotations:
         _draw_geometry(canvas, annotation, classes, order)
@@ -131,10 +141,11 @@ def weak_label_sheet(
         annotations = labels.annotations.get(image_id, [])
         tags = () if annotations else entry.get('tags', ())
         picture = draw_weak_labels(
-            read_image(Path(img_dir, image_file_name(entry))),
+            read_image(Path(img_dir, image_file_name(entry)), image_id),
             annotations,
             labels.classes,
             tags,
+            source=str(ann_file),
         )
         ids = ', '.join(str(annotation.get('id', '?')) for annotation in annotations)
         count = f'{len(annotations)} objects' if annotations else 'tags only'

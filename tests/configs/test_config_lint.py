@@ -160,6 +160,25 @@ def test_labelers_write_what_final_models_read(file):
     assert cfg.val_dataloader.dataset.supervision == 'masks'
 
 
+@pytest.mark.parametrize(
+    'file', [f for f in CONFIGS if f.stem in FINAL_MODELS], ids=name_of
+)
+def test_final_models_train_on_the_masks_of_their_method(file):
+    """A forgotten ann_file would leave MMDetection's: the ground truth."""
+    cfg = Config.fromfile(file)
+    dataset = cfg.train_dataloader.dataset
+    dataset = dataset.get('dataset', dataset)
+    path = f'{dataset.data_root.rstrip("/")}/{dataset.ann_file}'
+    if file.parent.name == 'fully_supervised':
+        spec = cfg.data_spec
+        assert cfg.wsis.requires == []
+        assert path == f'{spec.data_root}/{spec.train.ann_file}'
+    else:
+        (pseudo_labels,) = cfg.wsis.requires
+        assert path == pseudo_labels.path
+        assert dataset.ann_file == f'pseudo_labels/{file.parent.name}.json'
+
+
 def test_no_two_configs_share_a_work_dir():
     places = [work_dir(file) for file in CONFIGS]
     assert len(set(places)) == len(places)

@@ -49,7 +49,7 @@ FAULTS = [
     # (level, fault, what the message must say)
     ('boxes', change(0, image_id=99), 'annotation id 901 of image id 99: no image'),
     ('image_tags', change(0, image_id=99), 'image id 99: no image of the file'),
-    ('boxes', change(0, category_id=99), 'category id 99, .*known ids: 17, 40, 5'),
+    ('boxes', change(0, category_id=99), f'{AT_901}: category_id 99 .*ids: 17, 40, 5'),
     ('image_tags', change(0, category_id=99), 'image id 70: category id 99'),
     ('boxes', duplicate('annotations'), 'annotation id 901 appears 2 times .*70, 70'),
     ('boxes', duplicate('images'), 'image id 70 appears twice'),

@@ -315,3 +315,45 @@ def test_image_scale(tmp_path, spec_text):
     cfg = apply_data_spec(load('exits/solov2_r50'), tall)
     kinds = {step.type: step for step in cfg.train_dataloader.dataset.pipeline}
     assert kinds['RandomChoiceResize'].scales[-1] == (240, 400)
+
+
+def scale_ranges(tmp_path, spec_text, image_scale, config='exits/solov2_r18_synthetic'):
+    file = write(tmp_path, f'{spec_text}, image_scale={image_scale}')
+    spec = load_data_spec(file)
+    cfg = apply_data_spec(load(config), spec)
+    again = apply_data_spec(cfg, spec)
+    assert again.model.mask_head.scale_ranges == cfg.model.mask_head.scale_ranges
+    return cfg, cfg.model.mask_head.scale_ranges
+
+
+def test_scale_ranges_follow_the_image_scale(tmp_path, spec_text):
+    own = load('exits/solov2_r18_synthetic')
+    width, height = own.image_scale
+    small = own.model.mask_head.scale_ranges
+    last = small[-1][1]
+
+    def times(factor):
+        return [round(bound * factor) for pair in small for bound in pair][:-1]
+
+    cfg, ranges = scale_ranges(tmp_path, spec_text, (2 * width, 2 * height))
+    assert cfg.image_scale == (2 * width, 2 * height)
+    assert [bound for pair in ranges for bound in pair] == [*times(2), 2 * last]
+    # Only the geometric mean of the sides counts, and the open bound never shrinks.
+    for wide in ((2 * width, height // 2), (width, height)):
+        assert scale_ranges(tmp_path, spec_text, wide)[1] == small
+    _, ranges = scale_ranges(tmp_path, spec_text, (width // 2, height // 2))
+    assert [bound for pair in ranges for bound in pair] == [*times(0.5), last]
+    assert ranges[-1][1] > ranges[-2][1]
+
+
+def test_scale_ranges_stay_without_an_own_image_scale(tmp_path, spec_text):
+    own = load('exits/solov2_r50').model.mask_head.scale_ranges
+    cfg, ranges = scale_ranges(tmp_path, spec_text, (400, 300), 'exits/solov2_r50')
+    assert ranges == own
+    assert 'image_scale' not in cfg
+    fitted = apply_data_spec(
+        load('exits/solov2_r18_synthetic'), load_data_spec(write(tmp_path, spec_text))
+    )
+    small = load('exits/solov2_r18_synthetic')
+    assert fitted.model.mask_head.scale_ranges == small.model.mask_head.scale_ranges
+    assert fitted.image_scale == small.image_scale

@@ -1,6 +1,7 @@
 import logging
 
 import pytest
+import torch
 from mmengine.config import Config
 
 from mmwsis.engine import run_config
@@ -97,7 +98,7 @@ def test_resume_follows_mmdetection(config_file, tmp_path):
     run_config.set_resume(cfg, 'auto')
     assert cfg.resume is True and cfg.load_from is None
     checkpoint = tmp_path / 'epoch_1.pth'
-    checkpoint.write_bytes(b'x')
+    torch.save({}, checkpoint)
     run_config.set_resume(cfg, str(checkpoint))
     assert cfg.load_from == str(checkpoint)
     with pytest.raises(FileNotFoundError, match='epoch_9.pth does not exist'):

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
+from mmwsis.annotation_masks import annotation_mask
 from mmwsis.evaluation import (
     InstanceQuality,
     class_mean_iou,
@@ -13,7 +14,6 @@ from mmwsis.evaluation import (
     mask_iou,
     summarize,
 )
-from mmwsis.evaluation.annotation_masks import annotation_mask
 
 GOLDEN = Path(__file__).parents[1] / 'golden' / 'exits'
 

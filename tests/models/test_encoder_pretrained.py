@@ -281,7 +281,7 @@ def test_failed_download_is_explained(monkeypatch):
 def test_damaged_file_is_named(tmp_path, content):
     path = tmp_path / 'mae.pth'
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=r'mae\.pth is no readable checkpoint'):
+    with pytest.raises(ValueError, match=r'mae\.pth \(\d+ bytes\) is no checkpoint'):
         load(build(), str(path))
 
 
@@ -292,7 +292,7 @@ class Harmful:
 
 def test_code_in_a_checkpoint_is_not_executed(tmp_path, capsys):
     path = save(tmp_path / 'mae.pth', dict(model=Harmful()))
-    with pytest.raises(ValueError, match='no readable checkpoint'):
+    with pytest.raises(ValueError, match='holds more than tensors: builtins.print'):
         load(build(), path)
     assert 'executed' not in capsys.readouterr().out
 

@@ -91,6 +91,12 @@ def test_absorbing_chain_to_float_precision():
     torch.testing.assert_close(scores.double(), expected, rtol=1e-6, atol=0)
 
 
+def test_infinity_of_the_command_line_is_the_absorbing_chain():
+    arguments = problem(1, 9, 2)
+    endless = propagation_scores(*arguments, float('inf'))
+    assert torch.equal(endless, propagation_scores(*arguments, 'inf'))
+
+
 def test_samples_do_not_depend_on_the_batch():
     arguments = problem(5, 64, 2, dtype=torch.float32)
     together = propagation_scores(*arguments)

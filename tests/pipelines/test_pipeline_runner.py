@@ -64,6 +64,21 @@ def test_changed_input_travels_down_and_stops_where_nothing_changes(toy):
     assert 'input data/weak.txt changed' in outcomes['labeler'].reason
 
 
+def test_seed_reaches_every_training_and_makes_it_run_again(toy):
+    toy.run(seed=3)
+    again = toy.run(seed=3)
+    assert set(statuses(again).values()) == {'unchanged'}
+    toy.calls()
+    outcomes = toy.run(seed=4)
+    trained = [call for call in toy.calls() if call.startswith('train')]
+    assert trained == [f'train {name} from 0' for name in ('labeler', 'final', 'full')]
+    assert 'config.randomness.seed changed: 3 -> 4' in outcomes['labeler'].reason
+    runner = make_runner(PipelineOptions('pipeline.py', seed=4))
+    commands = {stage.name: job.command for stage, job, _ in runner.plan()}
+    assert commands['full'][-2:] == ['--cfg-options', 'randomness.seed=4']
+    assert 'randomness.seed=4' not in commands['labels'] + commands['full_test']
+
+
 def test_missing_and_tampered_outputs_are_remade(toy):
     toy.run()
     toy.calls()

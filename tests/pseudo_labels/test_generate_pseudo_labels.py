@@ -167,6 +167,43 @@ def test_interrupted_run_goes_on(config, scene, finished, monkeypatch):
     assert generate(config, scene).read_bytes() == finished
 
 
+@pytest.mark.parametrize('workers', [0, 2])
+def test_kill_9_loses_the_unit_under_way_and_no_other(
+    config, scene, finished, monkeypatch, workers
+):
+    config.pseudo_label_dataloader.num_workers = workers
+    child = os.fork()
+    if child == 0:
+        # Two workers fill two units in turn; the first is whole after seven batches.
+        os.environ[fake_labeler.KILL_AFTER] = '7' if workers else '5'
+        try:
+            generate(config, scene)
+        finally:
+            os._exit(1)  # it should not have come here
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == -signal.SIGKILL
+    assert not (scene / 'pseudo.json').exists()
+    done = {
+        annotation['id']
+        for part in (scene / 'pseudo.json.parts').glob('part-*.jsonl')
+        for line in part.read_text().splitlines()
+        for annotation in json.loads(line)['annotations']
+    }
+    assert done and len(done) < 15  # of 17, two need no network
+
+    labelled = []
+    step = fake_labeler.BrightnessLabeler.test_step
+
+    def counted(self, data):
+        labelled.extend(sample.ann_id for sample in data['data_samples'])
+        return step(self, data)
+
+    monkeypatch.setattr(fake_labeler.BrightnessLabeler, 'test_step', counted)
+    assert generate(config, scene).read_bytes() == finished
+    assert not done & set(labelled)
+    assert len(labelled) == 15 - len(done)
+
+
 def test_shards_and_merge(config, scene, finished):
     for index in (3, 1):
         generate(config, scene, shard=Shard(index, 3))
@@ -287,7 +324,7 @@ def test_wrong_checkpoints_are_refused(config, scene):
     with pytest.raises(ValueError, match=r'gain \(2,\) instead of \(\)'):
         generate(config, scene, overwrite=True)
     (scene / 'epoch_1.pth').write_bytes(b'not a checkpoint')
-    with pytest.raises(ValueError, match='cannot be read as a checkpoint'):
+    with pytest.raises(ValueError, match=r'\(16 bytes\) is no checkpoint'):
         generate(config, scene, overwrite=True)
 
 

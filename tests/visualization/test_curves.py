@@ -21,7 +21,7 @@ def test_resumed_runs_are_joined(tmp_path):
     ])  # fmt: skip
     log(tmp_path, '20260102_000000', [
         dict(loss=1.5, iter=20, step=20),
-        {'pseudo_label/class_mean_iou': 0.7, 'step': 1},
+        {'pseudo_label/class_mean_iou': 0.7, 'coco/segm_mAP_l': -1, 'step': 1},
     ])  # fmt: skip
     with (tmp_path / '20260102_000000/vis_data/scalars.json').open('a') as file:
         file.write('\n{"loss": 0.')  # killed while writing

@@ -11,6 +11,7 @@ import argparse
 from mmengine.config import DictAction
 
 from mmwsis.engine.run_config import load_run_config
+from mmwsis.engine.user_errors import user_errors
 from mmwsis.visualization.browse import MODES, browse_to_files
 
 
@@ -54,4 +55,5 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    with user_errors():
+        main()

@@ -7,6 +7,7 @@ semantic label maps.
 import argparse
 import os
 
+from mmwsis.engine.user_errors import user_errors
 from mmwsis.evaluation import compare_files, write_quality_report
 from mmwsis.evaluation.label_map_report import map_report_markdown, report_of_maps
 
@@ -56,6 +57,12 @@ def parse_args() -> argparse.Namespace:
         help='least size of a part of a separated object',
     )
     parser.add_argument(
+        '--separated',
+        metavar='FILE',
+        help='COCO JSON of the separated objects, from separated_coco.py (default: '
+        'those whose ground truth falls into several parts)',
+    )
+    parser.add_argument(
         '--workers',
         type=int,
         default=min(8, os.cpu_count() or 1),
@@ -97,7 +104,7 @@ def main() -> None:
         print(map_report_markdown(maps) + f'\nreport in {args.out_dir}')
         return
     comparison = compare_files(
-        args.pseudo, args.gt, args.separated_min_part, args.workers
+        args.pseudo, args.gt, args.separated_min_part, args.workers, args.separated
     )
     summary = write_quality_report(comparison, args.out_dir, args.img_dir, args.worst)
     print(f'{"objects":12}{"number":>9}{"IoU":>8}{"boxes":>8}{"recall.5":>10}')
@@ -113,4 +120,5 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    with user_errors():
+        main()

@@ -26,7 +26,7 @@ def main() -> int:
     try:
         rows = retention_table(read_metrics(args.weak), read_metrics(args.full))
     except (OSError, ValueError) as error:
-        print(error, file=sys.stderr)
+        print(f'error: {error}', file=sys.stderr)
         return 1
     print(format_retention(rows))
     if args.out is not None:

@@ -3,19 +3,11 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-
 from mmwsis.datasets.converters.coco2weak import convert_file, output_name
+from mmwsis.datasets.converters.progress_bar import progress_bar
 from mmwsis.datasets.converters.weak_labels import (
     BOXES_MODES,
     EXTREME_MODES,
@@ -40,11 +32,24 @@ EXAMPLES = """examples:
   python tools/dataset_converters/coco2weak.py instances.json \\
       --level points --points-mode uniform --seed 7 --out points.json
 
+  # COCO panoptic: boxes of the things, tags of things and stuff; no PNG is read
+  python tools/dataset_converters/coco2weak.py \\
+      data/coco/annotations/panoptic_train2017.json \\
+      --level image_tags boxes --out-dir data/coco/weak
+
+  # the objects of an instances file, with stuff tags from panoptic files
+  python tools/dataset_converters/coco2weak.py \\
+      data/coco/annotations/instances_train2014.json --level boxes \\
+      --stuff-tags data/coco/annotations/panoptic_train2017.json \\
+      data/coco/annotations/panoptic_val2017.json \\
+      --out data/coco/weak/boxes_stuff_train2014.json
+
 A file of a level holds that level's labels and nothing stronger: no segmentation, and
 no area but that of the box. Crowd regions (iscrowd 1) have no point and no extreme
-points; they keep their box from level boxes on. LVIS files are read too.
+points; they keep their box from level boxes on. LVIS files keep the frequency group of
+every class and the lists of absent and of not exhaustively annotated classes.
 """
-LEVELS = [level.label for level in Supervision if level < Supervision.MASKS]
+LEVELS = [level.label for level in Supervision]
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -54,8 +59,14 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument('input', help='COCO or LVIS JSON with masks')
-    parser.add_argument('--level', nargs='+', required=True, choices=LEVELS)
+    parser.add_argument('input', help='COCO or LVIS JSON with masks, or COCO panoptic')
+    parser.add_argument(
+        '--level',
+        nargs='+',
+        required=True,
+        choices=LEVELS,
+        help='masks: of panoptic files, and with --stuff-tags',
+    )
     target = parser.add_mutually_exclusive_group(required=True)
     target.add_argument('--out', help='file to write (one level)')
     target.add_argument('--out-dir', help='folder for <level>_<split>.json')
@@ -79,6 +90,18 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         help="file: the file's boxes; mask: tight boxes of the masks "
         '(default: %(default)s)',
     )
+    parser.add_argument(
+        '--panoptic-dir',
+        metavar='DIR',
+        help='PNGs of a panoptic file (default: the folder beside it of its name)',
+    )
+    parser.add_argument(
+        '--stuff-tags',
+        nargs='+',
+        default=[],
+        metavar='FILE',
+        help='COCO panoptic JSONs that stuff tags are taken from, by image id',
+    )
     parser.add_argument('--seed', type=int, default=0, help='of --points-mode uniform')
     parser.add_argument('--workers', type=int, default=min(8, os.cpu_count() or 1))
     parser.add_argument(
@@ -101,27 +124,17 @@ def main(argv: Sequence[str] | None = None) -> None:
         level: Path(args.out or Path(args.out_dir) / output_name(args.input, level))
         for level in levels
     }
-    bar = Progress(
-        TextColumn('weak labels'),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-
-    def open_progress(total: int) -> Callable[[int], None]:
-        task = bar.add_task('', total=total)
-        return lambda done: bar.advance(task, done)
-
     try:
         protocol = WeakProtocol(
             args.points_mode, args.extreme_mode, args.boxes_mode, args.seed
         )
-        with bar:
+        with progress_bar('weak labels') as open_progress:
             results = convert_file(
                 args.input,
                 outputs,
                 protocol,
+                panoptic_dir=args.panoptic_dir,
+                stuff_tags=args.stuff_tags,
                 workers=args.workers,
                 skip_invalid=args.skip_invalid,
                 overwrite=args.overwrite,
@@ -131,7 +144,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.exit(f'error: {error}')
     for level, path in outputs.items():
         result = results[level]
-        skipped = result['info']['mmwsis']['skipped_annotations']
+        skipped = result['info']['mmwsis'].get('skipped_annotations')
         note = f', {skipped} invalid left out' if skipped else ''
         print(
             f'{path}: {level.label}, {len(result["images"])} images, '

@@ -1,5 +1,5 @@
-# PASCAL VOC 2012 with the SBD masks (train_aug, 10,582 images), instances as COCO JSON.
-# Paths are relative to data_root.
+# PASCAL VOC 2012 with the SBD masks (train_aug, 10,582 images; IRNet, BESTIE, EXITS, weak
+# panoptic), instances as COCO JSON: docs/datasets/voc.md. Paths are relative to data_root.
 data_spec = dict(
     name='voc',
     data_root='data/voc',
@@ -29,6 +29,8 @@ data_spec = dict(
         ann_file='annotations/instances_train_aug.json',
         img='JPEGImages/',
         weak=dict(
+            image_tags='weak/image_tags_train_aug.json',
+            points='weak/points_train_aug.json',
             boxes='weak/boxes_train_aug.json',
             extreme_points='weak/extreme_points_train_aug.json',
         ),

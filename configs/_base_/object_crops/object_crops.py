@@ -24,7 +24,7 @@ train_dataloader = dict(
     num_workers=4,
     persistent_workers=True,
     drop_last=True,
-    sampler=dict(type='DefaultSampler', shuffle=True),
+    sampler=dict(type='mmwsis.SeededEpochSampler', shuffle=True),
     dataset=dict(
         type='mmwsis.ObjectCropDataset',
         supervision='extreme_points',

@@ -22,7 +22,7 @@ test_pipeline = [
 train_dataloader = dict(
     batch_size=8,
     num_workers=1,
-    sampler=dict(_delete_=True, type='InfiniteSampler', shuffle=True),
+    sampler=dict(_delete_=True, type='mmwsis.SeededInfiniteSampler', shuffle=True),
     dataset=dict(
         metainfo=dict(classes=_base_.data_spec.classes),
         data_root=_base_.data_spec.data_root,

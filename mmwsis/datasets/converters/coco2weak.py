@@ -5,16 +5,18 @@ processes that get small chunks and return a few numbers an annotation.
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from mmwsis.datasets.annotation_file import image_file_name, read_json
 from mmwsis.fileio import atomic_write_json
 from mmwsis.structures.supervision import Supervision, restrict_coco
-from mmwsis.version import __version__
 
-from .coco_check import check_coco, read_coco
+from .coco_check import check_coco
+from .coco_panoptic import add_stuff_tags, is_panoptic, panoptic_to_instances
 from .ordered_pool import OrderedPool
+from .output_files import provenance, refuse_existing
 from .weak_labels import WeakProtocol, derive_weak_labels
 
 CHUNK = 256
@@ -42,13 +44,17 @@ class WeakLabelError(ValueError):
     """Annotations that no weak label can be derived from.
 
     Attributes:
-        problems: ``(annotation id, reason)`` of every one of them.
+        problems: ``(annotation, reason)`` of every one of them.
     """
 
-    def __init__(self, source: str, problems: Sequence[tuple[Any, str]]) -> None:
+    def __init__(
+        self, source: str, problems: Sequence[tuple[Mapping[str, Any], str]]
+    ) -> None:
         self.problems = list(problems)
         shown = [
-            f'  annotation id {key!r}: {why}' for key, why in problems[:SHOWN_ERRORS]
+            f'  annotation id {annotation["id"]!r} of image id '
+            f'{annotation["image_id"]!r}: {why}'
+            for annotation, why in problems[:SHOWN_ERRORS]
         ]
         if len(problems) > SHOWN_ERRORS:
             shown.append(f'  ... and {len(problems) - SHOWN_ERRORS} more')
@@ -90,7 +96,7 @@ def weaken_coco(
     """
     check_coco(coco, source)
     with OrderedPool(workers) as pool:
-        return _weaken(
+        return weaken_in_pool(
             coco,
             levels,
             protocol or WeakProtocol(),
@@ -106,6 +112,8 @@ def convert_file(
     outputs: Mapping[Supervision, str | os.PathLike],
     protocol: WeakProtocol | None = None,
     *,
+    panoptic_dir: str | os.PathLike | None = None,
+    stuff_tags: Sequence[str | os.PathLike] = (),
     workers: int = 1,
     skip_invalid: bool = False,
     overwrite: bool = False,
@@ -114,47 +122,83 @@ def convert_file(
     """Convert a file; all outputs are written at the end, each in one step.
 
     Args:
-        source: COCO or LVIS JSON with masks.
-        outputs: File to write by level.
+        source: COCO or LVIS JSON with masks, or a COCO panoptic JSON, whose things
+            become objects and whose stuff becomes image tags.
+        outputs: File to write by level. MASKS is for files that hold no COCO masks
+            with stuff tags yet: panoptic ones, or any with ``stuff_tags``.
         protocol: How labels are simulated; the defaults if None.
+        panoptic_dir: Folder of a panoptic file's PNGs; by default the one beside the
+            file that bears its name.
+        stuff_tags: COCO panoptic JSONs that the images' stuff tags come from.
         workers: Number of processes, >= 1.
         skip_invalid: Leave out annotations that cannot be converted.
         overwrite: Replace existing files.
-        open_progress: Called once with the number of annotations; returns the
-            callback that counts finished ones.
+        open_progress: Called with the number of annotations (and before it with that
+            of panoptic maps to read); returns the callback that counts finished ones.
 
     Returns:
         What was written, by level.
 
     Raises:
         FileExistsError: An output exists and ``overwrite`` is off.
-        FileNotFoundError: ``source`` does not exist.
+        FileNotFoundError: ``source``, or a file that it needs, does not exist.
         ValueError: ``source`` is not well formed; nothing has been written.
     """
     source = Path(source)
-    for path in map(Path, outputs.values()):
-        if path.exists() and path.resolve() == source.resolve():
-            raise ValueError(f'{path}: the output would overwrite the input')
-        if path.exists() and not overwrite:
-            raise FileExistsError(
-                f'{path} exists; give another name or --overwrite to replace it'
-            )
+    refuse_existing(outputs.values(), [source, *stuff_tags], overwrite)
+    protocol = protocol or WeakProtocol()
+    open_progress = open_progress or (lambda total: lambda done: None)
+    weak = [level for level in outputs if level is not Supervision.MASKS]
     # Workers are forked before the file is read: they stay small.
     with OrderedPool(workers) as pool:
-        coco = read_coco(source)
-        progress = open_progress(len(coco['annotations'])) if open_progress else None
-        results = _weaken(
-            coco,
-            list(outputs),
-            protocol or WeakProtocol(),
-            source=str(source),
-            pool=pool,
-            skip_invalid=skip_invalid,
-            progress=progress or (lambda done: None),
-        )
+        coco = read_json(str(source))
+        if is_panoptic(coco):
+            coco = panoptic_to_instances(
+                coco,
+                panoptic_dir or source.with_suffix(''),
+                source=str(source),
+                read_masks=_reads_masks(outputs, protocol),
+                pool=pool,
+                open_progress=open_progress,
+            )
+        elif Supervision.MASKS in outputs and not stuff_tags:
+            raise ValueError(
+                f'{source}: level masks is for panoptic files and for --stuff-tags; '
+                'this file is a masks file already'
+            )
+        check_coco(coco, str(source))
+        if stuff_tags:
+            coco = add_stuff_tags(coco, stuff_tags, str(source))
+        results: dict[Supervision, dict[str, Any]] = {}
+        if weak:
+            results = weaken_in_pool(
+                coco,
+                weak,
+                protocol,
+                source=str(source),
+                pool=pool,
+                skip_invalid=skip_invalid,
+                progress=open_progress(len(coco['annotations'])),
+            )
+        if Supervision.MASKS in outputs:
+            results[Supervision.MASKS] = _masks_file(coco, source.name)
     for level, path in outputs.items():
         atomic_write_json(path, results[level])
     return results
+
+
+def _reads_masks(levels: Collection[Supervision], protocol: WeakProtocol) -> bool:
+    """Whether any level needs more than the boxes and classes of a file."""
+    from_box = Supervision.BOXES in levels and protocol.boxes_mode == 'mask'
+    cheap = (Supervision.IMAGE_TAGS, Supervision.BOXES)
+    return from_box or any(level not in cheap for level in levels)
+
+
+def _masks_file(coco: Mapping[str, Any], source: str) -> dict[str, Any]:
+    result = restrict_coco(coco, Supervision.MASKS, source=source)
+    result['info'] = dict(result.get('info') or {})
+    result['info']['mmwsis'] = provenance('coco2weak', source, Supervision.MASKS)
+    return result
 
 
 def output_name(source: str | os.PathLike, level: Supervision) -> str:
@@ -170,7 +214,7 @@ def output_name(source: str | os.PathLike, level: Supervision) -> str:
     return f'{level.label}_{Path(source).stem.removeprefix("instances_")}.json'
 
 
-def _weaken(
+def weaken_in_pool(
     coco: Mapping[str, Any],
     levels: Sequence[Supervision],
     protocol: WeakProtocol,
@@ -180,6 +224,24 @@ def _weaken(
     skip_invalid: bool,
     progress: Progress,
 ) -> dict[Supervision, dict[str, Any]]:
+    """:func:`weaken_coco` in processes that are there already.
+
+    Args:
+        coco: Parsed COCO or LVIS JSON, checked; is left as it is.
+        levels: Levels wanted, all below MASKS.
+        protocol: How labels are simulated.
+        source: Name of the file, for messages and for ``info``.
+        pool: Processes that decode the masks.
+        skip_invalid: Leave out annotations that cannot be converted.
+        progress: Called with the number of annotations that were just finished.
+
+    Returns:
+        One COCO dictionary a level.
+
+    Raises:
+        ValueError: MASKS is asked for.
+        WeakLabelError: Some annotations are broken, and ``skip_invalid`` is off.
+    """
     if not levels or Supervision.MASKS in levels:
         raise ValueError(
             'levels must be one or more of image_tags, points, boxes, extreme_points; '
@@ -187,13 +249,13 @@ def _weaken(
         )
     annotations = coco['annotations']
     labels: list[dict[str, Any] | None] = []
-    problems: list[tuple[Any, str]] = []
+    problems: list[tuple[Mapping[str, Any], str]] = []
     needs_masks = any(level > Supervision.IMAGE_TAGS for level in levels)
     chunks = _chunks(coco, levels, protocol) if needs_masks else iter(())
     for results in pool.imap(_derive_chunk, chunks):
         for result in results:
             if isinstance(result, str):
-                problems.append((annotations[len(labels)]['id'], result))
+                problems.append((annotations[len(labels)], result))
                 labels.append(None)
             else:
                 labels.append(result)
@@ -233,16 +295,24 @@ def _assemble(
         kept = ('bbox',) if is_crowd and level >= Supervision.BOXES else keys
         entry.update({key: label[key] for key in kept if key in label})
         weak.append(entry)
-    result = restrict_coco({**coco, 'annotations': weak}, level, source=source)
+    # LVIS names its images by URL alone, which other tools do not read.
+    images = [
+        image
+        if image.get('file_name')
+        else {**image, 'file_name': image_file_name(image)}
+        for image in coco['images']
+    ]
+    result = restrict_coco(
+        {**coco, 'images': images, 'annotations': weak}, level, source=source
+    )
     result['info'] = dict(result.get('info') or {})
-    result['info']['mmwsis'] = {
-        'tool': 'coco2weak',
-        'version': __version__,
-        'source': Path(source).name,
-        'supervision': level.label,
-        'protocol': protocol.describe(level),
-        'skipped_annotations': skipped,
-    }
+    result['info']['mmwsis'] = provenance(
+        'coco2weak',
+        source,
+        level,
+        protocol=protocol.describe(level),
+        skipped_annotations=skipped,
+    )
     return result
 
 

@@ -40,7 +40,7 @@ def check_coco(coco: Any, source: str) -> None:
     if not isinstance(coco, Mapping):
         raise ValueError(
             f'{source}: expected a COCO object with images, annotations and '
-            f'categories, given a JSON {type(coco).__name__}'
+            f'categories, given a JSON {type(coco).__name__}.'
         )
     for key in ('images', 'annotations', 'categories'):
         if not isinstance(coco.get(key), list):
@@ -57,12 +57,14 @@ def check_coco(coco: Any, source: str) -> None:
                 )
     category_ids = _ids(coco['categories'], ('name',), source, 'category')
     _ids(coco['annotations'], ('image_id', 'category_id'), source, 'annotation')
+    lists = dict(image_id='images', category_id='categories')
     for annotation in coco['annotations']:
         for key, known in (('image_id', image_ids), ('category_id', category_ids)):
             if annotation[key] not in known:
                 raise ValueError(
-                    f'{source}: annotation id {annotation["id"]!r}: {key} '
-                    f'{annotation[key]!r} is not in the file'
+                    f'{source}: annotation id {annotation["id"]!r} of image id '
+                    f'{annotation["image_id"]!r}: {key} {annotation[key]!r} is not in '
+                    f'the file. Add it to {lists[key]}, or remove the annotation.'
                 )
 
 
@@ -78,7 +80,10 @@ def _ids(entries: list[Any], keys: tuple[str, ...], source: str, what: str) -> s
                 f'{source}: {what} id {identifier!r} is neither integer nor text'
             )
         if identifier in ids:
-            raise ValueError(f'{source}: {what} id {identifier!r} appears twice')
+            raise ValueError(
+                f'{source}: {what} id {identifier!r} appears twice; ids must be '
+                'unique over the whole file.'
+            )
         ids.add(identifier)
         for key in keys:
             if key not in entry:

@@ -1,16 +1,20 @@
 """Ordered parallel map with bounded memory."""
 
 import multiprocessing
+import os
+import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TypeVar
 
 Job = TypeVar('Job')
 Result = TypeVar('Result')
 
 AHEAD = 4  # jobs that wait for each process
+PARENT_CHECK_SECONDS = 1.0
 
 
 class OrderedPool:
@@ -18,7 +22,8 @@ class OrderedPool:
 
     Processes start at once, so that a pool opened before a large file is read does
     not copy it. A process that dies (out of memory, for example) raises
-    ``concurrent.futures.process.BrokenProcessPool`` instead of hanging.
+    ``concurrent.futures.process.BrokenProcessPool`` instead of hanging; when this
+    process is killed, the others end, too.
 
     Args:
         workers: Number of processes, >= 1; 1 works without any.
@@ -37,7 +42,8 @@ class OrderedPool:
             self._executor = ProcessPoolExecutor(
                 workers,
                 multiprocessing.get_context('fork' if 'fork' in methods else None),
-                initializer=_use_one_thread,
+                initializer=_start_worker,
+                initargs=(os.getpid(),),
             )
             self._executor.submit(int).result()
 
@@ -77,8 +83,20 @@ class OrderedPool:
             self._executor.shutdown(wait=True, cancel_futures=kind is not None)
 
 
-def _use_one_thread(*_: Any) -> None:
-    """OpenCV's own threads would only compete with the other processes."""
+def _start_worker(parent: int) -> None:
     import cv2
 
+    # OpenCV's own threads would only compete with the other processes.
     cv2.setNumThreads(1)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    """End this worker when its parent is gone.
+
+    A worker of a killed parent waits for jobs for ever, because the other workers hold
+    the same pipe open.
+    """
+    while os.getppid() == parent:
+        time.sleep(PARENT_CHECK_SECONDS)
+    os._exit(1)

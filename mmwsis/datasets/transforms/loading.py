@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmengine.fileio import get
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from mmwsis.registry import TRANSFORMS
 
@@ -81,7 +81,7 @@ class LoadCachedImage(BaseTransform):
         if path in self._cache:
             self._cache.move_to_end(path)
             return self._cache[path]
-        image = self._decode(path, img_id)
+        image = read_rgb(path, img_id, self.backend_args)
         image.flags.writeable = False
         limit = self.max_megabytes * 2**20
         if self.max_images > 0 and image.nbytes <= limit:
@@ -91,23 +91,6 @@ class LoadCachedImage(BaseTransform):
                 _, oldest = self._cache.popitem(last=False)
                 self._cached_bytes -= oldest.nbytes
         return image
-
-    def _decode(self, path: str, img_id: Any) -> np.ndarray:
-        try:
-            content = get(path, backend_args=self.backend_args)
-        except (FileNotFoundError, IsADirectoryError):
-            raise FileNotFoundError(
-                f'{_place(path, img_id)} does not exist. Check data_root and '
-                "data_prefix['img'] in the config."
-            ) from None
-        try:
-            with Image.open(io.BytesIO(content)) as picture:
-                return np.array(_to_rgb(picture))
-        except (OSError, SyntaxError, ValueError) as error:
-            raise OSError(
-                f'{_place(path, img_id)} cannot be decoded ({len(content)} bytes): '
-                f'{error}. The file is truncated or no image; fetch it again.'
-            ) from error
 
     def _orientation_hint(self, path: str) -> str:
         with Image.open(io.BytesIO(get(path, backend_args=self.backend_args))) as im:
@@ -130,12 +113,52 @@ class LoadCachedImage(BaseTransform):
         )
 
 
+def read_rgb(
+    path: str, img_id: Any = None, backend_args: dict | None = None
+) -> np.ndarray:
+    """Read an image as RGB; see :class:`LoadCachedImage` for other colour modes.
+
+    Args:
+        path: File or URL.
+        img_id: Named in messages.
+        backend_args: Arguments of MMEngine's file backend.
+
+    Returns:
+        uint8 ``(H, W, 3)``.
+
+    Raises:
+        FileNotFoundError: There is no such image.
+        OSError: It is truncated or no image.
+    """
+    try:
+        content = get(path, backend_args=backend_args)
+    except (FileNotFoundError, IsADirectoryError):
+        raise FileNotFoundError(
+            f'{_place(path, img_id)} does not exist. Check data_root and '
+            "data_prefix['img'] in the config."
+        ) from None
+    try:
+        with Image.open(io.BytesIO(content)) as picture:
+            return np.array(_to_rgb(picture))
+    except UnidentifiedImageError as error:
+        raise OSError(
+            f'{_place(path, img_id)} is no image, or the beginning of it is lost '
+            f'({len(content)} bytes); fetch it again.'
+        ) from error
+    except (OSError, SyntaxError, ValueError) as error:
+        raise OSError(
+            f'{_place(path, img_id)} cannot be decoded ({len(content)} bytes): '
+            f'{error}. The file is truncated or no image; fetch it again.'
+        ) from error
+
+
 def _to_rgb(picture: Image.Image) -> Image.Image:
     if picture.mode.startswith('I'):
         # 16-bit grey; Pillow's own conversion would clip at 255 instead of scaling.
         values = np.asarray(picture).astype(np.int64) >> 8
         picture = Image.fromarray(values.clip(0, 255).astype(np.uint8))
-    return picture.convert('RGB')
+    # Converting RGB to RGB would copy it.
+    return picture if picture.mode == 'RGB' else picture.convert('RGB')
 
 
 def _place(path: str, img_id: Any) -> str:

@@ -27,8 +27,8 @@ def shift_hue(picture: Image.Image, shift: float) -> Image.Image:
     """
     hue, saturation, value = picture.convert('HSV').split()
     # The hue is a uint8 angle, so adding modulo 256 is the turn.
-    turned = (np.asarray(hue).astype(np.int32) + int(shift * 255)) % 256
-    hue = Image.fromarray(turned.astype(np.uint8))
+    turn = int(shift * 255)
+    hue = hue.point([(angle + turn) % 256 for angle in range(256)])
     return Image.merge('HSV', (hue, saturation, value)).convert('RGB')
 
 

@@ -1,12 +1,14 @@
 """Hooks that MMEngine and MMDetection lack."""
 
 from .crop_prediction_visualization_hook import CropPredictionVisualizationHook
+from .exact_resume_hook import ExactResumeHook
 from .retrieval_visualization_hook import RetrievalVisualizationHook
 from .stop_on_nan import NonFiniteLossError, StopOnNaNHook
 from .training_batch_visualization_hook import TrainingBatchVisualizationHook
 
 __all__ = [
     'CropPredictionVisualizationHook',
+    'ExactResumeHook',
     'NonFiniteLossError',
     'RetrievalVisualizationHook',
     'StopOnNaNHook',

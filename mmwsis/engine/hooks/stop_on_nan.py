@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.dist import get_rank
+from mmengine.dist import all_gather, get_rank, get_world_size
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
@@ -27,7 +27,9 @@ class StopOnNaNHook(Hook):
     The message names the iteration, every loss term, and the images and annotations of
     the batch; the same is written to ``<work_dir>/non_finite_loss_rank<r>.json``. The
     hook runs before checkpoints are written, so the last checkpoint is a sound one to
-    resume from.
+    resume from. Of several processes all stop at the same iteration: those with a
+    finite loss would otherwise wait for the others, or write a checkpoint whose
+    weights the common gradient has spoilt.
 
     Args:
         interval: Look at every n-th iteration. MMEngine reads every loss off the
@@ -69,8 +71,16 @@ class StopOnNaNHook(Hook):
         # Statistics that are logged beside the losses may well be undefined.
         losses = {k: v for k, v in terms.items() if v is not None and 'loss' in k}
         bad = sorted(key for key, value in losses.items() if not isfinite(value))
-        if not bad:
+        ranks = _ranks_with(bool(bad))
+        if not ranks:
             return
+        if not bad:
+            raise NonFiniteLossError(
+                f'The loss of rank {", ".join(map(str, ranks))} is not finite at '
+                f'iteration {runner.iter + 1}; the message of that rank names the '
+                f'batch. Rank {get_rank()} stops too, because its gradients were '
+                'averaged with those.'
+            )
         samples = list(describe_samples(data_batch))
         path = Path(runner.work_dir, f'non_finite_loss_rank{get_rank()}.json')
         atomic_write_json(
@@ -112,6 +122,14 @@ class StopOnNaNHook(Hook):
             'right, lower optim_wrapper.optimizer.lr, lengthen the warm-up, clip '
             'gradients (optim_wrapper.clip_grad) or train without --amp, and resume.'
         )
+
+
+def _ranks_with(bad: bool) -> list[int]:
+    """Ranks whose loss is bad; a few bytes an iteration where there are several."""
+    if get_world_size() == 1:
+        return [get_rank()] if bad else []
+    flags = all_gather(torch.tensor([bad], dtype=torch.uint8))
+    return [rank for rank, flag in enumerate(flags) if flag.item()]
 
 
 def describe_samples(data_batch: Any) -> Iterator[dict[str, Any]]:

@@ -253,7 +253,7 @@ def test_every_broken_annotation_is_listed_or_left_out(coco):
     bad = broken(broken(coco, 0, segmentation=[]), 1, segmentation=[])
     with pytest.raises(WeakLabelError) as caught:
         weaken_coco(bad, [Supervision.POINTS], source='f.json')
-    assert [key for key, _ in caught.value.problems] == [11, 12]
+    assert [ann['id'] for ann, _ in caught.value.problems] == [11, 12]
     weak = weaken_coco(bad, [Supervision.POINTS], skip_invalid=True)
     document = weak[Supervision.POINTS]
     assert [a['id'] for a in document['annotations']] == [13, 14]

@@ -26,24 +26,54 @@ def annotation_mask(
     Raises:
         ValueError: Not a mask of this image.
     """
+    check_segmentation(segmentation, image_size, where)
     height, width = (int(v) for v in image_size)
     if isinstance(segmentation, Mapping):
-        rle = _checked_rle(segmentation, height, width, where)
+        return coco_mask.decode(_rle(segmentation, height, width))
+    # Vertices far outside would make pycocotools trace an edge of that length.
+    limits = 4.0 * max(height, width)
+    parts = [np.clip(polygon, -limits, limits).tolist() for polygon in segmentation]
+    return coco_mask.decode(
+        coco_mask.merge(coco_mask.frPyObjects(parts, height, width))
+    )
+
+
+def check_segmentation(
+    segmentation: Any, image_size: tuple[int, int], where: str
+) -> None:
+    """Refuse what pycocotools cannot decode, without decoding it.
+
+    Args:
+        segmentation: COCO polygons, or an RLE with a list of runs or a string.
+        image_size: ``(H, W)`` of the image in pixels.
+        where: Names file, image id and annotation id in messages.
+
+    Raises:
+        ValueError: Not a mask of this image.
+    """
+    height, width = (int(v) for v in image_size)
+    if isinstance(segmentation, Mapping):
+        _check_rle(segmentation, height, width, where)
     elif isinstance(segmentation, Sequence) and not isinstance(segmentation, str):
-        rle = _rle_of_polygons(segmentation, height, width, where)
+        _check_polygons(segmentation, where)
     else:
         raise ValueError(
             f'{where}: segmentation must be polygons [[x, y, x, y, ...], ...] or an '
             f'RLE with size and counts; got {type(segmentation).__name__}.'
         )
-    return coco_mask.decode(rle)
 
 
-def _checked_rle(
-    rle: Mapping[str, Any], height: int, width: int, where: str
-) -> dict[str, Any]:
+def _rle(rle: Mapping[str, Any], height: int, width: int) -> dict[str, Any]:
+    """A checked RLE in the form that pycocotools decodes."""
+    size, counts = [height, width], rle['counts']
+    if isinstance(counts, (str, bytes)):
+        return dict(size=size, counts=counts)
+    return coco_mask.frPyObjects(dict(size=size, counts=list(counts)), height, width)
+
+
+def _check_rle(rle: Mapping[str, Any], height: int, width: int, where: str) -> None:
     size, counts = rle.get('size'), rle.get('counts')
-    if list(size or ()) != [height, width]:
+    if not isinstance(size, Sequence) or list(size) != [height, width]:
         raise ValueError(
             f'{where}: the RLE has size {size}, its image is {[height, width]} '
             '(height, width).'
@@ -56,7 +86,7 @@ def _checked_rle(
                 f'image; got counts {str(counts)[:40]!r}. The file is damaged or was '
                 'written for another image.'
             )
-        return dict(size=[height, width], counts=counts)
+        return
     if (
         not isinstance(counts, Sequence)
         or not all(isinstance(run, int) and run >= 0 for run in counts)
@@ -66,9 +96,6 @@ def _checked_rle(
             f'{where}: RLE counts must be a string, or runs that add up to '
             f'{height * width} pixels; got {str(counts)[:60]}.'
         )
-    return coco_mask.frPyObjects(
-        dict(size=[height, width], counts=list(counts)), height, width
-    )
 
 
 def _runs_of_string(counts: str | bytes) -> np.ndarray | None:
@@ -101,21 +128,15 @@ def _runs_of_string(counts: str | bytes) -> np.ndarray | None:
     return runs
 
 
-def _rle_of_polygons(
-    polygons: Sequence[Any], height: int, width: int, where: str
-) -> dict[str, Any]:
+def _check_polygons(polygons: Sequence[Any], where: str) -> None:
+    if not polygons:
+        raise ValueError(f'{where}: segmentation is an empty list.')
     for polygon in polygons:
         if not _is_polygon(polygon):
             raise ValueError(
                 f'{where}: a polygon needs at least 3 vertices x, y, all finite; got '
                 f'{str(polygon)[:60]}.'
             )
-    if not polygons:
-        raise ValueError(f'{where}: segmentation is an empty list.')
-    # Vertices far outside would make pycocotools trace an edge of that length.
-    limits = 4.0 * max(height, width)
-    parts = [np.clip(polygon, -limits, limits).tolist() for polygon in polygons]
-    return coco_mask.merge(coco_mask.frPyObjects(parts, height, width))
 
 
 def _is_polygon(polygon: Any) -> bool:

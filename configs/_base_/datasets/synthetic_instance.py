@@ -1,0 +1,45 @@
+# The synthetic scenes for an instance segmentation model of MMDetection, enlarged.
+# The masks to train on, train_dataloader.dataset.ann_file, are the final config's to say.
+_base_ = ['mmdet::_base_/datasets/coco_instance.py', './synthetic.py']
+
+metainfo = dict(classes=_base_.data_spec.classes)
+data_root = 'data/synthetic/'
+image_scale = (192, 192)
+train_pipeline = [
+    dict(type='LoadImageFromFile', backend_args=None),
+    dict(type='LoadAnnotations', with_bbox=True, with_mask=True),
+    dict(type='Resize', scale=image_scale, keep_ratio=True),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='PackDetInputs'),
+]
+test_pipeline = [
+    dict(type='LoadImageFromFile', backend_args=None),
+    dict(type='Resize', scale=image_scale, keep_ratio=True),
+    dict(type='LoadAnnotations', with_bbox=True, with_mask=True),
+    dict(
+        type='PackDetInputs',
+        meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor'),
+    ),
+]
+train_dataloader = dict(
+    batch_size=8,
+    sampler=dict(_delete_=True, type='InfiniteSampler', shuffle=True),
+    dataset=dict(
+        metainfo=metainfo,
+        data_root=data_root,
+        data_prefix=dict(img=_base_.data_spec.train.img),
+        pipeline=train_pipeline,
+    ),
+)
+val_dataloader = dict(
+    dataset=dict(
+        metainfo=metainfo,
+        data_root=data_root,
+        ann_file=_base_.data_spec.val.ann_file,
+        data_prefix=dict(img=_base_.data_spec.val.img),
+        pipeline=test_pipeline,
+    )
+)
+test_dataloader = val_dataloader
+val_evaluator = dict(ann_file=data_root + _base_.data_spec.val.ann_file)
+test_evaluator = val_evaluator

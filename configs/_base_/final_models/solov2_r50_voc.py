@@ -1,0 +1,31 @@
+# MMDetection has no VOC instance config: the COCO one, 3x, with the 20 classes.
+_base_ = [
+    'mmdet::solov2/solov2_r50_fpn_ms-3x_coco.py',
+    '../datasets/voc.py',
+    '../final_model_runtime.py',
+]
+
+metainfo = dict(classes=_base_.data_spec.classes)
+data_root = 'data/voc/'
+train_dataloader = dict(
+    dataset=dict(
+        metainfo=metainfo,
+        data_root=data_root,
+        data_prefix=dict(img=_base_.data_spec.train.img),
+    )
+)
+val_dataloader = dict(
+    dataset=dict(
+        metainfo=metainfo,
+        data_root=data_root,
+        ann_file=_base_.data_spec.val.ann_file,
+        data_prefix=dict(img=_base_.data_spec.val.img),
+    )
+)
+test_dataloader = val_dataloader
+val_evaluator = dict(ann_file=data_root + _base_.data_spec.val.ann_file)
+test_evaluator = val_evaluator
+model = dict(mask_head=dict(num_classes=20))
+visualizer = dict(
+    vis_backends=[dict(type='LocalVisBackend'), dict(type='TensorboardVisBackend')]
+)

@@ -1,0 +1,26 @@
+# Small final models on two CPU cores. Iterations, not epochs, so that the recipe also
+# fits data sets of another size.
+_base_ = 'mmdet::_base_/schedules/schedule_1x.py'
+
+max_iters = 400
+train_cfg = dict(
+    _delete_=True,
+    type='IterBasedTrainLoop',
+    max_iters=max_iters,
+    val_interval=max_iters,
+)
+optim_wrapper = dict(
+    optimizer=dict(_delete_=True, type='AdamW', lr=2e-3, weight_decay=0.01),
+    clip_grad=dict(max_norm=35, norm_type=2),
+)
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=30),
+    dict(
+        type='CosineAnnealingLR',
+        eta_min_ratio=0.01,
+        by_epoch=False,
+        begin=30,
+        end=max_iters,
+    ),
+]
+auto_scale_lr = dict(enable=False, base_batch_size=8)

@@ -1,0 +1,15 @@
+# The masks that the EXITS labeler makes of the extreme points of COCO.
+wsis = dict(
+    method='EXITS',
+    stage='final_model',
+    supervision='extreme_points',
+    requires=[
+        dict(
+            path='data/coco/pseudo_labels/exits.json',
+            command='python tools/generate_pseudo_labels.py '
+            'configs/exits/labeler_vit-b_coco.py '
+            'work_dirs/labeler_vit-b_coco/epoch_10.pth',
+        ),
+    ],
+    produces=None,
+)

@@ -1,0 +1,390 @@
+"""Reader of Label Studio's JSON export (labelstud.io, "Label Studio JSON format").
+
+A list of tasks, each with annotations of one or more annotators, whose results are
+regions. Coordinates are percent of the image, 0 to 100; rectangles turn about their
+upper left corner. The short form JSON-MIN lacks what is needed and is refused.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from .records import (
+    INVALID,
+    LEFT_OUT,
+    LabelledImage,
+    Notice,
+    Point,
+    ReadOptions,
+    ReadResult,
+)
+from .shapes import (
+    Shape,
+    box_of_corners,
+    merge_shapes,
+    rotated_corners,
+    rotated_notice,
+)
+
+# Type of a result -> kind of shape; the value holds the labels under the type's name.
+_SHAPES = {
+    'keypointlabels': 'clicks',
+    'rectanglelabels': 'box',
+    'polygonlabels': 'polygon',
+}
+_MIN_CORNERS = 3
+_IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp', '.gif')
+# Label Studio puts eight hexadecimal digits before the names of uploaded files.
+_UPLOAD_PREFIX = re.compile(r'^[0-9a-f]{8}-')
+
+
+def read_labelstudio(
+    path: Path,
+    options: ReadOptions,
+    *,
+    open_progress: Callable[[int], Callable[[int], None]],
+) -> ReadResult:
+    """Read a Label Studio export.
+
+    Args:
+        path: The JSON.
+        options: How ambiguous regions are read, and whose annotations are taken.
+        open_progress: Called with the number of tasks; returns the function that
+            counts finished ones.
+
+    Returns:
+        What the file holds.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is no such export.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(
+            f'{path} does not exist; give the JSON export of a project'
+        )
+    try:
+        tasks = json.loads(path.read_text(encoding='utf-8'))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f'{path} is no valid JSON: {error}') from None
+    tasks = [tasks] if isinstance(tasks, Mapping) else tasks
+    if not isinstance(tasks, list):
+        raise ValueError(f'{path}: expected a list of tasks')
+    result = ReadResult()
+    advance = open_progress(len(tasks))
+    for index, task in enumerate(tasks):
+        if not isinstance(task, Mapping) or not isinstance(task.get('data'), Mapping):
+            raise ValueError(
+                f'{path}: task number {index} has no data; export the project as '
+                '"JSON", not as JSON-MIN, CSV or COCO'
+            )
+        result.add(parse_task(task, path.name, options))
+        advance(1)
+    return result
+
+
+def parse_task(
+    task: Mapping[str, Any], source: str, options: ReadOptions
+) -> ReadResult:
+    """Read one task.
+
+    Args:
+        task: The task.
+        source: Name of the file, for messages.
+        options: How ambiguous regions are read, and whose annotations are taken.
+
+    Returns:
+        One image; a task that nobody finished gives none and says so.
+    """
+    result = ReadResult()
+    source = f'{source}, task {task.get("id")!r}'
+    try:
+        url = _image_url(task['data'], options)
+        annotation = _pick(task, source, options, result.notices)
+    except ValueError as error:
+        result.notices.append(Notice(INVALID, source, '', 'task', str(error)))
+        return result
+    if annotation is None:
+        return result
+    image = LabelledImage(source, image_paths(url), None, None)
+    entries = annotation.get('result')
+    if not isinstance(entries, list):
+        reason = 'the annotation has no list of results'
+        result.notices.append(Notice(INVALID, source, '', 'annotation', reason))
+        return result
+    drawn = {
+        entry.get('id')
+        for entry in entries
+        if isinstance(entry, Mapping) and 'original_width' in entry
+        and entry.get('type') != 'choices'
+    }  # fmt: skip
+    shapes: list[Shape] = []
+    by_id: dict[Any, list[Shape]] = {}
+    later: list[tuple[str, Mapping[str, Any]]] = []
+    for index, entry in enumerate(entries):
+        item = f'result {index}'
+        if not isinstance(entry, Mapping) or not isinstance(entry.get('type'), str):
+            reason = 'a result must have a type and a value'
+            result.notices.append(Notice(INVALID, source, item, 'result', reason))
+            continue
+        item += f' ({entry["type"]}, id {entry.get("id")!r})'
+        if entry['type'] == 'choices' and entry.get('id') not in drawn:
+            _add_tags(entry, item, image, result.notices)
+        elif _kind_of(entry) is not None:
+            shape = _shape(entry, item, image, options, result.notices)
+            if shape is not None:
+                shapes.append(shape)
+                by_id.setdefault(entry.get('id'), []).append(shape)
+        else:
+            later.append((item, entry))
+    for item, entry in later:
+        _keep_or_list(entry, item, by_id, image, result.notices)
+    image.objects, notices = merge_shapes(shapes, source, options)
+    result.notices += notices
+    result.images.append(image)
+    return result
+
+
+def _image_url(data: Mapping[str, Any], options: ReadOptions) -> str:
+    if options.image_key is not None:
+        keys = [options.image_key]
+    elif isinstance(data.get('image'), str):
+        keys = ['image']
+    else:
+        keys = [
+            key
+            for key, value in data.items()
+            if isinstance(value, str)
+            and _file_of(value).lower().endswith(_IMAGE_SUFFIXES)
+        ]
+    if len(keys) != 1 or not isinstance(data.get(keys[0]), str):
+        raise ValueError(
+            f'which key of data names the image? data has {sorted(data)}; say it with '
+            '--image-key'
+        )
+    return data[keys[0]]
+
+
+def _file_of(url: str) -> str:
+    """The path in a URL; of local storage that of the parameter ``d``."""
+    parts = urlsplit(url)
+    local = parse_qs(parts.query).get('d') if 'local-files' in parts.path else None
+    return local[0] if local else unquote(parts.path)
+
+
+def image_paths(url: str) -> list[str]:
+    """Where the image of a task may be in the image folder.
+
+    Args:
+        url: ``data.image``: an upload, a file of local storage, or any URL.
+
+    Returns:
+        Relative paths, the likeliest first.
+    """
+    path = _file_of(url).replace('\\', '/').lstrip('/')
+    name = path.rsplit('/', 1)[-1]
+    candidates = [name, _UPLOAD_PREFIX.sub('', name)]
+    if not path.startswith('data/upload/'):
+        # Any folders on the way may be those of the image folder, too.
+        parts = path.split('/')
+        candidates = ['/'.join(parts[k:]) for k in range(len(parts))] + candidates[1:]
+    return list(dict.fromkeys(candidates))
+
+
+def _pick(
+    task: Mapping[str, Any],
+    source: str,
+    options: ReadOptions,
+    notices: list[Notice],
+) -> Mapping[str, Any] | None:
+    """The annotation that counts, of those that annotators finished."""
+    given = task.get('annotations', task.get('completions'))
+    if not isinstance(given, list):
+        raise ValueError('annotations must be a list; export the project as "JSON"')
+    given = [annotation for annotation in given if isinstance(annotation, Mapping)]
+    finished = [one for one in given if not one.get('was_cancelled')]
+    for one in given:
+        if one.get('was_cancelled'):
+            notices.append(_left_annotation(source, one, 'it was skipped'))
+    if not finished:
+        what = 'skipped task' if given else 'task without annotation'
+        reason = 'nobody labelled it, so that the image is left out'
+        notices.append(Notice(LEFT_OUT, source, '', what, reason))
+        return None
+    truth = [one for one in finished if one.get('ground_truth')]
+    if options.annotator in ('latest', 'first'):
+        pool = truth or finished
+        picked = (max if options.annotator == 'latest' else min)(pool, key=_when)
+    else:
+        own = [one for one in finished if options.annotator in _annotator_names(one)]
+        picked = max(own, key=_when) if own else None
+    for one in finished:
+        if one is not picked:
+            reason = 'an image has the labels of one annotator; another one was taken'
+            notices.append(_left_annotation(source, one, reason))
+    if picked is None:
+        reason = f'annotator {options.annotator} did not label it; it is left out'
+        notices.append(Notice(LEFT_OUT, source, '', 'task of other annotators', reason))
+    return picked
+
+
+def _when(annotation: Mapping[str, Any]) -> tuple[str, int]:
+    stamp = annotation.get('updated_at') or annotation.get('created_at') or ''
+    number = annotation.get('id')
+    return str(stamp), number if isinstance(number, int) else 0
+
+
+def _annotator_names(annotation: Mapping[str, Any]) -> set[str]:
+    by = annotation.get('completed_by')
+    if isinstance(by, Mapping):
+        return {str(by.get('id')), str(by.get('email'))}
+    return {str(by)}
+
+
+def _left_annotation(source: str, one: Mapping[str, Any], reason: str) -> Notice:
+    by = one.get('completed_by')
+    by = by.get('email', by.get('id')) if isinstance(by, Mapping) else by
+    item = f'annotation {one.get("id")!r} by {by!r}'
+    return Notice(LEFT_OUT, source, item, 'annotation of a task', reason)
+
+
+def _add_tags(
+    entry: Mapping[str, Any], item: str, image: LabelledImage, notices: list[Notice]
+) -> None:
+    value = entry.get('value')
+    choices = value.get('choices') if isinstance(value, Mapping) else None
+    if not _are_names(choices):
+        reason = f'choices must be a list of names, got {choices!r}'
+        notices.append(Notice(INVALID, image.source, item, 'choices', reason))
+        return
+    image.tags += choices
+
+
+def _are_names(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)
+
+
+def _kind_of(entry: Mapping[str, Any]) -> str | None:
+    """Kind of shape of a region that bears its labels."""
+    if entry['type'] != 'labels':
+        return _SHAPES.get(entry['type'])
+    # <Labels> beside <Rectangle> and the like: one type for all, told apart by keys.
+    value = entry.get('value')
+    keys = set(value) if isinstance(value, Mapping) else set()
+    if 'points' in keys:
+        return 'polygon'
+    if {'x', 'y'} <= keys and not keys & {'rle', 'radiusX'}:
+        return 'box' if 'height' in keys else 'clicks'
+    return None
+
+
+def _shape(
+    entry: Mapping[str, Any],
+    item: str,
+    image: LabelledImage,
+    options: ReadOptions,
+    notices: list[Notice],
+) -> Shape | None:
+    kind, value = entry['type'], entry.get('value')
+    labels = value.get(kind) if isinstance(value, Mapping) else None
+    if _are_names(labels) and len(labels) != 1:
+        reason = f'an object has one class, this region has {labels or "none"}'
+        notices.append(
+            Notice(LEFT_OUT, image.source, item, 'region without one class', reason)
+        )
+        image.tags += labels
+        return None
+    if entry.get('image_rotation'):
+        reason = (
+            f'drawn on the image turned by {entry["image_rotation"]} degrees; turn the '
+            'image file itself instead'
+        )
+        notices.append(
+            Notice(LEFT_OUT, image.source, item, 'region of a turned image', reason)
+        )
+        image.tags += labels or []
+        return None
+    try:
+        if not _are_names(labels):
+            raise ValueError(f'the value must have {kind}, got {value!r}')
+        size = _set_size(entry, image)
+        shape = Shape(_kind_of(entry), labels[0], f'{item} {labels[0]!r}')
+        shape.points = _points(value, shape.kind, size)
+        degrees = float(value.get('rotation') or 0) % 360
+    except (TypeError, ValueError) as error:
+        notices.append(Notice(INVALID, image.source, item, kind, str(error)))
+        return None
+    if shape.kind == 'box' and degrees:
+        notices.append(rotated_notice(image.source, shape.item, degrees, options))
+        image.tags.append(shape.name)
+        if options.rotated == 'skip':
+            return None
+        upright = (*shape.points[0], *shape.points[1])
+        x0, y0, x1, y1 = box_of_corners(
+            rotated_corners(upright, degrees, shape.points[0])
+        )
+        shape.points = [(x0, y0), (x1, y1)]
+    return shape
+
+
+def _set_size(entry: Mapping[str, Any], image: LabelledImage) -> tuple[int, int]:
+    size = entry.get('original_width'), entry.get('original_height')
+    if not all(isinstance(side, int) and side > 0 for side in size):
+        raise ValueError(
+            f'original_width and original_height must be pixels, got {size}'
+        )
+    if image.width is None:
+        image.width, image.height = size
+    if (image.width, image.height) != size:
+        raise ValueError(
+            f'the image is {size[0]}x{size[1]} here and {image.width}x{image.height} '
+            'in a result before'
+        )
+    return size
+
+
+def _points(value: Mapping[str, Any], kind: str, size: tuple[int, int]) -> list[Point]:
+    keys = ('x', 'y', 'width', 'height') if kind == 'box' else ('x', 'y')
+    try:
+        if kind == 'polygon':
+            percent: Iterable[Sequence[float]] = value['points']
+        else:
+            x, y, *extent = (float(value[key]) for key in keys)
+            corner = [(x + extent[0], y + extent[1])] if extent else []
+            percent = [(x, y), *corner]
+        points = [(x / 100 * size[0], y / 100 * size[1]) for x, y in percent]
+    except (KeyError, TypeError, ValueError):
+        raise ValueError(
+            f'the value needs {"points" if kind == "polygon" else ", ".join(keys)} in '
+            f'percent, got {dict(value)!r}'
+        ) from None
+    if kind == 'polygon' and len(points) < _MIN_CORNERS:
+        raise ValueError(f'a polygon has 3 corners or more, got {len(points)}')
+    return points
+
+
+def _keep_or_list(
+    entry: Mapping[str, Any],
+    item: str,
+    by_id: Mapping[Any, list[Shape]],
+    image: LabelledImage,
+    notices: list[Notice],
+) -> None:
+    """What is no shape: an attribute of one, or nothing that a label file can say."""
+    kind, value = entry['type'], entry.get('value')
+    owners = by_id.get(entry.get('id'), [])
+    if owners and isinstance(value, Mapping) and kind in value:
+        for shape in owners:
+            shape.attributes[entry.get('from_name') or kind] = value[kind]
+        return
+    if owners and f'{kind}labels' in _SHAPES:
+        return  # The bare shape that comes with the labelled one.
+    reason = f'{kind} is no point, box, polygon or choice of the image'
+    if kind == 'brushlabels':
+        reason = 'brush masks are not read; draw polygons instead'
+    notices.append(Notice(LEFT_OUT, image.source, item, f'result {kind}', reason))
+    if kind.endswith('labels') and isinstance(value, Mapping):
+        image.tags += value[kind] if _are_names(value.get(kind)) else []

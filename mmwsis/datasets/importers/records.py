@@ -1,0 +1,125 @@
+"""What the readers of labelling tools' files hand on, whatever the tool."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+LEFT_OUT, CHANGED, INVALID = 'left_out', 'changed', 'invalid'
+
+Point = tuple[float, float]
+
+
+class Notice(NamedTuple):
+    """Something that did not go over as it was.
+
+    Attributes:
+        kind: 'left_out' (nothing in a label file can say it), 'changed' (kept in
+            another form) or 'invalid' (broken).
+        source: The label file, and the image in it where it holds several.
+        item: The object, such as "shape 3 'cat'"; empty for the image as a whole.
+        what: What it is in a few words, the same for all of its kind; counted by it.
+        reason: Why, and what was done.
+    """
+
+    kind: str
+    source: str
+    item: str
+    what: str
+    reason: str
+
+    def __str__(self) -> str:
+        place = f'{self.source}: {self.item}' if self.item else self.source
+        return f'{place}: {self.reason}'
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """Choices that the readers leave to the user.
+
+    Attributes:
+        quads: 'polygon', or 'extreme_points': a polygon of exactly four corners was
+            clicked at the extreme points.
+        rotated: 'enclose' keeps the upright box around a rotated one, 'skip' none.
+        image_key: Label Studio: the key of ``data`` that names the image.
+        annotator: Label Studio: 'latest', 'first', or the id or e-mail address of the
+            annotator whose annotations are taken.
+    """
+
+    quads: str = 'polygon'
+    rotated: str = 'enclose'
+    image_key: str | None = None
+    annotator: str = 'latest'
+
+
+@dataclass
+class LabelledObject:
+    """One object, with everything that the annotator said about it.
+
+    Coordinates are pixels of the image, x to the right and y down.
+
+    Attributes:
+        name: Its class.
+        item: Where it stands, for messages.
+        point: A click on it.
+        box: Upper left and lower right corner ``(x0, y0, x1, y1)``.
+        extreme_points: Four clicks, in any order.
+        polygons: Outlines of its parts, each a list of corners.
+        masks: Bitmaps of its parts, each (offset x, offset y, rows of 0 and 1).
+        attributes: What else the tool knows, such as ``occluded``.
+    """
+
+    name: str
+    item: str
+    point: Point | None = None
+    box: tuple[float, float, float, float] | None = None
+    extreme_points: Sequence[Point] | None = None
+    polygons: list[list[Point]] = field(default_factory=list)
+    masks: list[tuple[int, int, Any]] = field(default_factory=list)
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class LabelledImage:
+    """One image as a label file describes it.
+
+    Attributes:
+        source: The label file, and the image in it, for messages.
+        paths: Where the image may be, relative to the image folder or absolute, the
+            likeliest first.
+        width: In pixels; None if the file does not say.
+        height: In pixels; None if the file does not say.
+        tags: Classes that are in the image, with or without an object.
+        objects: The objects.
+    """
+
+    source: str
+    paths: list[str]
+    width: int | None
+    height: int | None
+    tags: list[str] = field(default_factory=list)
+    objects: list[LabelledObject] = field(default_factory=list)
+
+
+@dataclass
+class ReadResult:
+    """What a reader found.
+
+    Attributes:
+        images: In the order of the files.
+        notices: What did not go over as it was.
+        declared: Class names that the files declare, used or not.
+    """
+
+    images: list[LabelledImage] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
+    declared: list[str] = field(default_factory=list)
+
+    def add(self, other: 'ReadResult') -> None:
+        """Take over what another reader found.
+
+        Args:
+            other: Its result.
+        """
+        self.images += other.images
+        self.notices += other.notices
+        self.declared += other.declared

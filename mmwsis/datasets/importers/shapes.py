@@ -1,0 +1,189 @@
+"""From the shapes that a tool draws to objects: groups, clicks, rotated boxes."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import permutations
+from typing import Any
+
+from mmwsis.structures.supervision import check_extreme_points
+
+from .records import CHANGED, LEFT_OUT, LabelledObject, Notice, Point, ReadOptions
+
+QUAD = 4
+CLICKS = (1, 4)
+
+
+@dataclass
+class Shape:
+    """One drawn shape.
+
+    Attributes:
+        kind: 'clicks', 'box', 'polygon' or 'mask'.
+        name: Its label.
+        item: Where it stands, for messages.
+        points: Clicks or corners in pixels; a box has two opposite corners.
+        mask: Of kind 'mask': (offset x, offset y, rows of 0 and 1).
+        group: Shapes of one label and one group are one object; None stands alone.
+        attributes: What else the tool knows about it.
+    """
+
+    kind: str
+    name: str
+    item: str
+    points: list[Point] = field(default_factory=list)
+    mask: tuple[int, int, Any] | None = None
+    group: Any = None
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+
+def merge_shapes(
+    shapes: Sequence[Shape], source: str, options: ReadOptions
+) -> tuple[list[LabelledObject], list[Notice]]:
+    """Make objects of shapes.
+
+    Shapes of one label that share a group are one object: polygons and masks are its
+    parts, one click is its point, four clicks are its extreme points, a box is its box.
+
+    Args:
+        shapes: In the order of the file.
+        source: The label file and image, for messages.
+        options: How polygons of four corners are read.
+
+    Returns:
+        Objects in the order of their first shape, and what could not be kept.
+    """
+    groups: dict[Any, list[Shape]] = {}
+    for index, shape in enumerate(shapes):
+        alone = shape.group is None
+        key = ('alone', index) if alone else ('group', shape.name, shape.group)
+        groups.setdefault(key, []).append(shape)
+    objects: list[LabelledObject] = []
+    notices: list[Notice] = []
+    for members in groups.values():
+        made = _merge(members, source, options, notices)
+        if made is not None:
+            objects.append(made)
+    return objects, notices
+
+
+def _merge(
+    members: Sequence[Shape], source: str, options: ReadOptions, notices: list[Notice]
+) -> LabelledObject | None:
+    first = members[0]
+    item = first.item
+    if len(members) > 1:
+        item += f' and {len(members) - 1} more of group {first.group!r}'
+    made = LabelledObject(first.name, item)
+    clicks: list[Point] = []
+    boxes: list[list[Point]] = []
+    for shape in members:
+        made.attributes.update(shape.attributes)
+        is_quad = shape.kind == 'polygon' and len(shape.points) == QUAD
+        if shape.kind == 'clicks' or (is_quad and options.quads == 'extreme_points'):
+            clicks += shape.points
+        elif shape.kind == 'box':
+            boxes.append(shape.points)
+        elif shape.kind == 'polygon':
+            made.polygons.append(shape.points)
+        else:
+            made.masks.append(shape.mask)
+    if len(clicks) == 1:
+        made.point = clicks[0]
+    elif len(clicks) == QUAD:
+        made.extreme_points = clicks
+    elif clicks:
+        reason = (
+            f'an object has one click, or four at its extreme points, not {len(clicks)}'
+        )
+        notices.append(
+            Notice(LEFT_OUT, source, item, 'clicks that are neither 1 nor 4', reason)
+        )
+    if len(boxes) == 1:
+        made.box = box_of_corners(boxes[0])
+    elif boxes:
+        reason = f'an object has one box, not {len(boxes)}'
+        notices.append(Notice(LEFT_OUT, source, item, 'several boxes', reason))
+    if made.point or made.box or made.extreme_points or made.polygons or made.masks:
+        return made
+    return None
+
+
+def box_of_corners(corners: Sequence[Point]) -> tuple[float, float, float, float]:
+    """Upright box around points.
+
+    Args:
+        corners: Two opposite corners, in any order, or more points.
+
+    Returns:
+        ``(x0, y0, x1, y1)``.
+    """
+    xs, ys = zip(*corners)
+    return min(xs), min(ys), max(xs), max(ys)
+
+
+def rotated_corners(box: Sequence[float], degrees: float, pivot: Point) -> list[Point]:
+    """Corners of a rotated box.
+
+    Args:
+        box: ``(x0, y0, x1, y1)`` before the rotation, in pixels.
+        degrees: Clockwise as seen on the image.
+        pivot: The point that stays.
+
+    Returns:
+        Four corners.
+    """
+    x0, y0, x1, y1 = box
+    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    px, py = pivot
+    return [
+        (px + (x - px) * cos - (y - py) * sin, py + (x - px) * sin + (y - py) * cos)
+        for x, y in ((x0, y0), (x1, y0), (x1, y1), (x0, y1))
+    ]
+
+
+def rotated_notice(
+    source: str, item: str, degrees: float, options: ReadOptions
+) -> Notice:
+    """What to say of a rotated box.
+
+    Args:
+        source: The label file and image.
+        item: The box.
+        degrees: Its rotation.
+        options: Whether the upright box around it is kept.
+
+    Returns:
+        The notice.
+    """
+    if options.rotated == 'skip':
+        reason = f'rotated by {degrees:g} degrees; label files have upright boxes'
+        return Notice(LEFT_OUT, source, item, 'rotated box', reason)
+    reason = (
+        f'rotated by {degrees:g} degrees; the upright box around it is kept, which is '
+        'not tight'
+    )
+    return Notice(CHANGED, source, item, 'rotated box', reason)
+
+
+def sort_extreme_points(clicks: Sequence[Point]) -> tuple[list[Point], bool]:
+    """Put four clicks into the order top, left, bottom, right.
+
+    Two clicks on one corner may come out so that one of them is extreme twice and the
+    other not at all; then the box is still right.
+
+    Args:
+        clicks: Four points, in any order.
+
+    Returns:
+        The points in order, and whether each of them is extreme in its direction.
+    """
+    for order in permutations(clicks):
+        try:
+            check_extreme_points(order, '')
+        except ValueError:
+            continue
+        return list(order), True
+    by_x = sorted(clicks, key=lambda point: point[0])
+    by_y = sorted(clicks, key=lambda point: point[1])
+    return [by_y[0], by_x[0], by_y[-1], by_x[-1]], False

@@ -1,0 +1,150 @@
+"""The benchmark scripts run at tiny sizes, and both sides of each agree."""
+
+import argparse
+import importlib
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from pycocotools import mask as coco_mask
+
+ROOT = Path(__file__).parents[2]
+SCRIPTS = (
+    'bench_exits_ops',
+    'bench_export',
+    'bench_labeler_loader',
+    'bench_labeler_step',
+)
+
+
+@pytest.fixture
+def load(monkeypatch):
+    """Import a script as ``python benchmarks/NAME.py`` would."""
+    monkeypatch.syspath_prepend(str(ROOT / 'benchmarks'))
+    threads = torch.get_num_threads()
+    yield importlib.import_module
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def scope():
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        yield
+
+
+@pytest.mark.parametrize('name', SCRIPTS)
+def test_help_shows_examples(name, load, monkeypatch, capsys):
+    script = load(name)
+    monkeypatch.setattr(sys, 'argv', [f'{name}.py', '--help'])
+    with pytest.raises(SystemExit, match='0'):
+        script.main()
+    assert f'python benchmarks/{name}.py' in capsys.readouterr().out
+
+
+def test_ops_agree_with_the_usual_way(load):
+    rows = load('bench_exits_ops').build_rows('cpu', batch=2, grid=6, crop_side=24)
+    assert len(rows) == 4
+    for row in rows:
+        ours, theirs = row.ours(), row.baseline()
+        if row.name.startswith('mean field'):
+            assert torch.equal(ours[0], theirs[0])
+            assert 0 < ours[0].sum() < ours[0].numel()
+        elif row.name.startswith('Sinkhorn'):
+            assert 'largest difference' in row.agree(ours, theirs)
+        else:
+            torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-5)
+
+
+def test_ops_table_has_a_line_a_row(load):
+    script = load('bench_exits_ops')
+    row = script.build_rows('cpu', batch=1, grid=4, crop_side=16)[0]
+    line = script.measure(row, rounds=2, device='cpu')
+    cells = [cell.strip() for cell in line.strip('|').split('|')]
+    assert cells[0] == 'propagation, N=4, batch 1, 3 hops'
+    assert '×** (' in cells[4] and float(cells[6]) >= 0
+
+
+@pytest.mark.parametrize('crops', [False, True])
+def test_export_gives_the_same_masks(crops, load, tmp_path):
+    script = load('bench_export')
+    photographs = load('photograph_like')
+    size = (90, 70)
+    ann_file = photographs.write_photographs(tmp_path, 5, [size], objects=3)
+    result = script.compare(tmp_path, ann_file, crops, rounds=1)
+    assert result.objects == 15
+    assert result.differing == (0, 0)
+    assert result.same_crops is (True if crops else None)
+    assert result.ratio.ratios[0] > 0
+    line = script.comparison_row('tiny', result, '≥ 3×')
+    assert '0 of 15 masks differ' in line and 'DIFFER' not in line
+
+
+def test_export_notices_a_difference(load):
+    script = load('bench_export')
+    full, none = (
+        coco_mask.encode(np.full((4, 5), value, np.uint8, order='F'))
+        for value in (1, 0)
+    )
+    first, second = ([dict(id=1, segmentation=rle)] for rle in (full, none))
+    assert script.differing_pixels(first, second) == (1, 20)
+    with pytest.raises(AssertionError, match='other annotations'):
+        script.differing_pixels(first, [dict(id=2, segmentation=full)])
+
+
+def test_labeler_step_trains_both_and_accounts_for_the_time(load, scope, tmp_path):
+    script = load('bench_labeler_step')
+    exits_cfg, mal_cfg = (
+        Config.fromfile(str(ROOT / f'configs/{method}/labeler_vit-tiny_synthetic.py'))
+        for method in ('exits', 'mal')
+    )
+    data = script.training_batch(exits_cfg, tmp_path, size=2)
+    args = argparse.Namespace(device='cpu', amp=False, rounds=1, breakdown_rounds=1)
+    ratio, memory, (mal, exits) = script.measure(exits_cfg, mal_cfg, data, args)
+    assert ratio.ratios[0] > 0 and min(memory) > 1
+    for parts in (mal, exits):
+        listed = sum(value for name, value in parts.items() if name != 'whole step')
+        assert listed == pytest.approx(parts['whole step'])
+        assert parts['teacher'] > 0 and parts['backward and optimizer'] > 0
+    assert exits['similarity extractor'] > 0 and 'projection loss' not in exits
+    assert mal['projection loss'] > 0 and 'Sinkhorn' not in mal
+
+
+def test_labeler_step_is_a_training_iteration(load, scope, tmp_path):
+    script = load('bench_labeler_step')
+    cfg = Config.fromfile(str(ROOT / 'configs/mal/labeler_vit-tiny_synthetic.py'))
+    cfg.train_dataloader.dataset.supervision = 'extreme_points'
+    data = script.training_batch(cfg, tmp_path, size=2)
+    trainee = script.build(cfg, data, 'cpu', amp=False)
+    student, teacher = (
+        [p.detach().clone() for p in part.parameters()]
+        for part in (trainee.model.student, trainee.model.teacher)
+    )
+    trainee.step()
+    for before, part in (
+        (student, trainee.model.student),
+        (teacher, trainee.model.teacher),
+    ):
+        after = list(part.parameters())
+        assert any(not torch.equal(a, b) for a, b in zip(before, after))
+    assert all(p.grad is None for p in trainee.model.teacher.parameters())
+
+
+def test_loader_accounts_for_every_transform(load, scope, tmp_path, capsys):
+    script = load('bench_labeler_loader')
+    dataset = script.build_dataset(tmp_path, 2, (320, 240))
+    parts = script.measure(dataset, samples=3)
+    assert list(parts) == [
+        script.READING,
+        'LoadCachedImage',
+        'ObjectCrop',
+        'ObjectCropFlip',
+        'TeacherStudentViews',
+        'PackObjectCrop',
+    ]
+    script.report([parts])
+    rate = float(capsys.readouterr().out.splitlines()[-1].split()[0])
+    assert rate == pytest.approx(1 / sum(parts.values()), abs=0.5)

@@ -1,0 +1,126 @@
+"""What a user sees of a broken file: one message, exit code 1, no traceback."""
+
+import os
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT / 'tests' / folder) for folder in ('faults', 'pseudo_labels')]
+
+from broken_files import FAULTS, Files, write_config  # noqa: E402
+
+from mmwsis.engine.user_errors import TRACEBACK_VARIABLE, user_errors  # noqa: E402
+
+
+def call(tool, *arguments, cwd):
+    """Run a tool in a process of its own, as a user does."""
+    folders = [ROOT, ROOT / 'tests/pseudo_labels']
+    return subprocess.run(
+        [sys.executable, str(ROOT / 'tools' / tool), *map(str, arguments)],
+        env={
+            **os.environ,
+            'PYTHONPATH': os.pathsep.join(map(str, folders)),
+            'OMP_NUM_THREADS': '1',
+        },
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+
+
+@pytest.fixture
+def run(monkeypatch):
+    """Run a tool in this process; returns what it ends with."""
+
+    def run(tool, *arguments):
+        path = str(ROOT / 'tools' / tool)
+        monkeypatch.setattr(sys, 'argv', [path, *map(str, arguments)])
+        with pytest.raises(SystemExit) as caught:
+            runpy.run_path(path, run_name='__main__')
+        return caught.value.code
+
+    return run
+
+
+def test_training_on_a_missing_image_read_by_a_worker(tmp_path):
+    (tmp_path / 'data').mkdir()
+    files = Files(tmp_path / 'data')
+    FAULTS['missing_image'](files)
+    files.write()
+    settings = ('--cfg-options', 'train_dataloader.num_workers=1')
+    done = call('train.py', write_config(files), *settings, cwd=tmp_path)
+    assert done.returncode == 1
+    assert 'Traceback' not in done.stderr
+    assert done.stderr.splitlines()[-1] == (
+        f'error: Image {files.root / "1.png"} (image id 1) does not exist. Check '
+        "data_root and data_prefix['img'] in the config."
+    )
+    assert not list(tmp_path.rglob('*.pth'))
+
+
+def test_quality_of_a_damaged_file(tmp_path, run):
+    (tmp_path / 'data').mkdir()
+    files = Files(tmp_path / 'data')
+    FAULTS['rle_malformed'](files)
+    files.write()
+    truth, out = files.root / 'truth.json', tmp_path / 'quality'
+    tool = 'analysis_tools/pseudo_label_quality.py'
+    assert run(tool, files.labels, truth, '--out-dir', out) == (
+        f'error: {files.labels}: annotation id 11 of image id 1: the compressed RLE '
+        f'does not describe a 64x48 image; got counts {"P" * 40!r}. The file is '
+        'damaged or was written for another image.'
+    )
+    assert not out.exists()
+
+
+def test_retention_of_broken_metrics_files(tmp_path, run, capsys):
+    weak, full, out = (tmp_path / name for name in ('w.json', 'f.json', 'out.json'))
+    weak.write_text('{"coco/segm_mAP": 0.')
+    full.write_text('{"coco/segm_mAP": 0.5}')
+    tool = 'analysis_tools/retention.py'
+    for content, message in (
+        (
+            '{"coco/segm_mAP": 0.',
+            "is not valid JSON: Expecting ',' delimiter: line 1 column 20 (char 19)",
+        ),
+        ('', 'is not valid JSON: Expecting value: line 1 column 1 (char 0)'),
+        (
+            '[]',
+            'holds a list; expected an object of metric names and values, as '
+            'tools/test.py --metrics-out writes it',
+        ),
+        (
+            None,
+            'does not exist; make it with python tools/test.py CONFIG CHECKPOINT '
+            f'--metrics-out {weak}',
+        ),
+    ):
+        weak.unlink() if content is None else weak.write_text(content)
+        assert run(tool, weak, full, '--out', out) == 1
+        said = capsys.readouterr()
+        assert (said.out, said.err) == ('', f'error: {weak} {message}\n')
+        assert not out.exists()
+
+
+def test_a_program_error_keeps_its_traceback():
+    with pytest.raises(ValueError, match='somebody else'), user_errors():
+        raise ValueError('somebody else')
+
+
+def test_the_traceback_of_our_own_checks_on_request(monkeypatch):
+    from mmwsis.annotation_masks import annotation_mask
+
+    with pytest.raises(SystemExit) as caught, user_errors():
+        annotation_mask([], (4, 5), 'f.json: annotation id 1')
+    assert (
+        str(caught.value)
+        == 'error: f.json: annotation id 1: segmentation is an empty list.'
+    )
+    monkeypatch.setenv(TRACEBACK_VARIABLE, '1')
+    with pytest.raises(ValueError, match='segmentation is an empty'), user_errors():
+        annotation_mask([], (4, 5), 'f.json: annotation id 1')

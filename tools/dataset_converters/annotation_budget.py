@@ -1,0 +1,113 @@
+"""Draw what each supervision level can afford within the same hours of annotation."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from mmwsis.datasets.converters.budget import (
+    VOC_COSTS,
+    format_table,
+    parse_cost,
+    read_costs,
+    spend_budget,
+)
+from mmwsis.datasets.converters.progress_bar import progress_bar
+from mmwsis.datasets.converters.weak_labels import (
+    BOXES_MODES,
+    EXTREME_MODES,
+    POINTS_MODES,
+    WeakProtocol,
+)
+
+EXAMPLES = f"""examples:
+  # Table 2 of WISE: tags of all 1464 images of VOC, 1325 with points, 122 with masks
+  python tools/dataset_converters/annotation_budget.py \\
+      data/voc/annotations/instances_train.json --seconds 29280 \\
+      --levels image_tags points masks --out-dir data/voc/budget
+
+  # costs of your own: 2 s an image + 3 s an object for boxes, a table for the rest
+  python tools/dataset_converters/annotation_budget.py train.json --hours 40 \\
+      --costs costs.json --cost boxes=2+3 --out-dir budget
+
+Default costs, seconds an image on PASCAL VOC (Bearman et al. 2016):
+  {', '.join(f'{level} {cost}' for level, cost in VOC_COSTS.items())}
+Points are one click a class; one click an object costs 23.3 (--cost points=23.3). A
+table is a JSON object: {{"boxes": 38.1, "masks": {{"image": 18.5, "object": 79}}}}.
+Written: <level>_<split>.json each, budget.json with the image ids, and budget.md.
+"""
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('input', help='COCO or LVIS JSON with masks')
+    budget = parser.add_mutually_exclusive_group(required=True)
+    budget.add_argument('--hours', type=float, help='the budget')
+    budget.add_argument('--seconds', type=float, help='the budget')
+    parser.add_argument('--out-dir', required=True, help='folder for the files')
+    parser.add_argument(
+        '--levels',
+        nargs='+',
+        choices=list(VOC_COSTS),
+        help='levels to draw (default: all with a cost)',
+    )
+    parser.add_argument('--costs', metavar='FILE', help='cost table, JSON')
+    parser.add_argument(
+        '--cost',
+        nargs='+',
+        default=[],
+        metavar='LEVEL=SECONDS',
+        help='single costs, which go before those of the table',
+    )
+    parser.add_argument('--seed', type=int, default=0, help='of the draw')
+    parser.add_argument('--points-mode', default='distance', choices=POINTS_MODES)
+    parser.add_argument('--extreme-mode', default='auto', choices=EXTREME_MODES)
+    parser.add_argument('--boxes-mode', default='file', choices=BOXES_MODES)
+    parser.add_argument('--workers', type=int, default=min(8, os.cpu_count() or 1))
+    parser.add_argument(
+        '--skip-invalid',
+        action='store_true',
+        help='leave broken annotations out instead of stopping',
+    )
+    parser.add_argument('--overwrite', action='store_true')
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Draw, and print the table."""
+    args = parse_args(argv)
+    seconds = args.seconds if args.hours is None else 3600 * args.hours
+    try:
+        costs = {
+            **VOC_COSTS,
+            **(read_costs(args.costs) if args.costs else {}),
+            **dict(map(parse_cost, args.cost)),
+        }
+        protocol = WeakProtocol(
+            args.points_mode, args.extreme_mode, args.boxes_mode, args.seed
+        )
+        with progress_bar('annotations') as open_progress:
+            rows = spend_budget(
+                args.input,
+                args.out_dir,
+                seconds,
+                {level: costs[level] for level in args.levels or costs},
+                protocol,
+                seed=args.seed,
+                workers=args.workers,
+                skip_invalid=args.skip_invalid,
+                overwrite=args.overwrite,
+                open_progress=open_progress,
+            )
+    except (OSError, ValueError) as error:
+        sys.exit(f'error: {error}')
+    print(format_table(rows, seconds), end='')
+
+
+if __name__ == '__main__':
+    main()

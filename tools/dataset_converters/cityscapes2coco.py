@@ -1,0 +1,144 @@
+"""Convert Cityscapes (fine or coarse) to COCO JSON: instances, panoptic, tags."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmwsis.datasets.converters.cityscapes import (
+    CATEGORY_IDS,
+    KINDS,
+    LABEL_FILES,
+    SPLITS,
+    CityscapesOptions,
+    convert_split,
+)
+from mmwsis.datasets.converters.image_records import Summary
+from mmwsis.datasets.converters.progress_bar import progress_bar
+
+EXAMPLES = """expected folders:
+  ROOT
+    leftImg8bit/train/aachen/aachen_000000_000019_leftImg8bit.png
+    gtFine/train/aachen/aachen_000000_000019_gtFine_instanceIds.png
+    gtCoarse/train_extra/augsburg/augsburg_000000_000000_gtCoarse_instanceIds.png
+
+examples:
+  # data/cityscapes/annotations/instances_gtFine_{train,val}.json
+  python tools/dataset_converters/cityscapes2coco.py data/cityscapes \\
+      --split train val --workers 8
+
+  # panoptic JSON and PNG, and labelTrainIds maps, too
+  python tools/dataset_converters/cityscapes2coco.py data/cityscapes \\
+      --split train val --panoptic --semantic --workers 8
+
+  # the coarsely annotated images
+  python tools/dataset_converters/cityscapes2coco.py data/cityscapes \\
+      --annotations coarse --split train_extra --panoptic --workers 8
+
+Things (8 classes) become objects with mask and box, groups of things crowd regions
+(iscrowd 1). images[].tags has the classes present, stuff too; images[].void the pixels
+that are neither trained nor measured on. An interrupted conversion goes on where it
+stopped, and what is finished is not made again.
+"""
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('root', type=Path, help='folder of Cityscapes')
+    parser.add_argument('--split', nargs='+', required=True, choices=SPLITS)
+    parser.add_argument(
+        '--annotations',
+        default='fine',
+        choices=sorted(KINDS),
+        help='gtFine or gtCoarse (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--panoptic',
+        action='store_true',
+        help='also write panoptic_<kind>_<split>.json and a folder of PNGs',
+    )
+    parser.add_argument(
+        '--semantic',
+        action='store_true',
+        help='also write labelTrainIds maps beside the label files',
+    )
+    parser.add_argument(
+        '--ids',
+        default='ids',
+        choices=CATEGORY_IDS,
+        help='category ids: 7 to 33 or 0 to 18 (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--label-files',
+        default='instanceIds',
+        choices=LABEL_FILES,
+        help='which files to read (default: %(default)s, those of the archive)',
+    )
+    parser.add_argument(
+        '--out-dir', type=Path, help='folder to write (default: ROOT/annotations)'
+    )
+    parser.add_argument('--workers', type=int, default=min(8, os.cpu_count() or 1))
+    parser.add_argument(
+        '--skip-invalid',
+        action='store_true',
+        help='leave images with broken labels out instead of stopping',
+    )
+    parser.add_argument('--overwrite', action='store_true')
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Convert, and say what was written."""
+    args = parse_args(argv)
+    kind = KINDS[args.annotations]
+    folder = args.out_dir or args.root / 'annotations'
+    try:
+        for split in args.split:
+            output = folder / f'instances_{kind}_{split}.json'
+            panoptic = folder / f'panoptic_{kind}_{split}' if args.panoptic else None
+            options = CityscapesOptions(
+                args.root,
+                kind,
+                split,
+                args.label_files,
+                args.ids,
+                panoptic,
+                args.semantic,
+            )
+            with progress_bar(output.name) as open_progress:
+                summary = convert_split(
+                    options,
+                    output,
+                    panoptic and panoptic.with_suffix('.json'),
+                    workers=args.workers,
+                    skip_invalid=args.skip_invalid,
+                    overwrite=args.overwrite,
+                    open_progress=open_progress,
+                )
+            report(output, panoptic, summary)
+    except (OSError, RuntimeError, ValueError) as error:
+        sys.exit(f'error: {error}')
+
+
+def report(output: Path, panoptic: Path | None, summary: Summary) -> None:
+    """Print what a file holds; warnings go to stderr."""
+    images, annotations = summary.document['images'], summary.document['annotations']
+    crowds = sum(annotation['iscrowd'] for annotation in annotations)
+    print(
+        f'{output}: {len(images)} images, {len(annotations) - crowds} objects, '
+        f'{crowds} group regions'
+    )
+    if panoptic is not None:
+        print(f'{panoptic.with_suffix(".json")}: with PNGs in {panoptic}')
+    for remark in summary.remarks():
+        print(remark, file=sys.stderr)
+
+
+if __name__ == '__main__':
+    main()

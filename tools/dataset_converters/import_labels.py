@@ -1,0 +1,201 @@
+"""Import labels from LabelMe, CVAT or Label Studio into one weak COCO JSON."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmwsis.datasets.converters.progress_bar import progress_bar
+from mmwsis.datasets.importers.import_labels import (
+    TOOLS,
+    ImportResult,
+    ImportSettings,
+    import_labels,
+)
+from mmwsis.datasets.importers.records import CHANGED, INVALID, LEFT_OUT, ReadOptions
+from mmwsis.structures.supervision import Supervision
+
+EXAMPLES = """examples:
+  # a folder of LabelMe files; the images lie beside them
+  python tools/dataset_converters/import_labels.py --from labelme bolts/labels \\
+      --img-dir bolts/images --out bolts/extreme_points.json
+
+  # CVAT, exported as "CVAT for images 1.1" (the zip or the XML)
+  python tools/dataset_converters/import_labels.py --from cvat task_7.zip \\
+      --img-dir bolts/images --classes bolt nut --out bolts/boxes.json
+
+  # Label Studio, exported as "JSON"; the labels of one annotator, as points
+  python tools/dataset_converters/import_labels.py --from labelstudio project.json \\
+      --img-dir bolts/images --annotator anna@example.org --level points \\
+      --report left_out.json --out bolts/points.json
+
+Clicks, boxes, polygons and masks become objects, image flags, tags and choices become
+image tags. Four clicks of one group are extreme points. Each image gets the strongest
+level that all its objects have, as images[].supervision. What a label file cannot say
+(circles, lines, ...) is counted and listed. Exit code 1: nothing was written.
+"""
+SHOWN = 20
+TITLES = {LEFT_OUT: 'left out', CHANGED: 'changed', INVALID: 'broken, left out'}
+LEVELS = [level.label for level in Supervision]
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('input', help='file or folder of the labelling tool')
+    parser.add_argument('--from', dest='tool', required=True, choices=TOOLS)
+    parser.add_argument('--out', required=True, help='file to write')
+    parser.add_argument(
+        '--img-dir', type=Path, help='image folder (default: that of the input)'
+    )
+    parser.add_argument(
+        '--classes',
+        nargs='+',
+        metavar='NAME',
+        help='class names, ids 1 to n in this order, or a text file with one a line '
+        '(default: the names found, sorted)',
+    )
+    parser.add_argument(
+        '--ignore-labels',
+        nargs='+',
+        default=[],
+        metavar='NAME',
+        help='labels that are no classes',
+    )
+    parser.add_argument(
+        '--stuff',
+        nargs='+',
+        default=[],
+        metavar='NAME',
+        help='classes without objects (sky, grass): image tags only',
+    )
+    parser.add_argument(
+        '--level',
+        default='masks',
+        choices=LEVELS,
+        help='no image gets a stronger level (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--points-from-boxes',
+        action='store_true',
+        help='the middle of a box stands for a click where an image needs points',
+    )
+    parser.add_argument(
+        '--quads',
+        default='polygon',
+        choices=('polygon', 'extreme_points'),
+        help='what polygons of four corners are (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--rotated',
+        default='enclose',
+        choices=('enclose', 'skip'),
+        help='rotated boxes: keep the upright box around them, or leave them out '
+        '(default: %(default)s)',
+    )
+    parser.add_argument(
+        '--image-key', metavar='KEY', help='Label Studio: key of the image in data'
+    )
+    parser.add_argument(
+        '--annotator',
+        default='latest',
+        metavar='WHO',
+        help='Label Studio: latest, first, or the id or e-mail of an annotator '
+        '(default: %(default)s; ground truth goes before)',
+    )
+    parser.add_argument(
+        '--drop-empty', action='store_true', help='leave out images without a label'
+    )
+    parser.add_argument(
+        '--skip-invalid',
+        action='store_true',
+        help='leave broken labels out instead of stopping',
+    )
+    parser.add_argument(
+        '--strict',
+        action='store_true',
+        help='stop if anything is left out or changed',
+    )
+    parser.add_argument(
+        '--report', metavar='FILE', help='JSON of all that was left out or changed'
+    )
+    parser.add_argument('--workers', type=int, default=min(8, os.cpu_count() or 1))
+    parser.add_argument('--overwrite', action='store_true')
+    args = parser.parse_args(argv)
+    if args.classes and len(args.classes) == 1 and Path(args.classes[0]).is_file():
+        lines = Path(args.classes[0]).read_text(encoding='utf-8').splitlines()
+        args.classes = [line.strip() for line in lines if line.strip()]
+    return args
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Import, and say what was written and what was not."""
+    args = parse_args(argv)
+    settings = ImportSettings(
+        classes=args.classes,
+        img_dir=args.img_dir,
+        ignored=args.ignore_labels,
+        stuff=args.stuff,
+        level=Supervision.parse(args.level),
+        points_from_boxes=args.points_from_boxes,
+        drop_empty=args.drop_empty,
+        skip_invalid=args.skip_invalid,
+        strict=args.strict,
+        reading=ReadOptions(args.quads, args.rotated, args.image_key, args.annotator),
+    )
+    try:
+        with progress_bar('labels') as open_progress:
+            result = import_labels(
+                args.tool,
+                args.input,
+                args.out,
+                settings,
+                report=args.report,
+                workers=args.workers,
+                overwrite=args.overwrite,
+                open_progress=open_progress,
+            )
+    except (OSError, ValueError) as error:
+        sys.exit(f'error: {error}')
+    print_result(result, args.out, args.report)
+
+
+def print_result(result: ImportResult, out: str, report: str | None) -> None:
+    """Say what was written on stdout, and what was not on stderr."""
+    coco = result.coco
+    levels = coco['info']['mmwsis']['images_by_level']
+    print(
+        f'{out}: {len(coco["images"])} images ('
+        + ', '.join(f'{level} {number}' for level, number in levels.items())
+        + f'), {len(coco["annotations"])} objects, {len(coco["categories"])} classes'
+    )
+    if result.empty_images:
+        print(f'{result.empty_images} images have no label; --drop-empty drops them')
+    if result.missing_images:
+        print(
+            f'{len(result.missing_images)} images are not in the image folder, the '
+            f'first is {result.missing_images[0]}',
+            file=sys.stderr,
+        )
+    for kind, title in TITLES.items():
+        own = [notice for notice in result.notices if notice.kind == kind]
+        if not own:
+            continue
+        counts = ', '.join(
+            f'{number} x {what}' for what, number in result.count(kind).most_common()
+        )
+        print(f'{title}: {counts}', file=sys.stderr)
+        shown = own if report is None else own[:SHOWN]
+        for notice in shown:
+            print(f'  {notice}', file=sys.stderr)
+        if len(own) > len(shown):
+            print(f'  ... and {len(own) - SHOWN} more in {report}', file=sys.stderr)
+
+
+if __name__ == '__main__':
+    main()

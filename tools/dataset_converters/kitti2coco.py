@@ -1,0 +1,147 @@
+"""Convert KITTI to COCO JSON: boxes and points, or masks of the instance maps."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmwsis.datasets.converters.image_records import Summary
+from mmwsis.datasets.converters.kitti_boxes import (
+    LEVELS,
+    KittiBoxOptions,
+    convert_boxes,
+)
+from mmwsis.datasets.converters.kitti_masks import KittiMaskOptions, convert_masks
+from mmwsis.datasets.converters.progress_bar import progress_bar
+from mmwsis.datasets.kitti_classes import KITTI_BOX_CLASSES, KITTI_MASK_CLASSES
+from mmwsis.structures.supervision import Supervision
+
+EXAMPLES = """expected folders:
+  ROOT (object detection)                     ROOT (semantics, 200 images)
+    training/image_2/000000.png                 training/image_2/000000_10.png
+    training/label_2/000000.txt                 training/instance/000000_10.png
+    ImageSets/train.txt  (3,712 names)
+
+examples:
+  # WISE: a point at the centre of every car, for the 3,712 training images
+  python tools/dataset_converters/kitti2coco.py boxes data/kitti/object \\
+      --list data/kitti/object/ImageSets/train.txt --level points \\
+      --out-dir data/kitti/weak
+
+  # masks of cars and persons in all images that have an instance map
+  python tools/dataset_converters/kitti2coco.py masks data/kitti/semantics \\
+      --classes car person --out data/kitti/annotations/instances_val.json
+
+An interrupted conversion goes on where it stopped, and what is finished is not made
+again.
+"""
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest='command', required=True)
+    boxes = commands.add_parser('boxes', help='boxes and points of label_2')
+    boxes.add_argument('root', type=Path, help='folder with training/')
+    boxes.add_argument(
+        '--list', type=Path, required=True, help='text file, one image name a line'
+    )
+    boxes.add_argument(
+        '--level',
+        nargs='+',
+        default=['points', 'boxes'],
+        choices=[level.label for level in LEVELS],
+        help='files to write (default: both)',
+    )
+    boxes.add_argument(
+        '--classes',
+        nargs='+',
+        default=['car'],
+        choices=[one.name for one in KITTI_BOX_CLASSES],
+        help='(default: car)',
+    )
+    boxes.add_argument('--label-dir', type=Path, help='default: ROOT/training/label_2')
+    boxes.add_argument(
+        '--out-dir', type=Path, help='of <level>_<list>.json (default: ROOT/weak)'
+    )
+    masks = commands.add_parser('masks', help='masks of the instance maps')
+    masks.add_argument('root', type=Path, help='folder with training/')
+    masks.add_argument(
+        '--list', type=Path, help='text file, one image name a line (default: all)'
+    )
+    masks.add_argument(
+        '--classes',
+        nargs='+',
+        default=['car'],
+        choices=KITTI_MASK_CLASSES,
+        help='(default: car)',
+    )
+    masks.add_argument(
+        '--instance-dir', type=Path, help='default: ROOT/training/instance'
+    )
+    masks.add_argument('--out', type=Path, required=True, help='file to write')
+    for command in (boxes, masks):
+        command.add_argument(
+            '--image-dir', type=Path, help='default: ROOT/training/image_2'
+        )
+        command.add_argument('--workers', type=int, default=min(8, os.cpu_count() or 1))
+        command.add_argument(
+            '--skip-invalid',
+            action='store_true',
+            help='leave images with broken labels out instead of stopping',
+        )
+        command.add_argument('--overwrite', action='store_true')
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Convert, and say what was written."""
+    args = parse_args(argv)
+    images = args.image_dir or args.root / 'training/image_2'
+    classes = tuple(args.classes)
+    common = dict(
+        workers=args.workers, skip_invalid=args.skip_invalid, overwrite=args.overwrite
+    )
+    try:
+        if args.command == 'masks':
+            folder = args.instance_dir or args.root / 'training/instance'
+            options = KittiMaskOptions(images, folder, classes)
+            with progress_bar(args.out.name) as bar:
+                result = convert_masks(
+                    args.list, args.out, options, open_progress=bar, **common
+                )
+            report(args.out, result)
+            return
+        labels = args.label_dir or args.root / 'training/label_2'
+        for level in map(Supervision.parse, args.level):
+            folder = args.out_dir or args.root / 'weak'
+            output = folder / f'{level.label}_{args.list.stem}.json'
+            box_options = KittiBoxOptions(images, labels, level, classes)
+            with progress_bar(output.name) as bar:
+                result = convert_boxes(
+                    args.list, output, box_options, open_progress=bar, **common
+                )
+            report(output, result)
+    except (OSError, RuntimeError, ValueError) as error:
+        sys.exit(f'error: {error}')
+
+
+def report(output: Path, summary: Summary) -> None:
+    """Print what a file holds; warnings go to stderr."""
+    images, annotations = summary.document['images'], summary.document['annotations']
+    crowds = sum(annotation['iscrowd'] for annotation in annotations)
+    print(
+        f'{output}: {len(images)} images, {len(annotations) - crowds} '
+        f'objects, {crowds} ignored regions'
+    )
+    for remark in summary.remarks():
+        print(remark, file=sys.stderr)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,123 @@
+"""Make a semi-supervised set: some images with masks, others with weaker labels."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from mmwsis.datasets.converters.mixture import (
+    Share,
+    mix_file,
+    parse_amount,
+    summarize_levels,
+)
+from mmwsis.datasets.converters.progress_bar import progress_bar
+from mmwsis.datasets.converters.weak_labels import (
+    BOXES_MODES,
+    EXTREME_MODES,
+    POINTS_MODES,
+    WeakProtocol,
+)
+from mmwsis.structures.supervision import Supervision
+
+EXAMPLES = """examples:
+  # masks for a tenth of COCO, one click an object for the rest
+  python tools/dataset_converters/mix_supervision.py \\
+      data/coco/annotations/instances_train2017.json \\
+      --masks 10% --points rest --seed 0 \\
+      --out data/coco/weak/masks10_points90_train2017.json
+
+  # 500 images with masks, 2000 with boxes, the others left out
+  python tools/dataset_converters/mix_supervision.py instances_train.json \\
+      --masks 500 --boxes 2000 --out mixed.json
+
+An amount is a share (0.1 or 10%), a number of images (500), or 'rest'. With the same
+seed, the images of a smaller share are among those of a larger one. Every image says
+its level in images[].supervision and holds no label that is stronger; declare the data
+set with supervision='masks' (or the strongest level in it) to train on it.
+"""
+SHOWN_CLASSES = 10
+
+
+def amount(text: str) -> int | float | None:
+    """Type of the amounts, for argparse."""
+    try:
+        return parse_amount(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('input', help='COCO or LVIS JSON with masks')
+    parser.add_argument('--out', required=True, help='file to write')
+    for level in sorted(Supervision, reverse=True):
+        parser.add_argument(
+            f'--{level.label.replace("_", "-")}',
+            dest=level.label,
+            type=amount,
+            default=argparse.SUPPRESS,
+            metavar='AMOUNT',
+            help=f'images of level {level.label}',
+        )
+    parser.add_argument('--seed', type=int, default=0, help='of the draw')
+    parser.add_argument('--points-mode', default='distance', choices=POINTS_MODES)
+    parser.add_argument('--extreme-mode', default='auto', choices=EXTREME_MODES)
+    parser.add_argument('--boxes-mode', default='file', choices=BOXES_MODES)
+    parser.add_argument('--workers', type=int, default=min(8, os.cpu_count() or 1))
+    parser.add_argument(
+        '--skip-invalid',
+        action='store_true',
+        help='leave broken annotations out instead of stopping',
+    )
+    parser.add_argument('--overwrite', action='store_true')
+    args = parser.parse_args(argv)
+    args.shares = [
+        Share(level, getattr(args, level.label))
+        for level in sorted(Supervision, reverse=True)
+        if hasattr(args, level.label)
+    ]
+    if not args.shares:
+        parser.error('give the amount of at least one level, such as --masks 10%')
+    return args
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Mix, and say what each level got."""
+    args = parse_args(argv)
+    try:
+        protocol = WeakProtocol(
+            args.points_mode, args.extreme_mode, args.boxes_mode, args.seed
+        )
+        with progress_bar('annotations') as open_progress:
+            mixture = mix_file(
+                args.input,
+                args.out,
+                args.shares,
+                protocol,
+                seed=args.seed,
+                workers=args.workers,
+                skip_invalid=args.skip_invalid,
+                overwrite=args.overwrite,
+                open_progress=open_progress,
+            )
+    except (OSError, ValueError) as error:
+        sys.exit(f'error: {error}')
+    left_out = mixture['info']['mmwsis']['images_left_out']
+    print(f'{args.out}: {len(mixture["images"])} images, {left_out} left out')
+    for level, row in summarize_levels(mixture).items():
+        print(f'  {level:15}{row["images"]:8} images {row["objects"]:9} objects')
+        absent = row['absent_classes']
+        if absent:
+            more = ', ...' if len(absent) > SHOWN_CLASSES else ''
+            names = ', '.join(absent[:SHOWN_CLASSES])
+            print(f'    shows no object of {len(absent)} classes: {names}{more}')
+
+
+if __name__ == '__main__':
+    main()

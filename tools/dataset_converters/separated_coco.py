@@ -1,0 +1,81 @@
+"""List the objects that an occluder cuts into several parts (Separated COCO)."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from mmwsis.datasets.converters.progress_bar import progress_bar
+from mmwsis.datasets.converters.separated import separated_file
+from mmwsis.evaluation.mask_quality import SEPARATED_MIN_PART
+
+EXAMPLES = """examples:
+  # the published benchmark: a list of objects of COCO val2017
+  python tools/dataset_converters/separated_coco.py \\
+      data/coco/annotations/instances_val2017.json --pickle separated_coco.pkl \\
+      --out data/coco/annotations/separated_val2017.json
+
+  # any data set: masks of two or more parts of at least 16 pixels
+  python tools/dataset_converters/separated_coco.py data/voc/annotations/val.json \\
+      --out data/voc/annotations/separated_val.json
+
+The output is the input with these objects alone, ids unchanged: derive weak labels from
+it with coco2weak.py, or measure pseudo labels of the whole data set with
+  python tools/analysis_tools/pseudo_label_quality.py PSEUDO GT --separated FILE ...
+"""
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('input', help='COCO JSON with masks')
+    parser.add_argument('--out', required=True, help='file to write')
+    parser.add_argument('--pickle', metavar='FILE', help='the published list')
+    parser.add_argument(
+        '--min-part',
+        type=int,
+        default=SEPARATED_MIN_PART,
+        metavar='PIXELS',
+        help='without --pickle: smaller parts do not count (default: %(default)s)',
+    )
+    parser.add_argument('--workers', type=int, default=min(8, os.cpu_count() or 1))
+    parser.add_argument(
+        '--skip-invalid',
+        action='store_true',
+        help='pass over broken masks and over entries without an annotation',
+    )
+    parser.add_argument('--overwrite', action='store_true')
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Look for the objects, and say how many there are."""
+    args = parse_args(argv)
+    try:
+        with progress_bar('masks') as open_progress:
+            result, problems = separated_file(
+                args.input,
+                args.out,
+                published=args.pickle,
+                min_part=args.min_part,
+                workers=args.workers,
+                skip_invalid=args.skip_invalid,
+                overwrite=args.overwrite,
+                open_progress=open_progress,
+            )
+    except (OSError, ValueError) as error:
+        sys.exit(f'error: {error}')
+    for problem in problems:
+        print(f'passed over: {problem}', file=sys.stderr)
+    print(
+        f'{args.out}: {len(result["annotations"])} separated objects in '
+        f'{len(result["images"])} images'
+    )
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,167 @@
+"""Convert PASCAL VOC 2012 and SBD to COCO JSON with masks, void and image tags."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmwsis.datasets.converters.image_records import Summary
+from mmwsis.datasets.converters.progress_bar import progress_bar
+from mmwsis.datasets.converters.voc import TAGS, VocOptions, convert_split
+from mmwsis.datasets.converters.voc_clicks import convert_clicks
+from mmwsis.datasets.converters.voc_layout import SPLITS, VocLayout, find_layout
+
+EXAMPLES = """expected folders:
+  VOC_ROOT (or the folder VOCdevkit around VOC2012)
+    JPEGImages/2007_000032.jpg
+    SegmentationClass/2007_000032.png     classes, 255 = void
+    SegmentationObject/2007_000032.png    objects, 255 = void
+    Annotations/2007_000032.xml           boxes; tells which objects are difficult
+    ImageSets/Segmentation/{train,val,trainval}.txt
+  SBD_ROOT (or the folder benchmark_RELEASE around dataset)
+    inst/2008_000002.mat  cls/2008_000002.mat  train.txt  val.txt
+
+examples:
+  # the training set of the papers (10,582 images) and val, into data/voc/annotations/
+  python tools/dataset_converters/voc2coco.py data/voc --sbd data/sbd \\
+      --split train_aug val --workers 8
+
+  # a list of your own, with image tags from the XML as IRNet takes them
+  python tools/dataset_converters/voc2coco.py data/voc --sbd data/sbd \\
+      --list my_images.txt --tags xml --out-dir work/annotations
+
+  # the published clicks on VOC (Bearman et al.) as data/voc/weak/points_train.json
+  python tools/dataset_converters/voc2coco.py data/voc --split train \\
+      --clicks whats_the_point.json
+
+train_aug is built from the lists: SBD's train and val with VOC's train, without VOC's
+val. Where VOC has masks they are taken, else SBD's. Void pixels are in no mask and are
+kept as images[].void. An interrupted conversion goes on where it stopped, and what is
+finished is not made again.
+"""
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('voc_root', help='folder of VOC 2012')
+    parser.add_argument('--sbd', metavar='SBD_ROOT', help='folder of SBD')
+    parser.add_argument(
+        '--split', nargs='+', default=[], choices=SPLITS, help='splits to convert'
+    )
+    parser.add_argument(
+        '--list',
+        nargs='+',
+        default=[],
+        metavar='FILE',
+        help='text files with one image name a line, instead of or besides --split',
+    )
+    parser.add_argument(
+        '--out-dir',
+        help='folder of instances_<split>.json (default: VOC_ROOT/annotations), with '
+        '--clicks of points_<split>.json (default: VOC_ROOT/weak)',
+    )
+    parser.add_argument(
+        '--tags',
+        default='masks',
+        choices=TAGS,
+        help='image tags from the class map or from the XML (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--semantic-dir',
+        metavar='DIR',
+        help='write semantic maps there, for VOC and SBD alike, as <name>.png',
+    )
+    parser.add_argument(
+        '--clicks',
+        metavar='FILE',
+        help='write the points that people clicked instead, from a JSON of image -> '
+        'list of {"cls": 1 to 20, "x": ..., "y": ...}',
+    )
+    parser.add_argument('--workers', type=int, default=min(8, os.cpu_count() or 1))
+    parser.add_argument(
+        '--skip-invalid',
+        action='store_true',
+        help='leave images with broken labels out instead of stopping',
+    )
+    parser.add_argument('--overwrite', action='store_true')
+    args = parser.parse_args(argv)
+    if not args.split and not args.list:
+        parser.error('give --split or --list')
+    return args
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Convert, and say what was written."""
+    args = parse_args(argv)
+    try:
+        layout = find_layout(args.voc_root, args.sbd)
+        for split in [*args.split, *args.list]:
+            (convert_points if args.clicks else convert_masks)(args, layout, split)
+    except (OSError, RuntimeError, ValueError) as error:
+        sys.exit(f'error: {error}')
+
+
+def convert_masks(args: argparse.Namespace, layout: VocLayout, split: str) -> None:
+    """Convert the masks of a split."""
+    folder = Path(args.out_dir or layout.voc / 'annotations')
+    output = folder / f'instances_{Path(split).stem}.json'
+    with progress_bar(output.name) as open_progress:
+        summary = convert_split(
+            layout,
+            split,
+            output,
+            VocOptions(args.tags, args.semantic_dir),
+            workers=args.workers,
+            skip_invalid=args.skip_invalid,
+            overwrite=args.overwrite,
+            open_progress=open_progress,
+        )
+    report(output, summary)
+
+
+def convert_points(args: argparse.Namespace, layout: VocLayout, split: str) -> None:
+    """Convert the clicks of a split."""
+    folder = Path(args.out_dir or layout.voc / 'weak')
+    output = folder / f'points_{Path(split).stem}.json'
+    with progress_bar(output.name) as open_progress:
+        summary = convert_clicks(
+            layout,
+            args.clicks,
+            split,
+            output,
+            skip_invalid=args.skip_invalid,
+            overwrite=args.overwrite,
+            open_progress=open_progress,
+        )
+    document = summary.document
+    print(
+        f'{output}: {len(document["images"])} images, '
+        f'{len(document["annotations"])} clicks'
+    )
+    for remark in summary.remarks():
+        print(remark, file=sys.stderr)
+
+
+def report(output: Path, summary: Summary) -> None:
+    """Print what a file holds; warnings go to stderr."""
+    document = summary.document
+    images, annotations = document['images'], document['annotations']
+    sources = document['info']['mmwsis']['images_from']
+    difficult = sum(annotation.get('difficult', 0) for annotation in annotations)
+    print(
+        f'{output}: {len(images)} images ({sources["voc"]} with masks of VOC, '
+        f'{sources["sbd"]} of SBD), {len(annotations)} objects, {difficult} of them '
+        f'difficult, void in {sum("void" in image for image in images)} images'
+    )
+    for remark in summary.remarks():
+        print(remark, file=sys.stderr)
+
+
+if __name__ == '__main__':
+    main()
