@@ -2,8 +2,9 @@
 
 Both run alternately in one process on the same images; the ratio is the median of the
 ratios of neighbouring rounds and every row checks that the results agree. Times are
-processor seconds, which other processes do not change. The second table is the registered metrics on
-all images, once: encoding the predicted masks, reading the ground truth, matching.
+processor seconds, which other processes do not change. The second table is the
+registered metrics on all images, once: encoding the predicted masks, reading the ground
+truth, matching.
 
 Example:
     OMP_NUM_THREADS=1 python benchmarks/bench_metrics.py --images 1449 --rounds 5
