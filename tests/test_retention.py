@@ -44,6 +44,34 @@ def test_undefined_ratios_are_not_invented():
     assert rows['coco/bbox_mAP'].retention is None
 
 
+def test_panoptic_semantic_and_voc_metrics():
+    weak = {
+        'coco/bbox_mAP': 0.2,
+        'panoptic/PQ': 0.59,
+        'voc/AP50': 0.5,
+        'mIoU': 74.3,
+        'voc/AP50_gear': float('nan'),
+    }
+    full = {
+        'panoptic/PQ': 0.627,
+        'voc/AP50': 0.625,
+        'mIoU': 77.3,
+        'coco/bbox_mAP': 0.4,
+        'voc/AP50_gear': float('nan'),
+    }
+    rows = retention_table(weak, full)
+    assert [row.metric for row in rows] == [
+        'panoptic/PQ',
+        'voc/AP50',
+        'mIoU',
+        'coco/bbox_mAP',
+    ]
+    text = format_retention(rows)
+    assert '59.0 |    62.7 |    94.1 %' in text
+    # MMSegmentation's figures are percentages already.
+    assert '74.3 |    77.3 |    96.1 %' in text
+
+
 def test_nothing_shared_is_an_error():
     with pytest.raises(ValueError, match="'segm_mAP'.*'bbox_mAP'"):
         retention_table({'segm_mAP': 0.1}, {'bbox_mAP': 0.2})

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,11 +22,8 @@ from .mask_quality import (
     mask_iou,
     summarize,
 )
-from .matched_quality import (
-    average_precision,
-    best_matches,
-    matched_by_overlap,
-)
+from .matched_quality import best_matches, matched_by_overlap
+from .pseudo_label_ap import pseudo_label_ap
 
 # Below this, starting processes costs more than they save.
 _WORTH_PROCESSES = 5000
@@ -45,7 +42,7 @@ class Comparison:
         names: Category id -> class name.
         instances: One entry a ground-truth object that is no crowd.
         matched: Whether objects and pseudo labels were matched by overlap, not by id.
-        precision: Average precision of pseudo labels that were matched by overlap.
+        average_precision: Of :func:`mmwsis.evaluation.pseudo_label_ap.pseudo_label_ap`.
     """
 
     pseudo_path: Path
@@ -58,7 +55,7 @@ class Comparison:
     images_left_out: int
     provenance: dict[str, Any]
     matched: bool = False
-    precision: dict[str, Any] | None = None
+    average_precision: dict[str, Any] = field(default_factory=dict)
 
     def summary(self) -> dict[str, Any]:
         """Figures of :func:`mmwsis.evaluation.summarize`, and where they come from."""
@@ -70,11 +67,9 @@ class Comparison:
             images_left_out=self.images_left_out,
             matched_by='overlap' if self.matched else 'id',
             **summarize(self.instances, self.names),
-            **({} if self.precision is None else self._precision_summary()),
+            **(dict(found=len(self.pseudo)) if self.matched else {}),
+            average_precision=self.average_precision,
         )
-
-    def _precision_summary(self) -> dict[str, Any]:
-        return dict(found=len(self.pseudo), average_precision=self.precision)
 
     def worst(self, count: int) -> list[InstanceQuality]:
         """Objects with the lowest IoU; those without a mask first.
@@ -147,19 +142,19 @@ def compare_files(
         places=(str(pseudo_path), str(gt_path)),
     )
     result.instances = _measure_all(measure, list(_pairs(result)), workers)
+    result.average_precision = pseudo_label_ap(
+        result.pseudo.values(),
+        result.gt.values(),
+        images,
+        names,
+        sources=(str(pseudo_path), str(gt_path)),
+        workers=workers,
+    )
     if separated_path is not None:
         listed = _listed_ids(result, Path(separated_path))
         result.instances = [
             item._replace(separated=item.ann_id in listed) for item in result.instances
         ]
-    if result.matched:
-        result.precision = average_precision(
-            list(result.pseudo.values()),
-            list(result.gt.values()),
-            list(images.values()),
-            names,
-            _rle_reader(result),
-        )
     return result
 
 
@@ -232,11 +227,11 @@ def _check_ids(files: Comparison) -> None:
             'Instances found in whole images are compared with --match overlap.'
         )
     for key, pseudo in files.pseudo.items():
-        for field in ('image_id', 'category_id'):
-            if pseudo[field] != files.gt[key][field]:
+        for entry in ('image_id', 'category_id'):
+            if pseudo[entry] != files.gt[key][entry]:
                 raise ValueError(
-                    f'annotation id {key!r} has {field} {pseudo[field]!r} in '
-                    f'{files.pseudo_path} and {files.gt[key][field]!r} in '
+                    f'annotation id {key!r} has {entry} {pseudo[entry]!r} in '
+                    f'{files.pseudo_path} and {files.gt[key][entry]!r} in '
                     f'{files.gt_path}; the files do not belong together.'
                 )
 

@@ -1,23 +1,15 @@
 """How good instances are that were found: nobody says which object each stands for.
 
-An object gets the mask of its class that overlaps it most; the masks as a whole are
-ranked by score, as COCO does with the predictions of a detector.
+An object gets the mask of its class that overlaps it most. How good the masks are as a
+whole says :mod:`mmwsis.evaluation.pseudo_label_ap`.
 """
 
-import contextlib
-import io
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 from pycocotools import mask as coco_mask
-from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
-
-AP_THRESHOLDS = (0.25, 0.5, 0.75)
-# Labels are not detections: every one of an image counts.
-_ALL = 10**6
 
 
 class BestMatch(NamedTuple):
@@ -78,73 +70,3 @@ def best_matches(
             iou = float(ious[row, column])
             found[item['id']] = BestMatch(labels[row]['id'] if iou else None, iou)
     return found
-
-
-def average_precision(
-    pseudo: Sequence[Mapping[str, Any]],
-    gt: Sequence[Mapping[str, Any]],
-    images: Sequence[Mapping[str, Any]],
-    names: Mapping[Any, str],
-    rle_of: Any,
-    thresholds: Sequence[float] = AP_THRESHOLDS,
-) -> dict[str, dict[str, Any]]:
-    """COCO's average precision of pseudo labels, taken as predictions.
-
-    101-point interpolation, masks of all sizes, every mask of an image; crowds are
-    ignored as in COCO. A label without ``score`` counts as sure.
-
-    Args:
-        pseudo: Pseudo annotations.
-        gt: Ground-truth annotations.
-        images: Their images.
-        names: Category id -> class name.
-        rle_of: Gives the compressed RLE of an annotation.
-        thresholds: IoU from which a mask counts as right.
-
-    Returns:
-        ``'25'``, ``'50'`` ... -> ``all`` (mean over classes with objects) and
-        ``classes`` (category id as text -> value, None without objects).
-    """
-    categories = [dict(id=key, name=name) for key, name in names.items()]
-
-    def dataset(annotations: Sequence[Mapping[str, Any]]) -> COCO:
-        # Ids from 1: COCOeval takes 0 for "no match".
-        rows = [
-            dict(
-                id=number,
-                image_id=annotation['image_id'],
-                category_id=annotation['category_id'],
-                iscrowd=int(bool(annotation.get('iscrowd'))),
-                segmentation=rle_of(annotation),
-                score=float(annotation.get('score', 1.0)),
-            )
-            for number, annotation in enumerate(annotations, 1)
-        ]
-        for row in rows:
-            row['area'] = float(coco_mask.area(row['segmentation']))
-        coco = COCO()
-        coco.dataset = dict(images=images, categories=categories, annotations=rows)
-        coco.createIndex()
-        return coco
-
-    with contextlib.redirect_stdout(io.StringIO()):
-        evaluation = COCOeval(dataset(gt), dataset(pseudo), 'segm')
-        evaluation.params.iouThrs = np.array(thresholds)
-        evaluation.params.areaRng = [[0, 1e10]]
-        evaluation.params.areaRngLbl = ['all']
-        evaluation.params.maxDets = [_ALL]
-        evaluation.evaluate()
-        evaluation.accumulate()
-    precision = evaluation.eval['precision'][..., 0, 0]  # threshold, recall, class
-    by_class = precision.mean(axis=1)
-    result = {}
-    for threshold, values in zip(thresholds, by_class):
-        keys = evaluation.params.catIds
-        classes = {
-            str(key): None if value < 0 else float(value)
-            for key, value in zip(keys, values)
-        }
-        counted = [value for value in classes.values() if value is not None]
-        mean = float(np.mean(counted)) if counted else None
-        result[str(round(100 * threshold))] = dict(all=mean, classes=classes)
-    return result

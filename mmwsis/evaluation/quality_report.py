@@ -8,6 +8,7 @@ from typing import Any
 from mmwsis.fileio import atomic_write_json, atomic_write_text
 
 from .compare_files import Comparison
+from .pseudo_label_ap import ap_section
 from .quality_pictures import draw_quality, draw_worst
 
 _GROUPS = {
@@ -80,10 +81,11 @@ def markdown_report(summary: Mapping[str, Any], pictures: bool = True) -> str:
         f'without a pseudo label count as IoU 0), {summary["empty_predictions"]} empty '
         'predictions (box filled).',
         _group_table(summary),
-        *_precision_table(summary),
         '![IoU histogram, classes and sizes](quality.png)',
         _class_table(summary),
     ]
+    if summary.get('average_precision'):
+        blocks.append(ap_section(summary['average_precision']))
     if pictures:
         blocks.append(
             f'## Worst {len(summary["worst"])}\n\n![Worst objects](worst.png)'
@@ -105,28 +107,6 @@ def _how(summary: Mapping[str, Any]) -> str:
             f'{summary["found"]} that were found)'
         )
     return 'annotation id'
-
-
-def _precision_table(summary: Mapping[str, Any]) -> list[str]:
-    """Average precision of labels that were matched by overlap."""
-    precision = summary.get('average_precision')
-    if precision is None:
-        return []
-    heads = ' | '.join(f'AP at IoU .{key}' for key in precision)
-    rows = [
-        '## Average precision of the pseudo labels, taken as predictions\n',
-        f'| class | {heads} |',
-        f'| --- |{" ---: |" * len(precision)}',
-    ]
-    lines = [('mean', [entry['all'] for entry in precision.values()])]
-    for row in summary['per_class']:
-        values = [entry['classes'][str(row['id'])] for entry in precision.values()]
-        lines.append((row['name'], values))
-    for name, values in lines:
-        cells = ' | '.join('' if v is None else f'{v:.3f}' for v in values)
-        name = str(name).replace('|', '\\|')
-        rows.append(f'| {name} | {cells} |')
-    return ['\n'.join(rows)]
 
 
 def _group_table(summary: Mapping[str, Any]) -> str:

@@ -97,9 +97,9 @@ def quality_summary(quality: dict[str, Any]) -> dict[str, float]:
         'class-mean IoU, separated': ('class_mean_iou', 'separated'),
         'class-mean IoU of filled boxes, all': ('filled_boxes', 'all'),
         'class-mean IoU of filled boxes, separated': ('filled_boxes', 'separated'),
-        'pseudo labels as predictions, AP25': ('average_precision', '25', 'all'),
-        'pseudo labels as predictions, AP50': ('average_precision', '50', 'all'),
-        'pseudo labels as predictions, AP75': ('average_precision', '75', 'all'),
+        'pseudo labels as predictions, AP25': ('average_precision', 'AP25'),
+        'pseudo labels as predictions, AP50': ('average_precision', 'AP50'),
+        'pseudo labels as predictions, AP75': ('average_precision', 'AP75'),
     }
     found = {}
     for name, keys in places.items():

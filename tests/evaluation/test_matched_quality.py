@@ -65,14 +65,12 @@ def test_objects_find_their_masks_by_overlap(files):
     assert summary['missing'] == 2
 
 
-def test_average_precision_is_that_of_coco(files):
-    precision = compare_files(*files).precision
-    # nut: one of two objects found first; bolt: one of two, a crowd ignored. The
-    # recall reaches 0.5: 51 of 101 points.
-    for key in ('25', '50', '75'):
-        assert precision[key]['classes']['8'] == pytest.approx(51 / 101)
-        assert precision[key]['classes']['3'] == pytest.approx(51 / 101)
-        assert precision[key]['all'] == pytest.approx(51 / 101)
+def test_average_precision(files):
+    precision = compare_files(*files).average_precision
+    # nut: one of two objects found first; bolt: one of two, a crowd ignored.
+    for key in ('AP25', 'AP50', 'AP75'):
+        assert precision[key] == pytest.approx(0.5)
+    assert [row['AP50'] for row in precision['per_class']] == pytest.approx([0.5, 0.5])
 
 
 def test_report_has_both_kinds(files, tmp_path):
@@ -80,11 +78,11 @@ def test_report_has_both_kinds(files, tmp_path):
     summary = write_quality_report(compare_files(*files), out, worst=4)
     text = (out / 'quality.md').read_text()
     assert 'by overlap' in text and '6 that were found' in text
-    assert '| class | AP at IoU .25 | AP at IoU .50 | AP at IoU .75 |' in text
-    assert '| bolt | 0.505 | 0.505 | 0.505 |' in text
+    assert text.count('## Average precision') == 1
+    assert '| bolt | 2 | 50.0 | 50.0 |' in text
     assert (out / 'worst.png').is_file()
     shown = quality_summary(json.loads((out / 'quality.json').read_text()))
-    assert shown['pseudo labels as predictions, AP50'] == pytest.approx(51 / 101)
+    assert shown['pseudo labels as predictions, AP50'] == pytest.approx(0.5)
     assert summary['worst'][0]['pseudo_id'] is None
 
 
@@ -107,4 +105,4 @@ def test_no_pseudo_label_at_all(files):
     files[0].write_text(json.dumps(content))
     summary = compare_files(*files).summary()
     assert summary['class_mean_iou']['all'] == 0 and summary['missing'] == 4
-    assert summary['average_precision']['50']['all'] == 0
+    assert summary['average_precision']['AP50'] == 0

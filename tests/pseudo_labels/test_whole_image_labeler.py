@@ -96,7 +96,7 @@ def test_from_tags_to_a_final_model(config, trained, tmp_path):
     summary = write_quality_report(comparison, tmp_path / 'quality')
     assert comparison.matched
     assert summary['class_mean_iou']['all'] > 0.9
-    assert summary['average_precision']['50']['all'] > 0.9
+    assert summary['average_precision']['AP50'] > 0.9
 
     spec = dict(
         name='toy',
