@@ -30,12 +30,26 @@ def annotation_mask(
     height, width = (int(v) for v in image_size)
     if isinstance(segmentation, Mapping):
         return coco_mask.decode(_rle(segmentation, height, width))
+    return coco_mask.decode(polygons_rle(segmentation, height, width))
+
+
+def polygons_rle(
+    polygons: Sequence[Sequence[float]], height: int, width: int
+) -> dict[str, Any]:
+    """Rasterise polygons that are known to be well formed.
+
+    Args:
+        polygons: ``[[x, y, ...], ...]``, finite, at least three vertices each.
+        height: Image height in pixels.
+        width: Image width in pixels.
+
+    Returns:
+        Compressed RLE, as pycocotools makes it.
+    """
     # Vertices far outside would make pycocotools trace an edge of that length.
-    limits = 4.0 * max(height, width)
-    parts = [np.clip(polygon, -limits, limits).tolist() for polygon in segmentation]
-    return coco_mask.decode(
-        coco_mask.merge(coco_mask.frPyObjects(parts, height, width))
-    )
+    limit = 4.0 * max(height, width)
+    parts = [np.clip(polygon, -limit, limit).tolist() for polygon in polygons]
+    return coco_mask.merge(coco_mask.frPyObjects(parts, height, width))
 
 
 def check_segmentation(

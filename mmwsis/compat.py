@@ -13,11 +13,13 @@ Importing this module needs nothing but Python: an installed mmwsis does so when
 Python starts (see ``setup.py``), so that configs are found without ``custom_imports``.
 """
 
+import contextlib
 import functools
 import importlib.util
 import itertools
 import pickle
 import sys
+from collections.abc import Callable, Iterator
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
@@ -178,3 +180,23 @@ def watch_for_mmengine() -> None:
         register_config_prefix(loaded)
     elif not any(isinstance(finder, _PrefixWatcher) for finder in sys.meta_path):
         sys.meta_path.insert(0, _PrefixWatcher())
+
+
+@contextlib.contextmanager
+def replaced_coco_eval(evaluator: Callable[[Any, Any, str], Any]) -> Iterator[None]:
+    """Let MMDetection's ``CocoMetric`` use another ``COCOeval`` inside ``with``.
+
+    The class is a global of the metric's module, not an argument.
+
+    Args:
+        evaluator: Called like ``COCOeval``, with ground truth, predictions and the
+            kind of overlap.
+    """
+    import mmdet.evaluation.metrics.coco_metric as module
+
+    original = module.COCOeval
+    module.COCOeval = evaluator
+    try:
+        yield
+    finally:
+        module.COCOeval = original

@@ -1,4 +1,4 @@
-"""Turn weak labels into masks with a trained labeler, written as COCO JSON."""
+"""Turn weak labels into masks, class maps or semantic maps with a trained labeler."""
 
 import argparse
 import os
@@ -10,6 +10,7 @@ from mmwsis.engine.ranks import end_ranks
 from mmwsis.engine.run_config import load_run_config
 from mmwsis.engine.user_errors import user_errors
 from mmwsis.pseudo_labels import GenerationOptions, Shard, generate_pseudo_labels
+from mmwsis.pseudo_labels.artefacts import ARTEFACTS
 from mmwsis.pseudo_labels.distributed import start_ranks
 
 EXAMPLES = """examples:
@@ -25,13 +26,19 @@ EXAMPLES = """examples:
     python tools/generate_pseudo_labels.py CONFIG CHECKPOINT --shard 1/4   # ... 4/4
     python tools/generate_pseudo_labels.py CONFIG CHECKPOINT --merge
 
+  class activation maps of every image, a folder with one file an image:
+    python tools/generate_pseudo_labels.py CONFIG CHECKPOINT --artefact class_maps \\
+        --out data/voc/class_maps
+
   teacher and student averaged, with mirrored crops, threshold 0.3:
     python tools/generate_pseudo_labels.py CONFIG CHECKPOINT --weights mixed --flip \\
         --mask-thr 0.3
 
-A killed run goes on with the same command, with any number of processes. Every
-annotation keeps its id; bbox and area are those of the mask, weak_bbox is the box that
-the labeler saw. Check the result with tools/analysis_tools/pseudo_label_quality.py.
+A killed run goes on with the same command, with any number of processes. Masks of
+known objects keep the annotation's id (bbox and area are those of the mask, weak_bbox
+is the box that the labeler saw); instances that were found in whole images are numbered
+from 1 and have a score. A folder of maps is finished when it has an index.json. Check
+instances with tools/analysis_tools/pseudo_label_quality.py.
 """
 
 
@@ -45,7 +52,14 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('config', help='config of the labeler')
     parser.add_argument('checkpoint', help='checkpoint that tools/train.py wrote')
     parser.add_argument(
-        '--out', help="COCO JSON to write; default: the config's wsis['produces']"
+        '--out',
+        help="COCO JSON, or folder of maps, to write; default: the config's "
+        "wsis['produces']",
+    )
+    parser.add_argument(
+        '--artefact',
+        choices=sorted(ARTEFACTS),
+        help="what to make; default: the config's artefact, else object_masks",
     )
     parser.add_argument('--results-out', help='also write the bare list of annotations')
     parser.add_argument(
@@ -63,7 +77,7 @@ def parse_args() -> argparse.Namespace:
         metavar='P',
         help='probability threshold: one for all, or one a size (small medium large)',
     )
-    parser.add_argument('--batch-size', type=int, help='objects in a batch')
+    parser.add_argument('--batch-size', type=int, help='samples in a batch')
     parser.add_argument('--amp', action='store_true', help='mixed precision')
     parser.add_argument('--device', help="such as 'cpu' or 'cuda:1'; default: CUDA")
     parser.add_argument(
@@ -139,6 +153,7 @@ def main() -> None:
         overwrite=args.overwrite,
         keep_parts=args.keep_parts,
         results_out=args.results_out,
+        artefact=args.artefact,
     )
     generate_pseudo_labels(cfg, args.checkpoint, out, options)
     end_ranks()

@@ -15,6 +15,7 @@ import os
 
 from mmengine.config import DictAction
 
+from mmwsis.engine.label_check import check_labels
 from mmwsis.engine.preflight import check_classes, check_requirements
 from mmwsis.engine.ranks import end_ranks
 from mmwsis.engine.run_config import (
@@ -82,6 +83,7 @@ def main() -> None:
     set_resume(cfg, args.resume)
     check_requirements(cfg)
     check_classes(cfg)
+    check_labels(cfg)
     build_runner(cfg).train()
     end_ranks()
 

@@ -5,12 +5,12 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mmengine.fileio import get
 from mmengine.logging import print_log
 
 from mmwsis.structures.supervision import Supervision, restrict_coco
 
 from .annotation_checks import check_coco
+from .validation.json_stream import json_error, read_content
 
 try:  # Optional extra 'fast': about twice the speed of the standard library.
     import msgspec
@@ -76,17 +76,7 @@ def read_json(path: str, backend_args: dict | None = None) -> Any:
         FileNotFoundError: There is no such file.
         ValueError: It is no JSON; the message says line and column.
     """
-    if not path:
-        raise ValueError('ann_file is empty; give the path of a COCO JSON.')
-    try:
-        content = get(path, backend_args=backend_args)
-    except (FileNotFoundError, IsADirectoryError):
-        raise FileNotFoundError(
-            f'Annotation file {path} does not exist. Check data_root and ann_file in '
-            'the config; weak label files are made by '
-            'tools/dataset_converters/coco2weak.py, pseudo labels by '
-            'tools/generate_pseudo_labels.py.'
-        ) from None
+    content = read_content(path, backend_args)
     if msgspec is not None:
         try:
             return msgspec.json.decode(content)
@@ -94,14 +84,8 @@ def read_json(path: str, backend_args: dict | None = None) -> Any:
             pass  # The standard library says where it breaks, and it knows NaN.
     try:
         return json.loads(content)
-    except json.JSONDecodeError as error:
-        raise ValueError(
-            f'{path} is no valid JSON: {error.msg} at line {error.lineno}, column '
-            f'{error.colno} of {len(content)} bytes. An interrupted download or copy '
-            'looks like this; fetch or write the file again.'
-        ) from None
-    except UnicodeDecodeError as error:
-        raise ValueError(f'{path} is no valid JSON: {error}.') from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise json_error(path, len(content), error) from None
 
 
 def match_classes(

@@ -33,7 +33,10 @@ class CocoWeakDataset(SeededVisits, CocoDataset):
     The data of an image are those of MMDetection (``img_id``, ``img_path``, ``height``,
     ``width``, ``instances``) and
 
-    - ``tags``: sorted labels present in the image; ``supervision``: its level;
+    - ``tags``: sorted labels present in the image, of things and stuff;
+      ``num_classes``: length of their multi-hot vector, which
+      :class:`mmwsis.datasets.transforms.PackWeakInputs` packs; ``supervision``: its
+      level;
     - in every instance ``ann_id`` and ``ignore_flag`` (1 for crowd), ``bbox_label``,
       from 'boxes' on ``bbox`` (x0, y0, x1, y1), at 'masks' ``mask``, and where the file
       has them and the level may see them ``point`` (float64 (2,)) and
@@ -122,6 +125,7 @@ class CocoWeakDataset(SeededVisits, CocoDataset):
             tags=sorted(
                 self.cat2label[tag] for tag in image['tags'] if tag in self.cat2label
             ),
+            num_classes=len(self.cat_ids),
             supervision=level.label,
         )
         if self.return_classes:

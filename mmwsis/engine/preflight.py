@@ -16,6 +16,10 @@ from typing import Any, NamedTuple
 from mmengine.config import Config
 from mmengine.registry import DATASETS, init_default_scope
 
+from mmwsis.datasets.annotation_file import read_json
+from mmwsis.datasets.validation import Finding
+from mmwsis.structures.supervision import Supervision
+
 SPLITS = ('train', 'val', 'test')
 # These parts of a model count something else than the classes of the data set.
 _OTHER_COUNTS = {
@@ -43,12 +47,16 @@ class DatasetClasses(NamedTuple):
         ann_file: Annotation file, ``None`` if it is not a local JSON file.
         by_name: Whether the data set maps categories to labels by name; MMDetection's
             own ones do so by their order in the file.
+        supervision: Level that the file is read at; None: not a COCO instances file.
+        images: Folder that ``file_name`` is relative to.
     """
 
     where: str
     names: tuple[str, ...]
     ann_file: Path | None
     by_name: bool
+    supervision: str | None
+    images: Path
 
 
 def check_requirements(cfg: Config) -> None:
@@ -90,31 +98,94 @@ def check_classes(cfg: Config, splits: Sequence[str] = SPLITS) -> None:
         PreflightError: Names on one side only, another order, or another count.
         FileNotFoundError: An annotation file does not exist.
     """
+    for problem in class_problems(cfg, splits):
+        raise PreflightError(problem.message)
+
+
+def class_problems(cfg: Config, splits: Sequence[str] = SPLITS) -> Iterator[Finding]:
+    """Find where class names, annotation files and the model do not agree.
+
+    Args:
+        cfg: Config of a run.
+        splits: Which data loaders to look at.
+
+    Yields:
+        Findings of the ``config-`` rules.
+
+    Raises:
+        PreflightError: Classes that cannot be compared at all.
+        FileNotFoundError: An annotation file does not exist.
+    """
+    found = datasets_of(cfg, splits)
+    for classes in found:
+        if classes.ann_file is not None:
+            if not classes.ann_file.is_file():
+                raise FileNotFoundError(
+                    f'{classes.where}.ann_file does not exist: {classes.ann_file} '
+                    f'(looked in {Path.cwd()})'
+                )
+            categories = read_categories(classes.ann_file)
+            if categories is None:
+                read_json(str(classes.ann_file))  # says where it breaks, if it does
+                raise PreflightError(
+                    f'{classes.ann_file} has no list "categories" of {{"id", "name"}}; '
+                    'is it a COCO annotation file?'
+                )
+            names = [item['name'] for item in categories]
+            yield from file_problems(classes, names, str(classes.ann_file))
+    yield from model_problems(cfg, found)
+
+
+def datasets_of(cfg: Config, splits: Sequence[str] = SPLITS) -> list[DatasetClasses]:
+    """Data sets of a config that state classes, wrapped ones too.
+
+    Args:
+        cfg: Config of a run.
+        splits: Which data loaders to look at.
+
+    Returns:
+        Their classes and files; no file is opened.
+
+    Raises:
+        PreflightError: A data set of an unknown type, or classes that are a text.
+    """
     init_default_scope(cfg.get('default_scope') or 'mmdet')
-    found = [
+    return [
         classes
         for split in splits
         for classes in _classes_of(
             cfg.get(f'{split}_dataloader'), f'{split}_dataloader'
         )
     ]
-    for classes in found:
-        _check_file(classes)
+
+
+def model_problems(cfg: Config, found: Sequence[DatasetClasses]) -> Iterator[Finding]:
+    """Compare the splits with each other, and the model with the first.
+
+    Args:
+        cfg: Config of a run.
+        found: Of :func:`datasets_of`.
+
+    Yields:
+        Findings of ``config-splits`` and ``config-num-classes``.
+    """
     for first, second in zip(found, found[1:]):
         if first.names != second.names:
-            raise PreflightError(
+            yield Finding(
+                'config-splits',
                 f'{first.where} and {second.where} have different classes: '
-                + _difference(first.names, 'the first', second.names, 'the second')
+                + _difference(first.names, 'the first', second.names, 'the second'),
             )
     if not found:
         return
     for where, count in _counts(cfg.get('model', {}), 'model'):
         if count != len(found[0].names):
-            raise PreflightError(
+            yield Finding(
+                'config-num-classes',
                 f'{where} is {count}, but {found[0].where} has '
                 f'{len(found[0].names)} classes ({_shorten(found[0].names)}). Set '
                 f'{where}={len(found[0].names)}, or correct metainfo.classes; '
-                '--dataset FILE does both for a data set of your own.'
+                '--dataset FILE does both for a data set of your own.',
             )
 
 
@@ -175,7 +246,12 @@ def _walk_dataset(dataset: Any, where: str) -> Iterator[DatasetClasses]:
         return
     by_name = getattr(kind, '__module__', '').startswith('mmwsis.')
     yield DatasetClasses(
-        where, _as_names(names, where), _annotation_file(dataset, where), by_name
+        where,
+        _as_names(names, where),
+        _annotation_file(dataset),
+        by_name,
+        _supervision(dataset, kind),
+        Path(dataset.get('data_root') or '', _image_prefix(dataset)),
     )
 
 
@@ -199,53 +275,65 @@ def _dataset_class(dataset: Any) -> Any:
     return found
 
 
-def _annotation_file(dataset: Any, where: str) -> Path | None:
+def _supervision(dataset: Any, kind: Any) -> str | None:
+    """Level that a data set reads its file at; MMDetection's own ones read all."""
+    if dataset.get('supervision') is not None:
+        return Supervision.parse(dataset['supervision']).label
+    bases = [base.__name__ for base in getattr(kind, '__mro__', ())]
+    is_instances = 'CocoDataset' in bases and 'CocoPanopticDataset' not in bases
+    return Supervision.MASKS.label if is_instances else None
+
+
+def _image_prefix(dataset: Any) -> str:
+    return (dataset.get('data_prefix') or {}).get('img') or ''
+
+
+def _annotation_file(dataset: Any) -> Path | None:
     name = dataset.get('ann_file') or ''
     root = dataset.get('data_root') or ''
     remote = '://' in name or '://' in root or dataset.get('backend_args')
     if not name.endswith('.json') or remote:
         return None
-    path = Path(root, name)
-    if not path.is_file():
-        raise FileNotFoundError(
-            f'{where}.ann_file does not exist: {path} (looked in {Path.cwd()})'
-        )
-    return path
+    return Path(root, name)
 
 
-def _check_file(classes: DatasetClasses) -> None:
-    if classes.ann_file is None:
-        return
-    from mmwsis.datasets.annotation_file import read_json
+def file_problems(
+    classes: DatasetClasses, names: Sequence[str], path: str
+) -> Iterator[Finding]:
+    """Compare the classes of a data set with the categories of its file.
 
-    categories = read_categories(classes.ann_file)
-    if categories is None:
-        read_json(str(classes.ann_file))  # says where it breaks, if it does
-        raise PreflightError(
-            f'{classes.ann_file} has no list "categories" of {{"id", "name"}}; is it '
-            'a COCO annotation file?'
-        )
-    names = [item['name'] for item in categories]
+    Args:
+        classes: Of :func:`datasets_of`.
+        names: Names of the categories in the order of the file.
+        path: The file, for messages.
+
+    Yields:
+        Findings of ``config-classes``, ``config-order`` and ``category-duplicate``.
+    """
     wanted = set(classes.names)
     if wanted - set(names):
-        raise PreflightError(
-            f'{classes.where}.metainfo.classes and the categories of '
-            f'{classes.ann_file} do not agree: '
+        yield Finding(
+            'config-classes',
+            f'{classes.where}.metainfo.classes and the categories of {path} do not '
+            'agree: '
             + _difference(classes.names, 'the config', names, 'the file')
-            + '. Names are compared letter by letter, capitals too.'
+            + '. Names are compared letter by letter, capitals too.',
         )
+        return
     kept = [name for name in names if name in wanted]
     if len(kept) != len(wanted):
         twice = sorted({name for name in kept if kept.count(name) > 1})
-        raise PreflightError(
-            f'{classes.ann_file} has several categories of the same name: {twice}'
+        yield Finding(
+            'category-duplicate',
+            f'{path} has several categories of the same name: {twice}',
         )
-    if not classes.by_name and kept != list(classes.names):
-        raise PreflightError(
-            f'{classes.ann_file} lists its categories in another order than '
+    elif not classes.by_name and kept != list(classes.names):
+        yield Finding(
+            'config-order',
+            f'{path} lists its categories in another order than '
             f'{classes.where}.metainfo.classes, and MMDetection numbers labels by the '
             f'order in the file: every label would be read as another class. Write '
-            f'metainfo.classes as {tuple(kept)}'
+            f'metainfo.classes as {tuple(kept)}',
         )
 
 

@@ -1,6 +1,8 @@
-"""Metrics: quality of pseudo labels, retention of final models."""
+"""Metrics: quality of pseudo labels, retention of final models, AP, PQ, coverage."""
 
+from .coco_instance_metric import CocoInstanceMetric
 from .compare_files import Comparison, compare_files
+from .coverage_metric import CoverageMetric
 from .mask_quality import (
     InstanceQuality,
     class_mean_iou,
@@ -8,13 +10,19 @@ from .mask_quality import (
     mask_iou,
     summarize,
 )
+from .panoptic_quality_metric import PanopticQualityMetric
 from .pseudo_label_metric import PseudoLabelMetric
 from .quality_report import markdown_report, write_quality_report
+from .voc_instance_metric import VOCInstanceMetric
 
 __all__ = [
+    'CocoInstanceMetric',
     'Comparison',
+    'CoverageMetric',
     'InstanceQuality',
+    'PanopticQualityMetric',
     'PseudoLabelMetric',
+    'VOCInstanceMetric',
     'class_mean_iou',
     'compare_files',
     'is_separated',

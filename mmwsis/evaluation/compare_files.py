@@ -1,9 +1,9 @@
 """Comparing a pseudo-label file with the ground truth of the same images."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,8 @@ from .mask_quality import (
     mask_iou,
     summarize,
 )
+from .matched_quality import best_matches, matched_by_overlap
+from .pseudo_label_ap import pseudo_label_ap
 
 # Below this, starting processes costs more than they save.
 _WORTH_PROCESSES = 5000
@@ -39,6 +41,8 @@ class Comparison:
         gt: Annotation id -> ground truth.
         names: Category id -> class name.
         instances: One entry a ground-truth object that is no crowd.
+        matched: Whether objects and pseudo labels were matched by overlap, not by id.
+        average_precision: Of :func:`mmwsis.evaluation.pseudo_label_ap.pseudo_label_ap`.
     """
 
     pseudo_path: Path
@@ -50,6 +54,8 @@ class Comparison:
     instances: list[InstanceQuality]
     images_left_out: int
     provenance: dict[str, Any]
+    matched: bool = False
+    average_precision: dict[str, Any] = field(default_factory=dict)
 
     def summary(self) -> dict[str, Any]:
         """Figures of :func:`mmwsis.evaluation.summarize`, and where they come from."""
@@ -59,7 +65,10 @@ class Comparison:
             provenance=self.provenance,
             images=len(self.images),
             images_left_out=self.images_left_out,
+            matched_by='overlap' if self.matched else 'id',
             **summarize(self.instances, self.names),
+            **(dict(found=len(self.pseudo)) if self.matched else {}),
+            average_precision=self.average_precision,
         )
 
     def worst(self, count: int) -> list[InstanceQuality]:
@@ -77,19 +86,26 @@ def compare_files(
     separated_min_part: int = SEPARATED_MIN_PART,
     workers: int = 0,
     separated_path: str | os.PathLike | None = None,
+    match: str = 'auto',
 ) -> Comparison:
-    """Measure pseudo labels against the ground truth, annotation by annotation.
+    """Measure pseudo labels against the ground truth, object by object.
+
+    Pseudo labels of known objects keep the ids of the ground truth. Instances that a
+    labeler found in whole images have ids of their own: an object then gets the label
+    of its image and class that overlaps it most, and the labels as a whole an average
+    precision.
 
     Only images in both files count, so ground truth of some images is enough.
 
     Args:
         pseudo_path: COCO JSON of ``tools/generate_pseudo_labels.py``.
-        gt_path: COCO JSON with ``segmentation``; same ids.
+        gt_path: COCO JSON with ``segmentation``.
         separated_min_part: Least size in pixels of a part of a separated object.
         workers: Processes, for large files; 0 measures in this one.
         separated_path: COCO JSON whose annotation ids say which objects are separated,
             from ``tools/dataset_converters/separated_coco.py``; by default those whose
             masks fall into several parts.
+        match: 'id', 'overlap', or 'auto', which reads from the file what it holds.
 
     Returns:
         The comparison.
@@ -99,6 +115,8 @@ def compare_files(
         ValueError: The files are about other images, classes or ids, or a mask is
             broken; the message names file and ids.
     """
+    if match not in ('auto', 'id', 'overlap'):
+        raise ValueError(f"match must be 'auto', 'id' or 'overlap', got {match!r}.")
     pseudo_path, gt_path = Path(pseudo_path), Path(gt_path)
     pseudo = load_coco(str(pseudo_path), 'masks')
     gt = load_coco(str(gt_path), 'masks')
@@ -114,14 +132,24 @@ def compare_files(
         instances=[],
         images_left_out=len(gt['images']) - len(images),
         provenance=(pseudo.get('info') or {}).get('mmwsis', {}),
+        matched=matched_by_overlap(pseudo) if match == 'auto' else match == 'overlap',
     )
-    _check_ids(result)
+    if not result.matched:
+        _check_ids(result)
     measure = partial(
         _measure,
         separated_min_part=separated_min_part,
         places=(str(pseudo_path), str(gt_path)),
     )
     result.instances = _measure_all(measure, list(_pairs(result)), workers)
+    result.average_precision = pseudo_label_ap(
+        result.pseudo.values(),
+        result.gt.values(),
+        images,
+        names,
+        sources=(str(pseudo_path), str(gt_path)),
+        workers=workers,
+    )
     if separated_path is not None:
         listed = _listed_ids(result, Path(separated_path))
         result.instances = [
@@ -195,23 +223,49 @@ def _check_ids(files: Comparison) -> None:
             f'{len(strangers)} of {len(files.pseudo)} annotation ids of '
             f'{files.pseudo_path} are not in {files.gt_path}, the first are '
             f'{strangers[:5]}. Pseudo labels keep the ids of the weak annotations, and '
-            'these those of the ground truth: was the weak file made from another one?'
+            'these those of the ground truth: was the weak file made from another one? '
+            'Instances found in whole images are compared with --match overlap.'
         )
     for key, pseudo in files.pseudo.items():
-        for field in ('image_id', 'category_id'):
-            if pseudo[field] != files.gt[key][field]:
+        for entry in ('image_id', 'category_id'):
+            if pseudo[entry] != files.gt[key][entry]:
                 raise ValueError(
-                    f'annotation id {key!r} has {field} {pseudo[field]!r} in '
-                    f'{files.pseudo_path} and {files.gt[key][field]!r} in '
+                    f'annotation id {key!r} has {entry} {pseudo[entry]!r} in '
+                    f'{files.pseudo_path} and {files.gt[key][entry]!r} in '
                     f'{files.gt_path}; the files do not belong together.'
                 )
 
 
 def _pairs(files: Comparison) -> Iterator[tuple[dict, dict | None, tuple[int, int]]]:
-    for key, gt in files.gt.items():
-        if not gt.get('iscrowd'):
-            image = files.images[gt['image_id']]
-            yield gt, files.pseudo.get(key), (image['height'], image['width'])
+    objects = [gt for gt in files.gt.values() if not gt.get('iscrowd')]
+    own = {gt['id']: gt['id'] for gt in objects}
+    if files.matched:
+        found = best_matches(files.pseudo.values(), objects, _rle_reader(files))
+        own = {key: match.pseudo_id for key, match in found.items()}
+    for gt in objects:
+        image = files.images[gt['image_id']]
+        pseudo = files.pseudo.get(own[gt['id']])
+        yield gt, pseudo, (image['height'], image['width'])
+
+
+def _rle_reader(files: Comparison) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+    """Compressed RLEs of the annotations of both files, checked."""
+
+    def read(annotation: Mapping[str, Any]) -> dict[str, Any]:
+        image = files.images[annotation['image_id']]
+        path = (
+            files.pseudo_path
+            if files.pseudo.get(annotation['id']) is annotation
+            else files.gt_path
+        )
+        mask = annotation_mask(
+            annotation.get('segmentation'),
+            (image['height'], image['width']),
+            annotation_place(str(path), annotation),
+        )
+        return coco_mask.encode(mask)
+
+    return read
 
 
 def _measure_all(measure: Any, pairs: list, workers: int) -> list[InstanceQuality]:
@@ -237,15 +291,16 @@ def _measure(
         pred = annotation_mask(pseudo.get('segmentation'), size, where)
         weak = pseudo
     bbox = weak.get('weak_bbox') or gt['bbox']
-    box = coco_mask.decode(encode_filled_box(bbox, size))
+    box_iou = mask_iou(coco_mask.decode(encode_filled_box(bbox, size)), truth)
     return InstanceQuality(
         ann_id=gt['id'],
         image_id=gt['image_id'],
         category_id=gt['category_id'],
         iou=0.0 if pred is None else mask_iou(pred, truth),
-        box_iou=mask_iou(box, truth),
+        box_iou=box_iou,
         box_area=float(gt['bbox'][2] * gt['bbox'][3]),
         separated=is_separated(truth, separated_min_part),
         missing=pred is None,
         empty=bool(pseudo and pseudo.get('empty_prediction')),
+        pseudo_id=None if pseudo is None else pseudo['id'],
     )

@@ -23,7 +23,7 @@ class InstanceQuality(NamedTuple):
 
     ``iou`` is 0 where there is no mask (``missing``); ``box_iou`` is the one of the
     filled box; ``box_area`` is in image pixels; ``separated`` says whether the ground
-    truth falls into several parts.
+    truth falls into several parts; ``pseudo_id`` is the mask's annotation.
     """
 
     ann_id: Any
@@ -35,6 +35,7 @@ class InstanceQuality(NamedTuple):
     separated: bool
     missing: bool = False
     empty: bool = False
+    pseudo_id: Any = None
 
 
 def mask_iou(pred: np.ndarray, gt: np.ndarray) -> float:

@@ -156,11 +156,9 @@ def _crops(
     truth = annotation_mask(comparison.gt[item.ann_id]['segmentation'], size, where)
     pseudo = np.zeros_like(truth)
     if not item.missing:
-        segmentation = comparison.pseudo[item.ann_id]['segmentation']
-        where = annotation_place(
-            str(comparison.pseudo_path), comparison.pseudo[item.ann_id]
-        )
-        pseudo = annotation_mask(segmentation, size, where)
+        label = comparison.pseudo[item.pseudo_id]
+        where = annotation_place(str(comparison.pseudo_path), label)
+        pseudo = annotation_mask(label['segmentation'], size, where)
     rows = np.flatnonzero((truth | pseudo).any(axis=1))
     columns = np.flatnonzero((truth | pseudo).any(axis=0))
     if not len(rows):

@@ -8,6 +8,7 @@ from typing import Any
 from mmwsis.fileio import atomic_write_json, atomic_write_text
 
 from .compare_files import Comparison
+from .pseudo_label_ap import ap_section
 from .quality_pictures import draw_quality, draw_worst
 
 _GROUPS = {
@@ -73,7 +74,7 @@ def markdown_report(summary: Mapping[str, Any], pictures: bool = True) -> str:
         )
     blocks = [
         f'# Quality of {summary["pseudo_labels"]}\n\n{origin}'
-        f'Compared with {summary["ground_truth"]} by annotation id: '
+        f'Compared with {summary["ground_truth"]} by {_how(summary)}: '
         f'{summary["instances"]["all"]} objects on {summary["images"]} images'
         f'{_left_out(summary)}. '
         f'Coverage {100 * summary["coverage"]:.1f} % ({summary["missing"]} objects '
@@ -83,6 +84,8 @@ def markdown_report(summary: Mapping[str, Any], pictures: bool = True) -> str:
         '![IoU histogram, classes and sizes](quality.png)',
         _class_table(summary),
     ]
+    if summary.get('average_precision'):
+        blocks.append(ap_section(summary['average_precision']))
     if pictures:
         blocks.append(
             f'## Worst {len(summary["worst"])}\n\n![Worst objects](worst.png)'
@@ -95,6 +98,15 @@ def _left_out(summary: Mapping[str, Any]) -> str:
     return (
         f' ({count} images of the ground truth have no pseudo labels)' if count else ''
     )
+
+
+def _how(summary: Mapping[str, Any]) -> str:
+    if summary.get('matched_by') == 'overlap':
+        return (
+            'overlap (an object gets the mask of its class that overlaps it most, of '
+            f'{summary["found"]} that were found)'
+        )
+    return 'annotation id'
 
 
 def _group_table(summary: Mapping[str, Any]) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ..fileio import INDEX_NAME
+
 # Keys that say where things are written, or all that a data set has, used or not.
 _NO_INPUT_KEYS = ('work_dir', 'produces', 'outfile_prefix', 'filename', 'data_spec')
 
@@ -15,14 +17,17 @@ def files_named_in(settings: Any, root: Path) -> list[Path]:
 
     Args:
         settings: Nested settings. An ``ann_file`` is sought below the ``data_root``
-            beside it too.
+            beside it too; of a folder of maps its index.
         root: Directory that relative paths start from.
 
     Returns:
         Sorted paths as they stand in the config. Keys that name results
         (``work_dir``, ``wsis.produces``...) and ``data_spec`` are left out.
     """
-    found = {path for path in _mentioned(settings) if _is_file(root / path)}
+    found = set()
+    for path in _mentioned(settings):
+        index = os.path.join(path, INDEX_NAME)
+        found.update(one for one in (path, index) if _is_file(root / one))
     return sorted(Path(path) for path in found)
 
 

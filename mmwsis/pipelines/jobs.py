@@ -209,14 +209,18 @@ class JobFactory:
         out = Path(stage.out)
         arguments = [self._config_argument(stage), self._checkpoint_argument(stage)]
         arguments += ['--out', stage.out, *stage.args, *self._data_option()]
+        if stage.artefact is not None:
+            arguments += ['--artefact', stage.artefact]
         arguments += option_arguments(self.options_of(stage))
         script = find_tool('tools/generate_pseudo_labels.py')
         job = self._config_job(stage, script, arguments)
-        job.inputs = [path for path in job.inputs if path != out]
+        job.inputs = [path for path in job.inputs if path != stage.result]
         job.inputs.append(Path(self._checkpoint_argument(stage)))
-        job.outputs = [out]
+        job.outputs = [stage.result]
         job.resumable = [out, out.with_name(out.name + '.parts')]
         job.settings.update(flatten_settings({'args': [*stage.args, stage.out]}))
+        if stage.artefact is not None:
+            job.settings.update(flatten_settings({'artefact': stage.artefact}))
         return job
 
     def _test_job(self, stage: TestStage) -> Job:

@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..retention import retention
 from .stages import (
     GenerateStage,
     QualityStage,
@@ -17,15 +18,20 @@ from .stages import (
 if TYPE_CHECKING:
     from .runner import PipelineRunner
 
-# Metrics of a final model, most telling first, and how they are called here.
+# Metrics of a final model, most telling first, and how they are called here. Metrics
+# in percent are marked.
 _FINAL_METRICS = (
-    ('segm_mAP', 'mask AP'),
-    ('segm_AP', 'mask AP'),
-    ('segm_mAP_50', 'AP50'),
-    ('segm_AP50', 'AP50'),
-    ('segm_mAP_75', 'AP75'),
-    ('segm_AP75', 'AP75'),
+    ('segm_mAP', 'mask AP', 1),
+    ('segm_AP', 'mask AP', 1),
+    ('segm_mAP_50', 'AP50', 1),
+    ('segm_AP50', 'AP50', 1),
+    ('segm_mAP_75', 'AP75', 1),
+    ('segm_AP75', 'AP75', 1),
+    ('PQ', 'PQ', 100),
+    ('mIoU', 'mIoU', 100),
 )
+# How metrics of training are called in the table of stages.
+_TRAINING_METRICS = ('segm_mAP', 'segm_AP', 'class_mean_iou', 'class_miou', 'mIoU')
 
 
 def read_json(path: Path) -> Any:
@@ -56,30 +62,29 @@ def final_metrics(metrics: dict[str, Any]) -> dict[str, float]:
     """
     flat = {key.rpartition('/')[2]: value for key, value in metrics.items()}
     picked = {}
-    for key, name in _FINAL_METRICS:
+    for key, name, scale in _FINAL_METRICS:
         value = flat.get(key)
         if isinstance(value, (int, float)) and value >= 0:
-            picked.setdefault(name, float(value))
+            picked.setdefault(name, float(value) / scale)
     return picked
 
 
-def retention(weak: dict[str, float], full: dict[str, float]) -> float | None:
-    """Weak mask AP as a percentage of the same model's on full masks.
+def headline_retention(weak: dict[str, float], full: dict[str, float]) -> float | None:
+    """Retention of the most telling metric that two models share.
 
     Args:
         weak: Of :func:`final_metrics`.
         full: Of :func:`final_metrics`.
 
     Returns:
-        ``None`` where either is unknown or the full one is 0.
+        Percentage; ``None`` where nothing is shared or the full one is 0.
     """
-    if 'mask AP' not in weak or not full.get('mask AP'):
-        return None
-    return 100 * weak['mask AP'] / full['mask AP']
+    shared = next((name for name in weak if name in full), None)
+    return None if shared is None else retention(weak[shared], full[shared])
 
 
 def quality_summary(quality: dict[str, Any]) -> dict[str, float]:
-    """Pick class-mean IoUs out of a quality report.
+    """Pick the most telling figures out of a quality report.
 
     Args:
         quality: Content of ``quality.json``.
@@ -92,6 +97,9 @@ def quality_summary(quality: dict[str, Any]) -> dict[str, float]:
         'class-mean IoU, separated': ('class_mean_iou', 'separated'),
         'class-mean IoU of filled boxes, all': ('filled_boxes', 'all'),
         'class-mean IoU of filled boxes, separated': ('filled_boxes', 'separated'),
+        'pseudo labels as predictions, AP25': ('average_precision', 'AP25'),
+        'pseudo labels as predictions, AP50': ('average_precision', 'AP50'),
+        'pseudo labels as predictions, AP75': ('average_precision', 'AP75'),
     }
     found = {}
     for name, keys in places.items():
@@ -117,16 +125,25 @@ def stage_result(runner: 'PipelineRunner', stage: Stage) -> dict[str, float]:
     if isinstance(stage, TrainStage):
         return _training_result(root / factory.train_dir(stage))
     if isinstance(stage, GenerateStage):
-        content = read_json(root / stage.out) or {}
-        annotations = content.get('annotations', [])
-        empty = sum(bool(entry.get('empty_prediction')) for entry in annotations)
-        return {'pseudo labels': len(annotations), 'empty predictions': empty}
+        return _generation_result(read_json(root / stage.result) or {})
     if isinstance(stage, QualityStage):
         file = root / factory.quality_dir(stage.name) / 'quality.json'
         return quality_summary(read_json(file) or {})
     if isinstance(stage, TestStage):
         return final_metrics(read_json(root / factory.metrics_file(stage.name)) or {})
     return {}
+
+
+def _generation_result(content: dict[str, Any]) -> dict[str, float]:
+    """How many labels a file holds, or files a folder of maps."""
+    if 'annotations' not in content:
+        return {'maps': len(content.get('images', []))}
+    annotations = content['annotations']
+    made = {'pseudo labels': len(annotations)}
+    if any('weak_bbox' in entry for entry in annotations):  # masks of known objects
+        empty = sum(bool(entry.get('empty_prediction')) for entry in annotations)
+        made['empty predictions'] = empty
+    return made
 
 
 def _training_result(work_dir: Path) -> dict[str, float]:
@@ -144,7 +161,7 @@ def _training_result(work_dir: Path) -> dict[str, float]:
             shown['loss'] = points[-1][1]
         elif '/' in key and not key.startswith(('data', 'optim')):
             name = key.rpartition('/')[2]
-            if name in ('segm_mAP', 'segm_AP', 'class_mean_iou', 'class_miou'):
+            if name in _TRAINING_METRICS:
                 shown[name] = points[-1][1]
     return shown
 
@@ -198,4 +215,4 @@ def _summary(runner: 'PipelineRunner', stage: ReportStage) -> dict[str, Any]:
             ('quality', stage.quality),
         )
     }
-    return {**found, 'retention': retention(found['weak'], found['full'])}
+    return {**found, 'retention': headline_retention(found['weak'], found['full'])}

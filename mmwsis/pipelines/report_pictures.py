@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from mmengine.config import Config
 
+from ..datasets.annotation_file import image_file_name
+from ..registry import MODELS
 from ..visualization.coco_files import LabelFile
 from ..visualization.comparison import MaskColumn, comparison_sheet
 from ..visualization.curves import plot_curves, read_scalars
+from ..visualization.maps import map_sheet
 from ..visualization.sheet import save_image
 from ..visualization.weak_labels import weak_label_sheet
 from .launch import option_arguments
@@ -80,20 +83,25 @@ def _planned(
     generators = [s for s in stages if isinstance(s, GenerateStage) and s.name in done]
     for entry in generators[:1]:
         yield 'Weak labels', 'weak_labels.png', _weak_labels(runner, entry, stage)
-        if str(runner.factory.config_of(entry).model.type).endswith('ExitsLabeler'):
+    for entry in generators:
+        own = _own_picture(runner, entry)
+        if own is not None:
+            yield own['title'], f'{entry.name}.png', _tool_picture(runner, entry, own)
+        if entry.result != Path(entry.out):
             yield (
-                'Point retrieval of EXITS',
-                'retrieval.png',
-                _retrieval(runner, entry),
+                f'Maps of {entry.name}',
+                f'{entry.name}_maps.png',
+                _maps(runner, entry, stage),
             )
     for entry in stages:
         if not isinstance(entry, QualityStage) or entry.name not in done:
             continue
-        if generators:
+        makers = [one for one in generators if Path(one.out) == Path(entry.pseudo)]
+        for maker in makers[:1]:
             yield (
                 'Pseudo masks beside ground truth',
                 f'{entry.name}_masks.png',
-                _pseudo_masks(runner, entry, generators[0], stage),
+                _pseudo_masks(runner, entry, maker, stage),
             )
         folder = runner.root / runner.factory.quality_dir(entry.name)
         for source in sorted(folder.glob('*.png')):
@@ -183,13 +191,41 @@ def _weak_labels(
     return draw
 
 
-def _retrieval(runner: 'PipelineRunner', entry: GenerateStage) -> Callable[[Path], Any]:
+def _own_picture(
+    runner: 'PipelineRunner', entry: GenerateStage
+) -> dict[str, str] | None:
+    """Title and tool of the picture that a labeler's class asks for."""
+    labeler = MODELS.get(str(runner.factory.config_of(entry).model.type))
+    return getattr(labeler, 'report_picture', None)
+
+
+def _maps(
+    runner: 'PipelineRunner', entry: GenerateStage, stage: ReportStage
+) -> Callable[[Path], Any]:
+    def draw(file: Path) -> None:
+        cfg = runner.factory.config_of(entry)
+        labels, img_dir = dataset_files(cfg.pseudo_label_dataloader.dataset)
+        images = LabelFile.read(runner.root / labels).images.values()
+        sheet = map_sheet(
+            runner.root / entry.out,
+            runner.root / img_dir,
+            {image['id']: image_file_name(image) for image in images},
+            num=stage.num_pictures,
+        )
+        save_image(file, sheet)
+
+    return draw
+
+
+def _tool_picture(
+    runner: 'PipelineRunner', entry: GenerateStage, own: dict[str, str]
+) -> Callable[[Path], Any]:
     def draw(file: Path) -> None:
         # A process of its own: the model's memory is returned, and relative paths in
         # the config start from the root.
         factory = runner.factory
         command = [
-            *(sys.executable, str(find_tool('tools/analysis_tools/show_retrieval.py'))),
+            *(sys.executable, str(find_tool(own['tool']))),
             str(find_config(entry.config, runner.pipeline.file.parent)),
             str(factory.checkpoint(entry)),
             *('--out', str(file)),
@@ -197,11 +233,11 @@ def _retrieval(runner: 'PipelineRunner', entry: GenerateStage) -> Callable[[Path
         if factory.dataset is not None:
             command += ['--dataset', str(factory.dataset)]
         command += option_arguments(factory.options_of(entry))
-        log = runner.work_dir / 'logs' / 'retrieval_picture.log'
+        log = runner.work_dir / 'logs' / f'{entry.name}_picture.log'
         status = run_logged(command, log, runner.root, runner.environment())
         if status != 0:
             tail = ' | '.join(last_lines(log, 2))
-            raise RuntimeError(f'show_retrieval.py ended with status {status}: {tail}')
+            raise RuntimeError(f'{own["tool"]} ended with status {status}: {tail}')
 
     return draw
 

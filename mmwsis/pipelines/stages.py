@@ -1,7 +1,10 @@
 """The kinds of stages that a pipeline file may list, as typed values."""
 
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any, ClassVar
+
+from ..fileio import INDEX_NAME
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +70,8 @@ class GenerateStage(ConfigStage):
     """``tools/generate_pseudo_labels.py`` with a labeler's last checkpoint.
 
     Attributes:
-        out: Pseudo-label file to write.
+        out: Pseudo-label file (``.json``) or folder of maps to write.
+        artefact: What to make, such as 'class_maps'; by default what the config says.
         args: Further arguments of the tool, such as ``('--weights', 'teacher')``.
         checkpoint: Checkpoint to use instead of the last one of the work dir.
     """
@@ -75,8 +79,15 @@ class GenerateStage(ConfigStage):
     kind: ClassVar[str] = 'generate'
 
     out: str
+    artefact: str | None = None
     args: tuple[str, ...] = ()
     checkpoint: str | None = None
+
+    @property
+    def result(self) -> Path:
+        """File that is there when the stage is finished."""
+        out = Path(self.out)
+        return out if out.suffix == '.json' else out / INDEX_NAME
 
 
 @dataclass(frozen=True, kw_only=True)

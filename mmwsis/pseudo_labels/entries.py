@@ -44,15 +44,28 @@ def prediction_record(sample: Mapping[str, Any], where: str) -> dict[str, Any]:
     score = float(sample['pred_score'])
     if not 0 <= score <= 1:
         raise ValueError(f'{where}: pred_score must lie in [0, 1], got {score}.')
+    return dict(id=sample['ann_id'], **mask_keys(mask, score))
+
+
+def mask_keys(mask: Mapping[str, Any], score: float) -> dict[str, Any]:
+    """Keys of an annotation that follow from its mask.
+
+    Args:
+        mask: Compressed RLE, not empty.
+        score: 0 to 1.
+
+    Returns:
+        ``segmentation`` (JSON-serialisable), ``bbox`` (tight), ``area`` (pixels of the
+        mask) and ``score``.
+    """
     counts = mask['counts']
     if isinstance(counts, bytes):
         counts = counts.decode('ascii')
     return dict(
-        id=sample['ann_id'],
-        segmentation=dict(size=size, counts=counts),
+        segmentation=dict(size=[int(side) for side in mask['size']], counts=counts),
         bbox=coco_mask.toBbox(mask).tolist(),
-        area=area,
-        score=round(score, _SCORE_DIGITS),
+        area=int(coco_mask.area(mask)),
+        score=round(float(score), _SCORE_DIGITS),
     )
 
 
@@ -78,18 +91,16 @@ def pseudo_annotation(
         id=weak['id'], image_id=weak['image_id'], category_id=weak['category_id']
     )
     if record is not None and 'segmentation' in record:
-        mask_keys = {
-            key: record[key] for key in ('bbox', 'area', 'segmentation', 'score')
-        }
+        own = {key: record[key] for key in ('bbox', 'area', 'segmentation', 'score')}
     else:
         rle = encode_filled_box(weak['bbox'], image_size)
-        mask_keys = dict(
+        own = dict(
             bbox=coco_mask.toBbox(rle).tolist(),
             area=int(coco_mask.area(rle)),
             segmentation=rle,
             score=0.0,
         )
-    entry.update(mask_keys)
+    entry.update(own)
     entry['iscrowd'] = int(bool(weak.get('iscrowd')))
     entry['weak_bbox'] = list(weak['bbox'])
     if record is not None and 'segmentation' not in record:

@@ -1,11 +1,10 @@
 """Label generation from start to finished file."""
 
 import contextlib
-import logging
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +20,16 @@ from mmwsis.datasets.annotation_file import load_coco, match_classes, read_json
 from mmwsis.engine.preflight import check_requirements
 from mmwsis.registry import DATASETS
 
+from .artefact import Artefact, LabelSource
+from .artefacts import ARTEFACTS, artefact_settings, build_artefact
 from .distributed import default_device, on_first_rank
 from .labeling import label_units, load_labeler
 from .loading import build_loader
 from .manifest import build_manifest, differences, enter_parts, provenance, refuse
-from .merge import check_complete, merge_annotations, write_pseudo_labels
+from .merge import check_complete
+from .object_masks import ObjectMasks
 from .parts import JobLock, PartWriter, read_parts
-from .plan import Shard, Unit, check_coverage, needs_no_network, plan_units
+from .plan import Shard, Unit, plan_units
 from .progress import GenerationProgress
 
 
@@ -36,7 +38,7 @@ class GenerationOptions:
     """How to run; none of it changes a mask but ``batch_size`` and ``amp``.
 
     Attributes:
-        batch_size: Objects in a batch; None takes the config's.
+        batch_size: Samples in a batch; None takes the config's.
         amp: Run the model under autocast.
         device: None takes CUDA where there is some.
         shard: Make one of several independent jobs' share and do not merge.
@@ -44,6 +46,7 @@ class GenerationOptions:
         overwrite: Discard a result or parts of another run.
         keep_parts: Keep the part files after merging.
         results_out: Also write the bare list of annotations here.
+        artefact: Kind to make instead of the config's ``artefact``.
     """
 
     batch_size: int | None = None
@@ -54,15 +57,15 @@ class GenerationOptions:
     overwrite: bool = False
     keep_parts: bool = False
     results_out: str | os.PathLike | None = None
+    artefact: str | None = None
 
 
 @dataclass
 class _Work:
-    """Source file, data set and units of a run."""
+    """What a run makes, of which data set, in which units."""
 
-    source_path: str
-    source: dict[str, Any]
-    category_ids: list[int]
+    artefact: Artefact
+    settings: dict[str, Any]
     dataset: BaseDataset | None
     units: list[Unit]
 
@@ -73,7 +76,10 @@ def generate_pseudo_labels(
     out: str | os.PathLike,
     options: GenerationOptions | None = None,
 ) -> Path:
-    """Label every annotation of the config's ``pseudo_label_dataloader`` with a mask.
+    """Label the config's ``pseudo_label_dataloader``, every annotation or image.
+
+    The config's ``artefact`` says what is made, by default a mask for each annotation;
+    :class:`~mmwsis.pseudo_labels.labeler.Labeler` says what the model must predict.
 
     Runs on every rank of a launched process group. Finished units lie in
     ``<out>.parts``; after a kill the same call goes on from there, with any number of
@@ -82,7 +88,7 @@ def generate_pseudo_labels(
     Args:
         cfg: Config of a labeler; ``model.test_cfg`` says how masks are made.
         checkpoint: Checkpoint of that labeler.
-        out: COCO JSON to write.
+        out: File to write, or folder of maps.
         options: How to run.
 
     Returns:
@@ -91,7 +97,7 @@ def generate_pseudo_labels(
     Raises:
         FileNotFoundError: No checkpoint, annotation file or image.
         ValueError: ``out`` or its parts belong to another run, the data set hides
-            annotations, or the checkpoint does not fit.
+            annotations or images, or the checkpoint does not fit.
     """
     options = options or GenerationOptions()
     out = Path(out)
@@ -99,9 +105,9 @@ def generate_pseudo_labels(
     checkpoint = _require_checkpoint(checkpoint)
     init_default_scope(cfg.get('default_scope', 'mmdet'))
     batch_size = options.batch_size or cfg.pseudo_label_dataloader.get('batch_size', 8)
-    work = _plan(cfg, batch_size)
+    work = _plan(cfg, batch_size, out, options)
     held = on_first_rank(
-        lambda: _enter(cfg, checkpoint, work, batch_size, out, parts, options)
+        lambda: _enter(cfg, checkpoint, work, batch_size, parts, options)
     )
     if held is None:
         print_log(f'{out} is finished already; nothing to do.', logger='current')
@@ -110,7 +116,7 @@ def generate_pseudo_labels(
         _label(cfg, checkpoint, work, batch_size, parts, options)
         if options.shard is not None:
             return parts
-    on_first_rank(lambda: _finish(work, held, out, parts, options))
+    on_first_rank(lambda: _finish(work, held, parts, options))
     return out
 
 
@@ -135,34 +141,25 @@ def _require_source(cfg: Config, path: str) -> None:
     check_requirements(Config(dict(wsis=dict(requires=same))))
 
 
-def _plan(cfg: Config, batch_size: int) -> _Work:
+def _plan(cfg: Config, batch_size: int, out: Path, options: GenerationOptions) -> _Work:
+    wanted = cfg.get('artefact')
+    settings = artefact_settings(wanted)
+    if options.artefact not in (None, settings['type']):
+        settings = artefact_settings(options.artefact)
     dataset_cfg = cfg.pseudo_label_dataloader.dataset
     path = os.path.join(dataset_cfg.get('data_root') or '', dataset_cfg.ann_file)
     _require_source(cfg, path)
-    source = load_coco(path, dataset_cfg.supervision)
-    if not source['annotations']:  # MMEngine cannot build a data set of nothing
-        return _Work(path, source, [], None, [])
+    source = LabelSource(path, load_coco(path, dataset_cfg.supervision))
+    if not source.coco[ARTEFACTS[settings['type']].listed_in]:
+        # MMEngine cannot build a data set of nothing.
+        return _Work(build_artefact(settings, out, source), settings, None, [])
     dataset = DATASETS.build(dataset_cfg)
-    category_ids = match_classes(
-        dataset.metainfo['classes'], source['categories'], path
-    )
-    samples = []
-    for index in range(len(dataset)):
-        info = dataset.get_data_info(index)
-        samples.append((index, info['ann_id'], info['img_id']))
-    annotations = source['annotations']
-    ids = (ann_id for _, ann_id, _ in samples)
-    other = check_coverage(ids, annotations, category_ids, path)
-    if other:
-        print_log(
-            f'{other} annotations of {path} are of classes that the config does not '
-            "name (metainfo['classes']); they get no pseudo label.",
-            logger='current',
-            level=logging.WARNING,
-        )
-    plain = {a['id'] for a in annotations if needs_no_network(a)}
-    units = plan_units((s for s in samples if s[1] not in plain), batch_size)
-    return _Work(path, source, category_ids, dataset, units)
+    classes = tuple(dataset.metainfo['classes'])
+    ids = match_classes(classes, source.coco['categories'], path)
+    source = replace(source, classes=classes, category_ids=tuple(ids))
+    artefact = build_artefact(settings, out, source)
+    units = plan_units(artefact.items(dataset), batch_size)
+    return _Work(artefact, settings, dataset, units)
 
 
 def _enter(
@@ -170,34 +167,37 @@ def _enter(
     checkpoint: Path,
     work: _Work,
     batch_size: int,
-    out: Path,
     parts: Path,
     options: GenerationOptions,
 ) -> dict[str, Any] | None:
     """Check what lies there already; None if the result is finished."""
     how = dict(cfg.model.get('test_cfg') or {})
+    artefact = work.artefact
     manifest = build_manifest(
         method=cfg.get('wsis', {}).get('method', 'unknown'),
         config=Path(cfg.filename).stem if cfg.filename else 'unnamed',
         checkpoint=checkpoint,
-        source=work.source_path,
+        source=artefact.source.path,
         supervision=cfg.pseudo_label_dataloader.dataset.supervision,
         options=dict(**how, batch_size=batch_size, amp=options.amp),
         settings=dict(
             model=cfg.model.to_dict(),
             dataset=cfg.pseudo_label_dataloader.dataset.to_dict(),
         ),
+        artefact=None if isinstance(artefact, ObjectMasks) else work.settings,
     )
+    result = artefact.result
     if not parts.exists():
-        if out.exists() and not options.overwrite:
-            info = read_json(str(out)).get('info', {}).get('mmwsis', {})
-            refuse(out, differences(info, manifest))
+        if result.exists() and not options.overwrite:
+            info = read_json(str(result)).get('info', {}).get('mmwsis', {})
+            refuse(artefact.out, differences(info, manifest))
             return None
         if options.merge:
             raise FileNotFoundError(
                 f'There is nothing to merge: {parts} does not exist. Run the shards '
                 'first, with the same --out.'
             )
+        artefact.begin(options.overwrite)
     parts.mkdir(parents=True, exist_ok=True)
     try:
         return enter_parts(parts, manifest)
@@ -205,6 +205,7 @@ def _enter(
         if not options.overwrite or options.merge:
             raise
     shutil.rmtree(parts)
+    artefact.begin(overwrite=True)
     parts.mkdir()
     return enter_parts(parts, manifest)
 
@@ -225,7 +226,7 @@ def _label(
 
         def lock_and_look() -> list[int]:
             stack.enter_context(JobLock(parts, label))
-            return _pending(work.units, shard, parts)
+            return _pending(work.units, shard, parts, work.artefact.noun)
 
         units = [work.units[number] for number in on_first_rank(lock_and_look)]
         mine = units[rank::ranks]
@@ -236,16 +237,16 @@ def _label(
         barrier()
 
 
-def _pending(units: list[Unit], shard: Shard, parts: Path) -> list[int]:
+def _pending(units: list[Unit], shard: Shard, parts: Path, noun: str) -> list[int]:
     """Units of a shard that no part file holds yet."""
     share = units[shard.index - 1 :: shard.count]
     finished = read_parts(parts)
     pending = [unit for unit in share if unit.number not in finished]
-    objects = sum(len(unit.ann_ids) for unit in share)
-    to_do = sum(len(unit.ann_ids) for unit in pending)
-    resumed = f', {objects - to_do} are there already' if to_do < objects else ''
+    total = sum(len(unit.item_ids) for unit in share)
+    to_do = sum(len(unit.item_ids) for unit in pending)
+    resumed = f', {total - to_do} are there already' if to_do < total else ''
     print_log(
-        f'shard {shard}: {objects} objects to label{resumed}. A killed run goes on '
+        f'shard {shard}: {total} {noun} to label{resumed}. A killed run goes on '
         f'with the same command; finished units lie in {parts}.',
         logger='current',
     )
@@ -267,29 +268,22 @@ def _label_units(
     torch.backends.cudnn.deterministic = True
     model = load_labeler(cfg.model, checkpoint, options.device or default_device())
     loader = build_loader(work.dataset, units, batch_size, cfg.pseudo_label_dataloader)
-    total = sum(len(unit.ann_ids) for unit in units)
-    with GenerationProgress(total, visible=get_rank() == 0) as progress:
-        label_units(model, loader, writer, progress, options.amp)
+    total = sum(len(unit.item_ids) for unit in units)
+    artefact, visible = work.artefact, get_rank() == 0
+    with GenerationProgress(total, artefact.title, artefact.noun, visible) as progress:
+        label_units(model, loader, artefact, writer, progress, options.amp)
 
 
 def _finish(
     work: _Work,
     held: Mapping[str, Any],
-    out: Path,
     parts: Path,
     options: GenerationOptions,
 ) -> None:
+    artefact = work.artefact
     finished = read_parts(parts)
-    check_complete(work.units, finished)
-    annotations = merge_annotations(work.source, work.category_ids, finished)
-    write_pseudo_labels(
-        out, work.source, annotations, provenance(held), options.results_out
-    )
-    empty = sum('empty_prediction' in annotation for annotation in annotations)
-    print_log(
-        f'{out}: {len(annotations)} pseudo labels on {len(work.source["images"])} '
-        f'images, {empty} with an empty prediction (box filled).',
-        logger='current',
-    )
+    check_complete(work.units, finished, artefact.title)
+    made = artefact.finish(finished, provenance(held), options.results_out)
+    print_log(f'{artefact.out}: {made}.', logger='current')
     if not options.keep_parts:
         shutil.rmtree(parts)

@@ -4,7 +4,6 @@ import contextlib
 import logging
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,12 +15,13 @@ from torch.utils.data import DataLoader
 from mmwsis.checkpoint_file import load_checkpoint_file
 from mmwsis.registry import MODELS
 
-from .entries import prediction_record
+from .artefact import Artefact
+from .labeler import Labeler
 from .parts import PartWriter
 from .progress import GenerationProgress
 
-# Parts of a labeler that prediction does not run.
-_UNUSED = ('similarity_extractor.', 'data_preprocessor.')
+# Normalisation constants come from the config, not from a checkpoint.
+_UNUSED = ('data_preprocessor.',)
 
 
 def load_labeler(
@@ -50,18 +50,14 @@ def load_labeler(
             f'with state_dict, got a {type(loaded).__name__}.'
         )
     weights = {key.removeprefix('module.'): value for key, value in weights.items()}
-    _check_weights(model, weights, model_cfg, checkpoint)
+    _check_weights(model, weights, checkpoint)
     model.load_state_dict(weights, strict=False)
     return model.to(device).eval()
 
 
-def _check_weights(
-    model: nn.Module, weights: Mapping[str, Any], model_cfg: ConfigDict, path: Any
-) -> None:
+def _check_weights(model: nn.Module, weights: Mapping[str, Any], path: Any) -> None:
     own = model.state_dict()
-    unused = _UNUSED
-    if model_cfg.get('test_cfg', {}).get('weights', 'student') == 'student':
-        unused += ('teacher.',)
+    unused = _UNUSED + tuple(getattr(model, 'unused_in_prediction', ()))
     needed = [key for key in own if not key.startswith(unused)]
     missing = [key for key in needed if key not in weights]
     reshaped = [
@@ -87,8 +83,9 @@ def _check_weights(
 
 
 def label_units(
-    model: nn.Module,
+    model: Labeler,
     loader: DataLoader,
+    artefact: Artefact,
     writer: PartWriter,
     progress: GenerationProgress,
     amp: bool = False,
@@ -98,14 +95,16 @@ def label_units(
     Args:
         model: Labeler in evaluation mode.
         loader: Of ``build_loader``.
+        artefact: Says what is kept of a predicted sample.
         writer: Receives the finished units.
         progress: Told of every finished unit.
         amp: Run the model under autocast.
 
     Raises:
-        ValueError: The model failed on a batch, or returned something else than one
-            mask an annotation; the message names the annotation ids.
+        ValueError: The model failed on a batch, or returned something else than what
+            the artefact needs of every sample; the message names the ids.
     """
+    model.artefact = artefact.kind
     device = next(model.parameters()).device.type
     open_units: dict[int, dict[int, list[dict]]] = {}
     for batch in loader:
@@ -114,9 +113,10 @@ def label_units(
             with torch.no_grad(), autocast:
                 samples = model.test_step(batch.data)
         except ValueError as error:
-            raise ValueError(f'{_place(batch.ann_ids)}: {error}') from error
+            place = _place(batch.item_ids, artefact)
+            raise ValueError(f'{place}: {error}') from error
         done = open_units.setdefault(batch.unit, {})
-        done[batch.batch] = _records(samples, batch.ann_ids)
+        done[batch.batch] = _records(samples, batch.item_ids, artefact)
         if len(done) == batch.batches:
             open_units.pop(batch.unit)
             records = [record for index in sorted(done) for record in done[index]]
@@ -124,23 +124,19 @@ def label_units(
             progress.advance(len(records))
 
 
-def _records(samples: list, ann_ids: tuple[Any, ...]) -> list[dict[str, Any]]:
-    infos = [sample.metainfo for sample in samples]
-    returned = [info.get('ann_id') for info in infos]
-    if returned != list(ann_ids):
+def _records(
+    samples: list, item_ids: tuple[Any, ...], artefact: Artefact
+) -> list[dict[str, Any]]:
+    returned = [sample.get(artefact.key) for sample in samples]
+    if returned != list(item_ids):
         raise ValueError(
-            f'{_place(ann_ids)}: the model returned predictions for {returned}; '
-            'expected one for each annotation, in order.'
+            f'{_place(item_ids, artefact)}: the model returned predictions for '
+            f'{returned}; expected one for each, in order. The data pipeline must pack '
+            f'{artefact.key!r} as metainfo, and predict() must keep it.'
         )
-    return [
-        prediction_record(
-            info,
-            f'{Path(str(info.get("img_path", ""))).name}: annotation id '
-            f'{info["ann_id"]!r} of image id {info.get("img_id")!r}',
-        )
-        for info in infos
-    ]
+    return [artefact.record(sample) for sample in samples]
 
 
-def _place(ann_ids: tuple[Any, ...]) -> str:
-    return f'labelling annotation ids {list(ann_ids)}'
+def _place(item_ids: tuple[Any, ...], artefact: Artefact) -> str:
+    kind = artefact.listed_in.removesuffix('s')
+    return f'labelling {kind} ids {list(item_ids)}'

@@ -1,4 +1,4 @@
-"""Feeding a labeler unit by unit: every image is decoded once for all its objects."""
+"""Feeding a labeler unit by unit: every image is decoded once for all its samples."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ class UnitBatch(NamedTuple):
     unit: int
     batch: int
     batches: int
-    ann_ids: tuple[Any, ...]
+    item_ids: tuple[Any, ...]
     data: dict
 
 
@@ -27,7 +27,7 @@ class UnitBatches(IterableDataset):
     Args:
         dataset: Data set of samples in test mode.
         units: What to yield, in order.
-        batch_size: Objects in a batch; the last of a unit may hold fewer.
+        batch_size: Samples in a batch; the last of a unit may hold fewer.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class UnitBatches(IterableDataset):
                     unit.number,
                     batch,
                     len(starts),
-                    unit.ann_ids[chosen],
+                    unit.item_ids[chosen],
                     pseudo_collate(samples),
                 )
 
@@ -63,7 +63,7 @@ def build_loader(
     Args:
         dataset: Data set of samples in test mode.
         units: What this rank labels.
-        batch_size: Objects in a batch.
+        batch_size: Samples in a batch.
         settings: The config's ``pseudo_label_dataloader``; ``num_workers``,
             ``pin_memory`` and ``prefetch_factor`` are used.
     """

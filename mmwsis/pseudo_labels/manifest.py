@@ -19,6 +19,7 @@ _IDENTITY = (
     'source_sha256',
     'config_sha256',
     'supervision',
+    'artefact',
     'options',
     'version',
 )
@@ -32,6 +33,7 @@ def build_manifest(
     supervision: str,
     options: Mapping[str, Any],
     settings: Mapping[str, Any],
+    artefact: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Describe a run completely enough to recognise another one that must not mix.
 
@@ -43,6 +45,8 @@ def build_manifest(
         supervision: Level that the data set is declared with.
         options: How masks are made: weights, flip, thresholds, batch size, amp.
         settings: Model and data set of the config, nested.
+        artefact: ``type`` and options of the artefact; masks of the weak file's own
+            objects, which need no further word, have None.
 
     Returns:
         JSON-serialisable dictionary. ``date`` is the present time.
@@ -57,6 +61,7 @@ def build_manifest(
         source=Path(source).name,
         source_sha256=hash_file(Path(source)),
         supervision=supervision,
+        **({} if artefact is None else dict(artefact=dict(artefact))),
         options=json.loads(json.dumps(dict(options), default=list)),
         version=__version__,
         date=datetime.now(timezone.utc).isoformat(timespec='seconds'),

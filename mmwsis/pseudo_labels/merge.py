@@ -13,35 +13,39 @@ from .plan import Unit
 
 
 def check_complete(
-    units: Sequence[Unit], finished: Mapping[int, Sequence[Mapping[str, Any]]]
+    units: Sequence[Unit],
+    finished: Mapping[int, Sequence[Mapping[str, Any]]],
+    title: str = 'pseudo labels',
 ) -> None:
     """Refuse gaps and strangers among the finished units.
 
     Args:
         units: What was to be done.
-        finished: Unit number -> predictions, of ``read_parts``.
+        finished: Unit number -> records, of ``read_parts``.
+        title: What the run makes.
 
     Raises:
-        ValueError: Units are missing, or hold other annotations than planned; the
-            message names the first image and annotation ids.
+        ValueError: Units are missing, or hold other samples than planned; the message
+            names the first ids.
     """
     missing = [unit for unit in units if unit.number not in finished]
     if missing:
         images = [image_id for unit in missing for image_id in unit.image_ids]
-        objects = sum(len(unit.ann_ids) for unit in missing)
+        ids = [item_id for unit in missing for item_id in unit.item_ids]
+        objects = '' if ids == images else f' with {len(ids)} annotations'
         raise ValueError(
-            f'{len(images)} images with {objects} annotations have no pseudo labels '
-            f'yet, the first image ids are {images[:8]}. Run the missing shards, or '
+            f'{len(images)} images{objects} have no {title} yet, the first image '
+            f'ids are {images[:8]}. Run the missing shards, or '
             'the same command without --merge and --shard to make the rest here.'
         )
     for unit in units:
-        got = [annotation['id'] for annotation in finished[unit.number]]
-        if sorted(map(repr, got)) != sorted(map(repr, unit.ann_ids)):
-            strangers = [i for i in got if i not in unit.ann_ids][:8]
-            lost = [i for i in unit.ann_ids if i not in got][:8]
+        got = [record['id'] for record in finished[unit.number]]
+        if sorted(map(repr, got)) != sorted(map(repr, unit.item_ids)):
+            strangers = [i for i in got if i not in unit.item_ids][:8]
+            lost = [i for i in unit.item_ids if i not in got][:8]
             raise ValueError(
                 f'the part files do not fit the annotation file at image ids '
-                f'{list(unit.image_ids[:8])}: annotation ids {lost} are missing, '
+                f'{list(unit.image_ids[:8])}: ids {lost} are missing, '
                 f'{strangers} are unexpected or doubled. Remove the .parts folder and '
                 'start again.'
             )
@@ -80,8 +84,10 @@ def write_pseudo_labels(
 
     Args:
         out: COCO JSON to write.
-        source: Weak annotation file; its top-level keys are kept.
-        annotations: Of :func:`merge_annotations`.
+        source: Weak annotation file; its top-level keys are kept. Images lose the
+            level that they were labelled at, ``supervision``: at that one, the masks
+            could not be seen.
+        annotations: All annotations of the result.
         provenance: Becomes ``info.mmwsis``.
         results_out: Also write the bare list of annotations here, as COCO's results
             files are.
@@ -90,6 +96,10 @@ def write_pseudo_labels(
     for key, value in source.items():
         if key not in ('info', 'annotations'):
             header[key] = value
+    header['images'] = [
+        {key: value for key, value in image.items() if key != 'supervision'}
+        for image in source['images']
+    ]
     rows = ',\n'.join(json.dumps(entry, separators=(',', ':')) for entry in annotations)
     listing = f'[\n{rows}\n]' if rows else '[]'
     head = ',\n'.join(

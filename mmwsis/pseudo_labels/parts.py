@@ -34,18 +34,18 @@ class PartWriter:
         self.path = folder / f'part-{label}-{os.getpid()}-{secrets.token_hex(3)}.jsonl'
         self._file = None
 
-    def write(self, unit: int, annotations: Sequence[Mapping[str, Any]]) -> None:
+    def write(self, unit: int, records: Sequence[Mapping[str, Any]]) -> None:
         """Append one unit; when this returns it survives a kill and a power cut.
 
         Args:
             unit: Number of the unit.
-            annotations: Its predictions.
+            records: What the artefact keeps of each sample.
         """
         if self._file is None:
             self._file = open(self.path, 'ab')  # noqa: SIM115 - lives as long as self
             sync_directory(self.path.parent)
-        record = dict(unit=unit, annotations=list(annotations))
-        line = json.dumps(record, separators=(',', ':'), allow_nan=False)
+        content = dict(unit=unit, records=list(records))
+        line = json.dumps(content, separators=(',', ':'), allow_nan=False)
         self._file.write(line.encode('ascii') + b'\n')
         self._file.flush()
         os.fsync(self._file.fileno())
@@ -64,7 +64,7 @@ def read_parts(folder: Path) -> dict[int, list[dict[str, Any]]]:
         folder: Where part files lie.
 
     Returns:
-        Unit number -> its predictions.
+        Unit number -> its records.
 
     Raises:
         ValueError: A complete line is broken, or two files disagree about a unit; the
@@ -78,21 +78,21 @@ def read_parts(folder: Path) -> dict[int, list[dict[str, Any]]]:
                 continue
             place = f'{path}, line {number}'
             try:
-                record = json.loads(line)
-                unit, annotations = record['unit'], record['annotations']
+                content = json.loads(line)
+                unit, records = content['unit'], content['records']
             except (ValueError, KeyError, TypeError) as error:
                 raise ValueError(
                     f'{place} is damaged ({error}). Delete this file and run the same '
                     'command again: only its images are made anew.'
                 ) from error
-            if unit in units and units[unit] != annotations:
-                ids = [annotation['id'] for annotation in annotations[:5]]
+            if unit in units and units[unit] != records:
+                ids = [record['id'] for record in records[:5]]
                 raise ValueError(
-                    f'{place} and {origin[unit]} hold different masks for the same '
-                    f'annotations (ids {ids} ...). They come from different machines '
+                    f'{place} and {origin[unit]} hold different results for the same '
+                    f'ids ({ids} ...). They come from different machines '
                     'or code; delete one of the files.'
                 )
-            units[unit], origin[unit] = annotations, place
+            units[unit], origin[unit] = records, place
     return units
 
 

@@ -18,13 +18,14 @@ BATCHES_PER_UNIT = 4
 class Unit(NamedTuple):
     """Whole images that are labelled together.
 
-    ``indices`` are places in the data set, ``ann_ids`` the annotations there, both in
-    the data set's order; ``image_ids`` are the images they belong to.
+    ``indices`` are places in the data set, ``item_ids`` what lies there (annotations,
+    or the images themselves), both in the data set's order; ``image_ids`` are the
+    images they belong to.
     """
 
     number: int
     indices: tuple[int, ...]
-    ann_ids: tuple[Any, ...]
+    item_ids: tuple[Any, ...]
     image_ids: tuple[Any, ...]
 
 
@@ -108,38 +109,38 @@ def plan_units(samples: Iterable[tuple[int, Any, Any]], batch_size: int) -> list
     """Group samples by image and images into units.
 
     Args:
-        samples: ``(index in the data set, annotation id, image id)`` of every sample
-            that the network must label.
-        batch_size: Objects in a batch; a unit holds about four batches, more only
-            where one image has more objects.
+        samples: ``(index in the data set, id, image id)`` of every sample that the
+            network must label; the id is that of the annotation or of the image.
+        batch_size: Samples in a batch; a unit holds about four batches, more only
+            where one image has more samples.
 
     Returns:
         Units in the order of the data set.
 
     Raises:
-        ValueError: ``batch_size`` is not positive, or an annotation id occurs twice.
+        ValueError: ``batch_size`` is not positive, or an id occurs twice.
     """
     if batch_size < 1:
         raise ValueError(f'batch_size must be at least 1, got {batch_size}.')
     images: dict[Any, list[tuple[int, Any]]] = {}
     seen: set[Any] = set()
-    for index, ann_id, image_id in samples:
-        if ann_id in seen:
+    for index, item_id, image_id in samples:
+        if item_id in seen:
             raise ValueError(
-                f'annotation id {ann_id!r} occurs twice (image id {image_id!r}); ids '
-                'must be unique.'
+                f'id {item_id!r} occurs twice (image id {image_id!r}); ids must be '
+                'unique.'
             )
-        seen.add(ann_id)
-        images.setdefault(image_id, []).append((index, ann_id))
+        seen.add(item_id)
+        images.setdefault(image_id, []).append((index, item_id))
     limit = BATCHES_PER_UNIT * batch_size
     groups: list[list[Any]] = []
-    objects = 0
+    count = 0
     for image_id, members in images.items():
-        if not groups or objects + len(members) > limit:
+        if not groups or count + len(members) > limit:
             groups.append([])
-            objects = 0
+            count = 0
         groups[-1].append(image_id)
-        objects += len(members)
+        count += len(members)
     return [_make_unit(number, group, images) for number, group in enumerate(groups)]
 
 
@@ -147,5 +148,5 @@ def _make_unit(
     number: int, image_ids: list[Any], images: Mapping[Any, list[tuple[int, Any]]]
 ) -> Unit:
     members = [member for image_id in image_ids for member in images[image_id]]
-    indices, ann_ids = zip(*members)
-    return Unit(number, indices, ann_ids, tuple(image_ids))
+    indices, item_ids = zip(*members)
+    return Unit(number, indices, item_ids, tuple(image_ids))

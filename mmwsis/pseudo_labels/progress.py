@@ -18,15 +18,24 @@ _LOG_SECONDS = 20.0
 
 
 class GenerationProgress:
-    """Counts objects; shown by one rank, whose share stands for all.
+    """Counts samples; shown by one rank, whose share stands for all.
 
     Args:
-        total: Objects that this rank labels.
+        total: Samples that this rank labels.
+        title: What is made.
+        noun: What the samples are called.
         visible: False for ranks that stay silent.
     """
 
-    def __init__(self, total: int, visible: bool = True) -> None:
+    def __init__(
+        self,
+        total: int,
+        title: str = 'pseudo labels',
+        noun: str = 'objects',
+        visible: bool = True,
+    ) -> None:
         self.total, self.done = total, 0
+        self.title, self.noun = title, noun
         self.visible = visible and total > 0
         self._started = self._logged = time.monotonic()
         self._bar: Progress | None = None
@@ -34,10 +43,10 @@ class GenerationProgress:
     def __enter__(self) -> 'GenerationProgress':
         if self.visible and sys.stderr.isatty():
             self._bar = Progress(
-                TextColumn('pseudo labels'),
+                TextColumn(self.title),
                 BarColumn(),
                 MofNCompleteColumn(),
-                TextColumn('objects,'),
+                TextColumn(f'{self.noun},'),
                 TimeElapsedColumn(),
                 TextColumn('gone,'),
                 TimeRemainingColumn(),
@@ -51,15 +60,15 @@ class GenerationProgress:
         if self._bar is not None:
             self._bar.stop()
 
-    def advance(self, objects: int) -> None:
-        """Count objects whose masks are on disk.
+    def advance(self, count: int) -> None:
+        """Count samples whose results are on disk.
 
         Args:
-            objects: How many.
+            count: How many.
         """
-        self.done += objects
+        self.done += count
         if self._bar is not None:
-            self._bar.advance(self._task, objects)
+            self._bar.advance(self._task, count)
         elif self.visible:
             self._log()
 
@@ -71,7 +80,7 @@ class GenerationProgress:
         spent = now - self._started
         left = timedelta(seconds=round(spent / self.done * (self.total - self.done)))
         print_log(
-            f'pseudo labels: {self.done}/{self.total} objects, '
+            f'{self.title}: {self.done}/{self.total} {self.noun}, '
             f'{self.done / max(spent, 1e-9):.1f} a second, {left} to go',
             logger='current',
         )

@@ -10,6 +10,7 @@ from .supervision import (
     restrict_annotation,
     restrict_coco,
 )
+from .tags import tags_to_vector
 
 __all__ = [
     'ObjectCropSample',
@@ -20,4 +21,5 @@ __all__ = [
     'image_supervision',
     'restrict_annotation',
     'restrict_coco',
+    'tags_to_vector',
 ]

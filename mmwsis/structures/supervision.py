@@ -359,8 +359,11 @@ def _restrict_image(
     else:
         kept = {key: image[key] for key in IMAGE_KEYS if key in image}
     if kept.get('tags') is None:
-        also = image.get('not_exhaustive_category_ids') or ()
-        kept['tags'] = sorted(present.union(also))
+        also = image.get('not_exhaustive_category_ids')
+        # What is no list of ids is refused by the checks that follow the guard.
+        also = also if isinstance(also, list) else []
+        ids = (value for value in also if isinstance(value, (int, str)))
+        kept['tags'] = sorted(present.union(ids))
     return kept
 
 

@@ -5,6 +5,7 @@ from .canvas import Canvas
 from .coco_files import LabelFile
 from .comparison import MaskColumn, comparison_sheet
 from .curves import plot_curves, read_scalars
+from .maps import class_map_tiles, draw_heat, draw_numbers, map_sheet
 from .retrieval import RetrievalPicture, retrieval_sheet
 from .retrieval_figure import draw_retrieval, retrieval_pictures
 from .sheet import Tile, contact_sheet, save_image
@@ -20,10 +21,14 @@ __all__ = [
     'Tile',
     'WeakLabelVisualizer',
     'browse_dataset',
+    'class_map_tiles',
     'comparison_sheet',
     'contact_sheet',
+    'draw_heat',
+    'draw_numbers',
     'draw_retrieval',
     'draw_weak_labels',
+    'map_sheet',
     'plot_curves',
     'read_scalars',
     'retrieval_pictures',

@@ -49,13 +49,15 @@ class LabelFile:
             raise ValueError(f'{path} is not a JSON file: {error}') from error
         if isinstance(content, list):
             content = {'annotations': content}
-        if not isinstance(content, dict) or 'annotations' not in content:
+        if not isinstance(content, dict) or not (
+            'annotations' in content or content.get('images')
+        ):
             raise ValueError(
-                f'{path} is neither a COCO file (a dict with annotations) nor a '
+                f'{path} is neither a COCO file (with images and annotations) nor a '
                 'list of COCO results.'
             )
         grouped = defaultdict(list)
-        for annotation in content['annotations']:
+        for annotation in content.get('annotations', []):
             grouped[annotation['image_id']].append(annotation)
         return cls(
             path,

@@ -55,8 +55,9 @@ def comparison_sheet(
     """The ground truth and what was predicted side by side, image by image.
 
     An object has the same colour in every column: by annotation id where the files
-    share their ids (pseudo labels), else by the ground-truth object of the same class
-    that it overlaps most (at least 0.5); what matches nothing is drawn in grey.
+    share their ids (pseudo labels of known objects), else by the ground-truth object of
+    the same class that it overlaps most (at least 0.5); what matches nothing is drawn
+    in grey.
 
     Args:
         img_dir: Folder of the images.
@@ -160,7 +161,7 @@ def _match(
     """Index of the true object that a mask stands for, and their overlap."""
     own = annotation.get('id')
     for index, (other, true_mask) in enumerate(objects):
-        if own is not None and other.get('id') == own and 'bbox' in annotation:
+        if own is not None and other.get('id') == own and 'weak_bbox' in annotation:
             return index, mask_overlap(mask, true_mask)
     overlaps = [
         mask_overlap(mask, true_mask)

@@ -82,7 +82,10 @@ def test_report_of_two_files(files, tmp_path):
     assert json.loads((out / 'quality.json').read_text()) == json.loads(
         json.dumps(summary)
     )
+    # The one nut is half covered, of the two bolts one is found.
+    assert summary['average_precision']['AP50'] == pytest.approx((1 + 0.5) / 2)
     text = (out / 'quality.md').read_text()
+    assert '## Average precision' in text and '| bolt | 2 | 50.0 | 33.3 |' in text
     assert '| nut | 1 | 0.500 | 1.000 |' in text and '![Worst' in text
     for name in ('quality.png', 'worst.png'):
         picture = cv2.imread(str(out / name))

@@ -96,7 +96,8 @@ TEXTS = dict(
     nan_box=dict.fromkeys(
         ('image_dataset', 'measure', 'browse_original'),
         f'{ANN}extreme_points must be four [x, y] (top, left, bottom, right), finite '
-        f'numbers in pixels; got {NAN_POINTS}.',
+        f'numbers in pixels; got {NAN_POINTS}. Write the entry again from its source, '
+        'or remove it.',
     )
     | dict.fromkeys(
         CROPS,
@@ -123,7 +124,8 @@ TEXTS = dict(
     ),
     duplicate_annotation=in_readers(
         '{labels}: annotation id 11 appears 2 times (image ids [1, 1]); ids must be '
-        'unique over the whole file.',
+        'unique over the whole file. Number the annotations anew; a merge of two files '
+        'needs this.',
         '{labels}: annotation id 11 appears twice; ids must be unique over the whole '
         'file.',
     ),

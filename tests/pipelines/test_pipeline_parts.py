@@ -14,7 +14,7 @@ from mmwsis.pipelines.launch import Launch, option_arguments, shown
 from mmwsis.pipelines.locate import find_config, find_tool
 from mmwsis.pipelines.manifest import FileHasher, code_version
 from mmwsis.pipelines.process import last_lines, run_logged
-from mmwsis.pipelines.report_data import final_metrics, retention
+from mmwsis.pipelines.report_data import final_metrics, headline_retention
 
 
 def test_launch_lines(monkeypatch):
@@ -132,6 +132,8 @@ def test_metrics_for_people():
     weak = final_metrics(metrics)
     assert weak == {'mask AP': 0.3, 'AP50': 0.5}
     assert final_metrics({'lvis/segm_AP': 0.2}) == {'mask AP': 0.2}
-    assert retention(weak, {'mask AP': 0.4}) == pytest.approx(75)
-    assert retention(weak, {'mask AP': 0.0}) is None
-    assert retention({}, weak) is None
+    assert headline_retention(weak, {'mask AP': 0.4}) == pytest.approx(75)
+    assert headline_retention(weak, {'mask AP': 0.0}) is None
+    assert headline_retention({}, weak) is None
+    panoptic = final_metrics({'coco_panoptic/PQ': 40.0})
+    assert headline_retention(panoptic, {'PQ': 0.5}) == pytest.approx(80)

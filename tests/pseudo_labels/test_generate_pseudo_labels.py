@@ -187,7 +187,7 @@ def test_kill_9_loses_the_unit_under_way_and_no_other(
         annotation['id']
         for part in (scene / 'pseudo.json.parts').glob('part-*.jsonl')
         for line in part.read_text().splitlines()
-        for annotation in json.loads(line)['annotations']
+        for annotation in json.loads(line)['records']
     }
     assert done and len(done) < 15  # of 17, two need no network
 
@@ -224,13 +224,13 @@ def test_merge_accepts_equal_duplicates_and_refuses_others(config, scene, finish
     assert (scene / 'pseudo.json').read_bytes() == finished
     lines = part.read_text().splitlines()
     record = json.loads(lines[0])
-    record['annotations'][0]['score'] = 0.123
+    record['records'][0]['score'] = 0.123
     (parts / 'part-zzz.jsonl').write_text(json.dumps(record) + '\n')
     with pytest.raises(
         ValueError, match=r'part-zzz.jsonl, line 1 and .* hold different'
     ):
         generate(config, scene, merge=True)
-    record['annotations'].append(record['annotations'][0])
+    record['records'].append(record['records'][0])
     (parts / 'part-zzz.jsonl').unlink()
     part.write_text('\n'.join([json.dumps(record), *lines[1:]]) + '\n')
     with pytest.raises(ValueError, match='are unexpected or doubled'):

@@ -1,20 +1,39 @@
-"""Measure pseudo labels against ground-truth masks before training on them."""
+"""Measure pseudo labels against ground-truth masks before training on them.
+
+PSEUDO and GT are two COCO instance files, two COCO panoptic files, or two folders of
+semantic label maps.
+"""
 
 import argparse
 import os
 
 from mmwsis.engine.user_errors import user_errors
 from mmwsis.evaluation import compare_files, write_quality_report
+from mmwsis.evaluation.label_map_report import map_report_markdown, report_of_maps
 
-EXAMPLES = """example:
+EXAMPLES = """examples:
   python tools/analysis_tools/pseudo_label_quality.py \\
       data/synthetic/pseudo_labels/exits.json \\
       data/synthetic/annotations/instances_train.json \\
       --img-dir data/synthetic/train --out-dir work_dirs/quality/exits_synthetic
 
-Writes quality.json, quality.md, quality.png and worst.png. Objects are compared by
-annotation id; ground truth of some of the images is enough. The column "filled boxes"
-says how good the weak boxes themselves would be as masks.
+  python tools/analysis_tools/pseudo_label_quality.py \\
+      data/coco/pseudo_labels/panoptic.json \\
+      data/coco/annotations/panoptic_val2017.json --out-dir work_dirs/quality/panoptic
+  python tools/analysis_tools/pseudo_label_quality.py \\
+      data/voc/pseudo_labels/semantic data/voc/SegmentationClass \\
+      --classes configs/_base_/datasets/voc.py --background \\
+      --out-dir work_dirs/quality/semantic
+
+Writes quality.json and quality.md: IoU and AP of instances, PQ of panoptic files, mean
+IoU of semantic maps. The PNGs of a panoptic file are looked for in the folder of its
+name without .json.
+
+For instances also quality.png and worst.png; ground truth of some of the images is
+enough. Masks of known objects are compared by annotation id, instances that a labeler
+found in whole images by overlap: the file says what it holds, --match overrules it. The
+column "filled boxes" says how good the boxes themselves (weak ones, else those of the
+ground truth) would be as masks.
 """
 
 
@@ -25,9 +44,15 @@ def parse_args() -> argparse.Namespace:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument('pseudo', help='pseudo labels, COCO JSON')
-    parser.add_argument('gt', help='ground truth of the same annotations, COCO JSON')
+    parser.add_argument('pseudo', help='pseudo labels, COCO JSON or folder of maps')
+    parser.add_argument('gt', help='ground truth of the same images, of the same kind')
     parser.add_argument('--out-dir', required=True, help='folder for the report')
+    parser.add_argument(
+        '--match',
+        choices=('auto', 'id', 'overlap'),
+        default='auto',
+        help='how objects find their pseudo label',
+    )
     parser.add_argument('--img-dir', help='folder of the images, for worst.png')
     parser.add_argument(
         '--worst', type=int, default=20, help='objects in worst.png (0: none)'
@@ -51,14 +76,48 @@ def parse_args() -> argparse.Namespace:
         default=min(8, os.cpu_count() or 1),
         help='processes for files of more than 5000 objects',
     )
+    maps = parser.add_argument_group('maps')
+    maps.add_argument(
+        '--pseudo-seg-dir', help='folder of the PNGs of a panoptic PSEUDO'
+    )
+    maps.add_argument('--gt-seg-dir', help='folder of the PNGs of a panoptic GT')
+    maps.add_argument(
+        '--classes',
+        nargs='+',
+        metavar='NAME',
+        help='names of the values 0, 1, ... in semantic maps, or one config with '
+        'metainfo or data_spec',
+    )
+    maps.add_argument(
+        '--background',
+        action='store_true',
+        help='value 0 of semantic maps is background and the classes start at 1',
+    )
     return parser.parse_args()
 
 
 def main() -> None:
     """Run the tool."""
     args = parse_args()
+    maps = report_of_maps(
+        args.pseudo,
+        args.gt,
+        args.out_dir,
+        classes=args.classes,
+        background=args.background,
+        pseudo_seg_dir=args.pseudo_seg_dir,
+        gt_seg_dir=args.gt_seg_dir,
+    )
+    if maps is not None:
+        print(map_report_markdown(maps) + f'\nreport in {args.out_dir}')
+        return
     comparison = compare_files(
-        args.pseudo, args.gt, args.separated_min_part, args.workers, args.separated
+        args.pseudo,
+        args.gt,
+        args.separated_min_part,
+        args.workers,
+        separated_path=args.separated,
+        match=args.match,
     )
     summary = write_quality_report(comparison, args.out_dir, args.img_dir, args.worst)
     print(f'{"objects":12}{"number":>9}{"IoU":>8}{"boxes":>8}{"recall.5":>10}')
@@ -67,6 +126,9 @@ def main() -> None:
             f'{group:12}{number:9}{summary["class_mean_iou"][group]:8.3f}'
             f'{summary["filled_boxes"][group]:8.3f}{summary["recall50"][group]:10.3f}'
         )
+    precision = summary['average_precision']
+    if precision['AP50'] is not None:
+        print(f'AP50 {precision["AP50"]:.3f}, ABO {precision["ABO"]:.3f}')
     print(f'coverage {summary["coverage"]:.3f}; report in {args.out_dir}')
 
 

@@ -2,6 +2,7 @@
 
 from .loading import LoadCachedImage
 from .object_crop import ObjectCrop, ObjectCropFlip
+from .pack_weak import PackWeakInputs
 from .packing import PackObjectCrop
 from .views import RandomResizedCropView, TeacherStudentViews
 
@@ -10,6 +11,7 @@ __all__ = [
     'ObjectCrop',
     'ObjectCropFlip',
     'PackObjectCrop',
+    'PackWeakInputs',
     'RandomResizedCropView',
     'TeacherStudentViews',
 ]

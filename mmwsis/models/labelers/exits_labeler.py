@@ -1,7 +1,7 @@
 """Mask labeler trained from extreme points."""
 
 import inspect
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -50,6 +50,10 @@ class ExitsLabeler(MaskAutoLabeler):
         ValueError: ``retrieval`` lacks ``delta`` or has unknown keys.
     """
 
+    report_picture: ClassVar[dict[str, str]] = dict(
+        title='Point retrieval of EXITS', tool='tools/analysis_tools/show_retrieval.py'
+    )
+
     def __init__(
         self,
         similarity_extractor: dict,
@@ -75,6 +79,11 @@ class ExitsLabeler(MaskAutoLabeler):
                 f'retrieval has unknown keys {unknown}; known are {known}.'
             )
         self.retrieval_options = options
+
+    @property
+    def unused_in_prediction(self) -> tuple[str, ...]:
+        """Prefixes of weights that prediction does without."""
+        return (*super().unused_in_prediction, 'similarity_extractor.')
 
     def _check_losses(self) -> None:
         """The point loss is always there."""

@@ -103,6 +103,11 @@ class MaskAutoLabeler(BaseModel):
             )
         return merged
 
+    @property
+    def unused_in_prediction(self) -> tuple[str, ...]:
+        """Prefixes of weights that prediction does without."""
+        return ('teacher.',) if self.test_cfg['weights'] == 'student' else ()
+
     def init_weights(self) -> None:
         """Initialise the student and make the teacher its exact copy."""
         super().init_weights()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mmwsis.evaluation.retention import (
+from mmwsis.retention import (
     format_retention,
     read_metrics,
     retention_table,
@@ -44,6 +44,34 @@ def test_undefined_ratios_are_not_invented():
     assert rows['coco/bbox_mAP'].retention is None
 
 
+def test_panoptic_semantic_and_voc_metrics():
+    weak = {
+        'coco/bbox_mAP': 0.2,
+        'panoptic/PQ': 0.59,
+        'voc/AP50': 0.5,
+        'mIoU': 74.3,
+        'voc/AP50_gear': float('nan'),
+    }
+    full = {
+        'panoptic/PQ': 0.627,
+        'voc/AP50': 0.625,
+        'mIoU': 77.3,
+        'coco/bbox_mAP': 0.4,
+        'voc/AP50_gear': float('nan'),
+    }
+    rows = retention_table(weak, full)
+    assert [row.metric for row in rows] == [
+        'panoptic/PQ',
+        'voc/AP50',
+        'mIoU',
+        'coco/bbox_mAP',
+    ]
+    text = format_retention(rows)
+    assert '59.0 |    62.7 |    94.1 %' in text
+    # MMSegmentation's figures are percentages already.
+    assert '74.3 |    77.3 |    96.1 %' in text
+
+
 def test_nothing_shared_is_an_error():
     with pytest.raises(ValueError, match="'segm_mAP'.*'bbox_mAP'"):
         retention_table({'segm_mAP': 0.1}, {'bbox_mAP': 0.2})
@@ -69,7 +97,7 @@ def test_tool_prints_and_writes(tmp_path):
     weak, full, out = (tmp_path / name for name in ('w.json', 'f.json', 'o.json'))
     weak.write_text(json.dumps(WEAK))
     full.write_text(json.dumps(FULL))
-    tool = Path(__file__).parents[2] / 'tools' / 'analysis_tools' / 'retention.py'
+    tool = Path(__file__).parents[1] / 'tools' / 'analysis_tools' / 'retention.py'
     command = [sys.executable, str(tool), str(weak), str(full), '--out', str(out)]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     assert '96.3 %' in result.stdout

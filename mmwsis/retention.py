@@ -1,10 +1,18 @@
 """Retention: how much of full supervision's result a weakly-supervised model keeps."""
 
 import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+
+# MMSegmentation's IoUMetric reports percentages, everything else shares of one.
+_PERCENT_METRICS = frozenset(
+    f'{statistic}{name}'
+    for statistic in 'am'
+    for name in ('Acc', 'IoU', 'Dice', 'Fscore', 'Precision', 'Recall')
+)
 
 
 class Retention(NamedTuple):
@@ -64,7 +72,7 @@ def retention_table(
         full: Metrics of its fully-supervised twin.
 
     Returns:
-        One row a metric in the order of ``weak``, mask metrics first.
+        One row a metric in the order of ``weak``, those of boxes last.
 
     Raises:
         ValueError: They share no numeric metric.
@@ -77,10 +85,10 @@ def retention_table(
             'the two files share no metric; the weak one has '
             f'{sorted(weak) or "none"}, the full one {sorted(full) or "none"}'
         )
-    shared.sort(key=lambda key: 'segm' not in key)
+    shared.sort(key=lambda key: _is_box_metric(key))
     return [
         Retention(
-            key, float(weak[key]), float(full[key]), _retain(weak[key], full[key])
+            key, float(weak[key]), float(full[key]), retention(weak[key], full[key])
         )
         for key in shared
     ]
@@ -88,6 +96,8 @@ def retention_table(
 
 def format_retention(rows: Sequence[Retention]) -> str:
     """Return the comparison as a table of text.
+
+    Works for every metric of which more is better: AP, PQ, mean IoU, coverage.
 
     Args:
         rows: Rows from :func:`retention_table`.
@@ -97,23 +107,48 @@ def format_retention(rows: Sequence[Retention]) -> str:
     """
     width = max(len('metric'), *(len(row.metric) for row in rows))
     lines = [
-        f'| {"metric":<{width}} | weak AP | full AP | retention |',
+        f'| {"metric":<{width}} |    weak |    full | retention |',
         f'| {"-" * width} | ------: | ------: | --------: |',
     ]
     for row in rows:
         kept = '-' if row.retention is None else f'{row.retention:.1f} %'
-        weak, full = _percent(row.weak), _percent(row.full)
+        weak, full = (_percent(value, row.metric) for value in row[1:3])
         lines.append(f'| {row.metric:<{width}} | {weak:>7} | {full:>7} | {kept:>9} |')
     return '\n'.join(lines)
 
 
-def _percent(value: float) -> str:
-    return '-' if value < 0 else f'{100 * value:.1f}'
+def _percent(value: float, metric: str) -> str:
+    scale = 1 if _in_percent(metric) else 100
+    return '-' if value < 0 else f'{scale * value:.1f}'
 
 
-def _retain(weak: float, full: float) -> float | None:
+def _in_percent(metric: str) -> bool:
+    """Whether a metric comes as a percentage, as MMSegmentation's mean IoU does."""
+    prefix, _, name = metric.rpartition('/')
+    return prefix == 'coco_panoptic' or name in _PERCENT_METRICS
+
+
+def _is_box_metric(metric: str) -> bool:
+    return metric.rpartition('/')[2].startswith('bbox_')
+
+
+def retention(weak: float, full: float) -> float | None:
+    """What weak supervision keeps of a metric, in percent.
+
+    Args:
+        weak: Value of the weakly-supervised model.
+        full: Value of the same model under full supervision.
+
+    Returns:
+        ``100 * weak / full``; None where that is undefined: ``full`` is zero, or either
+        is negative, COCO's sign for "no such objects".
+    """
     return 100.0 * weak / full if full > 0 and weak >= 0 else None
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return (
+        isinstance(value, (int, float))
+        and not isinstance(value, bool)
+        and math.isfinite(value)
+    )

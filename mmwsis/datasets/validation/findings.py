@@ -1,0 +1,107 @@
+"""Findings: what was found, where, how often."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from .rule import Rule, Severity
+from .rules import RULES
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One break of a rule.
+
+    Attributes:
+        rule: Name of the rule.
+        message: What was expected and what is there, without the place and the
+            advice of the rule.
+        image_id: Image that it concerns, or None.
+        annotation_id: Annotation that it concerns, or None.
+        place: Where it is, as messages say it; empty: the file as a whole.
+    """
+
+    rule: str
+    message: str
+    image_id: Any = None
+    annotation_id: Any = None
+    place: str = ''
+
+    def __str__(self) -> str:
+        return f'{self.place}: {self.message}' if self.place else self.message
+
+
+class FindingLog:
+    """Counts findings by rule and keeps the first examples of each.
+
+    Args:
+        max_examples: Examples kept a rule, >= 1, so that a file with a million
+            findings needs no memory for them.
+    """
+
+    def __init__(self, max_examples: int = 5) -> None:
+        self.max_examples = max_examples
+        self.counts: Counter[str] = Counter()
+        self.examples: dict[str, list[Finding]] = {}
+        self.first_error: Finding | None = None
+
+    def add(self, finding: Finding) -> None:
+        """Count one finding."""
+        self.add_many(finding.rule, 1, lambda _: finding)
+
+    def add_many(
+        self,
+        rule: str,
+        count: int,
+        describe: Callable[[int], Finding],
+    ) -> None:
+        """Count findings, and describe only those that are kept.
+
+        Args:
+            rule: Name of the rule.
+            count: How many there are.
+            describe: The finding of an index below ``count``.
+        """
+        if not count:
+            return
+        self.counts[rule] += int(count)
+        kept = self.examples.setdefault(rule, [])
+        for index in range(min(count, self.max_examples - len(kept))):
+            kept.append(describe(index))
+        if self.first_error is None and RULES[rule].severity is Severity.ERROR:
+            self.first_error = kept[0]
+
+    def discard(self, rules: Iterable[str]) -> None:
+        """Forget the findings of some rules."""
+        for rule in rules:
+            self.counts.pop(rule, None)
+            self.examples.pop(rule, None)
+
+    def rules(self) -> list[Rule]:
+        """Rules that were broken, worst first, then as in the table."""
+        order = list(RULES)
+        found = [RULES[name] for name in self.counts]
+        return sorted(found, key=lambda rule: (-rule.severity, order.index(rule.name)))
+
+    def count_of(self, severity: Severity) -> int:
+        """Number of findings of a severity."""
+        return sum(
+            count
+            for name, count in self.counts.items()
+            if RULES[name].severity is severity
+        )
+
+    def raise_first(self, source: str) -> None:
+        """Raise the first error, if there is one.
+
+        Args:
+            source: Name of the file.
+
+        Raises:
+            ValueError: Names the file, the image id and the annotation id, and says
+                what to do.
+        """
+        error = self.first_error
+        if error is not None:
+            raise ValueError(f'{source}: {error} {RULES[error.rule].advice}')

@@ -1,0 +1,222 @@
+"""Checks of points, extreme points and boxes, over many annotations at once."""
+
+import numpy as np
+
+from mmwsis.structures.supervision import check_extreme_points
+
+from .columns import Annotations, NumberColumn
+from .findings import FindingLog
+
+# Labelling tools round, and polygons reach x = width: up to here a point is moved.
+BORDER_PIXELS = 1.0
+# A box this many times the image's side is a unit error, and its crop would not fit
+# into memory.
+MAX_BOX_IN_IMAGES = 3
+_FORMS = {
+    'point': 'one [x, y]',
+    'extreme_points': 'four [x, y] (top, left, bottom, right)',
+    'bbox': '[x, y, width, height]',
+}
+
+
+def check_points(part: Annotations, log: FindingLog) -> None:
+    """Check ``point`` and ``extreme_points``: form, image borders, order.
+
+    Args:
+        part: Annotations.
+        log: Takes the findings.
+    """
+    _check_form(part, part.point, 'point', 'point-format', log)
+    _check_borders(part, part.point.values[:, None], 'point', 'point', log)
+    if not part.extreme.given.any():
+        return
+    _check_form(part, part.extreme, 'extreme_points', 'extreme-format', log)
+    _check_order(part, log)
+    _check_borders(part, part.extreme.values, 'extreme_points', 'extreme', log)
+    extent = box_of_points(part.extreme.values)[:, 2:]
+    part.find(
+        log,
+        'extreme-flat',
+        in_order(part.extreme.values) & (extent < 1).any(axis=1),
+        lambda row: (
+            f'extreme_points {part.entries[row]["extreme_points"]!r} span '
+            f'{extent[row, 0]:g} x {extent[row, 1]:g} px.'
+        ),
+    )
+
+
+def check_boxes(part: Annotations, log: FindingLog) -> None:
+    """Check ``bbox``: form, sign, size and image borders; points inside it.
+
+    Args:
+        part: Annotations.
+        log: Takes the findings.
+    """
+    if not part.box.given.any():
+        return
+    _check_form(part, part.box, 'bbox', 'bbox-format', log)
+    low, extent = part.box.values[:, :2], part.box.values[:, 2:]
+    high = low + extent
+    faults = {
+        'bbox-negative': ('width and height must not be negative', extent < 0),
+        'bbox-outside': (
+            'the box must intersect its image',
+            (low >= part.sizes) | (high < 0),
+        ),
+        'bbox-huge': (
+            f'the box is more than {MAX_BOX_IN_IMAGES} times as large as its image',
+            extent > MAX_BOX_IN_IMAGES * part.sizes,
+        ),
+    }
+    wrong = np.zeros(len(part), dtype=bool)
+    for rule, (reason, broken) in faults.items():
+        rows = broken.any(axis=1) & ~wrong
+        wrong |= rows
+        part.find(
+            log, rule, rows, lambda row, reason=reason: _box_text(part, row, reason)
+        )
+    sound = part.box.valid & ~wrong
+    over = np.maximum(-low, high - part.sizes).max(axis=1)
+    _find_over_border(part, sound, over, log)
+    part.find(
+        log,
+        'bbox-flat',
+        sound & (extent < 1).any(axis=1),
+        lambda row: _box_text(part, row, 'the box is less than 1 px wide or high'),
+    )
+    _check_against_box(part, sound, log)
+
+
+def in_order(points: np.ndarray) -> np.ndarray:
+    """Whether extreme points (n, 4, 2) are top, left, bottom, right; bool (n,).
+
+    Rows with NaN are not.
+    """
+    xs, ys = points[..., 0], points[..., 1]
+    return (
+        (ys[:, 0] == ys.min(axis=1))
+        & (xs[:, 1] == xs.min(axis=1))
+        & (ys[:, 2] == ys.max(axis=1))
+        & (xs[:, 3] == xs.max(axis=1))
+    )
+
+
+def box_of_points(points: np.ndarray) -> np.ndarray:
+    """Boxes (n, 4), [x, y, width, height], of extreme points (n, 4, 2)."""
+    low = np.stack([points[:, 1, 0], points[:, 0, 1]], axis=1)
+    high = np.stack([points[:, 3, 0], points[:, 2, 1]], axis=1)
+    return np.concatenate([low, high - low], axis=1)
+
+
+def outside_by(points: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """How far points (n, k, 2) leave images of sizes (n, 2), in pixels: (n,)."""
+    return np.maximum(-points, points - sizes[:, None]).clip(0).max(axis=(1, 2))
+
+
+def _check_form(
+    part: Annotations, column: NumberColumn, key: str, rule: str, log: FindingLog
+) -> None:
+    part.find(
+        log,
+        rule,
+        column.broken,
+        lambda row: (
+            f'{key} must be {_FORMS[key]}, finite numbers in pixels; '
+            f'got {part.entries[row][key]!r}.'
+        ),
+    )
+
+
+def _check_order(part: Annotations, log: FindingLog) -> None:
+    def describe(row: int) -> str:
+        try:
+            check_extreme_points(part.entries[row]['extreme_points'], '')
+        except ValueError as error:
+            return str(error).removeprefix(': ')
+        raise AssertionError('both checks of the order must agree')
+
+    wrong = part.extreme.valid & ~in_order(part.extreme.values)
+    part.find(log, 'extreme-order', wrong, describe)
+
+
+def _check_borders(
+    part: Annotations, points: np.ndarray, key: str, prefix: str, log: FindingLog
+) -> None:
+    distance = outside_by(points, part.sizes)
+
+    def describe(row: int) -> str:
+        width, height = part.sizes[row].astype(int)
+        return (
+            f'{key} {part.entries[row][key]!r} lies {distance[row]:g} px outside the '
+            f'image of {width} x {height} pixels (up to 1 px is moved onto the '
+            'border).'
+        )
+
+    part.find(log, f'{prefix}-outside', distance > BORDER_PIXELS, describe)
+    near = (distance > 0) & (distance <= BORDER_PIXELS)
+    part.find(
+        log,
+        f'{prefix}-border',
+        near,
+        lambda row: (
+            f'{key} {part.entries[row][key]!r} lies {distance[row]:g} px outside the '
+            f'image of {part.sizes[row, 0]:g} x {part.sizes[row, 1]:g} pixels.'
+        ),
+    )
+
+
+def _find_over_border(
+    part: Annotations, sound: np.ndarray, over: np.ndarray, log: FindingLog
+) -> None:
+    for rule, rows in (
+        ('bbox-over-border', over > BORDER_PIXELS),
+        ('bbox-border', (over > 0) & (over <= BORDER_PIXELS)),
+    ):
+        part.find(
+            log,
+            rule,
+            sound & rows,
+            lambda row: _box_text(
+                part, row, f'the box crosses the border by {over[row]:g} px'
+            ),
+        )
+
+
+def _check_against_box(part: Annotations, sound: np.ndarray, log: FindingLog) -> None:
+    low = part.box.values[:, :2]
+    high = low + part.box.values[:, 2:]
+    off = np.maximum(low - part.point.values, part.point.values - high).max(axis=1)
+    part.find(
+        log,
+        'point-off-box',
+        sound & (off > 0),
+        lambda row: (
+            f'point {part.entries[row]["point"]!r} lies {off[row]:g} px outside its '
+            f'bbox {part.entries[row]["bbox"]!r} ([x, y, width, height]).'
+        ),
+    )
+    if not part.extreme.valid.any():
+        return
+    boxes = box_of_points(part.extreme.values)
+    ends = np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
+    off = np.abs(ends - np.concatenate([low, high], axis=1)).max(axis=1)
+    ordered = in_order(part.extreme.values)
+    # Pixel indices and pixel borders differ by one: [10, 20] spans a box of 10 or 11.
+    part.find(
+        log,
+        'extreme-off-box',
+        sound & ordered & (off > BORDER_PIXELS),
+        lambda row: (
+            f'bbox {part.entries[row]["bbox"]!r} is not the box of its '
+            f'extreme_points, {boxes[row].tolist()!r} ([x, y, width, height]); '
+            f'they differ by {off[row]:g} px.'
+        ),
+    )
+
+
+def _box_text(part: Annotations, row: int, reason: str) -> str:
+    width, height = part.sizes[row]
+    return (
+        f'{reason}; got bbox {part.entries[row]["bbox"]!r} ([x, y, width, height]) '
+        f'in an image of {width:g} x {height:g} pixels.'
+    )

@@ -1,0 +1,269 @@
+"""Checks of categories and images."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from mmwsis.structures.supervision import Supervision
+
+from .columns import NO_LEVEL, ImageTable, is_id
+from .findings import Finding, FindingLog
+from .rle_batch import decompress, mask_statistics
+
+_NAN = float('nan')
+_MAX_LISTED = 20
+# Verified absent classes, and present ones of which not every object is annotated.
+_LVIS_KEYS = ('neg_category_ids', 'not_exhaustive_category_ids')
+
+
+def check_categories(categories: Sequence[Any], log: FindingLog) -> dict[Any, str]:
+    """Check the list of categories.
+
+    Args:
+        categories: As in the file.
+        log: Takes the findings.
+
+    Returns:
+        From id to name, of the sound ones.
+    """
+    known: dict[Any, str] = {}
+    names: set[str] = set()
+    for index, category in enumerate(categories):
+        sound = isinstance(category, Mapping) and {'id', 'name'} <= category.keys()
+        if not (sound and is_id(category['id']) and isinstance(category['name'], str)):
+            log.add(
+                Finding(
+                    'category-entry',
+                    f'categories[{index}] must have id and name; got {category!r}.',
+                )
+            )
+            continue
+        for key, seen in (('id', known), ('name', names)):
+            if category[key] in seen:
+                log.add(
+                    Finding(
+                        'category-duplicate',
+                        f'two categories have the {key} {category[key]!r}; it must be '
+                        'unique.',
+                    )
+                )
+        known.setdefault(category['id'], category['name'])
+        names.add(category['name'])
+    return known
+
+
+def check_images(
+    images: Sequence[Any],
+    table: ImageTable,
+    log: FindingLog,
+    required: Supervision | None,
+    claimed: Supervision,
+    own_levels: bool = True,
+) -> None:
+    """Check the list of images, and enter them into the table.
+
+    Args:
+        images: As in the file.
+        table: Table to fill.
+        log: Takes the findings.
+        required: Level that the file is read at; None if nothing says so.
+        claimed: Level that the file claims; MASKS if none.
+        own_levels: Honour ``images[].supervision``; pseudo labels keep that of the
+            file that they were made from.
+    """
+    for index, image in enumerate(images):
+        image_id = image.get('id') if isinstance(image, Mapping) else None
+        if not is_id(image_id):
+            log.add(
+                Finding(
+                    'image-entry',
+                    f'images[{index}] must be an object with an id; got '
+                    f'{_shorten(image)}.',
+                )
+            )
+            continue
+        if image_id in table.index:
+            log.add(
+                _finding(
+                    'image-id-duplicate',
+                    image_id,
+                    'appears twice in images; ids must be unique.',
+                    colon=False,
+                )
+            )
+            continue
+        table.index[image_id] = len(table.ids)
+        table.ids.append(image_id)
+        table.sizes.append(_size(image, log))
+        table.files.append(_file_name(image, log))
+        own = _own_level(image, log) if own_levels else None
+        given = [level for level in (required, own) if level is not None]
+        table.required.append(min(given, default=NO_LEVEL))
+        table.claimed.append(claimed if own is None else min(claimed, own))
+        table.tags.append(_tags(image, log))
+        table.listed.append({key: _id_list(image, key, log) for key in _LVIS_KEYS})
+        _check_void(image, table.sizes[-1], table.claimed[-1], log)
+
+
+def _finding(rule: str, image_id: Any, message: str, colon: bool = True) -> Finding:
+    place = f'image id {image_id!r}'
+    if not colon:
+        return Finding(rule, f'{place} {message}', image_id)
+    return Finding(rule, message, image_id, place=place)
+
+
+def _size(image: Mapping[str, Any], log: FindingLog) -> tuple[float, float]:
+    sound = True
+    for key in ('width', 'height'):
+        value = image.get(key)
+        if type(value) is not int or value < 1:
+            sound = False
+            log.add(
+                _finding(
+                    'image-size',
+                    image['id'],
+                    f'{key} must be a positive integer (pixels); got {value!r}.',
+                )
+            )
+    return (image['width'], image['height']) if sound else (_NAN, _NAN)
+
+
+def _file_name(image: Mapping[str, Any], log: FindingLog) -> str | None:
+    name = image.get('file_name') or image.get('coco_url')
+    if isinstance(name, str) and name:
+        return image.get('file_name') or '/'.join(name.split('/')[-2:])
+    said = 'is missing' if name is None or name == '' else f'must be text; got {name!r}'
+    log.add(_finding('image-file-name', image['id'], f'file_name {said}.'))
+    return None
+
+
+def _own_level(image: Mapping[str, Any], log: FindingLog) -> Supervision | None:
+    own = image.get('supervision')
+    if own is None:
+        return None
+    try:
+        return Supervision.parse(own)
+    except ValueError as error:
+        log.add(_finding('image-supervision', image['id'], str(error)))
+        return None
+
+
+def _tags(image: Mapping[str, Any], log: FindingLog) -> tuple[Any, ...] | None:
+    tags = _id_list(image, 'tags', log)
+    if tags is None:
+        return None
+    twice = sorted({tag for tag in tags if tags.count(tag) > 1}, key=str)
+    if twice:
+        log.add(
+            _finding('tags-duplicate', image['id'], f'tags {twice} stand there twice.')
+        )
+    return tags
+
+
+def _id_list(
+    image: Mapping[str, Any], key: str, log: FindingLog
+) -> tuple[Any, ...] | None:
+    ids = image.get(key)
+    if ids is None:
+        return None
+    if not isinstance(ids, list) or not all(map(is_id, ids)):
+        log.add(
+            _finding(
+                'image-tags',
+                image['id'],
+                f'{key} must be a list of category ids; got {_shorten(ids)}.',
+            )
+        )
+        return None
+    return tuple(ids)
+
+
+def _check_void(
+    image: Mapping[str, Any],
+    size: tuple[float, float],
+    claimed: Supervision,
+    log: FindingLog,
+) -> None:
+    void = image.get('void')
+    if void is None:
+        return
+    if claimed < Supervision.MASKS:
+        label = Supervision(claimed).label
+        log.add(
+            _finding(
+                'leak',
+                image['id'],
+                f'void, the pixels of no class, at supervision {label!r}.',
+            )
+        )
+    message = _void_fault(void, size)
+    if message:
+        log.add(_finding('void-format', image['id'], message))
+
+
+def _void_fault(void: Any, size: tuple[float, float]) -> str:
+    rle = void if isinstance(void, Mapping) else {}
+    counts = rle.get('counts')
+    if not isinstance(counts, str) or not isinstance(rle.get('size'), list):
+        return (
+            'void must be a compressed RLE, {"size": [height, width], "counts": text}; '
+            f'got {_shorten(void)}.'
+        )
+    width, height = size
+    if math.isnan(width):
+        return ''
+    if rle['size'] != [height, width]:
+        return (
+            f'void has size {rle["size"]}, the image is {[height, width]} '
+            '(height, width).'
+        )
+    batch = decompress([counts.encode('utf-8', 'replace')])
+    sound = mask_statistics(batch, np.array([height]), np.array([width])).sound[0]
+    return '' if sound else f'the counts of void do not fit {width} x {height} pixels.'
+
+
+def check_tags(table: ImageTable, known: Mapping[Any, str], log: FindingLog) -> None:
+    """Check that tags and LVIS's lists are categories, and file names unique.
+
+    Args:
+        table: All images.
+        known: Categories of the file.
+        log: Takes the findings.
+    """
+    files: dict[str, Any] = {}
+    rows = zip(table.ids, table.tags, table.listed, table.files)
+    for image_id, tags, listed, name in rows:
+        # The guard counts LVIS's lists among the tags: what is wrong there comes first.
+        for key, ids in {**listed, 'tags or from an annotation': tags}.items():
+            unknown = [value for value in ids or () if value not in known]
+            if unknown:
+                log.add(
+                    _finding(
+                        'image-tags',
+                        image_id,
+                        f'category id {unknown[0]!r}, from {key}, is not in '
+                        f'categories; known ids: {some(known)}.',
+                    )
+                )
+        if name is not None and files.setdefault(name, image_id) != image_id:
+            log.add(
+                _finding(
+                    'image-file-duplicate',
+                    image_id,
+                    f'file_name {name!r} is that of image id {files[name]!r} too.',
+                )
+            )
+
+
+def some(values: Iterable[Any], limit: int = _MAX_LISTED) -> str:
+    """The first of some ids, as text."""
+    listed = sorted(values, key=str)
+    more = f' and {len(listed) - limit} more' if len(listed) > limit else ''
+    return ', '.join(map(repr, listed[:limit])) + more
+
+
+def _shorten(value: Any, limit: int = 80) -> str:
+    text = repr(value)
+    return text if len(text) <= limit else f'{text[:limit]}...'

@@ -1,0 +1,142 @@
+"""Checks of which labels are there: enough for the level, and nothing stronger."""
+
+from itertools import chain
+
+import numpy as np
+
+from mmwsis.structures.supervision import ANNOTATION_KEYS, Supervision
+
+from .columns import Annotations
+from .findings import FindingLog
+from .geometry import box_of_points
+
+LABEL_KEYS = {
+    'point': Supervision.POINTS,
+    'bbox': Supervision.BOXES,
+    'extreme_points': Supervision.EXTREME_POINTS,
+    'segmentation': Supervision.MASKS,
+}
+# Keys that every level has, or that have a rule of their own; the last two are kept by
+# the importers and by the converter of panoptic files, for people to read.
+_KNOWN_KEYS = {
+    *ANNOTATION_KEYS[Supervision.EXTREME_POINTS],
+    *LABEL_KEYS,
+    *('area', 'attributes', 'segment_id'),
+}
+
+
+def check_needed(part: Annotations, log: FindingLog) -> None:
+    """Check that every object has the label of its level.
+
+    Crowd regions are no single object: at points and extreme points a box will do.
+
+    Args:
+        part: Annotations.
+        log: Takes the findings.
+    """
+    level = part.required
+    objects = ~part.crowd
+    missing = {
+        'point': (level == Supervision.POINTS) & objects & ~part.point.given,
+        'extreme_points': (level == Supervision.EXTREME_POINTS)
+        & objects
+        & ~part.extreme.given,
+        'bbox': (level >= Supervision.BOXES)
+        & ~part.box.given
+        & ~((level == Supervision.EXTREME_POINTS) & (part.extreme.given | objects)),
+    }
+    for key, rows in missing.items():
+        part.find(
+            log, 'label-missing', rows, lambda row, key=key: _missing(part, row, key)
+        )
+    part.find(
+        log,
+        'mask-missing',
+        (level == Supervision.MASKS) & objects & ~part.masked,
+        lambda row: "supervision 'masks', but there is no segmentation.",
+    )
+
+
+def _missing(part: Annotations, row: int, key: str) -> str:
+    label = Supervision(int(part.required[row])).label
+    if key == 'bbox':
+        return (
+            'bbox must be [x, y, width, height], finite numbers in pixels; got None. '
+            f'Supervision {label!r} needs it.'
+        )
+    return f'supervision {label!r} needs the key {key}.'
+
+
+def check_leaks(part: Annotations, log: FindingLog) -> None:
+    """Check that nothing is stronger than what the file or its user claims.
+
+    Args:
+        part: Annotations.
+        log: Takes the findings: ``leak`` for claims, ``guarded`` for what a config
+            declares, whose data set removes the rest.
+    """
+    config_only = np.where(
+        part.required >= 0, part.required, Supervision.MASKS
+    ) < np.minimum(part.claimed, Supervision.MASKS)
+    _find_stronger(part, part.claimed, 'leak', log)
+    if config_only.any():
+        levels = np.where(config_only, part.required, Supervision.MASKS)
+        _find_stronger(part, levels, 'guarded', log)
+    _check_keys(part, log)
+
+
+def _find_stronger(
+    part: Annotations, levels: np.ndarray, rule: str, log: FindingLog
+) -> None:
+    if (levels == Supervision.MASKS).all():
+        return
+    given = {
+        'point': part.point.given,
+        'bbox': part.box.given,
+        'extreme_points': part.extreme.given,
+        'segmentation': part.masked,
+    }
+    stronger = {key: given[key] & (levels < own) for key, own in LABEL_KEYS.items()}
+    stronger['area'] = part.area.given & (levels <= Supervision.POINTS)
+    stronger['an area that is not that of the box'] = _foreign_area(part, levels)
+    tags = levels == Supervision.IMAGE_TAGS
+
+    def describe(row: int) -> str:
+        names = [name for name, rows in stronger.items() if rows[row]]
+        if tags[row]:
+            # The number of annotations alone tells how many objects there are.
+            names.insert(0, 'an annotation')
+        label = Supervision(int(levels[row])).label
+        return f'{", ".join(names)} at supervision {label!r}.'
+
+    found = np.logical_or.reduce([tags, *stronger.values()])
+    part.find(log, rule, found, describe)
+
+
+def _foreign_area(part: Annotations, levels: np.ndarray) -> np.ndarray:
+    """Whether ``area`` tells more than the box, at the levels that have one."""
+    boxes = part.box.values.copy()
+    if part.extreme.valid.any():
+        use = (levels == Supervision.EXTREME_POINTS) & part.extreme.valid
+        boxes[use] = box_of_points(part.extreme.values)[use]
+    area = boxes[:, 2] * boxes[:, 3]
+    boxed = (levels == Supervision.BOXES) | (levels == Supervision.EXTREME_POINTS)
+    off = np.abs(part.area.values - area) > 1 + 0.01 * area
+    return boxed & (off | (part.area.given & np.isnan(area)))
+
+
+def _check_keys(part: Annotations, log: FindingLog) -> None:
+    """Note keys that the guard drops below masks."""
+    levels = np.where(part.required >= 0, part.required, Supervision.MASKS)
+    restricted = np.minimum(levels, part.claimed) < Supervision.MASKS
+    if not restricted.any():
+        return
+    others = set(chain.from_iterable(part.entries)) - _KNOWN_KEYS
+    for key in sorted(others, key=str):
+        has = np.fromiter((key in entry for entry in part.entries), bool, len(part))
+        part.find(
+            log,
+            'unlisted-key',
+            has & restricted,
+            lambda row, key=key: f'key {key!r} is not read below masks.',
+        )

@@ -1,0 +1,291 @@
+"""Validation of one label file: one pass, all findings."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from mmwsis.structures.supervision import Supervision
+
+from .annotations import AnnotationChecker
+from .columns import NO_LEVEL, ImageTable
+from .findings import Finding, FindingLog
+from .header import check_categories, check_images, check_tags
+from .json_stream import CocoStream, without_garbage_collection
+from .rule import Severity
+from .rules import RULES
+
+Progress = Callable[[float], None]
+_SOURCES = {
+    'option': '--supervision',
+    'config': 'the config',
+    'file': 'info.mmwsis of the file',
+    'content': 'what every object has; nothing declares a level',
+}
+
+
+@dataclass
+class ValidationReport:
+    """What was found in a file.
+
+    Attributes:
+        path: The file.
+        log: Findings.
+        categories: Names in the order of the file.
+        level: Level that the file was judged at; None if objects have nothing in
+            common.
+        level_source: 'option', 'config', 'file' or 'content'.
+        summary: Of :meth:`SummaryCounter.table`.
+        images: The images, for a check of their files.
+    """
+
+    path: str
+    log: FindingLog
+    categories: list[str] = field(default_factory=list)
+    level: Supervision | None = None
+    level_source: str = 'content'
+    summary: dict[str, Any] = field(default_factory=dict)
+    images: ImageTable = field(default_factory=ImageTable)
+
+    def failed(self, strict: bool = False) -> bool:
+        """Whether there are errors, or with ``strict`` warnings."""
+        worst = Severity.WARNING if strict else Severity.ERROR
+        return any(RULES[name].severity >= worst for name in self.log.counts)
+
+    def level_text(self) -> str:
+        """The level and what says so."""
+        label = 'mixed' if self.level is None else self.level.label
+        return f'{label} ({_SOURCES[self.level_source]})'
+
+
+def validate_file(
+    path: str,
+    *,
+    supervision: 'str | Supervision | None' = None,
+    config_supervision: 'str | Supervision | None' = None,
+    masks: bool = True,
+    leaks: bool = True,
+    keys: Collection[str] | None = None,
+    max_examples: int = 5,
+    backend_args: dict | None = None,
+    progress: Progress | None = None,
+) -> ValidationReport:
+    """Check a label file against the rules of :mod:`.rules`.
+
+    Args:
+        path: COCO JSON, path or URL.
+        supervision: Level that the user claims; labels of it must be there, and
+            nothing stronger.
+        config_supervision: Level that a config reads the file at; labels of it must be
+            there, anything stronger is only noted.
+        masks: Check ``segmentation`` as well.
+        leaks: Look for labels that are stronger than claimed.
+        keys: Label keys to look at; None: all.
+        max_examples: Examples kept a rule.
+        backend_args: Arguments of MMEngine's file backend.
+        progress: Called with the share of the file that has been read.
+
+    Returns:
+        The report; image files and configs are checked elsewhere.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is no COCO instances JSON, or a level is unknown.
+    """
+    settings = dict(masks=masks, leaks=leaks, keys=keys)
+    option, config = _parse(supervision), _parse(config_supervision)
+    run = _Run(path, FindingLog(max_examples), option, config, None, settings)
+    with without_garbage_collection():
+        run.read(CocoStream(path, backend_args), progress)
+    if run.late_info is not None:
+        # The file says only after its annotations what they had to be judged by.
+        info = run.late_info
+        run = _Run(path, FindingLog(max_examples), option, config, info, settings)
+        with without_garbage_collection():
+            run.read(CocoStream(path, backend_args), progress)
+    return run.report()
+
+
+def _parse(level: 'str | Supervision | None') -> Supervision | None:
+    return None if level is None else Supervision.parse(level)
+
+
+def file_claim(info: Any) -> Supervision | None:
+    """Level that a file claims for itself.
+
+    Args:
+        info: Its ``info``. Pseudo labels say there what their labeler was trained
+            with; they are masks all the same, and claim nothing.
+
+    Returns:
+        The level, or None.
+    """
+    entry = info.get('mmwsis') if isinstance(info, Mapping) else None
+    if not isinstance(entry, Mapping) or are_pseudo_labels(info):
+        return None
+    try:
+        return Supervision.parse(entry.get('supervision'))
+    except ValueError:
+        return None
+
+
+def are_pseudo_labels(info: Any) -> bool:
+    """Whether ``info`` of a file says that a labeler made its masks."""
+    entry = info.get('mmwsis') if isinstance(info, Mapping) else None
+    return isinstance(entry, Mapping) and 'checkpoint_sha256' in entry
+
+
+class _Run:
+    """One pass over a file."""
+
+    def __init__(
+        self,
+        path: str,
+        log: FindingLog,
+        option: Supervision | None,
+        config: Supervision | None,
+        info: Any,
+        settings: Mapping[str, Any],
+    ) -> None:
+        self.path, self.log, self.settings = path, log, dict(settings)
+        self.option, self.config = option, config
+        self.claim, self.pseudo = file_claim(info), are_pseudo_labels(info)
+        self.known_info = info
+        self.late_info: Any = None
+        self.images = ImageTable()
+        self.keys: list[str] = []
+        self.categories: Any = None
+        self.checker: AnnotationChecker | None = None
+        self._images: Any = None
+
+    def read(self, stream: CocoStream, progress: Progress | None) -> None:
+        for key, value in stream.events():
+            self.keys.append(key)
+            self._take(key, value)
+            if progress is not None:
+                progress(stream.fraction)
+        for key, value in (('images', self._images), ('categories', self.categories)):
+            if not isinstance(value, list):
+                raise ValueError(
+                    f'{self.path}: expected a COCO JSON with the list {key!r}; its '
+                    f'keys are {sorted(set(self.keys))}.'
+                )
+        self._start()
+        known = check_categories(self.categories, self.log)
+        check_tags(self.images, known, self.log)
+        self.checker.finish(known)
+        self.known = known
+
+    def _take(self, key: str, value: Any) -> None:
+        if key == 'images':
+            if isinstance(value, list) and isinstance(self._images, list):
+                self._images += value
+            else:
+                self._images = value
+        elif key == 'categories':
+            self.categories = value
+        elif key == 'info':
+            self.claim, self.pseudo = file_claim(value), are_pseudo_labels(value)
+            if self.checker is not None and self.known_info is None:
+                self.late_info = (
+                    value if self.claim is not None or self.pseudo else None
+                )
+        elif key == 'annotations':
+            self._check_annotations(value)
+
+    def _check_annotations(self, entries: Any) -> None:
+        if not isinstance(entries, list):
+            raise ValueError(f'{self.path}: annotations must be a list.')
+        if self.checker is None and _is_panoptic(entries):
+            raise ValueError(
+                f'{self.path} is a COCO panoptic file (its annotations have '
+                'segments_info). Label files of mmwsis are COCO instances files, one '
+                'annotation an object; stuff classes go into images[].tags.'
+            )
+        self._start()
+        self.checker.add(entries)
+
+    def _start(self) -> None:
+        """Enter the images, once all of them are there."""
+        if self.checker is not None:
+            return
+        required = next(
+            (v for v in (self.option, self.config, self.claim) if v is not None), None
+        )
+        claims = [v for v in (self.option, self.claim) if v is not None]
+        check_images(
+            self._images if isinstance(self._images, list) else [],
+            self.images,
+            self.log,
+            required,
+            min(claims, default=Supervision.MASKS),
+            own_levels=not self.pseudo,
+        )
+        self.checker = AnnotationChecker(self.images, self.log, **self.settings)
+
+    def report(self) -> ValidationReport:
+        checker = self.checker
+        rows = checker.rows()
+        level, source = self._level()
+        _find_unlabelled(self.images, rows, self.log)
+        return ValidationReport(
+            self.path,
+            self.log,
+            list(self.known.values()),
+            level,
+            source,
+            checker.summary.table(self.images, self.known, rows, checker.labels),
+            self.images,
+        )
+
+    def _level(self) -> tuple[Supervision | None, str]:
+        for level, source in (
+            (self.option, 'option'),
+            (self.config, 'config'),
+            (self.claim, 'file'),
+        ):
+            if level is not None:
+                return level, source
+        counter = self.checker.summary
+        level, some_have_more = counter.full_level()
+        total = counter.objects_given
+        if some_have_more and all(v == NO_LEVEL for v in self.images.required):
+            counts = {key: n for key, n in total.items() if n and key != 'all'}
+            self.log.add(
+                Finding(
+                    'level-mixed',
+                    f'of {total["all"]} objects these many have each label: {counts}.',
+                )
+            )
+        if level is Supervision.MASKS and total['bbox'] < total['all']:
+            self.log.add(
+                Finding(
+                    'label-missing',
+                    f'{total["all"] - total["bbox"]} objects with a mask have no bbox, '
+                    'which every loader of COCO files needs.',
+                )
+            )
+        return level, 'content'
+
+
+def _is_panoptic(entries: list[Any]) -> bool:
+    first = entries[0] if entries else None
+    return isinstance(first, Mapping) and 'segments_info' in first
+
+
+def _find_unlabelled(images: ImageTable, rows: np.ndarray, log: FindingLog) -> None:
+    labelled = np.bincount(rows[rows >= 0], minlength=len(images.ids)) > 0
+    labelled |= np.array([bool(tags) for tags in images.tags], dtype=bool)
+    empty = np.flatnonzero(~labelled)
+
+    def finding(k: int) -> Finding:
+        image_id = images.ids[empty[k]]
+        return Finding(
+            'image-unlabelled',
+            'no annotation and no tag.',
+            image_id,
+            place=f'image id {image_id!r}',
+        )
+
+    log.add_many('image-unlabelled', len(empty), finding)

@@ -1,0 +1,247 @@
+"""Label files and the configs that read them: before training, and on their own."""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.logging import print_log
+
+from mmwsis.datasets.annotation_file import read_json
+from mmwsis.datasets.validation import (
+    Finding,
+    FindingLog,
+    Severity,
+    ValidationReport,
+    validate_file,
+)
+from mmwsis.datasets.validation.image_files import check_image_files
+from mmwsis.datasets.validation.labels import LABEL_KEYS
+from mmwsis.datasets.validation.repairs import repair_coco
+from mmwsis.fileio import atomic_write_json
+from mmwsis.structures.supervision import Supervision
+
+from .preflight import (
+    DatasetClasses,
+    PreflightError,
+    datasets_of,
+    file_problems,
+    model_problems,
+)
+
+# Read in a few seconds; larger files are for check_dataset.py.
+CHEAP_MEGABYTES = 64
+_TOOL = 'python tools/analysis_tools/check_dataset.py'
+_RANKS = ('RANK', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK')
+
+
+def check_labels(
+    cfg: Config,
+    splits: Sequence[str] = ('train', 'val'),
+    max_megabytes: float = CHEAP_MEGABYTES,
+) -> None:
+    """Check the label files of a run against the cheap rules, on the first rank.
+
+    Each file is judged at the level that its data set reads, so a broken label that no
+    loader sees stops nothing. Masks and image files are not looked at.
+
+    Args:
+        cfg: Config of a run.
+        splits: Which data loaders to look at.
+        max_megabytes: Larger files are left to the loaders and to
+            ``tools/analysis_tools/check_dataset.py``.
+
+    Raises:
+        PreflightError: Errors in a file; lists them by rule.
+    """
+    if any(os.environ.get(name, '0') != '0' for name in _RANKS):
+        return
+    done = set()
+    for dataset in datasets_of(cfg, splits):
+        path, level = dataset.ann_file, dataset.supervision
+        if path is None or level is None or not path.is_file():
+            continue
+        if (path.resolve(), level) in done or (
+            path.stat().st_size > max_megabytes * 2**20
+        ):
+            continue
+        done.add((path.resolve(), level))
+        _check_one(dataset, Supervision.parse(level))
+
+
+def _check_one(dataset: DatasetClasses, level: Supervision) -> None:
+    path = str(dataset.ann_file)
+    try:
+        report = validate_file(
+            path,
+            config_supervision=level,
+            masks=False,
+            leaks=False,
+            keys=_readable(level),
+            max_examples=2,
+        )
+    except ValueError as error:
+        raise PreflightError(f'{dataset.where}: {error}') from None
+    log = report.log
+    if level is Supervision.IMAGE_TAGS:
+        # No annotation is read at this level, only which classes there are.
+        log.discard(('annotation-id', 'annotation-id-duplicate'))
+    command = f'{_TOOL} {path} --supervision {level.label}'
+    if report.failed():
+        raise PreflightError(
+            f'{dataset.where} reads {path} at supervision {level.label!r}, and this '
+            f'file has errors:\n{_brief(log)}\nEverything about it: {command}'
+        )
+    warnings = [rule for rule in log.rules() if rule.severity is Severity.WARNING]
+    if warnings:
+        named = ', '.join(f'{rule.name} ({log.counts[rule.name]})' for rule in warnings)
+        print_log(f'{path}: {named}. Shown by: {command}', 'current')
+
+
+def _readable(level: Supervision) -> set[str] | None:
+    if level is Supervision.MASKS:
+        return None
+    return {key for key, own in LABEL_KEYS.items() if own <= level}
+
+
+def _brief(log: FindingLog) -> str:
+    lines = []
+    for rule in log.rules():
+        if rule.severity is Severity.ERROR:
+            examples = log.examples[rule.name]
+            lines += [f'  {rule.name}: {finding}' for finding in examples]
+            more = log.counts[rule.name] - len(examples)
+            lines += [f'  {rule.name}: and {more} more'] if more else []
+            lines.append(f'  -> {rule.advice}')
+    return '\n'.join(lines)
+
+
+def check_dataset(
+    path: str,
+    *,
+    cfg: Config | None = None,
+    supervision: 'str | Supervision | None' = None,
+    images: str | os.PathLike | None = None,
+    workers: int = 1,
+    decode: bool = True,
+    masks: bool = True,
+    max_examples: int = 5,
+    reading: Callable[[float], None] | None = None,
+    looking: Callable[[int, int], None] | None = None,
+) -> ValidationReport:
+    """Check a label file against all rules, a config, and its images.
+
+    Args:
+        path: COCO JSON.
+        cfg: Config that reads it; classes and ``num_classes`` are compared.
+        supervision: Level that the file is claimed to have.
+        images: Image folder; None: image files are not looked at.
+        workers: Processes for the image files, >= 1.
+        decode: Decode image files to their end.
+        masks: Check ``segmentation`` too.
+        max_examples: Examples kept a rule.
+        reading: Called with the share of the label file that has been read.
+        looking: Called with the number of image files finished just now, and of all.
+
+    Returns:
+        The report.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        NotADirectoryError: There is no such image folder.
+        ValueError: The file is no COCO instances JSON, or the config cannot be read.
+    """
+    found = [] if cfg is None else datasets_of(cfg)
+    readers = [dataset for dataset in found if _reads(dataset, path)]
+    report = validate_file(
+        path,
+        supervision=supervision,
+        config_supervision=readers[0].supervision if readers else None,
+        masks=masks,
+        max_examples=max_examples,
+        progress=reading,
+    )
+    if cfg is not None:
+        _compare(report, cfg, found, readers)
+    if images is not None:
+        total = sum(name is not None for name in report.images.files)
+        check_image_files(
+            report.images,
+            images,
+            report.log,
+            workers=workers,
+            decode=decode,
+            progress=None if looking is None else lambda n: looking(n, total),
+        )
+    return report
+
+
+def _reads(dataset: DatasetClasses, path: str) -> bool:
+    file = dataset.ann_file
+    return file is not None and file.is_file() and os.path.samefile(file, path)
+
+
+def _compare(
+    report: ValidationReport,
+    cfg: Config,
+    found: Sequence[DatasetClasses],
+    readers: Sequence[DatasetClasses],
+) -> None:
+    log = report.log
+    if not readers:
+        files = sorted({str(item.ann_file) for item in found if item.ann_file})
+        said = ', '.join(files) or 'no file'
+        name = cfg.filename or 'the config'
+        log.add(Finding('config-other-file', f'{name} reads {said}.'))
+    for dataset in readers or found[:1]:
+        for problem in file_problems(dataset, report.categories, report.path):
+            if problem.rule != 'category-duplicate':  # Found in the file already.
+                log.add(problem)
+        unused = [name for name in report.categories if name not in dataset.names]
+        if unused and not log.counts['config-classes']:
+            log.add(
+                Finding(
+                    'config-unused-category',
+                    f'{dataset.where} does not read {", ".join(map(repr, unused))}.',
+                )
+            )
+    for problem in model_problems(cfg, found):
+        log.add(problem)
+
+
+def repair_file(
+    path: str, out: str | os.PathLike, overwrite: bool = False, max_examples: int = 5
+) -> FindingLog:
+    """Write a copy of a label file with the unambiguous repairs.
+
+    Args:
+        path: COCO JSON.
+        out: File to write, in one step.
+        overwrite: Replace an existing file.
+        max_examples: Examples kept a rule.
+
+    Returns:
+        What was changed, under the name of the rule that was broken.
+
+    Raises:
+        FileExistsError: ``out`` exists and ``overwrite`` is off.
+        ValueError: ``out`` is the input, or an entry cannot be written as JSON.
+    """
+    target = Path(out)
+    if target.exists() and os.path.samefile(path, target):
+        raise ValueError(f'--fix {out} would overwrite the input; give another name.')
+    if target.exists() and not overwrite:
+        raise FileExistsError(
+            f'{out} exists; give another name or --overwrite to replace it.'
+        )
+    coco: dict[str, Any] = read_json(path)
+    done = repair_coco(coco, max_examples)
+    try:
+        atomic_write_json(target, coco)
+    except ValueError:
+        raise ValueError(
+            f'{out} was not written: {path} holds NaN or infinity, which are no JSON. '
+            'Remove the entries that the report names first.'
+        ) from None
+    return done

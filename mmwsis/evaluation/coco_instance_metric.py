@@ -1,0 +1,195 @@
+"""COCO AP through MMDetection's metric, with a faster backend and lower thresholds."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from mmdet.evaluation import CocoMetric
+from pycocotools import mask as coco_mask
+
+from mmwsis.annotation_masks import annotation_mask
+from mmwsis.compat import replaced_coco_eval
+from mmwsis.registry import METRICS
+
+from .instance_ground_truth import cut_masks
+
+BACKENDS = ('pycocotools', 'faster-coco-eval')
+
+
+@METRICS.register_module()
+class CocoInstanceMetric(CocoMetric):
+    """``mmdet.CocoMetric`` with a choice of backend and the protocol of WISE.
+
+    Args:
+        *args: Arguments of ``mmdet.CocoMetric``.
+        backend: 'pycocotools', or 'faster-coco-eval', which gives the same numbers in
+            less time and is installed with ``pip install faster-coco-eval``.
+        ap_thrs: IoU thresholds for which ``<metric>_AP<percent>`` is reported besides
+            the usual figures, such as (0.25, 0.5, 0.75) for WISE: COCO's rules (101
+            points, at most 100 predictions an image and class), not rounded.
+        skip_images_without_gt: For ``ap_thrs``, ignore predictions in images that have
+            no object, as WISE's released evaluation does.
+        remove_void: Take void pixels (``images[].void`` of ``ann_file``) out of the
+            predicted masks, as WISE does on VOC. Scores stay.
+        **kwargs: Arguments of ``mmdet.CocoMetric``.
+
+    Raises:
+        ValueError: Unknown backend, or ``remove_void`` without ``ann_file``.
+        ImportError: The backend is not installed.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        backend: str = 'pycocotools',
+        ap_thrs: Sequence[float] = (),
+        skip_images_without_gt: bool = False,
+        remove_void: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self._evaluator = coco_evaluator(backend)
+        self.ap_thrs = tuple(ap_thrs)
+        self.skip_images_without_gt = skip_images_without_gt
+        self.remove_void = remove_void
+        if remove_void and self._coco_api is None:
+            raise ValueError('remove_void=True needs ann_file, which holds the void.')
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        """Keep the predictions of one batch.
+
+        Args:
+            data_batch: Not used.
+            data_samples: ``DetDataSample`` as dictionaries.
+
+        Raises:
+            ValueError: The void of an image is broken; the message names it.
+        """
+        before = len(self.results)
+        super().process(data_batch, data_samples)
+        if not self.remove_void:
+            return
+        for _, result in self.results[before:]:
+            image = self._coco_api.imgs[result['img_id']]
+            if image.get('void') is not None and 'masks' in result:
+                size = image['height'], image['width']
+                where = f'void of image id {image["id"]!r}'
+                void = coco_mask.encode(annotation_mask(image['void'], size, where))
+                result['masks'] = cut_masks(result['masks'], void)
+
+    def compute_metrics(self, results: list) -> dict[str, float]:
+        """Figures over the whole data set.
+
+        Args:
+            results: Of all ranks.
+
+        Returns:
+            What ``mmdet.CocoMetric`` returns, and AP at ``ap_thrs``; NaN where no
+            class has an object.
+        """
+        finished = []
+
+        def evaluator(gt: Any, dt: Any, iou_type: str) -> Any:
+            own = self._evaluator(gt, dt, iou_type)
+            finished.append((gt, dt, iou_type))
+            return own
+
+        with replaced_coco_eval(evaluator):
+            metrics = super().compute_metrics(results)
+        for gt, dt, iou_type in finished:
+            if not self.ap_thrs or iou_type not in self.metrics:
+                continue
+            table = coco_ap_table(
+                gt,
+                dt,
+                self.ap_thrs,
+                iou_type=iou_type,
+                category_ids=self.cat_ids,
+                image_ids=self.img_ids,
+                evaluator=self._evaluator,
+                skip_images_without_gt=self.skip_images_without_gt,
+            )
+            for threshold, values in zip(self.ap_thrs, table.T):
+                known = values[~np.isnan(values)]
+                mean = float(known.mean()) if len(known) else float('nan')
+                metrics[f'{iou_type}_AP{round(100 * threshold, 4):g}'] = mean
+        return metrics
+
+
+def coco_evaluator(backend: str) -> Callable[[Any, Any, str], Any]:
+    """What runs COCO's evaluation.
+
+    Args:
+        backend: 'pycocotools' or 'faster-coco-eval'.
+
+    Returns:
+        Called with ground truth, predictions (``pycocotools.coco.COCO``) and the kind
+        of overlap; makes an object with the interface of ``COCOeval``.
+
+    Raises:
+        ValueError: Unknown backend.
+        ImportError: It is not installed.
+    """
+    if backend not in BACKENDS:
+        raise ValueError(f'backend must be one of {BACKENDS}, got {backend!r}.')
+    if backend == 'pycocotools':
+        from pycocotools.cocoeval import COCOeval
+
+        return COCOeval
+    try:
+        from faster_coco_eval import COCOeval_faster
+    except ImportError as error:
+        raise ImportError(
+            "backend='faster-coco-eval' needs that package: pip install "
+            "faster-coco-eval; or use backend='pycocotools'."
+        ) from error
+    return COCOeval_faster
+
+
+def coco_ap_table(
+    gt: Any,
+    dt: Any,
+    thresholds: Sequence[float],
+    iou_type: str = 'segm',
+    category_ids: Sequence[int] | None = None,
+    image_ids: Sequence[Any] | None = None,
+    evaluator: Callable[[Any, Any, str], Any] | None = None,
+    skip_images_without_gt: bool = False,
+) -> np.ndarray:
+    """AP of every class at every threshold by COCO's rules, areas of all sizes.
+
+    Args:
+        gt: Ground truth, ``pycocotools.coco.COCO``.
+        dt: Predictions, of ``gt.loadRes``.
+        thresholds: T IoUs.
+        iou_type: 'segm' or 'bbox'.
+        category_ids: K classes; ``None`` takes all, ascending.
+        image_ids: Images; ``None`` takes all.
+        evaluator: Of :func:`coco_evaluator`; ``None`` is pycocotools'.
+        skip_images_without_gt: Ignore predictions in images that have no object of any
+            class.
+
+    Returns:
+        ``(K, T)`` float64, 0 to 1, at most 100 predictions an image and class; NaN for
+        classes without an object. Classes are in the order of ``category_ids``.
+    """
+    run = (evaluator or coco_evaluator('pycocotools'))(gt, dt, iou_type)
+    category_ids = list(gt.getCatIds() if category_ids is None else category_ids)
+    image_ids = list(gt.getImgIds() if image_ids is None else image_ids)
+    if skip_images_without_gt:
+        image_ids = [key for key in image_ids if gt.getAnnIds(imgIds=[key])]
+    if not image_ids:
+        return np.full((len(category_ids), len(thresholds)), np.nan)
+    run.params.catIds = category_ids
+    run.params.imgIds = image_ids
+    run.params.iouThrs = np.asarray(thresholds, dtype=np.float64)
+    run.params.maxDets = [100]
+    run.params.areaRng = [[0, 1e10]]
+    run.params.areaRngLbl = ['all']
+    run.evaluate()
+    run.accumulate()
+    precision = run.eval['precision'][:, :, :, 0, -1]
+    values = np.where((precision > -1).any(axis=1), precision.mean(axis=1), np.nan)
+    # pycocotools sorts the category ids that it is given.
+    order = np.searchsorted(np.unique(category_ids), category_ids)
+    return values.T[order]

@@ -1,0 +1,257 @@
+"""Quality of pseudo labels that are maps: semantic PNGs or COCO panoptic files."""
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmengine.config import Config
+
+from mmwsis.datasets.annotation_file import read_json
+from mmwsis.fileio import atomic_write_json, atomic_write_text
+
+from .panoptic_files import PanopticFile
+from .panoptic_quality import category_quality, panoptic_counts
+from .panoptic_quality_metric import quality_figures
+from .semantic_iou import folder_confusion, semantic_quality
+
+
+def semantic_report(
+    pred_dir: str | os.PathLike,
+    gt_dir: str | os.PathLike,
+    classes: Sequence[str],
+) -> dict[str, Any]:
+    """Mean IoU of a folder of semantic label maps.
+
+    Args:
+        pred_dir: Folder of PNGs, 255 where the class is left open.
+        gt_dir: Ground truth with the same file names, 255 ignored.
+        classes: Names of the values 0, 1, ... in the maps, background included.
+
+    Returns:
+        JSON-serialisable: ``mIoU``, ``mIoU_decided`` (pixels that are left open do not
+        count), ``aAcc``, ``decided`` (share of pixels with a label), all 0 to 1,
+        ``images`` and ``per_class``.
+
+    Raises:
+        FileNotFoundError: A folder or a map is missing.
+        ValueError: A map cannot be read or has wrong values; the message names it.
+    """
+    counts, images = folder_confusion(pred_dir, gt_dir, len(classes))
+    quality = semantic_quality(counts)
+    return dict(
+        kind='semantic',
+        pseudo_labels=str(pred_dir),
+        ground_truth=str(gt_dir),
+        images=images,
+        mIoU=_plain(quality.miou),
+        mIoU_decided=_plain(quality.miou_decided),
+        aAcc=_plain(quality.accuracy),
+        decided=_plain(quality.decided),
+        per_class=[
+            dict(name=name, IoU=_plain(value))
+            for name, value in zip(classes, quality.iou)
+        ],
+    )
+
+
+def panoptic_report(pred: PanopticFile, gt: PanopticFile) -> dict[str, Any]:
+    """Panoptic quality of one COCO panoptic file against another.
+
+    Only images in both files count, and how many the ground truth has besides is told.
+
+    Args:
+        pred: The pseudo labels.
+        gt: The ground truth.
+
+    Returns:
+        JSON-serialisable: the figures of ``mmwsis.PanopticQualityMetric``, 0 to 1,
+        ``images``, ``images_left_out`` (of the ground truth) and ``per_class``.
+
+    Raises:
+        ValueError: The files have other categories or no image in common, or a map
+            does not fit its JSON; the message names file and image.
+    """
+    _check_same_categories(pred, gt)
+    wanted = set(pred.image_ids)
+    shared = [key for key in gt.image_ids if key in wanted]
+    if not shared:
+        raise ValueError(f'{pred.ann_file} and {gt.ann_file} share no image id.')
+    total = np.zeros((len(gt.categories), 4))
+    for image_id in shared:
+        total += panoptic_counts(
+            gt.segment_map(image_id),
+            pred.segment_map(image_id),
+            gt.segments(image_id),
+            pred.segments(image_id),
+            list(gt.categories),
+            f'{pred.ann_file}: image id {image_id!r}',
+        )
+    figures = quality_figures(total, gt.is_thing)
+    quality = category_quality(total)
+    return dict(
+        kind='panoptic',
+        pseudo_labels=pred.ann_file,
+        ground_truth=gt.ann_file,
+        images=len(shared),
+        images_left_out=len(gt.image_ids) - len(shared),
+        **{name: _plain(value) for name, value in figures.items()},
+        per_class=[
+            dict(zip(('name', 'PQ', 'SQ', 'RQ'), (entry['name'], *map(_plain, row))))
+            for entry, row in zip(gt.categories.values(), quality)
+            if not math.isnan(row[0])
+        ],
+    )
+
+
+def _check_same_categories(pred: PanopticFile, gt: PanopticFile) -> None:
+    for key, category in pred.categories.items():
+        other = gt.categories.get(key, {}).get('name')
+        if other != category['name']:
+            raise ValueError(
+                f'{pred.ann_file} and {gt.ann_file} have different classes: category '
+                f'id {key!r} is {category["name"]!r} in the first and {other!r} in the '
+                'second.'
+            )
+
+
+def write_map_report(
+    summary: Mapping[str, Any], out_dir: str | os.PathLike
+) -> dict[str, Any]:
+    """Write ``quality.json`` and ``quality.md``.
+
+    Args:
+        summary: Of :func:`semantic_report` or :func:`panoptic_report`.
+        out_dir: Folder; made if absent.
+
+    Returns:
+        The summary.
+    """
+    out_dir = Path(out_dir)
+    atomic_write_text(out_dir / 'quality.md', map_report_markdown(summary))
+    atomic_write_json(out_dir / 'quality.json', dict(summary), indent=1)
+    return dict(summary)
+
+
+def map_report_markdown(summary: Mapping[str, Any]) -> str:
+    """The report for people.
+
+    Args:
+        summary: Of :func:`semantic_report` or :func:`panoptic_report`.
+
+    Returns:
+        Markdown; percentages.
+    """
+    figures = {
+        key: value
+        for key, value in summary.items()
+        if key not in ('images', 'images_left_out')
+        and (value is None or isinstance(value, float))
+    }
+    names = [key for key in summary['per_class'][0] if key != 'name']
+    lines = [
+        f'# Quality of {summary["pseudo_labels"]}\n',
+        f'Compared with {summary["ground_truth"]} on {summary["images"]} images.\n',
+        f'| {" | ".join(figures)} |',
+        '| ---: ' * len(figures) + '|',
+        f'| {" | ".join(map(_percent, figures.values()))} |\n',
+        '## Classes\n',
+        f'| class | {" | ".join(names)} |',
+        '| --- ' + '| ---: ' * len(names) + '|',
+    ]
+    for row in summary['per_class']:
+        values = ' | '.join(_percent(row[name]) for name in names)
+        lines.append(f'| {str(row["name"]).replace("|", chr(92) + "|")} | {values} |')
+    return '\n'.join(lines) + '\n'
+
+
+def _plain(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
+
+
+def _percent(value: float | None) -> str:
+    return '-' if value is None else f'{100 * value:.1f}'
+
+
+def report_of_maps(
+    pseudo: str | os.PathLike,
+    gt: str | os.PathLike,
+    out_dir: str | os.PathLike,
+    *,
+    classes: Sequence[str] | None = None,
+    background: bool = False,
+    pseudo_seg_dir: str | os.PathLike | None = None,
+    gt_seg_dir: str | os.PathLike | None = None,
+) -> dict[str, Any] | None:
+    """Write the report of pseudo labels that are maps; leave instances alone.
+
+    Args:
+        pseudo: Folder of semantic PNGs, or COCO panoptic JSON.
+        gt: Ground truth of the same kind.
+        out_dir: Folder of the report.
+        classes: For semantic maps: names, or one config file that defines
+            ``metainfo`` or ``data_spec``.
+        background: Value 0 is background and the first class has the value 1.
+        pseudo_seg_dir: PNGs of ``pseudo``, if it is a JSON; by default the folder of
+            its name without ``.json``.
+        gt_seg_dir: The same for ``gt``.
+
+    Returns:
+        Content of ``quality.json``, or ``None`` if ``pseudo`` is neither.
+
+    Raises:
+        FileNotFoundError: A file or folder is missing.
+        ValueError: The two are of different kinds, or do not fit each other.
+    """
+    if Path(pseudo).is_dir():
+        if not Path(gt).is_dir():
+            raise ValueError(
+                f'{pseudo} is a folder of label maps, {gt} is none; give the folder of '
+                "the ground truth's maps."
+            )
+        names = semantic_class_names(classes, background)
+        return write_map_report(semantic_report(pseudo, gt, names), out_dir)
+    if not is_panoptic_file(pseudo):
+        return None
+    files = [
+        PanopticFile(path, folder or Path(path).with_suffix(''))
+        for path, folder in ((pseudo, pseudo_seg_dir), (gt, gt_seg_dir))
+    ]
+    return write_map_report(panoptic_report(*files), out_dir)
+
+
+def semantic_class_names(
+    classes: Sequence[str] | None, background: bool = False
+) -> list[str]:
+    """Names of the values of semantic maps.
+
+    Args:
+        classes: Names, or one config file that defines ``metainfo`` or ``data_spec``.
+        background: Value 0 is background and the first class has the value 1.
+
+    Raises:
+        ValueError: There are no names.
+    """
+    if classes and len(classes) == 1 and Path(classes[0]).suffix in ('.py', '.json'):
+        cfg = Config.fromfile(classes[0])
+        given = cfg.get('metainfo') or cfg.get('data_spec') or {}
+        classes = given.get('classes')
+    if not classes:
+        raise ValueError(
+            'semantic maps need the names of their values: give --classes with the '
+            'names, or with a config that defines metainfo or data_spec with classes.'
+        )
+    return [*(['background'] if background else []), *classes]
+
+
+def is_panoptic_file(path: str | os.PathLike) -> bool:
+    """Whether a JSON is a COCO panoptic file.
+
+    Args:
+        path: The file.
+    """
+    content = read_json(str(path))
+    annotations = content.get('annotations') if isinstance(content, dict) else None
+    return bool(annotations) and 'segments_info' in annotations[0]

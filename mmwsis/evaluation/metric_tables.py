@@ -1,0 +1,55 @@
+"""What metrics of several kinds share: names of classes, a table for the log."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from mmengine.evaluator import BaseMetric
+from rich.console import Console
+from rich.table import Table
+
+from .instance_ap import mean_over_classes
+
+
+def class_names(metric: BaseMetric) -> tuple[str, ...]:
+    """Classes of the data set that a metric is used with.
+
+    Args:
+        metric: After the data set's ``metainfo`` was given to it.
+
+    Raises:
+        ValueError: It has no classes.
+    """
+    classes = (metric.dataset_meta or {}).get('classes')
+    if not classes:
+        raise ValueError(
+            f'{type(metric).__name__} needs the class names of the data set '
+            "(metainfo['classes']), which the evaluator passes on; there are none."
+        )
+    return tuple(classes)
+
+
+def class_table(classes: Sequence[str], figures: Mapping[str, np.ndarray]) -> str:
+    """One row a class and one for the mean.
+
+    Args:
+        classes: C names.
+        figures: Name -> ``(C,)``, 0 to 1, NaN where a class has no object.
+
+    Returns:
+        Percentages with one decimal; ``-`` for NaN.
+    """
+    table = Table('class', box=None, pad_edge=False)
+    for name in figures:
+        table.add_column(name, justify='right')
+    columns = np.stack(list(figures.values()), axis=1)
+    for name, row in zip(classes, columns):
+        table.add_row(str(name), *map(_percent, row))
+    table.add_row('mean', *map(_percent, mean_over_classes(columns)))
+    console = Console(width=400, color_system=None)
+    with console.capture() as capture:
+        console.print(table, highlight=False, markup=False)
+    return capture.get().rstrip()
+
+
+def _percent(value: float) -> str:
+    return '-' if np.isnan(value) else f'{100 * value:.1f}'

@@ -1,0 +1,186 @@
+"""Panoptic quality of models, without panopticapi."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from mmdet.evaluation.functional import INSTANCE_OFFSET
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import MMLogger
+
+from mmwsis.datasets.annotation_file import match_classes
+from mmwsis.registry import METRICS
+
+from .metric_tables import class_names, class_table
+from .panoptic_files import PanopticFile
+from .panoptic_quality import (
+    VOID,
+    category_quality,
+    joint_areas,
+    mean_quality,
+    panoptic_counts,
+)
+
+
+@METRICS.register_module()
+class PanopticQualityMetric(BaseMetric):
+    """PQ, SQ and RQ for all categories, things and stuff.
+
+    Reports ``PQ``, ``SQ``, ``RQ`` and the same as ``PQ_th`` and ``PQ_st`` and so on,
+    from 0 to 1: means over the categories that occur in the ground truth or in the
+    predictions. A group without such a category is NaN. The numbers are those of the
+    official code, including its rules for void and crowd regions.
+
+    Args:
+        ann_file: COCO panoptic JSON of the ground truth.
+        seg_prefix: Folder of its PNGs.
+        classwise: Also report ``PQ_<class>``; the log has the table in any case.
+        collect_device: 'cpu' or 'gpu'.
+        prefix: Of the metrics' names.
+        collect_dir: Shared folder for collecting on the CPU.
+        backend_args: Arguments of MMEngine's file backend, for the JSON.
+    """
+
+    default_prefix = 'panoptic'
+
+    def __init__(
+        self,
+        ann_file: str,
+        seg_prefix: str,
+        classwise: bool = False,
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
+        collect_dir: str | None = None,
+        backend_args: dict | None = None,
+    ) -> None:
+        super().__init__(collect_device, prefix, collect_dir)
+        self.truth = PanopticFile(ann_file, seg_prefix, backend_args)
+        self.classwise = classwise
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        """Count the segments of one batch.
+
+        Args:
+            data_batch: Not used.
+            data_samples: ``DetDataSample`` as dictionaries, with ``img_id`` and
+                ``pred_panoptic_seg.sem_seg`` (1, H, W): label + 1000 * instance, the
+                number of classes or ``ignore_index`` for void.
+
+        Raises:
+            ValueError: A prediction cannot be judged; the message names the image.
+        """
+        classes = class_names(self)
+        category_ids = match_classes(
+            classes, list(self.truth.categories.values()), self.truth.ann_file
+        )
+        for sample in data_samples:
+            image_id = sample['img_id']
+            pred_map, segments = predicted_segments(sample, category_ids)
+            counts = panoptic_counts(
+                self.truth.segment_map(image_id),
+                pred_map,
+                self.truth.segments(image_id),
+                segments,
+                list(self.truth.categories),
+                f'image id {image_id!r}',
+            )
+            # Few of the categories occur in an image: only their rows are kept.
+            rows = np.flatnonzero(counts.any(axis=1))
+            self.results.append((image_id, rows, counts[rows]))
+
+    def compute_metrics(self, results: list) -> dict[str, float]:
+        """Figures over the whole data set.
+
+        Args:
+            results: One entry an image, of all ranks.
+
+        Returns:
+            Name -> value, 0 to 1.
+        """
+        total = np.zeros((len(self.truth.categories), 4))
+        # A sampler may repeat an image.
+        unique = {image_id: (rows, counts) for image_id, rows, counts in results}
+        for rows, counts in unique.values():
+            total[rows] += counts
+        names = [entry['name'] for entry in self.truth.categories.values()]
+        quality = category_quality(total)
+        shown = np.flatnonzero(~np.isnan(quality[:, 0]))
+        MMLogger.get_current_instance().info(
+            '\n'
+            + class_table(
+                [names[index] for index in shown],
+                dict(zip(('PQ', 'SQ', 'RQ'), quality[shown].T)),
+            )
+        )
+        metrics = quality_figures(total, self.truth.is_thing)
+        if self.classwise:
+            for name, value in zip(names, quality[:, 0]):
+                metrics[f'PQ_{name}'] = float(value)
+        return metrics
+
+
+def quality_figures(counts: np.ndarray, is_thing: Sequence[bool]) -> dict[str, float]:
+    """PQ, SQ and RQ under the names that metrics report.
+
+    Args:
+        counts: ``(C, 4)`` of :func:`panoptic_counts`, summed over all images.
+        is_thing: C flags.
+
+    Returns:
+        ``PQ``, ``SQ``, ``RQ``, of things ``PQ_th`` and so on, of stuff ``PQ_st``.
+    """
+    things = np.asarray(is_thing, dtype=bool)
+    figures = {}
+    for suffix, selected in (('', None), ('_th', things), ('_st', ~things)):
+        quality = mean_quality(counts, selected)
+        for name, value in zip(('PQ', 'SQ', 'RQ'), quality):
+            figures[name + suffix] = value
+    return figures
+
+
+def predicted_segments(
+    sample: Mapping[str, Any], category_ids: Sequence[int]
+) -> tuple[np.ndarray, list[dict[str, int]]]:
+    """Segments of a predicted sample, in the form of COCO.
+
+    Args:
+        sample: Data sample as a dictionary.
+        category_ids: Category id of every class.
+
+    Returns:
+        ``(H, W)`` int64 segment ids, 0 void, and ``segments_info``.
+
+    Raises:
+        ValueError: There is no panoptic prediction, or a label that is no class.
+    """
+    where = f'image id {sample.get("img_id")!r}'
+    pred = sample.get('pred_panoptic_seg')
+    if pred is None or 'sem_seg' not in pred:
+        raise ValueError(
+            f'{where}: no pred_panoptic_seg.sem_seg. This metric is about panoptic '
+            'predictions; does test_cfg of the model ask for them (panoptic_on=True)?'
+        )
+    codes = pred['sem_seg']
+    if isinstance(codes, torch.Tensor):
+        codes = codes.detach().cpu().numpy()
+    codes = np.asarray(codes).reshape(np.shape(codes)[-2:]).astype(np.int64)
+    void_labels = {len(category_ids), pred.get('ignore_index', len(category_ids))}
+    present, _, _ = joint_areas(codes, np.zeros_like(codes))
+    labels = present % INSTANCE_OFFSET
+    is_void = np.isin(labels, list(void_labels))
+    unknown = labels[~is_void & (labels >= len(category_ids))]
+    if len(unknown):
+        raise ValueError(
+            f'{where}: the panoptic prediction has the label {int(unknown[0])}; labels '
+            f'must be 0 to {len(category_ids) - 1}, one a class of the data set.'
+        )
+    # Code 0 is the first class, which is not to be taken for void: one is added.
+    segment_map = np.where(
+        np.isin(codes % INSTANCE_OFFSET, list(void_labels)), VOID, codes + 1
+    )
+    segments = [
+        dict(id=int(code) + 1, category_id=category_ids[label])
+        for code, label in zip(present[~is_void], labels[~is_void])
+    ]
+    return segment_map, segments

@@ -1,0 +1,153 @@
+"""Average precision of pseudo labels, without a model: file against file."""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from .instance_ap import mean_over_classes
+from .instance_ground_truth import annotation_rle, image_objects
+from .instance_matching import ImageMatch, match_image
+from .instance_tables import instance_tables
+from .predicted_instances import PredictedInstances
+
+Annotations = Iterable[Mapping[str, Any]]
+_ImageJob = tuple[Mapping[str, Any], list, list]
+
+# Below this, starting processes costs more than they save.
+_WORTH_PROCESSES = 2000
+
+
+def pseudo_label_ap(
+    pseudo: Annotations,
+    gt: Annotations,
+    images: Mapping[Any, Mapping[str, Any]],
+    names: Mapping[Any, str],
+    sources: tuple[str, str] = ('pseudo labels', 'ground truth'),
+    workers: int = 0,
+) -> dict[str, Any]:
+    """AP of VOC, AP^r and ABO of pseudo labels as if they were detections.
+
+    Nothing has to be known about which pseudo label belongs to which object, so labels
+    made from image tags are measured like those made from points or boxes. The
+    ``score`` of a pseudo label ranks it; those without one have the score 1 and keep
+    the order of the file.
+
+    Args:
+        pseudo: COCO annotations with ``segmentation``.
+        gt: COCO annotations with ``segmentation``; crowds count as void.
+        images: Image id -> entry of ``images``, with size and optionally ``void``, of
+            the images that count.
+        names: Category id -> class name.
+        sources: How messages call the two files.
+        workers: Processes, for many images; 0 measures in this one.
+
+    Returns:
+        JSON-serialisable: the figures of ``mmwsis.VOCInstanceMetric``, 0 to 1, and
+        ``per_class``, a list with ``name``, ``objects``, ``AP50`` and ``ABO`` of the
+        classes that have objects. Figures that are not defined are ``None``.
+
+    Raises:
+        ValueError: A mask is broken; the message names file and ids.
+    """
+    label_of = {category: label for label, category in enumerate(names)}
+    jobs = _jobs(pseudo, gt, images)
+    measure = partial(_match, label_of=label_of, sources=sources)
+    if workers > 1 and len(jobs) >= _WORTH_PROCESSES:
+        with ProcessPoolExecutor(workers) as pool:
+            matches = list(pool.map(measure, jobs, chunksize=50))
+    else:
+        matches = [measure(job) for job in jobs]
+    tables = instance_tables(matches, len(names))
+    figures = {name: _plain(mean_over_classes(table)) for name, table in tables.items()}
+    return {**figures, 'per_class': _per_class(matches, tables, list(names.values()))}
+
+
+def _jobs(
+    pseudo: Annotations, gt: Annotations, images: Mapping[Any, Mapping]
+) -> list[_ImageJob]:
+    grouped = []
+    for annotations in (pseudo, gt):
+        own: dict[Any, list] = defaultdict(list)
+        for annotation in annotations:
+            own[annotation['image_id']].append(annotation)
+        grouped.append(own)
+    return [(image, grouped[0][key], grouped[1][key]) for key, image in images.items()]
+
+
+def _match(
+    job: _ImageJob, label_of: Mapping[Any, int], sources: tuple[str, str]
+) -> ImageMatch:
+    image, pseudo, gt = job
+    size = int(image['height']), int(image['width'])
+    # Crowd entries are copied from the weak labels; they are no predictions.
+    pseudo = [
+        annotation
+        for annotation in pseudo
+        if annotation['category_id'] in label_of and not annotation.get('iscrowd')
+    ]
+    labels = [label_of[annotation['category_id']] for annotation in pseudo]
+    scores = [float(annotation.get('score', 1.0)) for annotation in pseudo]
+    return match_image(
+        PredictedInstances(
+            masks=[annotation_rle(one, size, sources[0]) for one in pseudo],
+            labels=np.array(labels, dtype=np.int64),
+            scores=np.array(scores, dtype=np.float64),
+        ),
+        image_objects(gt, image, label_of, sources[1]),
+    )
+
+
+def _per_class(
+    matches: Sequence[ImageMatch], tables: Mapping[str, np.ndarray], names: list[str]
+) -> list[dict[str, Any]]:
+    labels = [match.gt_label for match in matches] or [np.zeros(0, dtype=np.int64)]
+    objects = np.bincount(np.concatenate(labels), minlength=len(names))
+    return [
+        dict(
+            name=name,
+            objects=int(objects[label]),
+            AP50=_plain(tables['AP50'][label]),
+            ABO=_plain(tables['ABO'][label]),
+        )
+        for label, name in enumerate(names)
+        if objects[label]
+    ]
+
+
+def _plain(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
+
+
+def ap_section(figures: Mapping[str, Any]) -> str:
+    """Section of a quality report.
+
+    Args:
+        figures: Of :func:`pseudo_label_ap`.
+
+    Returns:
+        Markdown; percentages.
+    """
+    shown = ('AP25', 'AP50', 'AP70', 'AP75', 'APr_vol', 'ABO')
+    rows = [
+        '## Average precision\n',
+        'The labels as detections, matched by overlap (VOC rules, per class).\n',
+        f'| {" | ".join(shown)} |',
+        '| ---: ' * len(shown) + '|',
+        f'| {" | ".join(_percent(figures[name]) for name in shown)} |\n',
+        '| class | objects | AP50 | ABO |',
+        '| --- | ---: | ---: | ---: |',
+    ]
+    for row in figures['per_class']:
+        name = row['name'].replace('|', '\\|')
+        values = _percent(row['AP50']), _percent(row['ABO'])
+        rows.append(f'| {name} | {row["objects"]} | {values[0]} | {values[1]} |')
+    return '\n'.join(rows)
+
+
+def _percent(value: float | None) -> str:
+    return '-' if value is None else f'{100 * value:.1f}'

@@ -1,0 +1,292 @@
+"""Artefacts with one file an image: a folder of maps and an index.
+
+``index.json`` is written when every file is there, so a folder without it is
+unfinished. It says which image has which file, the classes that numbers in the files
+stand for, and, like pseudo instances, where the maps come from (``info.mmwsis``).
+"""
+
+import json
+import logging
+import os
+import zlib
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any, ClassVar
+
+from mmengine.dataset import BaseDataset
+from mmengine.logging import print_log
+from mmengine.structures import BaseDataElement
+
+from mmwsis.datasets.annotation_file import image_file_name
+from mmwsis.fileio import INDEX_NAME, atomic_write_bytes, atomic_write_text
+
+from .artefact import Artefact, Finished
+
+
+def map_file(image: Mapping[str, Any], suffix: str) -> str:
+    """Path of an image's map below the folder: the image's own name, another suffix.
+
+    Args:
+        image: Entry of ``images``.
+        suffix: With the dot.
+
+    Raises:
+        ValueError: The image's name leads out of its folder.
+    """
+    path = PurePosixPath(image_file_name(image).replace('\\', '/'))
+    if path.is_absolute() or '..' in path.parts:
+        raise ValueError(
+            f'image id {image["id"]!r}: file_name {str(path)!r} leads out of the image '
+            'folder; its map would land anywhere. Give file names below data_prefix.'
+        )
+    return str(path.with_suffix(suffix))
+
+
+class MapFolder(Artefact):
+    """Writes one file an image; subclasses say what is in it.
+
+    Files are written atomically before their unit counts as finished, under the name of
+    their image, so several ranks and jobs may fill one folder.
+
+    Attributes:
+        suffix: Of the files.
+    """
+
+    suffix: ClassVar[str]
+
+    @property
+    def result(self) -> Path:
+        """The index."""
+        return self.out / INDEX_NAME
+
+    def items(self, dataset: BaseDataset) -> list[tuple[int, Any, Any]]:
+        """List the images, of which no two may share a file.
+
+        Args:
+            dataset: Has one sample an image.
+
+        Raises:
+            ValueError: The data set hides images, or two have the same name.
+        """
+        owner: dict[str, Any] = {}
+        for image in self.source.images.values():
+            file = map_file(image, self.suffix)
+            if file in owner:
+                raise ValueError(
+                    f'{self.source.path}: image ids {owner[file]!r} and '
+                    f'{image["id"]!r} would both be written to {file}; their file '
+                    'names must differ in more than the suffix.'
+                )
+            owner[file] = image['id']
+        return super().items(dataset)
+
+    def begin(self, overwrite: bool) -> None:
+        """Refuse a folder of other things; take an old index away.
+
+        Without an index nobody takes a folder for finished while its files change.
+
+        Args:
+            overwrite: The folder may hold maps of another run.
+        """
+        if not self.out.exists():
+            return
+        if not self.out.is_dir():
+            raise ValueError(
+                f'{self.out} is a file; {self.title} need a folder: choose another '
+                '--out.'
+            )
+        first = [image_file_name(im) for im in self.source.coco['images'][:20]]
+        if any((self.out / name).exists() for name in first):
+            raise ValueError(
+                f'{self.out} holds the images themselves; choose another --out.'
+            )
+        if not overwrite and any(self.out.iterdir()):
+            raise ValueError(
+                f'{self.out} is not empty and has no {INDEX_NAME}, so it is no '
+                f'finished folder of {self.title}. Choose another --out, or add '
+                '--overwrite to write into it.'
+            )
+        self.result.unlink(missing_ok=True)
+
+    @abstractmethod
+    def encode(
+        self, sample: BaseDataElement, image_size: tuple[int, int], where: str
+    ) -> tuple[bytes, dict[str, Any]]:
+        """Content of one image's file.
+
+        Args:
+            sample: Predicted sample.
+            image_size: ``(H, W)`` in pixels.
+            where: Names the image in messages.
+
+        Returns:
+            The bytes, and what the index says of the image besides.
+
+        Raises:
+            ValueError: The labeler left something out, or it does not fit.
+        """
+
+    def index_keys(self) -> dict[str, Any]:
+        """What the index says of all files."""
+        return dict(classes=list(self.source.classes))
+
+    def record(self, sample: BaseDataElement) -> dict[str, Any]:
+        """Write one image's file.
+
+        Args:
+            sample: Predicted sample of a whole image.
+
+        Returns:
+            ``id`` of the image, ``file`` below the folder, ``bytes`` and ``crc32``.
+        """
+        image = self.source.images[sample.get('img_id')]
+        size = image['height'], image['width']
+        content, extra = self.encode(sample, size, self.place(sample))
+        file = map_file(image, self.suffix)
+        atomic_write_bytes(self.out / file, content)
+        entry = dict(id=image['id'], file=file, bytes=len(content))
+        return dict(entry, crc32=zlib.crc32(content), **extra)
+
+    def finish(
+        self,
+        finished: Finished,
+        provenance: Mapping[str, Any],
+        results_out: Any | None = None,
+    ) -> str:
+        """Check that every file is there, and write the index.
+
+        Args:
+            finished: All units: number -> records.
+            provenance: Becomes ``info.mmwsis``.
+            results_out: Must be None: there are no annotations.
+
+        Raises:
+            ValueError: A file is gone or has another size, or ``results_out`` is set.
+        """
+        if results_out is not None:
+            raise ValueError(f'{self.title} have no list of results; leave it out.')
+        records = {
+            record['id']: record for unit in finished.values() for record in unit
+        }
+        entries = [records[key] for key in self.source.images if key in records]
+        self._check_files(entries)
+        info = {**self.source.coco.get('info', {}), 'mmwsis': dict(provenance)}
+        head = dict(info=info, type=self.kind, **self.index_keys())
+        lines = [f'{_json(key)}:{_json(value)}' for key, value in head.items()]
+        rows = ',\n'.join(_json(entry) for entry in entries)
+        lines.append(f'"images":[\n{rows}\n]')
+        atomic_write_text(self.result, '{' + ',\n'.join(lines) + '}\n')
+        size = sum(entry['bytes'] for entry in entries) / 2**20
+        return f'{self.title} of {len(entries)} images, {size:.1f} MiB'
+
+    def _check_files(self, entries: Sequence[Mapping[str, Any]]) -> None:
+        wrong = []
+        for entry in entries:
+            path = self.out / entry['file']
+            if not path.is_file() or os.path.getsize(path) != entry['bytes']:
+                wrong.append(entry)
+        if wrong:
+            raise ValueError(
+                f'{len(wrong)} of {len(entries)} files of {self.out} were made and are '
+                f'gone or changed, the first is {wrong[0]["file"]} (image id '
+                f'{wrong[0]["id"]!r}). Run the same command with --overwrite.'
+            )
+        known = {self.out / entry['file'] for entry in entries}
+        strangers = [p for p in self.out.rglob(f'*{self.suffix}') if p not in known]
+        if strangers:
+            print_log(
+                f'{self.out} also holds {len(strangers)} files of no image of '
+                f'{self.source.path}, such as {strangers[0].name}; they stay.',
+                logger='current',
+                level=logging.WARNING,
+            )
+
+
+class MapIndex:
+    """Reads the index of a folder of maps.
+
+    Args:
+        folder: What ``tools/generate_pseudo_labels.py`` wrote.
+        kind: Kind of artefact that is expected, such as 'class_maps'; None takes any.
+
+    Attributes:
+        kind: What the folder holds.
+        classes: Names that numbers in the files stand for.
+        content: The whole index.
+
+    Raises:
+        FileNotFoundError: There is no finished folder.
+        ValueError: The folder holds another kind of maps, or its index is broken.
+    """
+
+    def __init__(self, folder: str | os.PathLike, kind: str | None = None) -> None:
+        self.folder = Path(folder)
+        path = self.folder / INDEX_NAME
+        if not path.is_file():
+            state = 'is not finished' if self.folder.is_dir() else 'does not exist'
+            raise FileNotFoundError(
+                f'{self.folder} {state}: it has no {INDEX_NAME}. Make it with python '
+                'tools/generate_pseudo_labels.py CONFIG CHECKPOINT --artefact '
+                f'{kind or "class_maps"} --out {self.folder}; a killed run goes on '
+                'with the same command.'
+            )
+        try:
+            self.content = json.loads(path.read_text(encoding='utf-8'))
+            self.kind = self.content['type']
+            self._entries = {entry['id']: entry for entry in self.content['images']}
+            self.classes = tuple(self.content['classes'])
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f'{path} is no index of maps: {error!r}') from error
+        if kind not in (None, self.kind):
+            raise ValueError(f'{self.folder} holds {self.kind}, expected {kind}.')
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __contains__(self, image_id: object) -> bool:
+        return image_id in self._entries
+
+    @property
+    def image_ids(self) -> list[Any]:
+        """Ids of all images, in the order of the label file."""
+        return list(self._entries)
+
+    def entry(self, image_id: Any) -> dict[str, Any]:
+        """What the index says of an image.
+
+        Args:
+            image_id: As in the label file.
+
+        Raises:
+            KeyError: The folder has no such image.
+        """
+        entry = self._entries.get(image_id)
+        if entry is None:
+            raise KeyError(
+                f'{self.folder} has no map of image id {image_id!r}; it holds '
+                f'{len(self)} images. Was it made from another label file?'
+            )
+        return entry
+
+    def path(self, image_id: Any) -> Path:
+        """File of an image.
+
+        Args:
+            image_id: As in the label file.
+
+        Raises:
+            KeyError: The folder has no such image.
+            FileNotFoundError: The file has gone.
+        """
+        path = self.folder / self.entry(image_id)['file']
+        if not path.is_file():
+            raise FileNotFoundError(
+                f'The map of image id {image_id!r}, {path}, is gone. Make '
+                f'{self.folder} anew with --overwrite.'
+            )
+        return path
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, separators=(',', ':'), allow_nan=False)

@@ -1,0 +1,139 @@
+"""Pseudo semantic maps: single-channel PNG in MMSegmentation's convention."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from mmengine.structures import BaseDataElement
+from PIL import Image
+
+from .artefact import LabelSource
+from .map_folder import MapFolder
+
+IGNORE_INDEX = 255
+BACKGROUND = 'background'
+
+
+class SemanticMapFolder(MapFolder):
+    """A folder of semantic maps, as MMSegmentation reads them.
+
+    With its ``reduce_zero_label=False`` and the ``classes`` of the index file.
+    A pixel holds the index of its class in ``classes`` of the index file, 255 where
+    nothing is known. With ``background`` class 0 is the background and class ``k + 1``
+    is the data set's class ``k``, as in PASCAL VOC; without it class ``k`` is ``k``.
+
+    Reads ``pred_sem_seg.sem_seg`` of a predicted sample, as MMSegmentation's models
+    fill it: whole numbers (1, H, W) of image size, in this numbering.
+
+    Args:
+        out: Folder to write.
+        source: What is labelled.
+        background: Whether 0 is the background.
+    """
+
+    kind = 'semantic_maps'
+    title = 'semantic maps'
+    suffix = '.png'
+
+    def __init__(self, out: Path, source: LabelSource, background: bool = True) -> None:
+        super().__init__(out, source)
+        self.background = background
+        if len(self.classes) > IGNORE_INDEX:
+            raise ValueError(
+                f'semantic maps of 8 bits hold {IGNORE_INDEX} classes, the config '
+                f'names {len(self.classes)}.'
+            )
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Name of every pixel value."""
+        names = tuple(self.source.classes)
+        return (BACKGROUND, *names) if self.background else names
+
+    def index_keys(self) -> dict[str, Any]:
+        """Classes and the value of unknown pixels."""
+        return dict(classes=list(self.classes), ignore_index=IGNORE_INDEX)
+
+    def encode(
+        self, sample: BaseDataElement, image_size: tuple[int, int], where: str
+    ) -> tuple[bytes, dict[str, Any]]:
+        """Content of one image's file.
+
+        Args:
+            sample: Predicted sample.
+            image_size: ``(H, W)`` in pixels.
+            where: Names the image in messages.
+        """
+        found = sample.get('pred_sem_seg')
+        if found is None or 'sem_seg' not in found:
+            raise ValueError(
+                f'{where}: the model returned no pred_sem_seg.sem_seg. Its predict() '
+                "must fill it for artefact='semantic_maps'."
+            )
+        values = found.sem_seg
+        if isinstance(values, torch.Tensor):
+            values = values.detach().cpu().numpy()
+        values = np.asarray(values)
+        if values.shape not in (tuple(image_size), (1, *image_size)):
+            raise ValueError(
+                f'{where}: pred_sem_seg.sem_seg has shape {values.shape}, expected '
+                f'{(1, *image_size)}.'
+            )
+        return encode_semantic_map(values.reshape(image_size), self.classes, where), {}
+
+
+def encode_semantic_map(
+    values: np.ndarray, classes: tuple[str, ...], where: str = 'semantic map'
+) -> bytes:
+    """Make a single-channel PNG of 8 bits.
+
+    Args:
+        values: ``(H, W)`` whole numbers: an index into ``classes``, or 255.
+        classes: Name of every value.
+        where: Names the image in messages.
+
+    Raises:
+        ValueError: A value that is no class.
+    """
+    if values.ndim != 2 or values.dtype.kind not in 'iub':
+        raise ValueError(
+            f'{where}: a semantic map is (H, W) of whole numbers, got {values.shape} '
+            f'of {values.dtype}.'
+        )
+    wrong = (values < 0) | ((values >= len(classes)) & (values != IGNORE_INDEX))
+    if wrong.any():
+        raise ValueError(
+            f'{where}: a semantic map must hold 0..{len(classes) - 1} or '
+            f'{IGNORE_INDEX}, got {np.unique(values[wrong]).tolist()[:8]}.'
+        )
+    _, content = cv2.imencode('.png', values.astype(np.uint8))
+    return content.tobytes()
+
+
+def read_semantic_map(path: str | os.PathLike) -> np.ndarray:
+    """Read a semantic map.
+
+    Args:
+        path: PNG with one channel; a palette, as VOC's own files have, is left out.
+
+    Returns:
+        ``(H, W)`` uint8.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is damaged, or a colour image.
+    """
+    try:
+        with Image.open(path) as picture:
+            if picture.mode not in ('L', 'P'):
+                raise ValueError(
+                    f'expected one channel of 8 bits, got mode {picture.mode}'
+                )
+            return np.array(picture)
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError) as error:
+        raise ValueError(f'{path} is no semantic map: {error}.') from error

@@ -1,0 +1,193 @@
+"""Maps over images: heat of a class, instances by number, semantic classes."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from .canvas import Canvas
+from .coco_files import read_image
+from .palette import distinct_color, heatmap
+from .sheet import Tile, contact_sheet
+
+_UNKNOWN = (255, 255, 255)
+
+
+def draw_heat(
+    image: np.ndarray,
+    values: np.ndarray,
+    low: float = 0.0,
+    high: float = 1.0,
+    alpha: float = 0.6,
+    name: str = 'inferno',
+    min_side: int = 256,
+    max_side: int = 640,
+) -> np.ndarray:
+    """Lay a map of numbers over an image; the higher, the less of the image is seen.
+
+    Args:
+        image: RGB ``(H, W, 3)``, uint8.
+        values: ``(h, w)`` of any resolution; what is not finite is left out.
+        low: Value of the first colour.
+        high: Value of the last colour.
+        alpha: Opacity of the highest value, 0 to 1; the lowest has none.
+        name: Matplotlib colour map.
+        min_side: See :class:`Canvas`.
+        max_side: See :class:`Canvas`.
+
+    Returns:
+        RGB picture, uint8.
+
+    Raises:
+        ValueError: ``values`` is no map.
+    """
+    if values.ndim != 2 or not values.size:
+        raise ValueError(f'Expected a map (h, w), got shape {values.shape}.')
+    canvas = Canvas(image, min_side, max_side).image
+    size = canvas.shape[1], canvas.shape[0]
+    values = np.asarray(values, dtype=np.float32)
+    values = np.where(np.isfinite(values), values, low).astype(np.float32)
+    large = cv2.resize(values, size, interpolation=cv2.INTER_LINEAR)
+    weight = alpha * np.clip((large - low) / max(high - low, 1e-12), 0, 1)[..., None]
+    colors = heatmap(large, low, high, name)
+    return ((1 - weight) * canvas + weight * colors).round().astype(np.uint8)
+
+
+def draw_numbers(
+    image: np.ndarray,
+    numbers: np.ndarray,
+    background: int | None = 0,
+    unknown: int | None = None,
+    alpha: float = 0.55,
+    min_side: int = 256,
+    max_side: int = 640,
+) -> np.ndarray:
+    """Tint every number of an instance map or semantic map in a colour of its own.
+
+    Args:
+        image: RGB ``(H, W, 3)``, uint8.
+        numbers: ``(h, w)`` whole numbers of any resolution.
+        background: Number that is left as it is; None tints every one.
+        unknown: Number that becomes white, such as 255 in semantic maps.
+        alpha: Opacity of the tint, 0 to 1.
+        min_side: See :class:`Canvas`.
+        max_side: See :class:`Canvas`.
+
+    Returns:
+        RGB picture, uint8.
+
+    Raises:
+        ValueError: ``numbers`` is no map of whole numbers.
+    """
+    if numbers.ndim != 2 or not numbers.size or numbers.dtype.kind not in 'iub':
+        raise ValueError(
+            f'Expected a map (h, w) of whole numbers, got {numbers.shape} of '
+            f'{numbers.dtype}.'
+        )
+    canvas = Canvas(image, min_side, max_side).image
+    found, index = np.unique(numbers, return_inverse=True)
+    size = canvas.shape[1], canvas.shape[0]
+    index = index.reshape(numbers.shape).astype(np.float32)  # exact up to 2^24
+    large = cv2.resize(index, size, interpolation=cv2.INTER_NEAREST).astype(np.int64)
+    colors = np.array(
+        [_UNKNOWN if n == unknown else distinct_color(int(n)) for n in found.tolist()]
+    )
+    weight = (
+        np.where(found == background, 0.0, alpha)
+        if background is not None
+        else (np.full(len(found), alpha))
+    )
+    weight = weight[large][..., None]
+    return ((1 - weight) * canvas + weight * colors[large]).round().astype(np.uint8)
+
+
+def class_map_tiles(
+    image: np.ndarray,
+    labels: Sequence[int],
+    maps: np.ndarray,
+    classes: Sequence[str],
+    caption: str = '',
+) -> list[Tile]:
+    """One tile a class: its map over the image.
+
+    Args:
+        image: RGB ``(H, W, 3)``, uint8.
+        labels: ``(K,)`` class of each map.
+        maps: ``(K, h, w)``, any resolution; drawn from 0 to their own highest value.
+        classes: Class names.
+        caption: Text before the class name.
+
+    Returns:
+        K tiles; the plain image where K is 0.
+    """
+    if not len(labels):
+        return [Tile(Canvas(image).image, f'{caption}no class')]
+    tiles = []
+    for label, values in zip(labels, maps, strict=True):
+        high = float(np.max(values))
+        picture = draw_heat(image, values, 0.0, max(high, 1e-6))
+        tiles.append(Tile(picture, f'{caption}{classes[int(label)]}, up to {high:.2f}'))
+    return tiles
+
+
+def map_sheet(
+    folder: str | os.PathLike,
+    img_dir: str | os.PathLike,
+    file_names: dict[Any, str],
+    num: int = 6,
+    title: str = '',
+) -> np.ndarray:
+    """Contact sheet of a folder of class maps or semantic maps.
+
+    Args:
+        folder: Finished folder of maps.
+        img_dir: Folder of the images.
+        file_names: Image id -> image file below ``img_dir``.
+        num: Number of images, spread over the folder.
+        title: Heading.
+
+    Returns:
+        RGB picture, uint8.
+
+    Raises:
+        FileNotFoundError: The folder is not finished, or an image is missing.
+        ValueError: The folder has no image of ``file_names``.
+    """
+    from ..pseudo_labels.map_folder import MapIndex
+
+    index = MapIndex(folder)
+    ids = [key for key in index.image_ids if key in file_names]
+    if index.kind == 'class_maps':
+        shown = [key for key in ids if index.entry(key).get('labels')]
+        ids = shown or ids
+    if not ids:
+        raise ValueError(f'{folder} has no map of these {len(file_names)} images.')
+    count = min(num, len(ids))
+    chosen = [ids[(2 * i + 1) * len(ids) // (2 * count)] for i in range(count)]
+    tiles = []
+    for image_id in chosen:
+        image = read_image(Path(img_dir, file_names[image_id]))
+        tiles += _tiles_of(index, image_id, image)
+    return contact_sheet(tiles, 4, title or f'{Path(folder).name}: {index.kind}')
+
+
+def _tiles_of(index: Any, image_id: Any, image: np.ndarray) -> list[Tile]:
+    from ..pseudo_labels.class_maps import read_class_maps
+    from ..pseudo_labels.semantic_maps import read_semantic_map
+
+    path, caption = index.path(image_id), f'image {image_id}: '
+    if index.kind == 'class_maps':
+        found = read_class_maps(path)
+        name = next(key for key, value in found.maps.items() if value.ndim == 3)
+        maps = found.maps[name].astype(np.float32)
+        return class_map_tiles(image, found.labels, maps, index.classes, caption)
+    numbers = read_semantic_map(path)
+    background = 0 if index.classes[:1] == ('background',) else None
+    unknown = index.content.get('ignore_index')
+    present = [n for n in np.unique(numbers).tolist() if n != unknown]
+    names = ', '.join(index.classes[n] for n in present)
+    picture = draw_numbers(image, numbers, background, unknown)
+    return [Tile(picture, caption + names)]
