@@ -32,6 +32,10 @@ class ScaleAwareMaskHead(BaseModule):
             original image; each belongs to the smaller bin.
         scales: Factors for small, medium and large objects.
         logit_scale: Logits a cell of the encoder's map, per side, if ``adjust_scale``.
+        vector_bias: Start of the object vector's bias; None draws it. Pixel vectors are
+            not negative, so a positive value lets every mask start as the whole crop.
+            Drawn, all start as the whole crop or all as nothing, and from nothing a
+            small network that learns from boxes alone does not recover.
         init_cfg: Initialisation; convolutions Kaiming-normal, linear layers as torch
             has them if None.
 
@@ -49,6 +53,7 @@ class ScaleAwareMaskHead(BaseModule):
         area_bins: tuple[float, float] = (32**2, 96**2),
         scales: tuple[float, float, float] = (0.5, 1.0, 2.0),
         logit_scale: int = 4,
+        vector_bias: float | None = None,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -71,6 +76,8 @@ class ScaleAwareMaskHead(BaseModule):
             nn.ReLU(inplace=True),
             nn.Linear(feat_channels, feat_channels),
         )
+        if vector_bias is not None:
+            nn.init.constant_(self.roi_head[-1].bias, vector_bias)
         self.convs = nn.ModuleList(
             ConvModule(feat_channels if i else in_channels, feat_channels, 3, padding=1)
             for i in range(num_convs)

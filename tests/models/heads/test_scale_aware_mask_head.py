@@ -116,6 +116,15 @@ def test_wrong_settings_are_refused(kwargs, message):
         ScaleAwareMaskHead(6, 4, **kwargs)
 
 
+@pytest.mark.parametrize('seed', range(5))
+def test_masks_start_as_the_whole_crop(seed):
+    torch.manual_seed(seed)
+    head = ScaleAwareMaskHead(96, 64, vector_bias=0.2)
+    head.init_weights()
+    logits = head(torch.randn(3, 96, 16, 16), [50.0, 500.0, 5000.0])
+    assert (logits > 0).float().mean() > 0.95
+
+
 def test_parameter_count_of_the_paper():
     count = sum(p.numel() for p in ScaleAwareMaskHead().parameters())
     assert round(count / 1e6, 2) == 3.80
