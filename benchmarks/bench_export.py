@@ -49,9 +49,11 @@ from mmwsis.datasets.annotation_file import load_coco
 from mmwsis.datasets.transforms import object_crop
 from mmwsis.models.labelers import MaskAutoLabeler
 from mmwsis.models.labelers.mask_auto_labeler import TEST_DEFAULTS
+from mmwsis.pseudo_labels.artefact import LabelSource
 from mmwsis.pseudo_labels.labeling import label_units
 from mmwsis.pseudo_labels.loading import build_loader
 from mmwsis.pseudo_labels.merge import merge_annotations
+from mmwsis.pseudo_labels.object_masks import ObjectMasks
 from mmwsis.pseudo_labels.parts import PartWriter, read_parts
 from mmwsis.pseudo_labels.plan import plan_units
 from mmwsis.pseudo_labels.progress import GenerationProgress
@@ -104,6 +106,8 @@ class Ours:
         )
         self.loader_cfg.dataset.metainfo = dict(classes=CLASSES)
         self.source = load_coco(str(ann_file), 'extreme_points')
+        labels = LabelSource(str(ann_file), self.source)
+        self.artefact = ObjectMasks(folder / 'not_written.json', labels)
         # Its cache holds the last four images only: with more, every call starts cold.
         self.dataset = DATASETS.build(self.loader_cfg.dataset)
         self.model = GivenLogits(logits).eval()
@@ -133,7 +137,7 @@ class Ours:
         with tempfile.TemporaryDirectory(dir=self.folder) as parts:
             writer = PartWriter(Path(parts), 'benchmark')
             progress = GenerationProgress(len(infos), visible=False)
-            label_units(self.model, loader, writer, progress)
+            label_units(self.model, loader, self.artefact, writer, progress)
             writer.close()
             category_ids = [c['id'] for c in self.source['categories']]
             finished = read_parts(Path(parts))
