@@ -226,12 +226,12 @@ def find_separated(
     """
     objects = [ann for ann in coco['annotations'] if not ann.get('iscrowd')]
     found: set[Any] = set()
-    problems: list[tuple[Any, str]] = []
+    problems: list[tuple[Mapping[str, Any], str]] = []
     done = 0
     for results in pool.imap(_look, _chunks(coco, objects, min_part)):
         for annotation, result in zip(objects[done:], results):
             if isinstance(result, str):
-                problems.append((annotation['id'], result))
+                problems.append((annotation, result))
             elif result:
                 found.add(annotation['id'])
         done += len(results)
