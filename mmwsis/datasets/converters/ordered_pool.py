@@ -1,5 +1,6 @@
 """Ordered parallel map with bounded memory."""
 
+import contextlib
 import multiprocessing
 import os
 import threading
@@ -9,6 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from types import TracebackType
 from typing import TypeVar
+
+import cv2
 
 Job = TypeVar('Job')
 Result = TypeVar('Result')
@@ -38,14 +41,15 @@ class OrderedPool:
         self._workers = workers
         self._executor: ProcessPoolExecutor | None = None
         if workers > 1:
-            methods = multiprocessing.get_all_start_methods()
+            fork = 'fork' in multiprocessing.get_all_start_methods()
             self._executor = ProcessPoolExecutor(
                 workers,
-                multiprocessing.get_context('fork' if 'fork' in methods else None),
+                multiprocessing.get_context('fork' if fork else None),
                 initializer=_start_worker,
-                initargs=(os.getpid(),),
+                initargs=(os.getpid(), fork),
             )
-            self._executor.submit(int).result()
+            with _one_opencv_thread():
+                self._executor.submit(int).result()
 
     def imap(
         self, function: Callable[[Job], Result], jobs: Iterable[Job]
@@ -83,11 +87,24 @@ class OrderedPool:
             self._executor.shutdown(wait=True, cancel_futures=kind is not None)
 
 
-def _start_worker(parent: int) -> None:
-    import cv2
+@contextlib.contextmanager
+def _one_opencv_thread() -> Iterator[None]:
+    """Let processes forked meanwhile have OpenCV without threads of its own.
 
-    # OpenCV's own threads would only compete with the other processes.
+    These would only compete with the other processes. A forked process must not switch
+    them off itself: it would wait for threads that were not forked with it.
+    """
+    before = cv2.getNumThreads()
     cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
+
+
+def _start_worker(parent: int, forked: bool) -> None:
+    if not forked:
+        cv2.setNumThreads(1)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 

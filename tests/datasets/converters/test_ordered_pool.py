@@ -2,6 +2,8 @@ import os
 import signal
 import time
 
+import cv2
+import numpy as np
 import pytest
 
 from mmwsis.datasets.converters.ordered_pool import OrderedPool
@@ -55,3 +57,28 @@ def test_workers_end_when_their_parent_is_killed():
     while any(map(is_running, pids)) and time.monotonic() < end:
         time.sleep(0.1)
     assert not any(map(is_running, pids))
+
+
+def opencv_threads(_):
+    return cv2.getNumThreads()
+
+
+def test_pool_opens_after_opencv_has_threads():
+    """Switching threads off in a forked process waits for ever."""
+
+    def give_up(*_):
+        raise TimeoutError('the processes did not start within 60 s')
+
+    before = cv2.getNumThreads()
+    previous = signal.signal(signal.SIGALRM, give_up)
+    try:
+        cv2.setNumThreads(4)
+        cv2.GaussianBlur(np.zeros((2000, 2000, 3), np.uint8), (31, 31), 0)
+        signal.alarm(60)
+        with OrderedPool(2) as pool:
+            assert list(pool.imap(opencv_threads, range(4))) == [1] * 4
+        assert cv2.getNumThreads() == 4
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, previous)
+        cv2.setNumThreads(before)
