@@ -15,6 +15,7 @@ COMMON = {
     'height',
     'width',
     'tags',
+    'num_classes',
     'supervision',
     'instances',
     'sample_idx',
@@ -86,7 +87,7 @@ def test_masks_level_equals_mmdet(labelled_coco, write_coco):
             )
             ours = build(path, 'masks', classes, **kwargs)
             mmdet = CocoDataset(ann_file=path, metainfo=dict(classes=classes), **kwargs)
-            extra_image_keys = {'tags', 'supervision'}
+            extra_image_keys = {'tags', 'supervision', 'num_classes'}
             extra_keys = {'ann_id', 'point', 'extreme_points'}
             stripped = [
                 {k: v for k, v in info.items() if k not in extra_image_keys}

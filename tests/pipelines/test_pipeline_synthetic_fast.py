@@ -72,7 +72,8 @@ def test_report_holds_numbers_and_pictures(finished):
     problems = {p['title'] for p in report['pictures'] if p['problem']}
     assert all(title.startswith('Training curves of ') for title in problems)
     files = {p['file'] for p in report['pictures'] if not p['problem']}
-    wanted = {'weak_labels', 'retrieval', 'quality_masks', 'predictions'}
+    # The second is the labeler's own picture, named after the stage that used it.
+    wanted = {'weak_labels', 'pseudo_labels', 'quality_masks', 'predictions'}
     wanted |= {'quality_quality', 'quality_worst', 'curves_labeler'}
     assert {f'pictures/{name}.png' for name in wanted} <= files
     assert all((folder / file).stat().st_size > 1000 for file in files)
