@@ -112,27 +112,32 @@ def _check_rle(rle: Mapping[str, Any], height: int, width: int, where: str) -> N
         )
 
 
-def _runs_of_string(counts: str | bytes) -> np.ndarray | None:
-    """Runs of a compressed RLE; None if it is none.
+def decompress_runs(counts: bytes) -> np.ndarray:
+    """Undo COCO's compression of an RLE.
 
     Every character holds five bits and says whether more follow; from the fourth run
     on, the difference to the run before the last is stored. pycocotools fills up what
     is too short and stops the process at some of what is too long.
+
+    Args:
+        counts: The ``counts`` of a compressed RLE.
+
+    Returns:
+        int64 runs of 0s and 1s in turn, column-major; not checked against an image.
+
+    Raises:
+        ValueError: No RLE has such counts; the message says why.
     """
-    try:
-        data = counts.encode('ascii') if isinstance(counts, str) else counts
-    except UnicodeEncodeError:
-        return None
-    chars = np.frombuffer(data, dtype=np.uint8).astype(np.int64) - 48
+    chars = np.frombuffer(counts, dtype=np.uint8).astype(np.int64) - 48
     if not len(chars) or chars.min() < 0 or chars.max() > 63:
-        return None
+        raise ValueError('bad RLE: counts has characters that no RLE has')
     ends = np.flatnonzero((chars & 0x20) == 0)
     if not len(ends) or ends[-1] != len(chars) - 1:
-        return None
+        raise ValueError('bad RLE: counts is cut off')
     starts = np.concatenate([[0], ends[:-1] + 1])
     lengths = ends - starts + 1
     if lengths.max() > 7:  # 35 bits: more than any image has pixels
-        return None
+        raise ValueError('bad RLE: counts has a run that no image can hold')
     shifts = 5 * (np.arange(len(chars)) - np.repeat(starts, lengths))
     runs = np.add.reduceat((chars & 0x1F) << shifts, starts)
     negative = (chars[ends] & 0x10) != 0
@@ -140,6 +145,15 @@ def _runs_of_string(counts: str | bytes) -> np.ndarray | None:
     runs[1::2] = runs[1::2].cumsum()
     runs[2::2] = runs[2::2].cumsum()
     return runs
+
+
+def _runs_of_string(counts: str | bytes) -> np.ndarray | None:
+    """Runs of a compressed RLE; None if it is none."""
+    try:
+        data = counts.encode('ascii') if isinstance(counts, str) else counts
+        return decompress_runs(data)
+    except ValueError:  # characters outside ASCII raise one, too
+        return None
 
 
 def _check_polygons(polygons: Sequence[Any], where: str) -> None:

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from pycocotools import mask as mask_api
 
+from mmwsis.annotation_masks import decompress_runs
+
 MIN_CORNERS = 3
 
 
@@ -109,7 +111,7 @@ def rle_runs(rle: dict[str, Any], height: int, width: int) -> np.ndarray:
     if isinstance(counts, str):
         counts = counts.encode('utf-8')
     if isinstance(counts, bytes):
-        runs = _decompress_counts(counts)
+        runs = decompress_runs(counts)
     else:
         runs = np.asarray(counts)
         if runs.ndim != 1 or (runs.size and runs.dtype.kind not in 'iu'):
@@ -121,27 +123,6 @@ def rle_runs(rle: dict[str, Any], height: int, width: int) -> np.ndarray:
             f'{height * width}'
         )
     return runs
-
-
-def _decompress_counts(counts: bytes) -> np.ndarray:
-    """Undo COCO's compression: 5 bits a character, differences to two runs before."""
-    characters = np.frombuffer(counts, dtype=np.uint8).astype(np.int64) - 48
-    if not len(characters) or (characters < 0).any() or (characters > 63).any():
-        raise ValueError('bad RLE: counts has characters that no RLE has')
-    ends = np.flatnonzero((characters & 0x20) == 0)
-    if not len(ends) or ends[-1] != len(characters) - 1:
-        raise ValueError('bad RLE: counts is cut off')
-    starts = np.concatenate([[0], ends[:-1] + 1])
-    lengths = ends - starts + 1
-    if lengths.max() > 7:
-        raise ValueError('bad RLE: counts has a run that no image can hold')
-    shift = 5 * (np.arange(len(characters)) - np.repeat(starts, lengths))
-    values = np.add.reduceat((characters & 0x1F) << shift, starts)
-    negative = (characters[ends] & 0x10) != 0
-    values[negative] -= np.int64(1) << (5 * lengths[negative])
-    values[1::2] = np.cumsum(values[1::2])
-    values[2::2] = np.cumsum(values[2::2])
-    return values
 
 
 def decode_segmentation(segmentation: Any, height: int, width: int) -> MaskCrop:
