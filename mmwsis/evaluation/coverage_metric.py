@@ -4,19 +4,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from mmengine.evaluator import BaseMetric
 
 from mmwsis.registry import METRICS
 
 from .coverage import Coverage, image_coverage, mean_coverage
-from .instance_ground_truth import InstanceGroundTruth
+from .instance_metric import InstanceMetric
 from .mask_overlap import mask_overlaps
-from .metric_tables import class_names
-from .predicted_instances import predicted_instances
 
 
 @METRICS.register_module()
-class CoverageMetric(BaseMetric):
+class CoverageMetric(InstanceMetric):
     """MUCov and MWCov, 0 to 1 (KITTI; WISE, Table 6).
 
     The best IoU of every object with any prediction, averaged over the objects of an
@@ -48,21 +45,9 @@ class CoverageMetric(BaseMetric):
         collect_dir: str | None = None,
         backend_args: dict | None = None,
     ) -> None:
-        super().__init__(collect_device, prefix, collect_dir)
-        self.ann_file = ann_file
+        super().__init__(ann_file, collect_device, prefix, collect_dir, backend_args)
         self.score_thr = score_thr
         self.remove_void = remove_void
-        self.backend_args = backend_args
-        self._truth: InstanceGroundTruth | None = None
-
-    @property
-    def truth(self) -> InstanceGroundTruth:
-        """Ground truth, read when it is first needed."""
-        if self._truth is None:
-            self._truth = InstanceGroundTruth(
-                self.ann_file, class_names(self), self.backend_args
-            )
-        return self._truth
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Measure the images of one batch.
@@ -75,10 +60,7 @@ class CoverageMetric(BaseMetric):
         Raises:
             ValueError: A prediction cannot be judged; the message names the image.
         """
-        for sample in data_samples:
-            image_id = sample['img_id']
-            size = self.truth.image_size(image_id)
-            pred = predicted_instances(sample, size, len(self.truth.classes))
+        for image_id, pred in self.predictions(data_samples):
             objects = self.truth.objects(image_id)
             chosen = np.flatnonzero(pred.scores >= self.score_thr)
             single = np.flatnonzero(~objects.crowd)

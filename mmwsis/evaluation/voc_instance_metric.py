@@ -3,21 +3,19 @@
 from collections.abc import Sequence
 from typing import Any
 
-from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 
 from mmwsis.registry import METRICS
 
 from .instance_ap import mean_over_classes
-from .instance_ground_truth import InstanceGroundTruth
 from .instance_matching import ImageMatch, match_image
+from .instance_metric import InstanceMetric
 from .instance_tables import RULES, instance_tables
-from .metric_tables import class_names, class_table
-from .predicted_instances import predicted_instances
+from .metric_tables import class_table
 
 
 @METRICS.register_module()
-class VOCInstanceMetric(BaseMetric):
+class VOCInstanceMetric(InstanceMetric):
     """Mask AP, AP^r, AP^r_vol and ABO.
 
     With ``rules='voc'`` it reports, all from 0 to 1 and as means over the classes that
@@ -77,29 +75,17 @@ class VOCInstanceMetric(BaseMetric):
         collect_dir: str | None = None,
         backend_args: dict | None = None,
     ) -> None:
-        super().__init__(collect_device, prefix, collect_dir)
+        super().__init__(ann_file, collect_device, prefix, collect_dir, backend_args)
         if rules not in RULES:
             raise ValueError(f'rules must be one of {RULES}, got {rules!r}.')
         for name, values in (('iou_thrs', iou_thrs), ('apr_thrs', apr_thrs)):
             if not all(0 < value <= 1 for value in values):
                 raise ValueError(f'{name} must lie in (0, 1], got {tuple(values)}.')
-        self.ann_file = ann_file
         self.rules = rules
         self.iou_thrs = tuple(iou_thrs)
         self.apr_thrs = tuple(apr_thrs)
         self.min_region = min_region
         self.classwise = classwise
-        self.backend_args = backend_args
-        self._truth: InstanceGroundTruth | None = None
-
-    @property
-    def truth(self) -> InstanceGroundTruth:
-        """Ground truth, read when it is first needed."""
-        if self._truth is None:
-            self._truth = InstanceGroundTruth(
-                self.ann_file, class_names(self), self.backend_args
-            )
-        return self._truth
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Match the predictions of one batch.
@@ -112,10 +98,7 @@ class VOCInstanceMetric(BaseMetric):
         Raises:
             ValueError: A prediction cannot be judged; the message names the image.
         """
-        for sample in data_samples:
-            image_id = sample['img_id']
-            size = self.truth.image_size(image_id)
-            pred = predicted_instances(sample, size, len(self.truth.classes))
+        for image_id, pred in self.predictions(data_samples):
             match = match_image(
                 pred, self.truth.objects(image_id), self.rules, self.min_region
             )
