@@ -27,7 +27,14 @@ from .cityscapes_labels import (
     object_entries,
     select_pixels,
 )
-from .image_records import Progress, Record, Summary, add_annotations, convert_images
+from .image_records import (
+    Progress,
+    Record,
+    Summary,
+    add_annotations,
+    convert_images,
+    number_images,
+)
 from .label_maps import bitmap_region, check_size, image_size, read_labels
 from .output_files import provenance
 from .unfinished import SUFFIX
@@ -256,8 +263,7 @@ def _assemble(
     options: CityscapesOptions,
     panoptic_output: str | os.PathLike | None,
 ) -> dict[str, Any]:
-    for number, record in enumerate(records, 1):
-        record['image'] = {'id': number, **record['image']}
+    number_images(records)
     images = [record['image'] for record in records]
     info = {
         'description': f'Cityscapes {options.kind} {options.split}',

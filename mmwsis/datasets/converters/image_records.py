@@ -173,6 +173,16 @@ def read_list(path: str | os.PathLike) -> list[str]:
     return names
 
 
+def number_images(records: Sequence[Record]) -> None:
+    """Give the images ids from 1 on, in the order of the records.
+
+    Args:
+        records: Their ``image`` is replaced.
+    """
+    for number, record in enumerate(records, 1):
+        record['image'] = {'id': number, **record['image']}
+
+
 def add_annotations(records: Iterable[Record]) -> Iterator[tuple[Record, Record]]:
     """Number images' objects through the whole document.
 

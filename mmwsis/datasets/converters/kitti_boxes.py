@@ -22,6 +22,7 @@ from .image_records import (
     Summary,
     add_annotations,
     convert_images,
+    number_images,
     read_list,
 )
 from .label_maps import image_size
@@ -261,8 +262,7 @@ def _box(corners: Sequence[float]) -> list[float]:
 def _assemble(
     records: Sequence[Record], source: str, options: KittiBoxOptions
 ) -> dict[str, Any]:
-    for number, record in enumerate(records, 1):
-        record['image'] = {'id': number, **record['image']}
+    number_images(records)
     categories = [
         dict(id=one.id, name=one.name, supercategory='thing', color=list(one.color))
         for one in map(_BY_NAME.__getitem__, options.classes)

@@ -29,6 +29,7 @@ from .image_records import (
     Summary,
     add_annotations,
     convert_images,
+    number_images,
     read_list,
 )
 from .kitti_boxes import check_classes
@@ -189,8 +190,7 @@ def _categories(classes: Sequence[str]) -> list[dict[str, Any]]:
 def _assemble(
     records: Sequence[Record], source: str, options: KittiMaskOptions
 ) -> dict[str, Any]:
-    for number, record in enumerate(records, 1):
-        record['image'] = {'id': number, **record['image']}
+    number_images(records)
     return {
         'info': {
             'description': 'KITTI instance segmentation',
