@@ -1,7 +1,6 @@
 """Draw what each supervision level can afford within the same hours of annotation."""
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 
@@ -12,13 +11,12 @@ from mmwsis.datasets.converters.budget import (
     read_costs,
     spend_budget,
 )
-from mmwsis.datasets.converters.progress_bar import progress_bar
-from mmwsis.datasets.converters.weak_labels import (
-    BOXES_MODES,
-    EXTREME_MODES,
-    POINTS_MODES,
-    WeakProtocol,
+from mmwsis.datasets.converters.command_line import (
+    add_protocol_options,
+    add_run_options,
+    protocol_of,
 )
+from mmwsis.datasets.converters.progress_bar import progress_bar
 
 EXAMPLES = f"""examples:
   # Table 2 of WISE: tags of all 1464 images of VOC, 1325 with points, 122 with masks
@@ -64,17 +62,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         metavar='LEVEL=SECONDS',
         help='single costs, which go before those of the table',
     )
-    parser.add_argument('--seed', type=int, default=0, help='of the draw')
-    parser.add_argument('--points-mode', default='distance', choices=POINTS_MODES)
-    parser.add_argument('--extreme-mode', default='auto', choices=EXTREME_MODES)
-    parser.add_argument('--boxes-mode', default='file', choices=BOXES_MODES)
-    parser.add_argument('--workers', type=int, default=min(8, os.cpu_count() or 1))
-    parser.add_argument(
-        '--skip-invalid',
-        action='store_true',
-        help='leave broken annotations out instead of stopping',
-    )
-    parser.add_argument('--overwrite', action='store_true')
+    add_protocol_options(parser, seed='of the draw')
+    add_run_options(parser)
     return parser.parse_args(argv)
 
 
@@ -88,9 +77,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             **(read_costs(args.costs) if args.costs else {}),
             **dict(map(parse_cost, args.cost)),
         }
-        protocol = WeakProtocol(
-            args.points_mode, args.extreme_mode, args.boxes_mode, args.seed
-        )
+        protocol = protocol_of(args)
         with progress_bar('annotations') as open_progress:
             rows = spend_budget(
                 args.input,

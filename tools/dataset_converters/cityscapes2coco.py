@@ -1,7 +1,6 @@
 """Convert Cityscapes (fine or coarse) to COCO JSON: instances, panoptic, tags."""
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from mmwsis.datasets.converters.cityscapes import (
     CityscapesOptions,
     convert_split,
 )
+from mmwsis.datasets.converters.command_line import add_run_options
 from mmwsis.datasets.converters.image_records import Summary
 from mmwsis.datasets.converters.progress_bar import progress_bar
 
@@ -83,13 +83,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--out-dir', type=Path, help='folder to write (default: ROOT/annotations)'
     )
-    parser.add_argument('--workers', type=int, default=min(8, os.cpu_count() or 1))
-    parser.add_argument(
-        '--skip-invalid',
-        action='store_true',
-        help='leave images with broken labels out instead of stopping',
-    )
-    parser.add_argument('--overwrite', action='store_true')
+    add_run_options(parser, 'leave images with broken labels out instead of stopping')
     return parser.parse_args(argv)
 
 

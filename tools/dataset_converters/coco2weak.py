@@ -1,19 +1,17 @@
 """Derive weakly labelled COCO files from a fully labelled one."""
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from mmwsis.datasets.converters.coco2weak import convert_file, output_name
-from mmwsis.datasets.converters.progress_bar import progress_bar
-from mmwsis.datasets.converters.weak_labels import (
-    BOXES_MODES,
-    EXTREME_MODES,
-    POINTS_MODES,
-    WeakProtocol,
+from mmwsis.datasets.converters.command_line import (
+    add_protocol_options,
+    add_run_options,
+    protocol_of,
 )
+from mmwsis.datasets.converters.progress_bar import progress_bar
 from mmwsis.structures.supervision import Supervision
 
 EXAMPLES = """examples:
@@ -70,26 +68,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     target = parser.add_mutually_exclusive_group(required=True)
     target.add_argument('--out', help='file to write (one level)')
     target.add_argument('--out-dir', help='folder for <level>_<split>.json')
-    parser.add_argument(
-        '--points-mode',
-        default='distance',
-        choices=POINTS_MODES,
-        help='distance: the most interior pixel; centre: middle of the box, moved to '
-        'the mask; uniform: a random mask pixel (default: %(default)s)',
-    )
-    parser.add_argument(
-        '--extreme-mode',
-        default='auto',
-        choices=EXTREME_MODES,
-        help='auto: polygon walk for polygons, band for RLE (default: %(default)s)',
-    )
-    parser.add_argument(
-        '--boxes-mode',
-        default='file',
-        choices=BOXES_MODES,
-        help="file: the file's boxes; mask: tight boxes of the masks "
-        '(default: %(default)s)',
-    )
+    add_protocol_options(parser, seed='of --points-mode uniform')
     parser.add_argument(
         '--panoptic-dir',
         metavar='DIR',
@@ -102,14 +81,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         metavar='FILE',
         help='COCO panoptic JSONs that stuff tags are taken from, by image id',
     )
-    parser.add_argument('--seed', type=int, default=0, help='of --points-mode uniform')
-    parser.add_argument('--workers', type=int, default=min(8, os.cpu_count() or 1))
-    parser.add_argument(
-        '--skip-invalid',
-        action='store_true',
-        help='leave broken annotations out instead of stopping',
-    )
-    parser.add_argument('--overwrite', action='store_true')
+    add_run_options(parser)
     args = parser.parse_args(argv)
     if args.out and len(args.level) > 1:
         parser.error('--out takes one level; use --out-dir for several')
@@ -125,9 +97,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         for level in levels
     }
     try:
-        protocol = WeakProtocol(
-            args.points_mode, args.extreme_mode, args.boxes_mode, args.seed
-        )
+        protocol = protocol_of(args)
         with progress_bar('weak labels') as open_progress:
             results = convert_file(
                 args.input,

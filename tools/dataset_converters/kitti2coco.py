@@ -1,11 +1,11 @@
 """Convert KITTI to COCO JSON: boxes and points, or masks of the instance maps."""
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from mmwsis.datasets.converters.command_line import add_run_options
 from mmwsis.datasets.converters.image_records import Summary
 from mmwsis.datasets.converters.kitti_boxes import (
     LEVELS,
@@ -89,13 +89,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         command.add_argument(
             '--image-dir', type=Path, help='default: ROOT/training/image_2'
         )
-        command.add_argument('--workers', type=int, default=min(8, os.cpu_count() or 1))
-        command.add_argument(
-            '--skip-invalid',
-            action='store_true',
-            help='leave images with broken labels out instead of stopping',
+        add_run_options(
+            command, 'leave images with broken labels out instead of stopping'
         )
-        command.add_argument('--overwrite', action='store_true')
     return parser.parse_args(argv)
 
 

@@ -1,10 +1,14 @@
 """Make a semi-supervised set: some images with masks, others with weaker labels."""
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 
+from mmwsis.datasets.converters.command_line import (
+    add_protocol_options,
+    add_run_options,
+    protocol_of,
+)
 from mmwsis.datasets.converters.mixture import (
     Share,
     mix_file,
@@ -12,12 +16,6 @@ from mmwsis.datasets.converters.mixture import (
     summarize_levels,
 )
 from mmwsis.datasets.converters.progress_bar import progress_bar
-from mmwsis.datasets.converters.weak_labels import (
-    BOXES_MODES,
-    EXTREME_MODES,
-    POINTS_MODES,
-    WeakProtocol,
-)
 from mmwsis.structures.supervision import Supervision
 
 EXAMPLES = """examples:
@@ -65,17 +63,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
             metavar='AMOUNT',
             help=f'images of level {level.label}',
         )
-    parser.add_argument('--seed', type=int, default=0, help='of the draw')
-    parser.add_argument('--points-mode', default='distance', choices=POINTS_MODES)
-    parser.add_argument('--extreme-mode', default='auto', choices=EXTREME_MODES)
-    parser.add_argument('--boxes-mode', default='file', choices=BOXES_MODES)
-    parser.add_argument('--workers', type=int, default=min(8, os.cpu_count() or 1))
-    parser.add_argument(
-        '--skip-invalid',
-        action='store_true',
-        help='leave broken annotations out instead of stopping',
-    )
-    parser.add_argument('--overwrite', action='store_true')
+    add_protocol_options(parser, seed='of the draw')
+    add_run_options(parser)
     args = parser.parse_args(argv)
     args.shares = [
         Share(level, getattr(args, level.label))
@@ -91,9 +80,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Mix, and say what each level got."""
     args = parse_args(argv)
     try:
-        protocol = WeakProtocol(
-            args.points_mode, args.extreme_mode, args.boxes_mode, args.seed
-        )
+        protocol = protocol_of(args)
         with progress_bar('annotations') as open_progress:
             mixture = mix_file(
                 args.input,

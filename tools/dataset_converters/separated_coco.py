@@ -1,10 +1,10 @@
 """List the objects that an occluder cuts into several parts (Separated COCO)."""
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 
+from mmwsis.datasets.converters.command_line import add_run_options
 from mmwsis.datasets.converters.progress_bar import progress_bar
 from mmwsis.datasets.converters.separated import separated_file
 from mmwsis.evaluation.mask_quality import SEPARATED_MIN_PART
@@ -42,13 +42,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         metavar='PIXELS',
         help='without --pickle: smaller parts do not count (default: %(default)s)',
     )
-    parser.add_argument('--workers', type=int, default=min(8, os.cpu_count() or 1))
-    parser.add_argument(
-        '--skip-invalid',
-        action='store_true',
-        help='pass over broken masks and over entries without an annotation',
+    add_run_options(
+        parser, 'pass over broken masks and over entries without an annotation'
     )
-    parser.add_argument('--overwrite', action='store_true')
     return parser.parse_args(argv)
 
 

@@ -1,11 +1,11 @@
 """Convert PASCAL VOC 2012 and SBD to COCO JSON with masks, void and image tags."""
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from mmwsis.datasets.converters.command_line import add_run_options
 from mmwsis.datasets.converters.image_records import Summary
 from mmwsis.datasets.converters.progress_bar import progress_bar
 from mmwsis.datasets.converters.voc import TAGS, VocOptions, convert_split
@@ -83,13 +83,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         help='write the points that people clicked instead, from a JSON of image -> '
         'list of {"cls": 1 to 20, "x": ..., "y": ...}',
     )
-    parser.add_argument('--workers', type=int, default=min(8, os.cpu_count() or 1))
-    parser.add_argument(
-        '--skip-invalid',
-        action='store_true',
-        help='leave images with broken labels out instead of stopping',
-    )
-    parser.add_argument('--overwrite', action='store_true')
+    add_run_options(parser, 'leave images with broken labels out instead of stopping')
     args = parser.parse_args(argv)
     if not args.split and not args.list:
         parser.error('give --split or --list')

@@ -1,0 +1,61 @@
+"""Options that the converters' command lines share."""
+
+import argparse
+import os
+
+from .weak_labels import BOXES_MODES, EXTREME_MODES, POINTS_MODES, WeakProtocol
+
+
+def add_protocol_options(parser: argparse.ArgumentParser, seed: str) -> None:
+    """Add the options that say how weak labels are derived from masks.
+
+    Args:
+        parser: Gets ``--points-mode``, ``--extreme-mode``, ``--boxes-mode`` and
+            ``--seed``.
+        seed: Help of ``--seed``.
+    """
+    parser.add_argument(
+        '--points-mode',
+        default='distance',
+        choices=POINTS_MODES,
+        help='distance: the most interior pixel; centre: middle of the box, moved to '
+        'the mask; uniform: a random mask pixel (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--extreme-mode',
+        default='auto',
+        choices=EXTREME_MODES,
+        help='auto: polygon walk for polygons, band for RLE (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--boxes-mode',
+        default='file',
+        choices=BOXES_MODES,
+        help="file: the file's boxes; mask: tight boxes of the masks "
+        '(default: %(default)s)',
+    )
+    parser.add_argument('--seed', type=int, default=0, help=seed)
+
+
+def protocol_of(args: argparse.Namespace) -> WeakProtocol:
+    """Return the protocol that :func:`add_protocol_options` has read.
+
+    Args:
+        args: The parsed command line.
+    """
+    return WeakProtocol(args.points_mode, args.extreme_mode, args.boxes_mode, args.seed)
+
+
+def add_run_options(
+    parser: argparse.ArgumentParser,
+    skip_invalid: str = 'leave broken annotations out instead of stopping',
+) -> None:
+    """Add ``--workers``, ``--skip-invalid`` and ``--overwrite``.
+
+    Args:
+        parser: Gets the options.
+        skip_invalid: Help of ``--skip-invalid``.
+    """
+    parser.add_argument('--workers', type=int, default=min(8, os.cpu_count() or 1))
+    parser.add_argument('--skip-invalid', action='store_true', help=skip_invalid)
+    parser.add_argument('--overwrite', action='store_true')
