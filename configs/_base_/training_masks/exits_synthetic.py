@@ -8,7 +8,7 @@ wsis = dict(
             path='data/synthetic/pseudo_labels/exits.json',
             command='python tools/generate_pseudo_labels.py '
             'configs/exits/labeler_vit-tiny_synthetic.py '
-            'work_dirs/labeler_vit-tiny_synthetic/iter_900.pth',
+            'work_dirs/labeler_vit-tiny_synthetic/iter_1400.pth',
         ),
     ],
     produces=None,

@@ -8,7 +8,7 @@ wsis = dict(
             path='data/synthetic/pseudo_labels/mal.json',
             command='python tools/generate_pseudo_labels.py '
             'configs/mal/labeler_vit-tiny_synthetic.py '
-            'work_dirs/mal/labeler_vit-tiny_synthetic/iter_900.pth',
+            'work_dirs/mal/labeler_vit-tiny_synthetic/iter_1400.pth',
         ),
     ],
     produces=None,
