@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from .records import (
+    CHANGED,
     INVALID,
     LEFT_OUT,
     LabelledImage,
@@ -24,6 +25,7 @@ from .records import (
 from .shapes import (
     Shape,
     box_of_corners,
+    is_upright,
     merge_shapes,
     rotated_corners,
     rotated_notice,
@@ -63,11 +65,9 @@ def read_labelstudio(
         ValueError: It is no such export.
     """
     if not path.is_file():
-        raise FileNotFoundError(
-            f'{path} does not exist; give the JSON export of a project'
-        )
+        raise FileNotFoundError(f'{path} is no file; give the JSON export of a project')
     try:
-        tasks = json.loads(path.read_text(encoding='utf-8'))
+        tasks = json.loads(path.read_text(encoding='utf-8-sig'))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f'{path} is no valid JSON: {error}') from None
     tasks = [tasks] if isinstance(tasks, Mapping) else tasks
@@ -142,8 +142,7 @@ def parse_task(
             later.append((item, entry))
     for item, entry in later:
         _keep_or_list(entry, item, by_id, image, result.notices)
-    image.objects, notices = merge_shapes(shapes, source, options)
-    result.notices += notices
+    result.notices += merge_shapes(shapes, image, options)
     result.images.append(image)
     return result
 
@@ -212,6 +211,8 @@ def _pick(
     if not finished:
         what = 'skipped task' if given else 'task without annotation'
         reason = 'nobody labelled it, so that the image is left out'
+        if task.get('predictions'):
+            reason += '; it has predictions of a model, which are no labels'
         notices.append(Notice(LEFT_OUT, source, '', what, reason))
         return None
     truth = [one for one in finished if one.get('ground_truth')]
@@ -316,12 +317,17 @@ def _shape(
         degrees = float(value.get('rotation') or 0) % 360
     except (TypeError, ValueError) as error:
         notices.append(Notice(INVALID, image.source, item, kind, str(error)))
+        image.tags += labels if _are_names(labels) else []
         return None
+    if shape.kind == 'polygon' and value.get('closed') is False:
+        reason = 'the polygon was left open; its last corner is joined to its first'
+        notices.append(Notice(CHANGED, image.source, item, 'open polygon', reason))
     if shape.kind == 'box' and degrees:
-        notices.append(rotated_notice(image.source, shape.item, degrees, options))
-        image.tags.append(shape.name)
-        if options.rotated == 'skip':
-            return None
+        if not is_upright(degrees):
+            notices.append(rotated_notice(image.source, shape.item, degrees, options))
+            image.tags.append(shape.name)
+            if options.rotated == 'skip':
+                return None
         upright = (*shape.points[0], *shape.points[1])
         x0, y0, x1, y1 = box_of_corners(
             rotated_corners(upright, degrees, shape.points[0])
