@@ -116,7 +116,7 @@ def parse_task(
         result.notices.append(Notice(INVALID, source, '', 'annotation', reason))
         return result
     drawn = {
-        entry.get('id')
+        _id(entry)
         for entry in entries
         if isinstance(entry, Mapping) and 'original_width' in entry
         and entry.get('type') != 'choices'
@@ -131,13 +131,13 @@ def parse_task(
             result.notices.append(Notice(INVALID, source, item, 'result', reason))
             continue
         item += f' ({entry["type"]}, id {entry.get("id")!r})'
-        if entry['type'] == 'choices' and entry.get('id') not in drawn:
+        if entry['type'] == 'choices' and _id(entry) not in drawn:
             _add_tags(entry, item, image, result.notices)
         elif _kind_of(entry) is not None:
             shape = _shape(entry, item, image, options, result.notices)
             if shape is not None:
                 shapes.append(shape)
-                by_id.setdefault(entry.get('id'), []).append(shape)
+                by_id.setdefault(_id(entry), []).append(shape)
         else:
             later.append((item, entry))
     for item, entry in later:
@@ -145,6 +145,11 @@ def parse_task(
     result.notices += merge_shapes(shapes, image, options)
     result.images.append(image)
     return result
+
+
+def _id(entry: Mapping[str, Any]) -> str | int | None:
+    value = entry.get('id')
+    return value if isinstance(value, (str, int)) else None
 
 
 def _image_url(data: Mapping[str, Any], options: ReadOptions) -> str:
@@ -381,7 +386,7 @@ def _keep_or_list(
 ) -> None:
     """What is no shape: an attribute of one, or nothing that a label file can say."""
     kind, value = entry['type'], entry.get('value')
-    owners = by_id.get(entry.get('id'), [])
+    owners = by_id.get(_id(entry), [])
     if owners and isinstance(value, Mapping) and kind in value:
         for shape in owners:
             shape.attributes[entry.get('from_name') or kind] = value[kind]

@@ -203,3 +203,8 @@ def test_predictions_are_named_where_they_are_all_there_is(labelstudio):
 
 def test_a_byte_order_mark_is_no_error(labelstudio):
     assert labelstudio([polygon()], start=b'\xef\xbb\xbf').coco['annotations']
+
+
+@pytest.mark.parametrize('name', ([], {'a': 1}, None))
+def test_results_may_lack_a_usable_id(labelstudio, name):
+    assert labelstudio([dict(polygon(), id=name)]).coco['annotations']
