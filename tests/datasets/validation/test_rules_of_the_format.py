@@ -444,6 +444,19 @@ def test_all_findings_are_counted_and_the_first_kept(clean, write):
     assert log.count_of(Severity.ERROR) == 4
 
 
+def test_a_mix_whose_images_all_say_their_level_is_declared(clean, write):
+    for entry in clean['annotations'][1:3]:
+        del entry['segmentation'], entry['area']
+    text = validate_file(write(clean)).level_text()
+    assert 'nothing declares a level' in text
+    clean['images'][0]['supervision'] = 'masks'
+    clean['images'][1]['supervision'] = 'extreme_points'
+    for entry in clean['annotations'][:1]:
+        del entry['extreme_points'], entry['point'], entry['bbox']
+    text = validate_file(write(clean)).level_text()
+    assert text == 'mixed (images[].supervision of every image)'
+
+
 def test_lists_may_come_in_any_order(clean, write):
     clean['annotations'][0]['image_id'] = 71
     clean['annotations'][1]['category_id'] = 99
@@ -485,6 +498,7 @@ def test_objects_in_chunks_are_one_file(clean, write, monkeypatch):
         (b'', 'is no valid JSON: Expecting value at line 1, column 1 of 0 bytes'),
         (b'{"images": [\n  {"id": 1,]}', 'line 2, column 12'),
         (b'{"images": [{"id": 1}', 'is no valid JSON.*interrupted download'),
+        (b'{"images": [], "anno', 'Unterminated string starting at line 1, column 16'),
         (b'{"images": [] "a": 1}', "Expecting ',' delimiter at line 1, column 15"),
         (b'{"images" []}', "Expecting ':' delimiter"),
         (b'{"images": [1 2]}', "Expecting ',' delimiter at line 1, column 15"),
