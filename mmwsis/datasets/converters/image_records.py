@@ -52,7 +52,8 @@ class ConversionError(ValueError):
         self.problems = list(problems)
         shown = [f'  {problem}' for problem in self.problems[:SHOWN_ERRORS]]
         if len(self.problems) > SHOWN_ERRORS:
-            shown.append(f'  ... and {len(self.problems) - SHOWN_ERRORS} more')
+            more = len(self.problems) - SHOWN_ERRORS
+            shown.append(f'  ... and {more} more, which --skip-invalid lists')
         super().__init__(
             f'{len(self.problems)} image(s) cannot be converted, so that nothing was '
             'written:\n' + '\n'.join(shown) + '\nMend them and run the same command '
@@ -106,8 +107,9 @@ def convert_images(
     identity = dict(settings, version=__version__, images=listed)
     fingerprint = _fingerprint(identity)
     if not overwrite and Path(output).exists():
+        finished = _finished(output, fingerprint, skip_invalid)
         progress(len(names))
-        return _finished(output, fingerprint, skip_invalid), []
+        return finished, []
     chunks = [list(names[i : i + CHUNK]) for i in range(0, len(names), CHUNK)]
     problems: list[str] = []
     with (

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from pycocotools import mask as mask_api
 
-from mmwsis.annotation_masks import decompress_runs
+from mmwsis.annotation_masks import decompress_runs, polygons_rle
 
 MIN_CORNERS = 3
 
@@ -141,8 +141,7 @@ def decode_segmentation(segmentation: Any, height: int, width: int) -> MaskCrop:
     """
     if segmentation_kind(segmentation) == 'polygons':
         check_polygons(segmentation)
-        parts = mask_api.frPyObjects([list(p) for p in segmentation], height, width)
-        rle = parts[0] if len(parts) == 1 else mask_api.merge(parts)
+        rle = polygons_rle(segmentation, height, width)
     else:
         rle_runs(segmentation, height, width)
         rle = _compressed(segmentation, height, width)

@@ -125,7 +125,7 @@ def build_image(job: tuple[LabelledImage, BuildOptions]) -> BuiltImage:
             built.notices.append(Notice(CHANGED, image.source, obj.item, what, reason))
             continue
         try:
-            labels = _labels(obj, image.source, built, options)
+            labels = _labels(obj, built, options)
         except ValueError as error:
             built.notices.append(
                 Notice(INVALID, image.source, obj.item, 'object', str(error))
@@ -170,21 +170,17 @@ def _place(image: LabelledImage, options: BuildOptions) -> BuiltImage:
     return built
 
 
-def _labels(
-    obj: LabelledObject, source: str, built: BuiltImage, options: BuildOptions
-) -> Labels:
+def _labels(obj: LabelledObject, built: BuiltImage, options: BuildOptions) -> Labels:
     """What an object says at each level that it has."""
     size = (built.width, built.height)
     labels: Labels = {}
     if obj.polygons or obj.masks:
+        reach = _reach([point for polygon in obj.polygons for point in polygon], size)
+        _report_reach(reach, 'polygon', obj, built)
         labels = _labels_of_mask(obj, size)
     if obj.box is not None:
         box, reach = _box(obj.box, size)
-        if reach > _OUTSIDE:
-            reason = f'reached {reach:g} px out of the image; it is cut at the border'
-            built.notices.append(
-                Notice(CHANGED, source, obj.item, 'box beyond the border', reason)
-            )
+        _report_reach(reach, 'box', obj, built)
         labels[Supervision.BOXES] = _box_label(box)
     if obj.extreme_points is not None:
         inside = [_point(point, size) for point in obj.extreme_points]
@@ -195,7 +191,7 @@ def _labels(
                 'the box is that of all four'
             )
             built.notices.append(
-                Notice(CHANGED, source, obj.item, 'clicks not extreme', reason)
+                Notice(CHANGED, built.source, obj.item, 'clicks not extreme', reason)
             )
         extreme = [_tidy(point) for point in points]
         box = _box_label(box_of_extreme_points(extreme))
@@ -213,6 +209,36 @@ def _labels(
         middle = _tidy((x + width / 2, y + height / 2))
         labels.setdefault(Supervision.POINTS, dict(point=middle))
     return labels
+
+
+def _report_reach(
+    reach: float, kind: str, obj: LabelledObject, built: BuiltImage
+) -> None:
+    if reach > _OUTSIDE:
+        reason = (
+            f'reached {reach:g} px out of the image; what is outside does not count'
+        )
+        what = f'{kind} beyond the border'
+        built.notices.append(Notice(CHANGED, built.source, obj.item, what, reason))
+
+
+def _reach(points: Sequence[Point], size: tuple[int, int]) -> float:
+    """By how many pixels corners of polygons leave the image."""
+    if not points:
+        return 0.0
+    corners = np.asarray(points, dtype=np.float64)
+    if not np.isfinite(corners).all():
+        raise ValueError('a polygon must have finite corners')
+    beyond = np.maximum(-corners, corners - size).max(axis=1)
+    farthest = int(beyond.argmax())
+    # Drawing the outline of such a polygon takes time and memory by its length.
+    if beyond[farthest] > max(size):
+        x, y = points[farthest]
+        raise ValueError(
+            f'the corner ({x:g}, {y:g}) of the polygon is far outside the image of '
+            f'{size[0]}x{size[1]} pixels'
+        )
+    return max(float(beyond[farthest]), 0.0)
 
 
 def _labels_of_mask(obj: LabelledObject, size: tuple[int, int]) -> Labels:

@@ -27,7 +27,9 @@ from .records import (
 from .shapes import (
     Shape,
     box_of_corners,
+    is_upright,
     merge_shapes,
+    no_shape,
     rotated_corners,
     rotated_notice,
 )
@@ -109,7 +111,9 @@ def _read(
                 f"{path}: version {(element.text or '').strip()!r} of CVAT's XML; "
                 'expected 1.1'
             )
-        if element.tag == 'label' and element.find('name') is not None:
+        # The parts of a skeleton are declared as labels that have a parent.
+        is_class = element.tag == 'label' and element.find('parent') is None
+        if is_class and element.find('name') is not None:
             result.declared.append((element.findtext('name') or '').strip())
         if element.tag == 'image':
             result.add(parse_image(element, path.name, options))
@@ -166,15 +170,14 @@ def parse_image(element: Element, source: str, options: ReadOptions) -> ReadResu
                     Notice(LEFT_OUT, source, item, 'attributes of a tag', reason)
                 )
         elif child.tag not in _SHAPES:
-            reason = f'a {child.tag} is no point, box, polygon or mask'
+            reason = no_shape(child.tag)
             what = f'shape {child.tag}'
             result.notices.append(Notice(LEFT_OUT, source, item, what, reason))
             image.tags += [child.get('label')] if child.get('label') else []
         else:
             shape = _shape(child, item, image, options, result.notices)
             shapes += [shape] if shape else []
-    image.objects, notices = merge_shapes(shapes, source, options)
-    result.notices += notices
+    result.notices += merge_shapes(shapes, image, options)
     result.images.append(image)
     return result
 
@@ -189,7 +192,7 @@ def _shape(
     kind = element.tag
     shape = Shape(
         kind='clicks' if kind == 'points' else kind,
-        name=element.get('label') or '',
+        name=(element.get('label') or '').strip(),
         item=item,
         # CVAT writes 0 for no group.
         group=element.get('group_id') if element.get('group_id') != '0' else None,
@@ -207,8 +210,9 @@ def _shape(
             shape.points = _points(element, kind)
     except ValueError as error:
         notices.append(Notice(INVALID, image.source, item, kind, str(error)))
+        image.tags += [shape.name] if shape.name else []
         return None
-    if kind == 'box' and degrees:
+    if kind == 'box' and not is_upright(degrees):
         notices.append(rotated_notice(image.source, item, degrees, options))
         image.tags.append(shape.name)
         return None if options.rotated == 'skip' else shape

@@ -12,7 +12,7 @@ import json
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 import cv2
@@ -29,7 +29,7 @@ from .records import (
     ReadOptions,
     ReadResult,
 )
-from .shapes import Shape, merge_shapes, rotated_notice
+from .shapes import Shape, is_upright, merge_shapes, no_shape, rotated_notice
 
 # Number of points that each kind of shape has; None: any.
 _POINTS = {'point': (1,), 'rectangle': (2, 4), 'rotation': (4,), 'mask': (2,)}
@@ -87,7 +87,10 @@ def _read_file(job: tuple[str, str, ReadOptions]) -> ReadResult:
     if not isinstance(document, Mapping) or 'shapes' not in document:
         reason = 'a JSON without "shapes", so none of LabelMe'
         return ReadResult(notices=[Notice(LEFT_OUT, source, '', 'other JSON', reason)])
-    return parse_labelme(document, source, os.path.dirname(name), options)
+    # imagePath starts at this folder, not at the image folder.
+    return parse_labelme(
+        document, source, os.path.dirname(os.path.abspath(name)), options
+    )
 
 
 def parse_labelme(
@@ -101,7 +104,7 @@ def parse_labelme(
     Args:
         document: The JSON.
         source: Name of the file, for messages.
-        folder: Folder of the file; ``imagePath`` starts there.
+        folder: Folder of the file, absolute; ``imagePath`` starts there.
         options: How ambiguous shapes are read.
 
     Returns:
@@ -118,12 +121,14 @@ def parse_labelme(
         reason = f'shapes must be a list, got {type(document["shapes"]).__name__}'
         result.notices.append(Notice(INVALID, source, '', 'shapes', reason))
         return result
-    # Written on Windows it has backslashes, and Windows reads both.
-    image_path = image_path.replace('\\', '/')
     flags = document.get('flags') or {}
+    if not isinstance(flags, Mapping):
+        reason = f'flags must be an object of names and true or false, got {flags!r}'
+        result.notices.append(Notice(INVALID, source, '', 'flags', reason))
+        flags = {}
     image = LabelledImage(
         source=source,
-        paths=[os.path.join(folder, image_path), os.path.basename(image_path)],
+        paths=_image_paths(image_path, folder),
         width=_size(document.get('imageWidth')),
         height=_size(document.get('imageHeight')),
         tags=[name for name, value in flags.items() if value is True],
@@ -133,14 +138,25 @@ def parse_labelme(
         shape = _shape(entry, index, image, options, result.notices)
         if shape is not None:
             shapes.append(shape)
-    image.objects, notices = merge_shapes(shapes, source, options)
-    result.notices += notices
+    result.notices += merge_shapes(shapes, image, options)
     result.images.append(image)
     return result
 
 
+def _image_paths(image_path: str, folder: str) -> list[str]:
+    """Where the image may be; the first place names it if it is at none."""
+    # Written on Windows it has backslashes, and Windows reads both.
+    image_path = image_path.replace('\\', '/')
+    name = os.path.basename(image_path)
+    if PureWindowsPath(image_path).drive or os.path.isabs(image_path):
+        # A place on the annotator's machine, which may be this one.
+        return [image_path, name] if os.path.isfile(image_path) else [name]
+    return [os.path.join(folder, image_path), name]
+
+
 def _size(value: Any) -> int | None:
-    return int(value) if isinstance(value, (int, float)) and value > 0 else None
+    known = isinstance(value, (int, float)) and math.isfinite(value) and value > 0
+    return int(value) if known else None
 
 
 def _shape(
@@ -151,14 +167,15 @@ def _shape(
     notices: list[Notice],
 ) -> Shape | None:
     item = f'shape {index}'
-    if not isinstance(entry, Mapping) or not isinstance(entry.get('label'), str):
+    name = entry.get('label') if isinstance(entry, Mapping) else None
+    if not isinstance(name, str) or not name.strip():
         reason = 'a shape must have a label and points'
         notices.append(Notice(INVALID, image.source, item, 'shape', reason))
         return None
-    name, kind = entry['label'], entry.get('shape_type') or 'polygon'
+    name, kind = name.strip(), entry.get('shape_type') or 'polygon'
     item += f' {name!r}'
     if kind not in ('polygon', *_POINTS):
-        reason = f'a {kind} is no point, box, polygon or mask'
+        reason = no_shape(kind)
         notices.append(Notice(LEFT_OUT, image.source, item, f'shape {kind}', reason))
         image.tags.append(name)
         return None
@@ -169,22 +186,32 @@ def _shape(
             name=name,
             item=item,
             points=points,
-            group=entry.get('group_id'),
+            group=_group(entry.get('group_id')),
             attributes=_attributes(entry),
         )
         if kind == 'mask':
             shape.mask = _mask(entry.get('mask'), points)
     except ValueError as error:
         notices.append(Notice(INVALID, image.source, item, kind, str(error)))
+        image.tags.append(name)
         return None
+    if kind in ('rectangle', 'rotation'):
+        shape.kind = 'box'
     if kind == 'rotation':
         (x0, y0), (x1, y1) = points[:2]
         degrees = math.degrees(math.atan2(y1 - y0, x1 - x0))
+        if is_upright(degrees):
+            return shape
         notices.append(rotated_notice(image.source, item, degrees, options))
         image.tags.append(name)
-    if kind in ('rectangle', 'rotation'):
-        shape.kind = 'box'
-    return None if kind == 'rotation' and options.rotated == 'skip' else shape
+        return None if options.rotated == 'skip' else shape
+    return shape
+
+
+def _group(value: Any) -> int | str | None:
+    if value is None or isinstance(value, (int, str)):
+        return value
+    raise ValueError(f'group_id must be a number, got {value!r}')
 
 
 def _points(value: Any, kind: str) -> list[Point]:
@@ -209,6 +236,8 @@ def _mask(value: Any, points: list[Point]) -> tuple[int, int, np.ndarray]:
         pixels = None
     if pixels is None:
         raise ValueError('mask must be a PNG in base64')
+    if not all(math.isfinite(value) for point in points for value in point):
+        raise ValueError(f'the corners of the mask must be finite, got {points}')
     (x0, y0), (x1, y1) = ((round(x), round(y)) for x, y in points)
     if pixels.shape != (y1 - y0 + 1, x1 - x0 + 1):
         raise ValueError(

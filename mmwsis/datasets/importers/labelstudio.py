@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from .records import (
+    CHANGED,
     INVALID,
     LEFT_OUT,
     LabelledImage,
@@ -24,6 +25,7 @@ from .records import (
 from .shapes import (
     Shape,
     box_of_corners,
+    is_upright,
     merge_shapes,
     rotated_corners,
     rotated_notice,
@@ -63,11 +65,9 @@ def read_labelstudio(
         ValueError: It is no such export.
     """
     if not path.is_file():
-        raise FileNotFoundError(
-            f'{path} does not exist; give the JSON export of a project'
-        )
+        raise FileNotFoundError(f'{path} is no file; give the JSON export of a project')
     try:
-        tasks = json.loads(path.read_text(encoding='utf-8'))
+        tasks = json.loads(path.read_text(encoding='utf-8-sig'))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f'{path} is no valid JSON: {error}') from None
     tasks = [tasks] if isinstance(tasks, Mapping) else tasks
@@ -116,7 +116,7 @@ def parse_task(
         result.notices.append(Notice(INVALID, source, '', 'annotation', reason))
         return result
     drawn = {
-        entry.get('id')
+        _id(entry)
         for entry in entries
         if isinstance(entry, Mapping) and 'original_width' in entry
         and entry.get('type') != 'choices'
@@ -131,21 +131,25 @@ def parse_task(
             result.notices.append(Notice(INVALID, source, item, 'result', reason))
             continue
         item += f' ({entry["type"]}, id {entry.get("id")!r})'
-        if entry['type'] == 'choices' and entry.get('id') not in drawn:
+        if entry['type'] == 'choices' and _id(entry) not in drawn:
             _add_tags(entry, item, image, result.notices)
         elif _kind_of(entry) is not None:
             shape = _shape(entry, item, image, options, result.notices)
             if shape is not None:
                 shapes.append(shape)
-                by_id.setdefault(entry.get('id'), []).append(shape)
+                by_id.setdefault(_id(entry), []).append(shape)
         else:
             later.append((item, entry))
     for item, entry in later:
         _keep_or_list(entry, item, by_id, image, result.notices)
-    image.objects, notices = merge_shapes(shapes, source, options)
-    result.notices += notices
+    result.notices += merge_shapes(shapes, image, options)
     result.images.append(image)
     return result
+
+
+def _id(entry: Mapping[str, Any]) -> str | int | None:
+    value = entry.get('id')
+    return value if isinstance(value, (str, int)) else None
 
 
 def _image_url(data: Mapping[str, Any], options: ReadOptions) -> str:
@@ -212,6 +216,8 @@ def _pick(
     if not finished:
         what = 'skipped task' if given else 'task without annotation'
         reason = 'nobody labelled it, so that the image is left out'
+        if task.get('predictions'):
+            reason += '; it has predictions of a model, which are no labels'
         notices.append(Notice(LEFT_OUT, source, '', what, reason))
         return None
     truth = [one for one in finished if one.get('ground_truth')]
@@ -316,12 +322,17 @@ def _shape(
         degrees = float(value.get('rotation') or 0) % 360
     except (TypeError, ValueError) as error:
         notices.append(Notice(INVALID, image.source, item, kind, str(error)))
+        image.tags += labels if _are_names(labels) else []
         return None
+    if shape.kind == 'polygon' and value.get('closed') is False:
+        reason = 'the polygon was left open; its last corner is joined to its first'
+        notices.append(Notice(CHANGED, image.source, item, 'open polygon', reason))
     if shape.kind == 'box' and degrees:
-        notices.append(rotated_notice(image.source, shape.item, degrees, options))
-        image.tags.append(shape.name)
-        if options.rotated == 'skip':
-            return None
+        if not is_upright(degrees):
+            notices.append(rotated_notice(image.source, shape.item, degrees, options))
+            image.tags.append(shape.name)
+            if options.rotated == 'skip':
+                return None
         upright = (*shape.points[0], *shape.points[1])
         x0, y0, x1, y1 = box_of_corners(
             rotated_corners(upright, degrees, shape.points[0])
@@ -375,7 +386,7 @@ def _keep_or_list(
 ) -> None:
     """What is no shape: an attribute of one, or nothing that a label file can say."""
     kind, value = entry['type'], entry.get('value')
-    owners = by_id.get(entry.get('id'), [])
+    owners = by_id.get(_id(entry), [])
     if owners and isinstance(value, Mapping) and kind in value:
         for shape in owners:
             shape.attributes[entry.get('from_name') or kind] = value[kind]

@@ -8,10 +8,18 @@ from typing import Any
 
 from mmwsis.structures.supervision import check_extreme_points
 
-from .records import CHANGED, LEFT_OUT, LabelledObject, Notice, Point, ReadOptions
+from .records import (
+    CHANGED,
+    LEFT_OUT,
+    LabelledImage,
+    LabelledObject,
+    Notice,
+    Point,
+    ReadOptions,
+)
 
 QUAD = 4
-CLICKS = (1, 4)
+_UPRIGHT = 1e-4  # degrees
 
 
 @dataclass
@@ -38,8 +46,8 @@ class Shape:
 
 
 def merge_shapes(
-    shapes: Sequence[Shape], source: str, options: ReadOptions
-) -> tuple[list[LabelledObject], list[Notice]]:
+    shapes: Sequence[Shape], image: LabelledImage, options: ReadOptions
+) -> list[Notice]:
     """Make objects of shapes.
 
     Shapes of one label that share a group are one object: polygons and masks are its
@@ -47,24 +55,27 @@ def merge_shapes(
 
     Args:
         shapes: In the order of the file.
-        source: The label file and image, for messages.
+        image: Gets the objects, in the order of their first shape, and the classes of
+            groups that are no object as tags.
         options: How polygons of four corners are read.
 
     Returns:
-        Objects in the order of their first shape, and what could not be kept.
+        What could not be kept.
     """
     groups: dict[Any, list[Shape]] = {}
     for index, shape in enumerate(shapes):
         alone = shape.group is None
         key = ('alone', index) if alone else ('group', shape.name, shape.group)
         groups.setdefault(key, []).append(shape)
-    objects: list[LabelledObject] = []
     notices: list[Notice] = []
     for members in groups.values():
-        made = _merge(members, source, options, notices)
+        made = _merge(members, image.source, options, notices)
         if made is not None:
-            objects.append(made)
-    return objects, notices
+            image.objects.append(made)
+        else:
+            # Without it the image would say that the class is not there.
+            image.tags.append(members[0].name)
+    return notices
 
 
 def _merge(
@@ -140,6 +151,31 @@ def rotated_corners(box: Sequence[float], degrees: float, pivot: Point) -> list[
         (px + (x - px) * cos - (y - py) * sin, py + (x - px) * sin + (y - py) * cos)
         for x, y in ((x0, y0), (x1, y0), (x1, y1), (x0, y1))
     ]
+
+
+def is_upright(degrees: float) -> bool:
+    """Whether a box that was turned so far still has upright sides.
+
+    Args:
+        degrees: Of the rotation.
+
+    Returns:
+        True for multiples of 90, to a ten-thousandth.
+    """
+    return abs(math.remainder(degrees, 90)) < _UPRIGHT
+
+
+def no_shape(kind: Any) -> str:
+    """Why a shape is left out.
+
+    Args:
+        kind: The tool's name of it.
+
+    Returns:
+        The reason, as a notice gives it.
+    """
+    article = 'an' if str(kind)[:1] in 'aeiou' else 'a'
+    return f'{article} {kind} is no point, box, polygon or mask'
 
 
 def rotated_notice(

@@ -44,6 +44,7 @@ class AnnotationChecker:
         self.ids: list[Any] = []
         self.categories: list[Any] = []
         self.image_rows: list[np.ndarray] = []
+        self._crowd: list[np.ndarray] = []
         self._signatures: list[np.ndarray] = []
         self.labels = np.zeros(0, dtype=np.int64)  # Index of the category, -1: none.
         self.summary = SummaryCounter()
@@ -84,6 +85,7 @@ class AnnotationChecker:
         if self.masks and part.masked.any():
             mask_area, checksum = check_masks(part, self.log)
         self.image_rows.append(part.image)
+        self._crowd.append(part.crowd)
         self.summary.add(part, mask_area)
         if self.masks:
             self._signatures.append(_signatures(part, checksum))
@@ -234,10 +236,13 @@ class AnnotationChecker:
         )
 
     def _check_tags(self, rows: np.ndarray, categories: list[Any]) -> None:
-        """Find classes that are annotated in an image but not among its tags."""
+        """Find classes of objects of an image that are not among its tags."""
         if not any(tags is not None for tags in self.images.tags):
             return
-        pairs = np.unique(np.stack([rows, self.labels], axis=1), axis=0)
+        # A crowd may mean "not to be judged" (KITTI's DontCare), not "is there".
+        objects = ~np.concatenate(self._crowd or [np.zeros(0, dtype=bool)])
+        pairs = np.stack([rows[objects], self.labels[objects]], axis=1)
+        pairs = np.unique(pairs, axis=0)
         missing: dict[int, list[Any]] = {}
         for row, label in pairs[(pairs >= 0).all(axis=1)].tolist():
             tags = self.images.tags[row]

@@ -85,7 +85,7 @@ IMAGE_RULES = (
         'tags-incomplete',
         _W,
         'image',
-        'tags, where they are given, name every class that is annotated in the image.',
+        'tags, where they are given, name the class of every object of the image.',
         'Add the class to tags: at image_tags it would count as absent.',
     ),
     Rule(

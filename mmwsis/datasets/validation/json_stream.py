@@ -55,8 +55,9 @@ def read_content(path: str, backend_args: dict | None = None) -> bytes:
 def json_error(path: str, size: int, error: Exception) -> ValueError:
     """The error of a file that is no JSON; says line and column where known."""
     if isinstance(error, json.JSONDecodeError):
+        reason = error.msg.removesuffix(' at')  # 'Unterminated string starting at'
         return ValueError(
-            f'{path} is no valid JSON: {error.msg} at line {error.lineno}, column '
+            f'{path} is no valid JSON: {reason} at line {error.lineno}, column '
             f'{error.colno} of {size} bytes. An interrupted download or copy '
             'looks like this; fetch or write the file again.'
         )

@@ -82,6 +82,8 @@ def _summary_lines(summary: dict[str, Any]) -> Iterator[str]:
         span = smallest if smallest == largest else f'from {smallest} to {largest}'
         yield f'image size: {span}'
     labels = [f'{key} {count}' for key, count in summary['labels'].items() if count]
+    if summary['images_with_tags']:
+        labels.append(f'tags of {summary["images_with_tags"]} images')
     yield f'labels: {", ".join(labels) or "none"}'
     if summary['points_with_box']:
         yield (

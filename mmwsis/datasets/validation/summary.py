@@ -99,6 +99,7 @@ class SummaryCounter:
             annotations=len(rows),
             objects=int((~crowd).sum()),
             crowd=int(crowd.sum()),
+            images_with_tags=int(tagged.sum()),
             images_without_labels=int(((with_objects == 0) & ~tagged).sum()),
             most_objects_in_an_image=int(with_objects.max(initial=0)),
             labels=dict(self.given),

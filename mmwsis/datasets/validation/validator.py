@@ -21,6 +21,7 @@ _SOURCES = {
     'option': '--supervision',
     'config': 'the config',
     'file': 'info.mmwsis of the file',
+    'images': 'images[].supervision of every image',
     'content': 'what every object has; nothing declares a level',
 }
 
@@ -266,7 +267,8 @@ class _Run:
                     'which every loader of COCO files needs.',
                 )
             )
-        return level, 'content'
+        declared = bool(self.images.required) and NO_LEVEL not in self.images.required
+        return level, 'images' if level is None and declared else 'content'
 
 
 def _is_panoptic(entries: list[Any]) -> bool:

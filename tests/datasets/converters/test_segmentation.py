@@ -95,3 +95,11 @@ GOOD = encode_mask(np.eye(6, dtype=bool))
 def test_broken_masks_are_refused(segmentation, message):
     with pytest.raises(ValueError, match=message):
         decode_segmentation(segmentation, 6, 6)
+
+
+def test_corners_far_outside_cost_nothing():
+    # pycocotools traces the whole outline: 10^12 pixels of it.
+    near = decode_segmentation([[10, 10, 100, 10, 10, 30]], 40, 60)
+    far = decode_segmentation([[10, 10, 1e12, 10, 1e12, 30, 10, 30]], 40, 60)
+    assert far.offset == near.offset == (10, 10)
+    assert far.mask.shape == (20, 50) and far.mask.all()

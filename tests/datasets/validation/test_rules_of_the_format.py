@@ -125,8 +125,8 @@ CASES = [
     ),
     (
         'tags-incomplete',
-        image(tags=[17]),
-        f'{IMAGE}tags [17] lack the annotated category ids [5].',
+        image(tags=[5]),
+        f'{IMAGE}tags [5] lack the annotated category ids [17].',
     ),
     (
         'void-format',
@@ -401,6 +401,12 @@ CASES = [
 AREA_TEXT = 'area is 3000, but the mask has {} px.'
 
 
+def test_a_crowd_does_not_say_that_its_class_is_there(clean, findings):
+    # A region to leave out of account, as KITTI's DontCare, may be of any class.
+    clean['images'][0]['tags'] = [17]
+    assert findings(clean) == {}
+
+
 @pytest.mark.parametrize('rule, fault, message', CASES)
 def test_rule(clean, findings, rule, fault, message):
     pixels = clean['annotations'][0]['area']
@@ -436,6 +442,19 @@ def test_all_findings_are_counted_and_the_first_kept(clean, write):
     assert log.counts['bbox-outside'] == 4
     assert len(log.examples['bbox-outside']) == 2
     assert log.count_of(Severity.ERROR) == 4
+
+
+def test_a_mix_whose_images_all_say_their_level_is_declared(clean, write):
+    for entry in clean['annotations'][1:3]:
+        del entry['segmentation'], entry['area']
+    text = validate_file(write(clean)).level_text()
+    assert 'nothing declares a level' in text
+    clean['images'][0]['supervision'] = 'masks'
+    clean['images'][1]['supervision'] = 'extreme_points'
+    for entry in clean['annotations'][:1]:
+        del entry['extreme_points'], entry['point'], entry['bbox']
+    text = validate_file(write(clean)).level_text()
+    assert text == 'mixed (images[].supervision of every image)'
 
 
 def test_lists_may_come_in_any_order(clean, write):
@@ -479,6 +498,7 @@ def test_objects_in_chunks_are_one_file(clean, write, monkeypatch):
         (b'', 'is no valid JSON: Expecting value at line 1, column 1 of 0 bytes'),
         (b'{"images": [\n  {"id": 1,]}', 'line 2, column 12'),
         (b'{"images": [{"id": 1}', 'is no valid JSON.*interrupted download'),
+        (b'{"images": [], "anno', 'Unterminated string starting at line 1, column 16'),
         (b'{"images": [] "a": 1}', "Expecting ',' delimiter at line 1, column 15"),
         (b'{"images" []}', "Expecting ':' delimiter"),
         (b'{"images": [1 2]}', "Expecting ',' delimiter at line 1, column 15"),
