@@ -3,19 +3,21 @@
 import difflib
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mmwsis.datasets.annotation_checks import check_coco
+from mmwsis.datasets.converters.finished_jobs import file_stamp, finished_jobs
 from mmwsis.datasets.converters.ordered_pool import OrderedPool
-from mmwsis.datasets.converters.output_files import provenance, refuse_existing
+from mmwsis.datasets.converters.output_files import provenance
 from mmwsis.fileio import atomic_write_json
 from mmwsis.structures.supervision import Supervision, restrict_coco
 
-from .build import BuildOptions, BuiltImage, build_image
+from .build import BuildJob, BuildOptions, BuiltImage, build_image
 from .cvat import read_cvat
+from .image_files import find_image
 from .labelme import read_labelme
 from .labelstudio import read_labelstudio
 from .records import CHANGED, INVALID, LEFT_OUT, Notice, ReadOptions, ReadResult
@@ -141,6 +143,9 @@ def import_labels(
 ) -> ImportResult:
     """Write a weak COCO JSON from a labelling tool's files.
 
+    Checked images survive a kill in ``<out>.unfinished``; the same call goes on from
+    there.
+
     Args:
         tool: 'labelme', 'cvat' or 'labelstudio'.
         path: Its file or folder.
@@ -168,10 +173,12 @@ def import_labels(
     open_progress = open_progress or (lambda total: lambda done: None)
     path, out = Path(path), Path(out)
     outputs = [out] if report is None else [out, Path(report)]
-    refuse_existing(outputs, [path], overwrite)
-    with OrderedPool(workers) as pool:
-        read = _read(tool, path, out, settings, pool, open_progress)
-        ignored = frozenset((*NO_CLASSES, *settings.ignored))
+    with (
+        OrderedPool(workers) as processes,
+        finished_jobs(outputs, [path], overwrite) as finished,
+    ):
+        read = _read(tool, path, out, settings, processes, open_progress)
+        ignored = (*NO_CLASSES, *settings.ignored)
         names = class_names(read, settings.classes, ignored, str(path))
         _check_stuff(settings.stuff, names)
         build = BuildOptions(
@@ -179,19 +186,27 @@ def import_labels(
             level=settings.level,
             points_from_boxes=settings.points_from_boxes,
             ignored=ignored,
-            stuff=frozenset(settings.stuff),
+            stuff=tuple(settings.stuff),
         )
+        pool = finished.remember(processes, BuiltImage.to_json, BuiltImage.from_json)
         advance = open_progress(len(read.images))
         images = []
-        for image in pool.imap(build_image, ((im, build) for im in read.images)):
+        for image in pool.imap(build_image, _build_jobs(read, build)):
             images.append(image)
             advance(1)
-    result = _assemble(tool, path, read, images, names, settings)
-    if report is not None:
-        atomic_write_json(report, result.report(), indent=1)
-    _refuse(result, settings, path)
-    atomic_write_json(out, result.coco)
+        result = _assemble(tool, path, read, images, names, settings)
+        if report is not None:
+            atomic_write_json(report, result.report(), indent=1)
+        _refuse(result, settings, path)
+        finished.start_writing()
+        atomic_write_json(out, result.coco)
     return result
+
+
+def _build_jobs(read: ReadResult, options: BuildOptions) -> Iterator[BuildJob]:
+    for image in read.images:
+        _, path = find_image(image.paths, options.img_dir)
+        yield BuildJob(image, options, path and file_stamp(path))
 
 
 def _read(
@@ -230,7 +245,7 @@ def _image_folder(path: Path, settings: ImportSettings) -> Path:
 def class_names(
     read: ReadResult,
     classes: Sequence[str] | None,
-    ignored: frozenset[str],
+    ignored: Collection[str],
     source: str,
 ) -> list[str]:
     """Names of the classes, in the order of their ids.
@@ -254,7 +269,7 @@ def class_names(
         for name in image.tags:
             used.setdefault(name, f'{image.source}: a tag')
     if classes is None:
-        return sorted({*used, *read.declared} - ignored)
+        return sorted({*used, *read.declared} - {*ignored})
     if len(set(classes)) != len(classes):
         raise ValueError(f'--classes names a class twice: {list(classes)}')
     unknown = [name for name in used if name not in classes and name not in ignored]
