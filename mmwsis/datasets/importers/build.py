@@ -18,7 +18,8 @@ from mmwsis.datasets.converters.segmentation import (
     encode_mask,
 )
 from mmwsis.datasets.converters.weak_labels import WeakProtocol, derive_weak_labels
-from mmwsis.structures.supervision import Supervision, box_of_extreme_points
+from mmwsis.structures.extreme_points import box_of_extreme_points
+from mmwsis.structures.supervision import Supervision
 
 from .image_files import find_image, image_size
 from .records import (
