@@ -225,9 +225,10 @@ def refuse(result: ImportResult, settings: ImportSettings, path: Path) -> None:
             'Is it a file of this tool, and is anything labelled in it?',
         )
     if not result.coco['categories']:
-        raise ValueError(
-            f'{path}: there is no label in any of {len(result.coco["images"])} images; '
-            'name the classes with --classes if that is right'
+        raise LabelImportError(
+            f'{path}: there is no label in any of {len(result.coco["images"])} images:',
+            result.notices,
+            'Name the classes with --classes if that is right.',
         )
     # What a data set would refuse must not be written; the guard may drop nothing but
     # the tool's own attributes.
