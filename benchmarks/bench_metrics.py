@@ -38,9 +38,10 @@ from mmwsis.evaluation.coverage import image_coverage, mean_coverage
 from mmwsis.evaluation.instance_ground_truth import ImageObjects
 from mmwsis.evaluation.instance_matching import match_image
 from mmwsis.evaluation.instance_tables import instance_tables
+from mmwsis.evaluation.mask_bits import pack_masks
 from mmwsis.evaluation.mask_overlap import mask_overlaps
 from mmwsis.evaluation.panoptic_quality import panoptic_counts
-from mmwsis.evaluation.predicted_instances import PredictedInstances, encode_masks
+from mmwsis.evaluation.predicted_instances import PredictedInstances
 from mmwsis.evaluation.semantic_iou import confusion_counts, semantic_quality
 from mmwsis.registry import METRICS
 
@@ -147,17 +148,19 @@ def plain_semantic(maps: list[tuple]) -> np.ndarray:
 
 def objects_of(scene: Scene) -> ImageObjects:
     return ImageObjects(
-        encode_masks(scene.gt),
+        pack_masks(scene.gt, scene.owner.shape),
         scene.gt_labels,
         np.zeros(len(scene.gt_labels), bool),
-        encode_masks(scene.owner[None] == 255)[0],
+        pack_masks(scene.owner[None] == 255, scene.owner.shape),
     )
 
 
 def our_voc(scenes: list[Scene]) -> np.ndarray:
     matches = [
         match_image(
-            PredictedInstances(encode_masks(one.pred), one.labels, one.scores),
+            PredictedInstances(
+                pack_masks(one.pred, one.owner.shape), one.labels, one.scores
+            ),
             objects_of(one),
         )
         for one in scenes
@@ -169,7 +172,10 @@ def our_voc(scenes: list[Scene]) -> np.ndarray:
 def our_coverage(scenes: list[Scene]) -> np.ndarray:
     images = []
     for scene in scenes:
-        overlaps = mask_overlaps(encode_masks(scene.pred), encode_masks(scene.gt))
+        size = scene.owner.shape
+        overlaps = mask_overlaps(
+            pack_masks(scene.pred, size), pack_masks(scene.gt, size)
+        )
         images.append(image_coverage(overlaps.iou(False), overlaps.gt_area))
     return np.array(mean_coverage(images))
 

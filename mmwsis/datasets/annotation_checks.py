@@ -9,11 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from mmwsis.structures.supervision import (
-    Supervision,
-    box_of_extreme_points,
-    image_supervision,
-)
+from mmwsis.structures.extreme_points import box_of_extreme_points
+from mmwsis.structures.supervision import Supervision, image_supervision
 
 from .validation.annotations import AnnotationChecker
 from .validation.columns import ImageTable, number_column

@@ -10,11 +10,12 @@ from typing import Any
 
 from mmengine.config import Config
 
+from .fit_model import fit_model
+
 # Loaders that go through the training images, and those of the evaluation.
 TRAIN_LOADERS = ('train_dataloader', 'pseudo_label_dataloader')
 LOADERS = (*TRAIN_LOADERS, 'val_dataloader', 'test_dataloader')
-# Parts of a model that count something else than the classes of the data set.
-_OTHER_COUNTS = ('backbone', 'encoder', 'semantic_head', 'similarity_extractor')
+_PANOPTIC_METRICS = ('CocoPanopticMetric', 'PanopticQualityMetric')
 _RESIZES = ('Resize', 'RandomResize')
 _TOOL = re.compile(r'python tools/\S+')
 
@@ -29,7 +30,8 @@ def apply_data_spec(cfg: Config, spec: Mapping[str, Any]) -> Config:
     one, and with it SOLO's ``scale_ranges``, if the config says by a top-level
     ``image_scale=(width, height)`` which scale they were chosen for. LVIS' own data set
     and metric give way to COCO's. Without ``val`` in ``spec`` the config loses its
-    evaluation.
+    evaluation. A panoptic config gets the panoptic files and the stuff classes, too;
+    one whose metrics read both kinds of files loses those that ``spec`` has none for.
 
     Args:
         cfg: Config; is left as it is.
@@ -39,8 +41,7 @@ def apply_data_spec(cfg: Config, spec: Mapping[str, Any]) -> Config:
         A new config with ``spec`` as ``data_spec``.
 
     Raises:
-        ValueError: The config needs masks of the training images and ``spec`` has
-            none, or it is a panoptic one.
+        ValueError: The config needs masks or panoptic files, and ``spec`` has none.
     """
     old = _old_paths(cfg)
     settings = copy.deepcopy(cfg.to_dict())
@@ -50,12 +51,12 @@ def apply_data_spec(cfg: Config, spec: Mapping[str, Any]) -> Config:
         for dataset in _inner_datasets(settings.get(key)):
             _fit_dataset(dataset, key, spec, method)
     for key in ('val_evaluator', 'test_evaluator'):
-        evaluators = settings.get(key) or []
-        for item in evaluators if isinstance(evaluators, list) else [evaluators]:
-            _fit_evaluator(item, spec)
+        if settings.get(key):
+            settings[key] = _fit_evaluators(settings[key], spec)
     if 'wsis' in settings:
         _fit_requirements(settings['wsis'], old, spec)
-    _fit_model(settings.get('model') or {}, len(spec['classes']))
+    stuff = spec.get('stuff_classes') or ()
+    fit_model(settings.get('model') or {}, len(spec['classes']), len(stuff))
     if spec.get('image_scale'):
         scale = tuple(spec['image_scale'])
         _fit_scale(settings, scale)
@@ -67,7 +68,8 @@ def apply_data_spec(cfg: Config, spec: Mapping[str, Any]) -> Config:
         _drop_evaluation(settings)
     settings['data_spec'] = copy.deepcopy(dict(spec))
     if 'metainfo' in settings:
-        settings['metainfo'] = dict(classes=tuple(spec['classes']))
+        with_stuff = 'stuff_classes' in settings['metainfo']
+        settings['metainfo'] = _metainfo(spec, with_stuff)
     return Config(settings, filename=cfg.filename)
 
 
@@ -141,16 +143,62 @@ def _fit_dataset(
     part = spec['train'] if of_train else spec.get('val')
     if part is None:
         return
-    ann_file = part['ann_file']
-    if of_train:
-        ann_file = _training_file(dataset, kind, level, spec, method)
-    dataset['ann_file'] = ann_file
+    prefix = dict(img=part['img'])
+    is_panoptic = kind == 'CocoPanopticDataset'
+    if is_panoptic:
+        dataset['ann_file'], prefix['seg'] = _panoptic_files(dataset, part, spec)
+    elif of_train:
+        dataset['ann_file'] = _training_file(dataset, kind, level, spec, method)
+    elif part['ann_file'] is None:
+        raise _lacks_masks(spec)
+    else:
+        dataset['ann_file'] = part['ann_file']
     dataset['data_root'] = os.path.join(spec['data_root'], '')
-    dataset['data_prefix'] = dict(img=part['img'])
     if kind != 'UnlabelledImageDataset':
-        dataset['metainfo'] = dict(classes=tuple(spec['classes']))
+        # At every level, a data set whose classes include stuff keeps its stuff tags.
+        with_stuff = is_panoptic or 'stuff_classes' in (dataset.get('metainfo') or {})
+        dataset['metainfo'] = _metainfo(spec, with_stuff)
+    dataset['data_prefix'] = prefix
     if kind.startswith('LVIS'):
         dataset['type'] = 'CocoDataset'
+
+
+def _metainfo(spec: Mapping[str, Any], with_stuff: bool) -> dict[str, Any]:
+    things, stuff = tuple(spec['classes']), tuple(spec.get('stuff_classes') or ())
+    metainfo: dict[str, Any] = dict(classes=things)
+    if with_stuff:
+        metainfo = dict(
+            classes=(*things, *stuff), thing_classes=things, stuff_classes=stuff
+        )
+    if spec.get('palette'):
+        metainfo['palette'] = spec['palette'][: len(metainfo['classes'])]
+    return metainfo
+
+
+def _panoptic_files(
+    dataset: Mapping[str, Any], part: Mapping[str, Any], spec: Mapping[str, Any]
+) -> tuple[str, str]:
+    """JSON and folder of PNGs of a panoptic data set."""
+    ann_file = str(dataset.get('ann_file', ''))
+    if ann_file.startswith('pseudo_labels/'):
+        return ann_file, dataset['data_prefix']['seg']
+    files = part.get('panoptic')
+    if files is None:
+        name = 'train' if part is spec['train'] else 'val'
+        raise ValueError(
+            f'{spec.get("file", "the data set")}: this config reads panoptic files, '
+            f'but data_spec.{name}.panoptic is missing. Write '
+            'panoptic=dict(ann_file=..., seg=...): the JSON and the folder of its PNGs.'
+        )
+    return files['ann_file'], files['seg']
+
+
+def _lacks_masks(spec: Mapping[str, Any]) -> ValueError:
+    return ValueError(
+        f'{spec.get("file", "the data set")}: this config measures masks of instances, '
+        'but data_spec.val.ann_file is None; coco2weak.py --level masks makes that '
+        'file of a panoptic one.'
+    )
 
 
 def _training_file(
@@ -165,7 +213,8 @@ def _training_file(
         # Only the list of images is read, so any file with them will do.
         weak = train['weak'].values()
         there = [f for f in weak if os.path.isfile(os.path.join(spec['data_root'], f))]
-        return train['ann_file'] or there[0]
+        panoptic = train.get('panoptic') or {}
+        return train['ann_file'] or panoptic.get('ann_file') or there[0]
     if level not in (None, 'masks'):
         return train['weak'][level]
     pseudo = str(dataset.get('ann_file', ''))
@@ -175,7 +224,8 @@ def _training_file(
         raise ValueError(
             f'{spec.get("file", "the data set")}: this config trains on masks, but '
             'data_spec.train.ann_file is None. Use a config of configs/exits or '
-            'configs/mal, or add the file with the masks.'
+            'configs/mal, or add the file with the masks (coco2weak.py --level masks '
+            'makes it of a panoptic one).'
         )
     return train['ann_file']
 
@@ -184,11 +234,31 @@ def _pseudo_file(method: str) -> str:
     return f'pseudo_labels/{method.lower()}.json'
 
 
-def _fit_evaluator(evaluator: dict[str, Any], spec: Mapping[str, Any]) -> None:
-    if str(evaluator.get('type', '')).rpartition('.')[2] == 'LVISMetric':
+def _fit_evaluators(given: Any, spec: Mapping[str, Any]) -> Any:
+    """One evaluator or a list; those that the data set has no file for are left out."""
+    listed = given if isinstance(given, (list, tuple)) else [given]
+    fitted = [item for item in listed if _fit_evaluator(item, spec)]
+    if not fitted:
+        raise _lacks_masks(spec)
+    return fitted if isinstance(given, (list, tuple)) else fitted[0]
+
+
+def _fit_evaluator(evaluator: dict[str, Any], spec: Mapping[str, Any]) -> bool:
+    """Whether the data set has the file that the evaluator reads."""
+    kind = str(evaluator.get('type', '')).rpartition('.')[2]
+    if kind == 'LVISMetric':
         evaluator['type'] = 'CocoMetric'
-    if 'ann_file' in evaluator and spec.get('val') is not None:
-        evaluator['ann_file'] = os.path.join(spec['data_root'], spec['val']['ann_file'])
+    if 'ann_file' not in evaluator or spec.get('val') is None:
+        return True
+    part = spec['val']
+    if kind in _PANOPTIC_METRICS:
+        # Without the files its loader has been refused.
+        part = part['panoptic']
+        evaluator['seg_prefix'] = os.path.join(spec['data_root'], part['seg'])
+    if part['ann_file'] is None:
+        return False
+    evaluator['ann_file'] = os.path.join(spec['data_root'], part['ann_file'])
+    return True
 
 
 def _fit_requirements(
@@ -206,49 +276,20 @@ def _fit_requirements(
         if level is None:
             continue
         item['path'] = os.path.join(root, train['weak'][level])
-        if train['ann_file'] is None:
+        panoptic = train.get('panoptic') or {}
+        strong = train['ann_file'] or panoptic.get('ann_file')
+        if strong is None:
             item['command'] = (
                 f'an annotation tool: it is data_spec.train.weak.{level} of '
                 f'{spec.get("file", "the data set file")}'
             )
         else:
-            source = os.path.join(root, train['ann_file'])
-            item['command'] = shlex.join(
-                ['python', 'tools/dataset_converters/coco2weak.py', source]
-                + ['--level', level, '--out', item['path']]
-            )
-
-
-def _fit_model(node: Any, num_classes: int) -> None:
-    """Set every number of classes, and class weights of that many entries."""
-    if isinstance(node, (list, tuple)):
-        for entry in node:
-            _fit_model(entry, num_classes)
-    if not isinstance(node, dict):
-        return
-    if node.get('num_stuff_classes'):
-        raise ValueError(
-            'a data set file describes instances; a panoptic config '
-            f'(num_stuff_classes={node["num_stuff_classes"]}) cannot be fitted to it.'
-        )
-    for key in ('num_classes', 'num_things_classes'):
-        if isinstance(node.get(key), int):
-            _fit_class_weights(node, node[key], num_classes)
-            node[key] = num_classes
-    for key, entry in node.items():
-        if key not in _OTHER_COUNTS:
-            _fit_model(entry, num_classes)
-
-
-def _fit_class_weights(head: dict[str, Any], before: int, after: int) -> None:
-    for loss in head.values():
-        if not isinstance(loss, dict):
-            continue
-        weights = loss.get('class_weight')
-        if isinstance(weights, (list, tuple)) and len(weights) in (before, before + 1):
-            # Per-class weights of another data set mean nothing; background's stays.
-            mean = sum(weights[:before]) / before
-            loss['class_weight'] = [mean] * after + list(weights[before:])
+            source = os.path.join(root, strong)
+            words = ['python', 'tools/dataset_converters/coco2weak.py', source]
+            words += ['--level', level, '--out', item['path']]
+            if train['ann_file'] is None:
+                words += ['--panoptic-dir', os.path.join(root, panoptic['seg'])]
+            item['command'] = shlex.join(words)
 
 
 def _fit_scale(settings: dict[str, Any], scale: tuple[int, int]) -> None:

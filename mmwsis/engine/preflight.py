@@ -5,10 +5,7 @@
   the model agree (:func:`check_classes`).
 """
 
-import json
-import mmap
 import os
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +14,7 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS, init_default_scope
 
 from mmwsis.datasets.annotation_file import read_json
+from mmwsis.datasets.categories import read_categories
 from mmwsis.datasets.validation import Finding
 from mmwsis.structures.supervision import Supervision
 
@@ -30,8 +28,7 @@ _OTHER_COUNTS = {
     'data_preprocessor',
     'init_cfg',
 }
-_COUNT_KEYS = ('num_classes', 'num_things_classes')
-_CATEGORIES_KEY = re.compile(rb'"categories"\s*:\s*(?=\[)')
+_COUNT_KEYS = ('num_classes', 'num_things_classes', 'num_stuff_classes')
 
 
 class PreflightError(ValueError):
@@ -49,6 +46,7 @@ class DatasetClasses(NamedTuple):
             own ones do so by their order in the file.
         supervision: Level that the file is read at; None: not a COCO instances file.
         images: Folder that ``file_name`` is relative to.
+        stuff: How many of the names, the last ones, are stuff.
     """
 
     where: str
@@ -57,6 +55,7 @@ class DatasetClasses(NamedTuple):
     by_name: bool
     supervision: str | None
     images: Path
+    stuff: int = 0
 
 
 def check_requirements(cfg: Config) -> None:
@@ -178,50 +177,28 @@ def model_problems(cfg: Config, found: Sequence[DatasetClasses]) -> Iterator[Fin
             )
     if not found:
         return
+    first = found[0]
     for where, count in _counts(cfg.get('model', {}), 'model'):
-        if count != len(found[0].names):
+        allowed = _allowed_counts(where.rpartition('.')[2], first)
+        if count not in allowed:
             yield Finding(
                 'config-num-classes',
-                f'{where} is {count}, but {found[0].where} has '
-                f'{len(found[0].names)} classes ({_shorten(found[0].names)}). Set '
-                f'{where}={len(found[0].names)}, or correct metainfo.classes; '
+                f'{where} is {count}, but {first.where} has {len(first.names)} classes '
+                f'({_shorten(first.names)}). Set {where}='
+                f'{" or ".join(map(str, allowed))}, or correct metainfo.classes; '
                 '--dataset FILE does both for a data set of your own.',
             )
 
 
-def read_categories(path: str | os.PathLike) -> list[dict[str, Any]] | None:
-    """Read only the categories of a COCO file, without parsing the rest.
-
-    Args:
-        path: Annotation file; those of COCO have 450 MB.
-
-    Returns:
-        The categories, ``None`` if the file has none.
-    """
-    if os.path.getsize(path) == 0:
-        return None
-    with (
-        open(path, 'rb') as file,
-        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
-    ):
-        # The word may also stand in a text field or in `info`.
-        for match in _CATEGORIES_KEY.finditer(data):
-            for size in (1 << 16, 1 << 26):
-                text = data[match.end() : match.end() + size].decode('utf-8', 'ignore')
-                try:
-                    categories, _ = json.JSONDecoder().raw_decode(text)
-                except ValueError:
-                    continue
-                if _are_categories(categories):
-                    return categories
-                break
-    return None
-
-
-def _are_categories(value: Any) -> bool:
-    return isinstance(value, list) and all(
-        isinstance(item, dict) and 'id' in item and 'name' in item for item in value
-    )
+def _allowed_counts(key: str, classes: DatasetClasses) -> list[int]:
+    """Numbers that a key of a model may have."""
+    things = len(classes.names) - classes.stuff
+    if key == 'num_things_classes':
+        return [things]
+    if key == 'num_stuff_classes':
+        return [classes.stuff]
+    # In a panoptic model some parts count things alone, others stuff, too.
+    return sorted({things, len(classes.names)})
 
 
 def _classes_of(loader: Any, where: str) -> Iterator[DatasetClasses]:
@@ -239,9 +216,12 @@ def _walk_dataset(dataset: Any, where: str) -> Iterator[DatasetClasses]:
         yield from _walk_dataset(dataset['dataset'], f'{where}.dataset')
         return
     kind = _dataset_class(dataset)
-    given = (dataset.get('metainfo') or {}).get('classes')
-    default = (getattr(kind, 'METAINFO', None) or {}).get('classes')
-    names = given if given is not None else default
+    # As MMEngine does: what the config does not say is that of the type.
+    metainfo = {
+        **(getattr(kind, 'METAINFO', None) or {}),
+        **(dataset.get('metainfo') or {}),
+    }
+    names = metainfo.get('classes')
     if not names:
         return
     by_name = getattr(kind, '__module__', '').startswith('mmwsis.')
@@ -252,6 +232,7 @@ def _walk_dataset(dataset: Any, where: str) -> Iterator[DatasetClasses]:
         by_name,
         _supervision(dataset, kind),
         Path(dataset.get('data_root') or '', _image_prefix(dataset)),
+        len(set(metainfo.get('stuff_classes') or ()) & set(names)),
     )
 
 

@@ -65,9 +65,7 @@ class CoverageMetric(InstanceMetric):
             chosen = np.flatnonzero(pred.scores >= self.score_thr)
             single = np.flatnonzero(~objects.crowd)
             overlaps = mask_overlaps(
-                [pred.masks[index] for index in chosen],
-                [objects.masks[index] for index in single],
-                objects.void,
+                pred.masks[chosen], objects.masks[single], objects.void
             )
             own = image_coverage(overlaps.iou(self.remove_void), overlaps.gt_area)
             self.results.append((image_id, *own))

@@ -14,23 +14,24 @@ from mmwsis.datasets.annotation_file import (
 )
 from mmwsis.structures import annotation_place
 
-from .mask_overlap import RLE, mask_areas, mask_intersections
+from .mask_bits import MaskBits, pack_masks
+from .mask_overlap import RLE, mask_intersections
 
 
 class ImageObjects(NamedTuple):
     """Ground truth of one image.
 
     Attributes:
-        masks: G compressed RLEs, none empty, none on a void pixel.
+        masks: G masks, none empty, none on a void pixel.
         labels: ``(G,)`` int64, index into the classes.
         crowd: ``(G,)`` bool: a region of several objects, never to be found itself.
-        void: RLE of the pixels that are not to be judged, or ``None``.
+        void: One mask of the pixels that are not to be judged, or ``None``.
     """
 
-    masks: list[RLE]
+    masks: MaskBits
     labels: np.ndarray
     crowd: np.ndarray
-    void: RLE | None
+    void: MaskBits | None
 
 
 class InstanceGroundTruth:
@@ -129,40 +130,41 @@ def image_objects(
     """
     size = int(image['height']), int(image['width'])
     own = [one for one in annotations if one['category_id'] in label_of]
-    masks = [annotation_rle(annotation, size, source) for annotation in own]
-    void = image.get('void')
-    if void is not None:
+    masks = annotation_bits(own, size, source)
+    void = None
+    if image.get('void') is not None:
         where = f'{source}: void of image id {image["id"]!r}'
-        void = coco_mask.encode(annotation_mask(void, size, where))
-        masks = cut_masks(masks, void)
-    kept = np.flatnonzero(mask_areas(masks) > 0)
+        void = pack_masks([annotation_mask(image['void'], size, where)], size)
+        masks = masks.without(void)
+    kept = np.flatnonzero(masks.areas() > 0)
     labels = [label_of[annotation['category_id']] for annotation in own]
     crowd = [bool(annotation.get('iscrowd')) for annotation in own]
     return ImageObjects(
-        masks=[masks[index] for index in kept],
+        masks=masks[kept],
         labels=np.array(labels, dtype=np.int64)[kept],
         crowd=np.array(crowd, dtype=bool)[kept],
         void=void,
     )
 
 
-def annotation_rle(
-    annotation: Mapping[str, Any], size: tuple[int, int], source: str
-) -> RLE:
-    """Mask of an annotation as compressed RLE.
+def annotation_bits(
+    annotations: Sequence[Mapping[str, Any]], size: tuple[int, int], source: str
+) -> MaskBits:
+    """Masks of annotations of one image.
 
     Args:
-        annotation: COCO annotation, polygons or any RLE.
-        size: ``(H, W)`` of its image in pixels.
+        annotations: COCO annotations, polygons or any RLE.
+        size: ``(H, W)`` of the image in pixels.
         source: Names the file in messages.
 
     Raises:
-        ValueError: The mask is broken; the message names file and ids.
+        ValueError: A mask is broken; the message names file and ids.
     """
-    where = annotation_place(source, annotation)
-    return coco_mask.encode(
-        annotation_mask(annotation.get('segmentation'), size, where)
-    )
+    bitmaps = [
+        annotation_mask(one.get('segmentation'), size, annotation_place(source, one))
+        for one in annotations
+    ]
+    return pack_masks(bitmaps, size)
 
 
 def cut_masks(masks: Sequence[RLE], hole: RLE) -> list[RLE]:
@@ -200,16 +202,14 @@ def crowds_as_void(objects: ImageObjects) -> ImageObjects:
     """
     if not objects.crowd.any():
         return objects
-    single = np.flatnonzero(~objects.crowd)
-    masks = [objects.masks[index] for index in single]
-    crowds = [objects.masks[index] for index in np.flatnonzero(objects.crowd)]
-    if masks:
-        crowds = cut_masks(crowds, coco_mask.merge(masks))
+    single, crowds = objects.masks[~objects.crowd], objects.masks[objects.crowd]
+    if len(single):
+        crowds = crowds.without(single.union())
     if objects.void is not None:
-        crowds.append(objects.void)
+        crowds = crowds.joined(objects.void)
     return ImageObjects(
-        masks=masks,
-        labels=objects.labels[single],
-        crowd=objects.crowd[single],
-        void=coco_mask.merge(crowds),
+        masks=single,
+        labels=objects.labels[~objects.crowd],
+        crowd=objects.crowd[~objects.crowd],
+        void=crowds.union(),
     )

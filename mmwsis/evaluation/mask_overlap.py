@@ -1,10 +1,12 @@
-"""Overlaps of run-length encoded masks, without decoding one."""
+"""Overlaps of the predicted masks of an image with its objects."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from pycocotools import mask as coco_mask
+
+from .mask_bits import MaskBits, shared_pixels
 
 RLE = dict[str, Any]
 
@@ -40,14 +42,15 @@ class Overlaps(NamedTuple):
 
 
 def mask_overlaps(
-    pred: Sequence[RLE], gt: Sequence[RLE], void: RLE | None = None
+    pred: MaskBits, gt: MaskBits, void: MaskBits | None = None
 ) -> Overlaps:
     """Count the pixels that the masks of one image share.
 
     Args:
-        pred: P compressed RLEs.
-        gt: G compressed RLEs of the same size.
-        void: RLE of the pixels that are not to be judged; ``None`` if there are none.
+        pred: P masks.
+        gt: G masks of the same size.
+        void: One mask of the pixels that are not to be judged; ``None`` if there are
+            none.
 
     Returns:
         The counts.
@@ -57,10 +60,10 @@ def mask_overlaps(
     """
     no_void = np.zeros(len(pred), dtype=np.int64)
     return Overlaps(
-        intersection=mask_intersections(pred, gt),
-        pred_area=mask_areas(pred),
-        gt_area=mask_areas(gt),
-        pred_void=no_void if void is None else mask_intersections(pred, [void])[:, 0],
+        intersection=shared_pixels(pred, gt),
+        pred_area=pred.areas(),
+        gt_area=gt.areas(),
+        pred_void=no_void if void is None else shared_pixels(pred, void)[:, 0],
     )
 
 

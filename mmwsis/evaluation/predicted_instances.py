@@ -3,24 +3,22 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 import torch
-from pycocotools import mask as coco_mask
 
-from .mask_overlap import RLE
+from .mask_bits import MaskBits, pack_masks
 
 
 class PredictedInstances(NamedTuple):
     """Predictions of one image.
 
     Attributes:
-        masks: P compressed RLEs.
+        masks: P masks.
         labels: ``(P,)`` int64.
         scores: ``(P,)`` float64.
     """
 
-    masks: list[RLE]
+    masks: MaskBits
     labels: np.ndarray
     scores: np.ndarray
 
@@ -52,13 +50,13 @@ def predicted_instances(
         )
     labels = _numbers(pred['labels']).astype(np.int64)
     scores = _numbers(pred['mask_scores' if 'mask_scores' in pred else 'scores'])
-    masks = encode_masks(pred['masks'])
+    masks = pred['masks']
     if not len(masks) == len(labels) == len(scores):
         raise ValueError(
             f'{where}: {len(masks)} masks, {len(labels)} labels and {len(scores)} '
             'scores; expected as many of each.'
         )
-    sizes = {tuple(int(v) for v in mask['size']) for mask in masks} - {image_size}
+    sizes = _sizes(masks) - {image_size}
     if sizes:
         raise ValueError(
             f'{where}: a mask has (height, width) {sizes.pop()}, the image '
@@ -73,30 +71,15 @@ def predicted_instances(
             f'set; got {labels.min()} to {labels.max()}. Does num_classes of the model '
             'fit metainfo?'
         )
-    return PredictedInstances(masks, labels, scores.astype(np.float64))
+    bits = pack_masks(masks, image_size)
+    return PredictedInstances(bits, labels, scores.astype(np.float64))
 
 
-def encode_masks(masks: Any) -> list[RLE]:
-    """Run-length encode masks that are not yet.
-
-    Args:
-        masks: ``(P, H, W)`` boolean tensor or array, or compressed RLEs.
-
-    Returns:
-        P compressed RLEs.
-    """
-    if isinstance(masks, torch.Tensor):
-        masks = masks.detach().cpu().numpy()
-    if not isinstance(masks, np.ndarray):
-        return list(masks)
-    return [coco_mask.encode(_column_major(mask)) for mask in masks]
-
-
-def _column_major(mask: np.ndarray) -> np.ndarray:
-    # OpenCV transposes in blocks, five times as fast as a copy to Fortran's order, and
-    # that copy would take three quarters of the time of encoding.
-    row_major = np.ascontiguousarray(mask, dtype=bool).view(np.uint8)
-    return cv2.transpose(row_major).T
+def _sizes(masks: Any) -> set[tuple[int, int]]:
+    """Sizes of the masks, which a model may hand over as one array or as RLEs."""
+    if isinstance(masks, (torch.Tensor, np.ndarray)):
+        return {tuple(int(side) for side in masks.shape[-2:])} if len(masks) else set()
+    return {tuple(int(side) for side in mask['size']) for mask in masks}
 
 
 def _numbers(values: Any) -> np.ndarray:

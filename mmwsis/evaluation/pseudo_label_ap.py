@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .instance_ap import mean_over_classes
-from .instance_ground_truth import annotation_rle, image_objects
+from .instance_ground_truth import annotation_bits, image_objects
 from .instance_matching import ImageMatch, match_image
 from .instance_tables import instance_tables
 from .predicted_instances import PredictedInstances
@@ -94,7 +94,7 @@ def _match(
     scores = [float(annotation.get('score', 1.0)) for annotation in pseudo]
     return match_image(
         PredictedInstances(
-            masks=[annotation_rle(one, size, sources[0]) for one in pseudo],
+            masks=annotation_bits(pseudo, size, sources[0]),
             labels=np.array(labels, dtype=np.int64),
             scores=np.array(scores, dtype=np.float64),
         ),

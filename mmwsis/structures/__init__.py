@@ -1,11 +1,10 @@
 """Supervision levels, what each may see, and the samples that labelers consume."""
 
+from .extreme_points import box_of_extreme_points, check_extreme_points
 from .object_crop_sample import ObjectCropSample
 from .supervision import (
     Supervision,
     annotation_place,
-    box_of_extreme_points,
-    check_extreme_points,
     image_supervision,
     restrict_annotation,
     restrict_coco,

@@ -5,10 +5,15 @@ filter or transform sees it, so that a data set declared with points cannot reac
 box or a mask, nor anything computed from one (``area`` included).
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from typing import Any
+
+from .extreme_points import (
+    are_extreme_points,
+    box_of_extreme_points,
+    check_extreme_points,
+)
 
 
 class Supervision(IntEnum):
@@ -98,82 +103,6 @@ _INFO_KEYS = (
 )
 
 
-def box_of_extreme_points(points: Sequence[Sequence[float]]) -> list[float]:
-    """Tight box of four extreme points (EXITS, CVPR 2024).
-
-    Args:
-        points: Top, left, bottom, right, each ``[x, y]`` in image pixels.
-
-    Returns:
-        ``[x_l, y_t, x_r - x_l, y_b - y_t]``.
-    """
-    top, left, bottom, right = points
-    return [left[0], top[1], right[0] - left[0], bottom[1] - top[1]]
-
-
-def check_extreme_points(points: Any, where: str) -> None:
-    """Refuse extreme points that no object can have.
-
-    Args:
-        points: What the file holds under ``extreme_points``.
-        where: Names the file, the image id and the annotation id in the message.
-
-    Raises:
-        ValueError: Not four finite ``[x, y]`` in the order top, left, bottom, right.
-    """
-    if _are_extreme_points(points):
-        return
-    expected = (
-        f'{where}: extreme_points must be four [x, y] in image pixels in the order '
-        'top, left, bottom, right'
-    )
-    if (
-        not isinstance(points, (list, tuple))
-        or len(points) != 4
-        or not all(isinstance(p, (list, tuple)) and len(p) == 2 for p in points)
-    ):
-        raise ValueError(f'{expected}; got {points!r}.')
-    values = [value for point in points for value in point]
-    if not all(is_finite_number(value) for value in values):
-        raise ValueError(f'{expected}, all finite numbers; got {points!r}.')
-    xs, ys = values[0::2], values[1::2]
-    sides = {
-        'top has the smallest y': ys[0] == min(ys),
-        'left has the smallest x': xs[1] == min(xs),
-        'bottom has the largest y': ys[2] == max(ys),
-        'right has the largest x': xs[3] == max(xs),
-    }
-    broken = [side for side, holds in sides.items() if not holds]
-    if broken:
-        raise ValueError(f'{expected}; {points!r} breaks: {", ".join(broken)}.')
-
-
-def _are_extreme_points(points: Any) -> bool:
-    # Every comparison with NaN is false, and an infinite side fails the bounds; one
-    # pass without a message, because a file may hold a million of these.
-    try:
-        (x_top, top), (left, y_left), (x_bottom, bottom), (right, y_right) = points
-        return (
-            0 <= right - left < math.inf
-            and 0 <= bottom - top < math.inf
-            and left <= x_top <= right
-            and left <= x_bottom <= right
-            and top <= y_left <= bottom
-            and top <= y_right <= bottom
-        )
-    except (TypeError, ValueError):
-        return False
-
-
-def is_finite_number(value: Any) -> bool:
-    """Whether ``value`` is an int or float (no bool) that is finite."""
-    return (
-        isinstance(value, (int, float))
-        and not isinstance(value, bool)
-        and math.isfinite(value)
-    )
-
-
 def restrict_annotation(
     annotation: Mapping[str, Any],
     level: 'str | Supervision',
@@ -216,7 +145,7 @@ def _restrict(
     kept = {key: annotation[key] for key in keys if key in annotation}
     points = kept.get('extreme_points')
     if points is not None:
-        if not _are_extreme_points(points):
+        if not are_extreme_points(points):
             check_extreme_points(points, annotation_place(source, annotation))
         kept['bbox'] = box_of_extreme_points(points)
     box = kept.get('bbox')

@@ -83,6 +83,8 @@ def test_paths_are_relative_to_the_root_and_complete(tmp_path, scenes, spec):
         name='bolts',
         data_root=str(scenes),
         classes=('bolt',),
+        stuff_classes=(),
+        palette=None,
         train=dict(
             ann_file='annotations/instances_train.json',
             img='train/',
@@ -92,8 +94,9 @@ def test_paths_are_relative_to_the_root_and_complete(tmp_path, scenes, spec):
                 boxes='weak/boxes_train.json',
                 extreme_points='weak/extreme_points_train.json',
             ),
+            panoptic=None,
         ),
-        val=dict(ann_file='annotations/instances_val.json', img='val/'),
+        val=dict(ann_file='annotations/instances_val.json', img='val/', panoptic=None),
         image_scale=None,
         generator=None,
     )
@@ -291,12 +294,6 @@ def test_without_validation_images(tmp_path, spec_text):
     # Labels are still to be made.
     ann_file = labeler.pseudo_label_dataloader.dataset.ann_file
     assert ann_file == 'weak/extreme_points_train.json'
-
-
-def test_panoptic_config_is_refused(spec):
-    cfg = Config(dict(model=dict(head=dict(num_things_classes=8, num_stuff_classes=3))))
-    with pytest.raises(ValueError, match='panoptic'):
-        apply_data_spec(cfg, spec)
 
 
 def test_image_scale(tmp_path, spec_text):

@@ -15,7 +15,8 @@ from mmwsis.evaluation.instance_tables import (
     FROM_50_TO_95,
     instance_tables,
 )
-from mmwsis.evaluation.predicted_instances import PredictedInstances, encode_masks
+from mmwsis.evaluation.mask_bits import pack_masks
+from mmwsis.evaluation.predicted_instances import PredictedInstances
 
 GOLDEN = Path(__file__).parents[1] / 'golden'
 
@@ -34,10 +35,11 @@ class Scene:
         self.crowd = np.zeros(len(gt), bool) if crowd is None else np.asarray(crowd)
 
     def match(self, rules='voc', min_region=100):
-        void = None if self.void is None else encode_masks(self.void[None])[0]
+        size = (*self.pred.shape, *self.gt.shape)[-2:]
+        void = None if self.void is None else pack_masks(self.void[None], size)
         return match_image(
-            PredictedInstances(encode_masks(self.pred), self.labels, self.scores),
-            ImageObjects(encode_masks(self.gt), self.gt_labels, self.crowd, void),
+            PredictedInstances(pack_masks(self.pred, size), self.labels, self.scores),
+            ImageObjects(pack_masks(self.gt, size), self.gt_labels, self.crowd, void),
             rules,
             min_region,
         )

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from mmengine.evaluator import Evaluator
 
+from mmwsis.evaluation.mask_bits import pack_masks, shared_pixels
 from mmwsis.evaluation.mask_overlap import mask_intersections, mask_overlaps
 from mmwsis.registry import METRICS
 
@@ -163,12 +164,25 @@ def test_overlaps_equal_dense_ones(rle):
     rng = np.random.default_rng(0)
     pred, gt = rng.random((5, *SHAPE)) < 0.4, rng.random((3, *SHAPE)) < 0.5
     void = rng.random(SHAPE) < 0.2
-    found = mask_overlaps([rle(p) for p in pred], [rle(g) for g in gt], rle(void))
+    coded = [
+        pack_masks([rle(mask) for mask in masks], SHAPE)
+        for masks in (pred, gt, void[None])
+    ]
+    found = mask_overlaps(*coded)
     dense = np.einsum('phw,ghw->pg', pred.astype(int), gt.astype(int))
     np.testing.assert_array_equal(found.intersection, dense)
     np.testing.assert_array_equal(found.pred_void, (pred & void).sum((1, 2)))
     union = (pred[:, None] | gt[None]).sum((2, 3))
     np.testing.assert_allclose(found.iou(remove_void=False), dense / union)
-    assert mask_overlaps([], [rle(gt[0])], rle(void)).iou(True).shape == (0, 1)
+    for packed, masks in zip(coded, (pred, gt, void[None])):
+        np.testing.assert_array_equal(packed.words, pack_masks(masks, SHAPE).words)
+        np.testing.assert_array_equal(
+            shared_pixels(packed, coded[0]),
+            mask_intersections([rle(m) for m in masks], [rle(p) for p in pred]),
+        )
+    nothing = pack_masks(pred[:0], SHAPE)
+    assert mask_overlaps(nothing, coded[1], coded[2]).iou(True).shape == (0, 3)
+    with pytest.raises(ValueError, match=r'one size; got .*\(4, 5\), \(20, 24\)'):
+        mask_overlaps(coded[0], pack_masks(np.ones((1, 4, 5), bool), (4, 5)))
     with pytest.raises(ValueError, match=r'one size; got .*\(4, 5\), \(20, 24\)'):
         mask_intersections([rle(pred[0])], [rle(np.ones((4, 5)))])

@@ -19,10 +19,11 @@ from mmwsis.datasets.converters.command_line import (
 from mmwsis.datasets.converters.progress_bar import progress_bar
 
 EXAMPLES = f"""examples:
-  # Table 2 of WISE: tags of all 1464 images of VOC, 1325 with points, 122 with masks
+  # Table 2 of WISE: tags of all 1464 images of VOC, 1325 with points, 122 with masks;
+  # read by configs/_base_/datasets/voc_budget.py and voc_budget_masks.py
   python tools/dataset_converters/annotation_budget.py \\
       data/voc/annotations/instances_train.json --seconds 29280 \\
-      --levels image_tags points masks --out-dir data/voc/budget
+      --out-dir data/voc/budget
 
   # costs of your own: 2 s an image + 3 s an object for boxes, a table for the rest
   python tools/dataset_converters/annotation_budget.py train.json --hours 40 \\
@@ -33,6 +34,7 @@ Default costs, seconds an image on PASCAL VOC (Bearman et al. 2016):
 Points are one click a class; one click an object costs 23.3 (--cost points=23.3). A
 table is a JSON object: {{"boxes": 38.1, "masks": {{"image": 18.5, "object": 79}}}}.
 Written: <level>_<split>.json each, budget.json with the image ids, and budget.md.
+An interrupted run goes on where it stopped when the same command is given again.
 """
 
 
@@ -91,7 +93,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                 overwrite=args.overwrite,
                 open_progress=open_progress,
             )
-    except (OSError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         sys.exit(f'error: {error}')
     print(format_table(rows, seconds), end='')
 

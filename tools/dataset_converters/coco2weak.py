@@ -46,6 +46,7 @@ A file of a level holds that level's labels and nothing stronger: no segmentatio
 no area but that of the box. Crowd regions (iscrowd 1) have no point and no extreme
 points; they keep their box from level boxes on. LVIS files keep the frequency group of
 every class and the lists of absent and of not exhaustively annotated classes.
+An interrupted run goes on where it stopped when the same command is given again.
 """
 LEVELS = [level.label for level in Supervision]
 
@@ -110,7 +111,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                 overwrite=args.overwrite,
                 open_progress=open_progress,
             )
-    except (OSError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         sys.exit(f'error: {error}')
     for level, path in outputs.items():
         result = results[level]

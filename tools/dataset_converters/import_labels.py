@@ -1,11 +1,11 @@
 """Import labels from LabelMe, CVAT or Label Studio into one weak COCO JSON."""
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from mmwsis.datasets.converters.command_line import add_run_options
 from mmwsis.datasets.converters.progress_bar import progress_bar
 from mmwsis.datasets.importers.import_labels import (
     TOOLS,
@@ -33,7 +33,8 @@ EXAMPLES = """examples:
 Clicks, boxes, polygons and masks become objects, image flags, tags and choices become
 image tags. Four clicks of one group are extreme points. Each image gets the strongest
 level that all its objects have, as images[].supervision. What a label file cannot say
-(circles, lines, ...) is counted and listed. Exit code 1: nothing was written.
+(circles, lines, ...) is counted and listed. Exit code 1: nothing was written. An
+interrupted import goes on where it stopped when the same command is given again.
 """
 SHOWN = 20
 TITLES = {LEFT_OUT: 'left out', CHANGED: 'changed', INVALID: 'broken, left out'}
@@ -112,11 +113,6 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         '--drop-empty', action='store_true', help='leave out images without a label'
     )
     parser.add_argument(
-        '--skip-invalid',
-        action='store_true',
-        help='leave broken labels out instead of stopping',
-    )
-    parser.add_argument(
         '--strict',
         action='store_true',
         help='stop if anything is left out or changed',
@@ -124,8 +120,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--report', metavar='FILE', help='JSON of all that was left out or changed'
     )
-    parser.add_argument('--workers', type=int, default=min(8, os.cpu_count() or 1))
-    parser.add_argument('--overwrite', action='store_true')
+    add_run_options(parser, 'leave broken labels out instead of stopping')
     args = parser.parse_args(argv)
     if args.classes and len(args.classes) == 1 and Path(args.classes[0]).is_file():
         lines = Path(args.classes[0]).read_text(encoding='utf-8').splitlines()
@@ -160,7 +155,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                 overwrite=args.overwrite,
                 open_progress=open_progress,
             )
-    except (OSError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         sys.exit(f'error: {error}')
     print_result(result, args.out, args.report)
 

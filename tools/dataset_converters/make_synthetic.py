@@ -4,14 +4,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-)
-
+from mmwsis.datasets.converters.command_line import add_workers_option
+from mmwsis.datasets.converters.progress_bar import progress_bar
 from mmwsis.datasets.synthetic import SyntheticSettings, make_synthetic
 from mmwsis.datasets.synthetic.statistics import format_summary
 
@@ -25,7 +19,8 @@ EXAMPLES = """examples:
 Written: {train,val}/*.png, annotations/instances_*.json, annotations/panoptic_*.json
 with panoptic_*/*.png, voc/ in the layout of PASCAL VOC, and weak/<level>_<split>.json
 for every supervision level. The same settings give the same bytes. A data set with the
-same settings is kept; another one is replaced only with --overwrite.
+same settings is kept; another one is replaced only with --overwrite. The folder is put
+in place when all is drawn, which takes seconds: an interrupted run starts anew.
 """
 
 
@@ -40,35 +35,44 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--out', default='data/synthetic', help='(default: %(default)s)'
     )
-    parser.add_argument('--train', type=int, default=defaults.train)
-    parser.add_argument('--val', type=int, default=defaults.val)
-    parser.add_argument('--size', type=int, default=defaults.size, help='in pixels')
-    parser.add_argument('--seed', type=int, default=defaults.seed)
-    parser.add_argument('--workers', type=int, default=1)
-    parser.add_argument('--overwrite', action='store_true')
+    for split in ('train', 'val'):
+        parser.add_argument(
+            f'--{split}',
+            type=int,
+            default=getattr(defaults, split),
+            help='number of scenes (default: %(default)s)',
+        )
+    parser.add_argument(
+        '--size',
+        type=int,
+        default=defaults.size,
+        help='side of a scene in pixels (default: %(default)s)',
+    )
+    parser.add_argument('--seed', type=int, default=defaults.seed, help='of the scenes')
+    add_workers_option(parser)
+    parser.add_argument(
+        '--overwrite', action='store_true', help='replace what is there'
+    )
     return parser.parse_args(argv)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Make the data set and print its statistics."""
     args = parse_args(argv)
-    bar = Progress(
-        TextColumn('scenes'), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    )
     try:
         settings = SyntheticSettings(args.train, args.val, args.size, args.seed)
-        with bar:
-            task = bar.add_task('', total=args.train + args.val)
+        with progress_bar('scenes') as open_progress:
+            advance = open_progress(args.train + args.val)
             manifest, is_new = make_synthetic(
                 args.out,
                 settings,
                 workers=args.workers,
                 overwrite=args.overwrite,
-                progress=lambda done: bar.advance(task, done),
+                progress=advance,
             )
             if not is_new:
-                bar.update(task, completed=args.train + args.val)
-    except (OSError, ValueError) as error:
+                advance(args.train + args.val)
+    except (OSError, RuntimeError, ValueError) as error:
         sys.exit(f'error: {error}')
     print(f'{args.out}: {"written" if is_new else "already there"}')
     for split, statistics in manifest['statistics'].items():

@@ -33,6 +33,7 @@ An amount is a share (0.1 or 10%), a number of images (500), or 'rest'. With the
 seed, the images of a smaller share are among those of a larger one. Every image says
 its level in images[].supervision and holds no label that is stronger; declare the data
 set with supervision='masks' (or the strongest level in it) to train on it.
+An interrupted run goes on where it stopped when the same command is given again.
 """
 SHOWN_CLASSES = 10
 
@@ -93,7 +94,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                 overwrite=args.overwrite,
                 open_progress=open_progress,
             )
-    except (OSError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         sys.exit(f'error: {error}')
     left_out = mixture['info']['mmwsis']['images_left_out']
     print(f'{args.out}: {len(mixture["images"])} images, {left_out} left out')

@@ -22,6 +22,7 @@ EXAMPLES = """examples:
 The output is the input with these objects alone, ids unchanged: derive weak labels from
 it with coco2weak.py, or measure pseudo labels of the whole data set with
   python tools/analysis_tools/pseudo_label_quality.py PSEUDO GT --separated FILE ...
+An interrupted search goes on where it stopped when the same command is given again.
 """
 
 
@@ -63,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                 overwrite=args.overwrite,
                 open_progress=open_progress,
             )
-    except (OSError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         sys.exit(f'error: {error}')
     for problem in problems:
         print(f'passed over: {problem}', file=sys.stderr)

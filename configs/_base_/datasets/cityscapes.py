@@ -1,5 +1,5 @@
 # Cityscapes, finely annotated: the 8 classes with instances (WISE: points; weak panoptic:
-# boxes, and image tags that name stuff, too): docs/datasets/cityscapes.md.
+# boxes, and image tags, which name the 11 stuff classes, too): docs/datasets/cityscapes.md.
 # Paths are relative to data_root.
 data_spec = dict(
     name='cityscapes',
@@ -14,6 +14,40 @@ data_spec = dict(
         'motorcycle',
         'bicycle',
     ),
+    stuff_classes=(
+        'road',
+        'sidewalk',
+        'building',
+        'wall',
+        'fence',
+        'pole',
+        'traffic light',
+        'traffic sign',
+        'vegetation',
+        'terrain',
+        'sky',
+    ),
+    palette=[
+        (220, 20, 60),
+        (255, 0, 0),
+        (0, 0, 142),
+        (0, 0, 70),
+        (0, 60, 100),
+        (0, 80, 100),
+        (0, 0, 230),
+        (119, 11, 32),
+        (128, 64, 128),
+        (244, 35, 232),
+        (70, 70, 70),
+        (102, 102, 156),
+        (190, 153, 153),
+        (153, 153, 153),
+        (250, 170, 30),
+        (220, 220, 0),
+        (107, 142, 35),
+        (152, 251, 152),
+        (70, 130, 180),
+    ],
     train=dict(
         ann_file='annotations/instances_gtFine_train.json',
         img='leftImg8bit/train/',

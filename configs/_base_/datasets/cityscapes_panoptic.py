@@ -1,60 +1,34 @@
 # Cityscapes, panoptic: what cityscapes2coco.py --panoptic writes, for
 # mmdet.CocoPanopticDataset. Labels count things before stuff, as MMDetection's panoptic
 # heads do. Paths are relative to data_root.
+_base_ = './cityscapes.py'
+
+data_spec = dict(
+    name='cityscapes_panoptic',
+    train=dict(
+        panoptic=dict(
+            ann_file='annotations/panoptic_gtFine_train.json',
+            seg='annotations/panoptic_gtFine_train/',
+        ),
+    ),
+    val=dict(
+        panoptic=dict(
+            ann_file='annotations/panoptic_gtFine_val.json',
+            seg='annotations/panoptic_gtFine_val/',
+        ),
+    ),
+)
 data_root = 'data/cityscapes/'
-thing_classes = (
-    'person',
-    'rider',
-    'car',
-    'truck',
-    'bus',
-    'train',
-    'motorcycle',
-    'bicycle',
-)
-stuff_classes = (
-    'road',
-    'sidewalk',
-    'building',
-    'wall',
-    'fence',
-    'pole',
-    'traffic light',
-    'traffic sign',
-    'vegetation',
-    'terrain',
-    'sky',
-)
 metainfo = dict(
-    classes=(*thing_classes, *stuff_classes),
-    thing_classes=thing_classes,
-    stuff_classes=stuff_classes,
-    palette=[
-        (220, 20, 60),
-        (255, 0, 0),
-        (0, 0, 142),
-        (0, 0, 70),
-        (0, 60, 100),
-        (0, 80, 100),
-        (0, 0, 230),
-        (119, 11, 32),
-        (128, 64, 128),
-        (244, 35, 232),
-        (70, 70, 70),
-        (102, 102, 156),
-        (190, 153, 153),
-        (153, 153, 153),
-        (250, 170, 30),
-        (220, 220, 0),
-        (107, 142, 35),
-        (152, 251, 152),
-        (70, 130, 180),
-    ],
+    classes=(*_base_.data_spec.classes, *_base_.data_spec.stuff_classes),
+    thing_classes=_base_.data_spec.classes,
+    stuff_classes=_base_.data_spec.stuff_classes,
+    palette=_base_.data_spec.palette,
 )
 
 train_pipeline = [
     dict(type='LoadImageFromFile'),
-    dict(type='LoadPanopticAnnotations', with_bbox=True, with_mask=True, with_seg=True),
+    dict(type='mmwsis.LoadPanopticAnnotations'),
     dict(type='RandomResize', scale=[(2048, 800), (2048, 1024)], keep_ratio=True),
     dict(type='RandomFlip', prob=0.5),
     dict(type='PackDetInputs'),
@@ -62,7 +36,7 @@ train_pipeline = [
 test_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='Resize', scale=(2048, 1024), keep_ratio=True),
-    dict(type='LoadPanopticAnnotations'),
+    dict(type='mmwsis.LoadPanopticAnnotations'),
     dict(
         type='PackDetInputs',
         meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor'),
@@ -78,9 +52,9 @@ train_dataloader = dict(
         type='CocoPanopticDataset',
         data_root=data_root,
         metainfo=metainfo,
-        ann_file='annotations/panoptic_gtFine_train.json',
+        ann_file=data_spec['train']['panoptic']['ann_file'],
         data_prefix=dict(
-            img='leftImg8bit/train/', seg='annotations/panoptic_gtFine_train/'
+            img=_base_.data_spec.train.img, seg=data_spec['train']['panoptic']['seg']
         ),
         filter_cfg=dict(filter_empty_gt=True, min_size=32),
         pipeline=train_pipeline,
@@ -96,12 +70,18 @@ val_dataloader = dict(
         type='CocoPanopticDataset',
         data_root=data_root,
         metainfo=metainfo,
-        ann_file='annotations/panoptic_gtFine_val.json',
+        ann_file=data_spec['val']['panoptic']['ann_file'],
         data_prefix=dict(
-            img='leftImg8bit/val/', seg='annotations/panoptic_gtFine_val/'
+            img=_base_.data_spec.val.img, seg=data_spec['val']['panoptic']['seg']
         ),
         test_mode=True,
         pipeline=test_pipeline,
     ),
 )
 test_dataloader = val_dataloader
+val_evaluator = dict(
+    type='mmwsis.PanopticQualityMetric',
+    ann_file=data_root + data_spec['val']['panoptic']['ann_file'],
+    seg_prefix=data_root + data_spec['val']['panoptic']['seg'],
+)
+test_evaluator = val_evaluator

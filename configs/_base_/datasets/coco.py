@@ -1,4 +1,7 @@
-# COCO 2017. Paths are relative to data_root.
+# COCO 2017, instances: boxes (MAL), extreme points (EXITS), points (BESTIE, WISE) and
+# image tags (BESTIE). The 35k images that WISE and others add to 2014's train set are
+# in train2017, so the sets are the same: docs/datasets/coco.md.
+# Paths are relative to data_root.
 data_spec = dict(
     name='coco',
     data_root='data/coco',
@@ -7,6 +10,8 @@ data_spec = dict(
         ann_file='annotations/instances_train2017.json',
         img='train2017/',
         weak=dict(
+            image_tags='weak/image_tags_train2017.json',
+            points='weak/points_train2017.json',
             boxes='weak/boxes_train2017.json',
             extreme_points='weak/extreme_points_train2017.json',
         ),

@@ -5,6 +5,7 @@ data_spec = dict(
     name='kitti',
     data_root='data/kitti',
     classes=('car',),
+    palette=[(0, 0, 142)],
     train=dict(
         ann_file=None,  # KITTI's training images have no masks
         img='object/training/image_2/',

@@ -5,7 +5,7 @@ _base_ = [
     '../final_model_runtime.py',
 ]
 
-metainfo = dict(classes=_base_.data_spec.classes)
+metainfo = dict(classes=_base_.data_spec.classes, palette=_base_.data_spec.palette)
 data_root = 'data/voc/'
 train_dataloader = dict(
     dataset=dict(

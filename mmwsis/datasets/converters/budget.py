@@ -17,9 +17,10 @@ from mmwsis.fileio import atomic_write_json, atomic_write_text
 from mmwsis.structures.supervision import Supervision
 
 from .coco_check import read_coco
+from .finished_jobs import finished_jobs
 from .mixture import build_mixture, rank_images
 from .ordered_pool import OrderedPool
-from .output_files import provenance, refuse_existing
+from .output_files import provenance
 from .weak_labels import WeakProtocol
 
 Progress = Callable[[int], None]
@@ -198,7 +199,8 @@ def spend_budget(
 
     Images are drawn uniformly and without replacement, in one order for all levels:
     what masks afford is part of what boxes afford, so that levels differ in labels and
-    number alone.
+    number alone. Finished annotations survive a kill beside the first file; the same
+    call goes on from there.
 
     Args:
         source: COCO or LVIS JSON with masks.
@@ -231,9 +233,12 @@ def spend_budget(
     paths = {level: out_dir / f'{level}_{split}.json' for level in costs}
     paths.pop(COUNTS, None)
     tables = [out_dir / 'budget.json', out_dir / 'budget.md']
-    refuse_existing([*paths.values(), *tables], [source], overwrite)
     # Workers are forked before the file is read: they stay small.
-    with OrderedPool(workers) as pool:
+    with (
+        OrderedPool(workers) as processes,
+        finished_jobs([*paths.values(), *tables], [source], overwrite) as finished,
+    ):
+        pool = finished.remember(processes)
         coco = read_coco(source)
         rows = _rows(coco, seconds, costs, paths, seed, str(source))
         total = _annotations_to_convert(coco, rows)
@@ -260,14 +265,15 @@ def spend_budget(
                 budget_seconds=seconds,
                 cost=row.cost._asdict(),
             )
-    for level, document in files.items():
-        atomic_write_json(paths[level], document)
-    summary = dict(
-        provenance('annotation_budget', source, seed=seed, budget_seconds=seconds),
-        levels=[_row_entry(row) for row in rows],
-    )
-    atomic_write_json(tables[0], summary, indent=1)
-    atomic_write_text(tables[1], format_table(rows, seconds))
+        finished.start_writing()
+        for level, document in files.items():
+            atomic_write_json(paths[level], document)
+        summary = dict(
+            provenance('annotation_budget', source, seed=seed, budget_seconds=seconds),
+            levels=[_row_entry(row) for row in rows],
+        )
+        atomic_write_json(tables[0], summary, indent=1)
+        atomic_write_text(tables[1], format_table(rows, seconds))
     return rows
 
 

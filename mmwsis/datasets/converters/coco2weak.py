@@ -15,8 +15,9 @@ from mmwsis.structures.supervision import Supervision, restrict_coco
 
 from .coco_check import check_coco
 from .coco_panoptic import add_stuff_tags, is_panoptic, panoptic_to_instances
+from .finished_jobs import RememberingPool, finished_jobs
 from .ordered_pool import OrderedPool
-from .output_files import provenance, refuse_existing
+from .output_files import provenance
 from .weak_labels import WeakProtocol, derive_weak_labels
 
 CHUNK = 256
@@ -121,6 +122,9 @@ def convert_file(
 ) -> dict[Supervision, dict[str, Any]]:
     """Convert a file; all outputs are written at the end, each in one step.
 
+    Finished annotations survive a kill in ``<first output>.unfinished``; the same call
+    goes on from there.
+
     Args:
         source: COCO or LVIS JSON with masks, or a COCO panoptic JSON, whose things
             become objects and whose stuff becomes image tags.
@@ -142,15 +146,19 @@ def convert_file(
     Raises:
         FileExistsError: An output exists and ``overwrite`` is off.
         FileNotFoundError: ``source``, or a file that it needs, does not exist.
+        RuntimeError: Another process is making the same files.
         ValueError: ``source`` is not well formed; nothing has been written.
     """
     source = Path(source)
-    refuse_existing(outputs.values(), [source, *stuff_tags], overwrite)
     protocol = protocol or WeakProtocol()
     open_progress = open_progress or (lambda total: lambda done: None)
     weak = [level for level in outputs if level is not Supervision.MASKS]
     # Workers are forked before the file is read: they stay small.
-    with OrderedPool(workers) as pool:
+    with (
+        OrderedPool(workers) as processes,
+        finished_jobs(outputs.values(), [source, *stuff_tags], overwrite) as finished,
+    ):
+        pool = finished.remember(processes)
         coco = read_json(str(source))
         if is_panoptic(coco):
             coco = panoptic_to_instances(
@@ -182,8 +190,9 @@ def convert_file(
             )
         if Supervision.MASKS in outputs:
             results[Supervision.MASKS] = _masks_file(coco, source.name)
-    for level, path in outputs.items():
-        atomic_write_json(path, results[level])
+        finished.start_writing()
+        for level, path in outputs.items():
+            atomic_write_json(path, results[level])
     return results
 
 
@@ -220,7 +229,7 @@ def weaken_in_pool(
     protocol: WeakProtocol,
     *,
     source: str,
-    pool: OrderedPool,
+    pool: OrderedPool | RememberingPool,
     skip_invalid: bool,
     progress: Progress,
 ) -> dict[Supervision, dict[str, Any]]:

@@ -15,6 +15,7 @@ import numpy as np
 
 from mmwsis.datasets.annotation_file import read_json
 
+from .finished_jobs import RememberingPool, file_stamp
 from .ordered_pool import OrderedPool
 from .segmentation import encode_mask
 
@@ -29,6 +30,7 @@ class _MapJob(NamedTuple):
     size: tuple[int, int]
     segment_ids: list[int]
     where: str
+    stamp: tuple[int, int] | None
 
 
 def is_panoptic(document: Any) -> bool:
@@ -49,7 +51,7 @@ def panoptic_to_instances(
     *,
     source: str,
     read_masks: bool,
-    pool: OrderedPool,
+    pool: OrderedPool | RememberingPool,
     open_progress: Callable[[int], Callable[[int], None]],
 ) -> dict[str, Any]:
     """Turn a panoptic file into a COCO instances dictionary with stuff tags.
@@ -246,11 +248,13 @@ def _job(
     folder: Path,
     source: str,
 ) -> _MapJob:
+    path = folder / record['file_name']
     return _MapJob(
-        str(folder / record['file_name']),
+        str(path),
         (image.get('height'), image.get('width')),
         [segment['id'] for segment in things],
         f'{source}: image id {image["id"]!r}',
+        file_stamp(path),
     )
 
 

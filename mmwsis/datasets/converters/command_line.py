@@ -56,6 +56,22 @@ def add_run_options(
         parser: Gets the options.
         skip_invalid: Help of ``--skip-invalid``.
     """
-    parser.add_argument('--workers', type=int, default=min(8, os.cpu_count() or 1))
+    add_workers_option(parser)
     parser.add_argument('--skip-invalid', action='store_true', help=skip_invalid)
-    parser.add_argument('--overwrite', action='store_true')
+    parser.add_argument(
+        '--overwrite', action='store_true', help='replace what is there'
+    )
+
+
+def add_workers_option(parser: argparse.ArgumentParser) -> None:
+    """Add ``--workers``.
+
+    Args:
+        parser: Gets the option.
+    """
+    parser.add_argument(
+        '--workers',
+        type=int,
+        default=min(8, os.cpu_count() or 1),
+        help='processes, which the result does not depend on (default: %(default)s)',
+    )

@@ -16,9 +16,10 @@ from mmwsis.fileio import atomic_write_json
 from mmwsis.structures.supervision import Supervision, image_supervision, restrict_coco
 
 from .coco2weak import weaken_in_pool
-from .coco_check import check_coco, read_coco
+from .coco_check import read_coco
+from .finished_jobs import RememberingPool, finished_jobs
 from .ordered_pool import OrderedPool
-from .output_files import provenance, refuse_existing
+from .output_files import provenance
 from .weak_labels import WeakProtocol
 
 Progress = Callable[[int], None]
@@ -145,7 +146,7 @@ def build_mixture(
     protocol: WeakProtocol,
     *,
     source: str,
-    pool: OrderedPool,
+    pool: OrderedPool | RememberingPool,
     skip_invalid: bool = False,
     progress: Progress = lambda done: None,
 ) -> dict[str, Any]:
@@ -267,6 +268,9 @@ def mix_file(
 ) -> dict[str, Any]:
     """Write a semi-supervised set, drawn from a fully labelled file.
 
+    Finished annotations survive a kill in ``<out>.unfinished``; the same call goes on
+    from there.
+
     Args:
         source: COCO or LVIS JSON with masks.
         out: File to write, in one step.
@@ -287,12 +291,13 @@ def mix_file(
         FileNotFoundError: ``source`` does not exist.
         ValueError: ``source`` or ``shares`` are not well formed; nothing was written.
     """
-    refuse_existing([out], [source], overwrite)
     protocol = protocol or WeakProtocol()
     # Workers are forked before the file is read: they stay small.
-    with OrderedPool(workers) as pool:
+    with (
+        OrderedPool(workers) as processes,
+        finished_jobs([out], [source], overwrite) as finished,
+    ):
         coco = read_coco(source)
-        check_coco(coco, str(source))
         ranked = rank_images([image['id'] for image in coco['images']], seed)
         levels = deal_levels(ranked, shares)
         total = sum(ann['image_id'] in levels for ann in coco['annotations'])
@@ -301,21 +306,22 @@ def mix_file(
             levels,
             protocol,
             source=str(source),
-            pool=pool,
+            pool=finished.remember(processes),
             skip_invalid=skip_invalid,
             progress=open_progress(total) if open_progress else lambda done: None,
         )
-    mixture['info']['mmwsis'] = provenance(
-        'mix_supervision',
-        source,
-        shares=[str(share) for share in shares],
-        seed=seed,
-        protocol={
-            level.label: protocol.describe(level)
-            for level in sorted(set(levels.values()))
-            if level is not Supervision.MASKS
-        },
-        images_left_out=len(ranked) - len(levels),
-    )
-    atomic_write_json(Path(out), mixture)
+        mixture['info']['mmwsis'] = provenance(
+            'mix_supervision',
+            source,
+            shares=[str(share) for share in shares],
+            seed=seed,
+            protocol={
+                level.label: protocol.describe(level)
+                for level in sorted(set(levels.values()))
+                if level is not Supervision.MASKS
+            },
+            images_left_out=len(ranked) - len(levels),
+        )
+        finished.start_writing()
+        atomic_write_json(Path(out), mixture)
     return mixture

@@ -21,8 +21,9 @@ from mmwsis.fileio import atomic_write_json
 
 from .coco2weak import WeakLabelError
 from .coco_check import read_coco
+from .finished_jobs import RememberingPool, finished_jobs
 from .ordered_pool import OrderedPool
-from .output_files import provenance, refuse_existing
+from .output_files import provenance
 from .segmentation import check_polygons, decode_segmentation, rle_runs
 
 Progress = Callable[[int], None]
@@ -204,7 +205,7 @@ def find_separated(
     min_part: int,
     *,
     source: str,
-    pool: OrderedPool,
+    pool: OrderedPool | RememberingPool,
     skip_invalid: bool = False,
     progress: Progress = lambda done: None,
 ) -> set[Any]:
@@ -279,6 +280,9 @@ def separated_file(
 ) -> tuple[dict[str, Any], list[str]]:
     """Write the separated objects of a file, with the ids that they have in it.
 
+    Finished annotations survive a kill in ``<out>.unfinished``; the same call goes on
+    from there.
+
     Args:
         source: COCO JSON with masks; with ``published``, COCO's instances_val2017.
         out: File to write: the same COCO JSON with only these objects and the images
@@ -302,40 +306,51 @@ def separated_file(
             written.
     """
     inputs = [source] if published is None else [source, published]
-    refuse_existing([out], inputs, overwrite)
-    problems: list[str] = []
-    if published is not None:
-        entries = read_pickle(published)
-        coco = read_coco(source)
-        found, problems = match_entries(coco, entries, str(source))
-        rule = dict(rule='published', list=Path(published).name, entries=len(entries))
-        if problems and not skip_invalid:
-            raise ValueError(_unmatched(problems, len(entries), published))
-    else:
-        # Workers are forked before the file is read: they stay small.
-        with OrderedPool(workers) as pool:
+    # Workers are forked before the file is read: they stay small.
+    with (
+        OrderedPool(1 if published else workers) as processes,
+        finished_jobs([out], inputs, overwrite) as finished,
+    ):
+        problems: list[str] = []
+        if published is not None:
+            entries = read_pickle(published)
+            coco = read_coco(source)
+            found, problems = match_entries(coco, entries, str(source))
+            rule = dict(
+                rule='published', list=Path(published).name, entries=len(entries)
+            )
+            if problems and not skip_invalid:
+                raise ValueError(_unmatched(problems, len(entries), published))
+        else:
             coco = read_coco(source)
             total = sum(not ann.get('iscrowd') for ann in coco['annotations'])
             found = find_separated(
                 coco,
                 min_part,
                 source=str(source),
-                pool=pool,
+                pool=finished.remember(processes),
                 skip_invalid=skip_invalid,
                 progress=open_progress(total) if open_progress else lambda done: None,
             )
-        rule = dict(rule='parts', min_part=min_part)
+            rule = dict(rule='parts', min_part=min_part)
+        result = _only(coco, found, provenance('separated_coco', source, **rule))
+        finished.start_writing()
+        atomic_write_json(out, result)
+    return result, problems
+
+
+def _only(
+    coco: Mapping[str, Any], found: set[Any], info: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The file with these annotations alone, and the images that show them."""
     annotations = [ann for ann in coco['annotations'] if ann['id'] in found]
     shown = {ann['image_id'] for ann in annotations}
-    info = provenance('separated_coco', source, **rule)
-    result = {
+    return {
         **coco,
         'info': {**(coco.get('info') or {}), 'mmwsis': info},
         'images': [image for image in coco['images'] if image['id'] in shown],
         'annotations': annotations,
     }
-    atomic_write_json(out, result)
-    return result, problems
 
 
 def _unmatched(problems: Sequence[str], count: int, path: str | os.PathLike) -> str:

@@ -7,6 +7,7 @@ first line says which conversion it is. The file goes when the output is complet
 
 import json
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -31,9 +32,11 @@ class UnfinishedFile:
         identity: Everything that the result depends on; JSON-serialisable. Chunks of
             another identity are refused.
         restart: Throw away what an earlier run has finished.
+        sync_seconds: How much of the newest work a power cut may cost; a kill costs
+            none of it.
 
     Attributes:
-        chunks: Records of the finished chunks, by number of the chunk.
+        chunks: Records of the finished chunks, by number or key of the chunk.
 
     Raises:
         RuntimeError: On entering, another process is making the same file.
@@ -46,9 +49,12 @@ class UnfinishedFile:
         output: str | os.PathLike,
         identity: Mapping[str, Any],
         restart: bool = False,
+        sync_seconds: float = 0.0,
     ) -> None:
         self.path = Path(f'{output}{SUFFIX}')
-        self.chunks: dict[int, list[Any]] = {}
+        self.chunks: dict[int | str, list[Any]] = {}
+        self._sync_seconds = sync_seconds
+        self._synced = 0.0
         self._identity = json.loads(json.dumps(dict(identity), default=str))
         self._restart = restart
 
@@ -67,11 +73,11 @@ class UnfinishedFile:
     def __exit__(self, *exception: object) -> None:
         self._file.close()
 
-    def append(self, chunk: int, records: list[Any]) -> None:
-        """Keep a chunk; when this returns it survives a kill and a power cut.
+    def append(self, chunk: int | str, records: list[Any]) -> None:
+        """Keep a chunk; when this returns it survives a kill.
 
         Args:
-            chunk: Number of the chunk.
+            chunk: Number or key of the chunk.
             records: JSON-serialisable results.
         """
         self.chunks[chunk] = records
@@ -85,7 +91,9 @@ class UnfinishedFile:
         text = json.dumps(line, separators=(',', ':'), allow_nan=False)
         self._file.write(text.encode('ascii') + b'\n')
         self._file.flush()
-        os.fsync(self._file.fileno())
+        if time.monotonic() - self._synced >= self._sync_seconds:
+            os.fsync(self._file.fileno())
+            self._synced = time.monotonic()
 
     def _lock(self) -> None:
         if fcntl is None:

@@ -9,7 +9,8 @@ from typing import Any
 from mmwsis.datasets.annotation_file import read_json
 from mmwsis.datasets.voc_classes import VOC_CLASSES, VOC_SIZES, voc_categories
 from mmwsis.fingerprint import hash_file
-from mmwsis.structures.supervision import Supervision, is_finite_number
+from mmwsis.structures.extreme_points import is_finite_number
+from mmwsis.structures.supervision import Supervision
 
 from .image_records import (
     Progress,

@@ -6,7 +6,7 @@ weaker label, extreme points give a box; a box gives no click and no extreme poi
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +18,8 @@ from mmwsis.datasets.converters.segmentation import (
     encode_mask,
 )
 from mmwsis.datasets.converters.weak_labels import WeakProtocol, derive_weak_labels
-from mmwsis.structures.supervision import Supervision, box_of_extreme_points
+from mmwsis.structures.extreme_points import box_of_extreme_points
+from mmwsis.structures.supervision import Supervision
 
 from .image_files import find_image, image_size
 from .records import (
@@ -55,8 +56,8 @@ class BuildOptions:
     img_dir: Path
     level: Supervision = Supervision.MASKS
     points_from_boxes: bool = False
-    ignored: frozenset[str] = frozenset()
-    stuff: frozenset[str] = frozenset()
+    ignored: tuple[str, ...] = ()
+    stuff: tuple[str, ...] = ()
 
 
 @dataclass
@@ -87,6 +88,41 @@ class BuiltImage:
     is_found: bool = True
     is_usable: bool = True
 
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-serialisable form."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> 'BuiltImage':
+        """The image of what :meth:`to_json` gave, after it went through JSON.
+
+        Args:
+            record: The JSON-serialisable form.
+        """
+        level = record['level']
+        return cls(
+            **{
+                **record,
+                'level': None if level is None else Supervision(level),
+                'annotations': [(name, keys) for name, keys in record['annotations']],
+                'notices': [Notice(*notice) for notice in record['notices']],
+            }
+        )
+
+
+class BuildJob(NamedTuple):
+    """What an image is built from.
+
+    Attributes:
+        image: What was read.
+        options: The user's choices.
+        stamp: Of the image file, so that a changed one is read again.
+    """
+
+    image: LabelledImage
+    options: BuildOptions
+    stamp: tuple[int, int] | None = None
+
 
 class _Checked(NamedTuple):
     """An object and what it says at each level that it has."""
@@ -97,7 +133,7 @@ class _Checked(NamedTuple):
     attributes: Mapping[str, Any]
 
 
-def build_image(job: tuple[LabelledImage, BuildOptions]) -> BuiltImage:
+def build_image(job: BuildJob) -> BuiltImage:
     """Check an image and its objects and decide its level.
 
     Args:
@@ -106,7 +142,7 @@ def build_image(job: tuple[LabelledImage, BuildOptions]) -> BuiltImage:
     Returns:
         The image. Broken parts are notices of kind 'invalid'; nothing is raised.
     """
-    image, options = job
+    image, options = job.image, job.options
     built = _place(image, options)
     if not built.is_usable:
         return built

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import permutations
 from typing import Any
 
-from mmwsis.structures.supervision import check_extreme_points
+from mmwsis.structures.extreme_points import check_extreme_points
 
 from .records import (
     CHANGED,

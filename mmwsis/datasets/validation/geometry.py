@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mmwsis.structures.supervision import check_extreme_points
+from mmwsis.structures.extreme_points import check_extreme_points
 
 from .columns import Annotations, NumberColumn
 from .findings import FindingLog

@@ -9,7 +9,7 @@ import numpy as np
 from pycocotools import mask as mask_api
 
 from mmwsis.annotation_masks import polygons_rle
-from mmwsis.structures.supervision import is_finite_number
+from mmwsis.structures.extreme_points import is_finite_number
 
 from ..converters.segmentation import check_polygons, rle_runs
 from .columns import annotation_finding

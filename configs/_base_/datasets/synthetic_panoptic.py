@@ -1,0 +1,82 @@
+# The synthetic scenes, panoptic: 6 things and 3 stuff classes. Weak labels come from the
+# panoptic file: boxes of the things, tags of things and stuff (weak panoptic).
+# Paths are relative to data_root.
+_base_ = ['mmdet::_base_/datasets/coco_panoptic.py', './synthetic.py']
+
+data_spec = dict(
+    name='synthetic_panoptic',
+    stuff_classes=('sky', 'grass', 'sand'),
+    train=dict(
+        ann_file=None,  # all labels come from the panoptic file
+        panoptic=dict(
+            ann_file='annotations/panoptic_train.json',
+            seg='annotations/panoptic_train/',
+        ),
+        weak=dict(
+            image_tags='weak/image_tags_panoptic_train.json',
+            points='weak/points_panoptic_train.json',
+            boxes='weak/boxes_panoptic_train.json',
+            extreme_points='weak/extreme_points_panoptic_train.json',
+        ),
+    ),
+    val=dict(
+        panoptic=dict(
+            ann_file='annotations/panoptic_val.json',
+            seg='annotations/panoptic_val/',
+        ),
+    ),
+)
+data_root = 'data/synthetic/'
+metainfo = dict(
+    classes=(*_base_.data_spec.classes, *data_spec['stuff_classes']),
+    thing_classes=_base_.data_spec.classes,
+    stuff_classes=data_spec['stuff_classes'],
+)
+image_scale = (192, 192)
+train_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='mmwsis.LoadPanopticAnnotations'),
+    dict(type='Resize', scale=image_scale, keep_ratio=True),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='PackDetInputs'),
+]
+test_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='Resize', scale=image_scale, keep_ratio=True),
+    dict(type='mmwsis.LoadPanopticAnnotations'),
+    dict(
+        type='PackDetInputs',
+        meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor'),
+    ),
+]
+train_dataloader = dict(
+    batch_size=8,
+    dataset=dict(
+        metainfo=metainfo,
+        data_root=data_root,
+        ann_file=data_spec['train']['panoptic']['ann_file'],
+        data_prefix=dict(
+            img=_base_.data_spec.train.img, seg=data_spec['train']['panoptic']['seg']
+        ),
+        pipeline=train_pipeline,
+    ),
+)
+val_dataloader = dict(
+    dataset=dict(
+        metainfo=metainfo,
+        data_root=data_root,
+        ann_file=data_spec['val']['panoptic']['ann_file'],
+        data_prefix=dict(
+            img=_base_.data_spec.val.img, seg=data_spec['val']['panoptic']['seg']
+        ),
+        pipeline=test_pipeline,
+    )
+)
+test_dataloader = val_dataloader
+val_evaluator = dict(
+    _delete_=True,
+    type='mmwsis.PanopticQualityMetric',
+    ann_file=data_root + data_spec['val']['panoptic']['ann_file'],
+    seg_prefix=data_root + data_spec['val']['panoptic']['seg'],
+)
+test_evaluator = val_evaluator

@@ -1,0 +1,83 @@
+"""Rewriting a model's numbers of classes for another data set."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+# Parts of a model that count something else than the classes of the data set.
+_OTHER_COUNTS = ('backbone', 'encoder', 'semantic_head', 'similarity_extractor')
+
+
+class _Counts(NamedTuple):
+    """Numbers of classes of a data set."""
+
+    things: int
+    stuff: int
+
+
+def fit_model(model: Any, things: int, stuff: int = 0) -> None:
+    """Set every number of classes, and class weights of that many entries.
+
+    Args:
+        model: Config of a model, changed in place.
+        things: Number of the data set's thing classes.
+        stuff: Number of its stuff classes, which panoptic models count after the
+            things; other models do without.
+
+    Raises:
+        ValueError: A panoptic model, and ``stuff`` is 0.
+    """
+    before = next(_panoptic_counts(model), _Counts(0, 0))
+    if before.stuff and not stuff:
+        raise ValueError(
+            f'a panoptic config (num_stuff_classes={before.stuff}) needs the data '
+            "set's stuff: data_spec.stuff_classes, or panoptic files that list it."
+        )
+    _fit(model, before, _Counts(things, stuff if before.stuff else 0))
+
+
+def _panoptic_counts(node: Any) -> Iterator[_Counts]:
+    """What panoptic heads were written for."""
+    if isinstance(node, (list, tuple)):
+        for entry in node:
+            yield from _panoptic_counts(entry)
+    elif isinstance(node, dict):
+        if node.get('num_stuff_classes'):
+            things = node.get('num_things_classes', 0)
+            yield _Counts(things, node['num_stuff_classes'])
+        for entry in node.values():
+            yield from _panoptic_counts(entry)
+
+
+def _fit(node: Any, before: _Counts, after: _Counts) -> None:
+    if isinstance(node, (list, tuple)):
+        for entry in node:
+            _fit(entry, before, after)
+    if not isinstance(node, dict):
+        return
+    if isinstance(node.get('num_things_classes'), int):
+        own = _Counts(node['num_things_classes'], node.get('num_stuff_classes') or 0)
+        _fit_class_weights(node, sum(own), after.things + bool(own.stuff) * after.stuff)
+        node['num_things_classes'] = after.things
+        if own.stuff:
+            node['num_stuff_classes'] = after.stuff
+    if isinstance(node.get('num_classes'), int):
+        # In a panoptic model some parts count things alone, others stuff, too.
+        counts_all = before.stuff and node['num_classes'] == sum(before)
+        count = sum(after) if counts_all else after.things
+        _fit_class_weights(node, node['num_classes'], count)
+        node['num_classes'] = count
+    for key, entry in node.items():
+        is_panoptic = isinstance(entry, dict) and entry.get('num_stuff_classes')
+        if key not in _OTHER_COUNTS or is_panoptic:
+            _fit(entry, before, after)
+
+
+def _fit_class_weights(head: dict[str, Any], before: int, after: int) -> None:
+    for loss in head.values():
+        if not isinstance(loss, dict):
+            continue
+        weights = loss.get('class_weight')
+        if isinstance(weights, (list, tuple)) and len(weights) in (before, before + 1):
+            # Per-class weights of another data set mean nothing; background's stays.
+            mean = sum(weights[:before]) / before
+            loss['class_weight'] = [mean] * after + list(weights[before:])

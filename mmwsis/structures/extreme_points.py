@@ -1,0 +1,86 @@
+"""Extreme points as files hold them: top, left, bottom, right, each ``[x, y]``."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+
+def box_of_extreme_points(points: Sequence[Sequence[float]]) -> list[float]:
+    """Tight box of four extreme points (EXITS, CVPR 2024).
+
+    Args:
+        points: Top, left, bottom, right, each ``[x, y]`` in image pixels.
+
+    Returns:
+        ``[x_l, y_t, x_r - x_l, y_b - y_t]``.
+    """
+    top, left, bottom, right = points
+    return [left[0], top[1], right[0] - left[0], bottom[1] - top[1]]
+
+
+def check_extreme_points(points: Any, where: str) -> None:
+    """Refuse extreme points that no object can have.
+
+    Args:
+        points: What the file holds under ``extreme_points``.
+        where: Names the file, the image id and the annotation id in the message.
+
+    Raises:
+        ValueError: Not four finite ``[x, y]`` in the order top, left, bottom, right.
+    """
+    if are_extreme_points(points):
+        return
+    expected = (
+        f'{where}: extreme_points must be four [x, y] in image pixels in the order '
+        'top, left, bottom, right'
+    )
+    if (
+        not isinstance(points, (list, tuple))
+        or len(points) != 4
+        or not all(isinstance(p, (list, tuple)) and len(p) == 2 for p in points)
+    ):
+        raise ValueError(f'{expected}; got {points!r}.')
+    values = [value for point in points for value in point]
+    if not all(is_finite_number(value) for value in values):
+        raise ValueError(f'{expected}, all finite numbers; got {points!r}.')
+    xs, ys = values[0::2], values[1::2]
+    sides = {
+        'top has the smallest y': ys[0] == min(ys),
+        'left has the smallest x': xs[1] == min(xs),
+        'bottom has the largest y': ys[2] == max(ys),
+        'right has the largest x': xs[3] == max(xs),
+    }
+    broken = [side for side, holds in sides.items() if not holds]
+    if broken:
+        raise ValueError(f'{expected}; {points!r} breaks: {", ".join(broken)}.')
+
+
+def are_extreme_points(points: Any) -> bool:
+    """Whether :func:`check_extreme_points` has nothing to say against points.
+
+    Args:
+        points: What the file holds under ``extreme_points``.
+    """
+    # Every comparison with NaN is false, and an infinite side fails the bounds; one
+    # pass without a message, because a file may hold a million of these.
+    try:
+        (x_top, top), (left, y_left), (x_bottom, bottom), (right, y_right) = points
+        return (
+            0 <= right - left < math.inf
+            and 0 <= bottom - top < math.inf
+            and left <= x_top <= right
+            and left <= x_bottom <= right
+            and top <= y_left <= bottom
+            and top <= y_right <= bottom
+        )
+    except (TypeError, ValueError):
+        return False
+
+
+def is_finite_number(value: Any) -> bool:
+    """Whether ``value`` is an int or float (no bool) that is finite."""
+    return (
+        isinstance(value, (int, float))
+        and not isinstance(value, bool)
+        and math.isfinite(value)
+    )

@@ -1,0 +1,396 @@
+"""One broken file a rule, with the exact text of its finding."""
+
+import copy
+
+NAN = float('nan')
+AT = 'annotation id 901 of image id 70: '
+IMAGE = 'image id 70: '
+IN = '([x, y, width, height]) in an image of 120 x 90 pixels.'
+EXTREME = 'extreme_points must be four [x, y]'
+ORDER = f'{AT}{EXTREME} in image pixels in the order top, left, bottom, right; '
+POINTS = [[40, 20], [10, 45], [40, 70], [70, 45]]
+
+
+def ann(**values):
+    return lambda coco: coco['annotations'][0].update(values)
+
+
+def image(**values):
+    return lambda coco: coco['images'][0].update(values)
+
+
+def without(key):
+    return lambda coco: coco['annotations'][0].pop(key)
+
+
+def rle(**values):
+    return lambda coco: coco['annotations'][3]['segmentation'].update(values)
+
+
+def extreme(index, point):
+    points = copy.deepcopy(POINTS)
+    points[index] = point
+    return ann(extreme_points=points)
+
+
+def box(*values):
+    return ann(bbox=list(values))
+
+
+def copied(coco):
+    coco['annotations'].append({**coco['annotations'][0], 'id': 902})
+
+
+def same_id(coco):
+    coco['annotations'][2]['id'] = 901
+
+
+def second_image(**values):
+    return lambda coco: coco['images'][1].update(values)
+
+
+def own_polygon(*polygons):
+    return ann(segmentation=list(polygons))
+
+
+CASES = [
+    (
+        'category-entry',
+        lambda coco: coco['categories'].append(dict(id=1)),
+        "categories[2] must have id and name; got {'id': 1}.",
+    ),
+    (
+        'category-duplicate',
+        lambda coco: coco['categories'].append(dict(id=6, name='dog')),
+        "two categories have the name 'dog'; it must be unique.",
+    ),
+    (
+        'image-entry',
+        lambda coco: coco['images'].append(dict(file_name='c.png')),
+        "images[2] must be an object with an id; got {'file_name': 'c.png'}.",
+    ),
+    (
+        'image-id-duplicate',
+        lambda coco: coco['images'].append(coco['images'][0]),
+        'image id 70 appears twice in images; ids must be unique.',
+    ),
+    (
+        'image-size',
+        image(width='120'),
+        f"{IMAGE}width must be a positive integer (pixels); got '120'.",
+    ),
+    ('image-file-name', image(file_name=''), f'{IMAGE}file_name is missing.'),
+    (
+        'image-file-duplicate',
+        second_image(file_name='a.png'),
+        "image id 3: file_name 'a.png' is that of image id 70 too.",
+    ),
+    (
+        'image-supervision',
+        image(supervision='box'),
+        f"{IMAGE}supervision must be one of 'image_tags', 'points', 'boxes', "
+        "'extreme_points', 'masks', got 'box'.",
+    ),
+    (
+        'image-tags',
+        image(tags=[5, 17, 6]),
+        f'{IMAGE}category id 6, from tags or from an annotation, is not in '
+        'categories; known ids: 17, 5.',
+    ),
+    (
+        'image-tags',
+        image(tags='cat'),
+        f"{IMAGE}tags must be a list of category ids; got 'cat'.",
+    ),
+    (
+        'image-tags',
+        image(neg_category_ids=[5, 9]),
+        f'{IMAGE}category id 9, from neg_category_ids, is not in categories; known '
+        'ids: 17, 5.',
+    ),
+    (
+        'image-tags',
+        image(not_exhaustive_category_ids=5),
+        f'{IMAGE}not_exhaustive_category_ids must be a list of category ids; got 5.',
+    ),
+    (
+        'tags-duplicate',
+        image(tags=[5, 17, 5]),
+        f'{IMAGE}tags [5] stand there twice.',
+    ),
+    (
+        'tags-incomplete',
+        image(tags=[5]),
+        f'{IMAGE}tags [5] lack the annotated category ids [17].',
+    ),
+    (
+        'void-format',
+        image(void=dict(size=[120, 90], counts='abc')),
+        f'{IMAGE}void has size [120, 90], the image is [90, 120] (height, width).',
+    ),
+    (
+        'void-format',
+        image(void=dict(size=[90, 120], counts='abc')),
+        f'{IMAGE}the counts of void do not fit 120 x 90 pixels.',
+    ),
+    (
+        'void-format',
+        image(void=[1, 2]),
+        f'{IMAGE}void must be a compressed RLE, {{"size": [height, width], "counts": '
+        'text}; got [1, 2].',
+    ),
+    (
+        'image-unlabelled',
+        lambda coco: coco['images'].append(
+            dict(coco['images'][0], id=8, file_name='c')
+        ),
+        'image id 8: no annotation and no tag.',
+    ),
+    (
+        'annotation-entry',
+        lambda coco: coco['annotations'].append(5),
+        'every entry of annotations must be an object; got 5.',
+    ),
+    (
+        'annotation-image',
+        ann(image_id=71),
+        'annotation id 901 of image id 71: no image of the file has this id (2 '
+        'images).',
+    ),
+    (
+        'annotation-image',
+        ann(image_id=[70]),
+        'annotation id 901 of image id [70]: image_id must be an id; got [70].',
+    ),
+    (
+        'annotation-category',
+        ann(category_id=6),
+        f'{AT}category_id 6 is not in categories; known ids: 17, 5.',
+    ),
+    (
+        'annotation-category',
+        ann(category_id={}),
+        f'{AT}category_id {{}} is not in categories; known ids: 17, 5.',
+    ),
+    (
+        'annotation-id',
+        without('id'),
+        'annotation id None of image id 70: every annotation needs an id.',
+    ),
+    (
+        'annotation-id',
+        ann(id=1.5),
+        'annotation id 1.5 of image id 70: id must be an integer or a text; got 1.5.',
+    ),
+    (
+        'annotation-id-duplicate',
+        same_id,
+        'annotation id 901 appears 2 times (image ids [70, 3]); ids must be unique '
+        'over the whole file.',
+    ),
+    (
+        'annotation-duplicate',
+        copied,
+        'annotation id 902 of image id 70: equal in everything but the id to '
+        'annotation id 901.',
+    ),
+    ('iscrowd-format', ann(iscrowd=2), f'{AT}iscrowd must be 0 or 1; got 2.'),
+    ('iscrowd-missing', without('iscrowd'), f'{AT}iscrowd is missing.'),
+    (
+        'point-format',
+        ann(point=[1, '2']),
+        f"{AT}point must be one [x, y], finite numbers in pixels; got [1, '2'].",
+    ),
+    (
+        'point-format',
+        ann(point=[NAN, 2]),
+        f'{AT}point must be one [x, y], finite numbers in pixels; got [nan, 2].',
+    ),
+    (
+        'point-outside',
+        ann(point=[125, 2]),
+        f'{AT}point [125, 2] lies 5 px outside the image of 120 x 90 pixels (up to 1 '
+        'px is moved onto the border).',
+    ),
+    (
+        'point-border',
+        ann(point=[-0.5, 45]),
+        f'{AT}point [-0.5, 45] lies 0.5 px outside the image of 120 x 90 pixels.',
+    ),
+    (
+        'point-off-box',
+        ann(point=[8, 45]),
+        f'{AT}point [8, 45] lies 2 px outside its bbox [10, 20, 60, 50] ([x, y, '
+        'width, height]).',
+    ),
+    (
+        'extreme-format',
+        ann(extreme_points=POINTS[:3]),
+        f'{AT}extreme_points must be four [x, y] (top, left, bottom, right), finite '
+        f'numbers in pixels; got {POINTS[:3]}.',
+    ),
+    (
+        'extreme-order',
+        ann(extreme_points=POINTS[::-1]),
+        f'{ORDER}{POINTS[::-1]} breaks: top has the smallest y, left has the smallest '
+        'x, bottom has the largest y, right has the largest x.',
+    ),
+    (
+        'extreme-outside',
+        extreme(3, [123, 45]),
+        f'{AT}extreme_points [[40, 20], [10, 45], [40, 70], [123, 45]] lies 3 px '
+        'outside the image of 120 x 90 pixels (up to 1 px is moved onto the border).',
+    ),
+    (
+        'extreme-border',
+        extreme(3, [121, 45]),
+        f'{AT}extreme_points [[40, 20], [10, 45], [40, 70], [121, 45]] lies 1 px '
+        'outside the image of 120 x 90 pixels.',
+    ),
+    (
+        'extreme-flat',
+        ann(extreme_points=[[10, 20], [10, 45], [10, 70], [10.5, 45]]),
+        f'{AT}extreme_points [[10, 20], [10, 45], [10, 70], [10.5, 45]] span 0.5 x 50 '
+        'px.',
+    ),
+    (
+        'extreme-off-box',
+        extreme(3, [73, 45]),
+        f'{AT}bbox [10, 20, 60, 50] is not the box of its extreme_points, [10.0, 20.0, '
+        '63.0, 50.0] ([x, y, width, height]); they differ by 3 px.',
+    ),
+    (
+        'bbox-format',
+        box(1, 2, 3),
+        f'{AT}bbox must be [x, y, width, height], finite numbers in pixels; got [1, 2, '
+        '3].',
+    ),
+    (
+        'bbox-format',
+        box(1, 2, float('inf'), 3),
+        f'{AT}bbox must be [x, y, width, height], finite numbers in pixels; got [1, 2, '
+        'inf, 3].',
+    ),
+    (
+        'bbox-negative',
+        box(70, 70, -60, -50),
+        f'{AT}width and height must not be negative; got bbox [70, 70, -60, -50] {IN}',
+    ),
+    (
+        'bbox-outside',
+        box(120, 20, 60, 50),
+        f'{AT}the box must intersect its image; got bbox [120, 20, 60, 50] {IN}',
+    ),
+    (
+        'bbox-huge',
+        box(10, 20, 600, 50),
+        f'{AT}the box is more than 3 times as large as its image; got bbox [10, 20, '
+        f'600, 50] {IN}',
+    ),
+    (
+        'bbox-flat',
+        box(10, 20, 0, 50),
+        f'{AT}the box is less than 1 px wide or high; got bbox [10, 20, 0, 50] {IN}',
+    ),
+    (
+        'bbox-over-border',
+        box(10, 20, 120, 50),
+        f'{AT}the box crosses the border by 10 px; got bbox [10, 20, 120, 50] {IN}',
+    ),
+    (
+        'bbox-border',
+        box(-0.5, 20, 70.5, 50),
+        f'{AT}the box crosses the border by 0.5 px; got bbox [-0.5, 20, 70.5, 50] {IN}',
+    ),
+    (
+        'area-format',
+        ann(area=-1),
+        f'{AT}area must be a finite number, not negative; got -1.',
+    ),
+    ('area-missing', without('area'), f'{AT}area is missing.'),
+    (
+        'level-mixed',
+        without('segmentation'),
+        "of 3 objects these many have each label: {'point': 3, 'bbox': 3, "
+        "'extreme_points': 3, 'segmentation': 2}.",
+    ),
+    (
+        'label-missing',
+        without('bbox'),
+        '1 objects with a mask have no bbox, which every loader of COCO files needs.',
+    ),
+    (
+        'mask-format',
+        ann(segmentation='mask'),
+        f'{AT}segmentation must be polygons [[x, y, x, y, ...], ...] or an RLE with '
+        'size and counts; got str.',
+    ),
+    (
+        'mask-format',
+        ann(segmentation=[1, 2, 3, 4, 5, 6]),
+        f'{AT}segmentation must be a list of polygons [[x, y, x, y, ...], ...]; an '
+        'entry is a int: 1. A single polygon needs two pairs of brackets.',
+    ),
+    (
+        'mask-format',
+        rle(counts=None),
+        'annotation id 500 of image id 70: an RLE needs size [height, width] and '
+        "counts, a text or a list; got size [90, 120] and counts 'None'.",
+    ),
+    (
+        'polygon-vertices',
+        own_polygon([1, 2, 3, 4]),
+        f'{AT}a polygon needs at least 3 vertices x, y; got 4 numbers: [1, 2, 3, 4].',
+    ),
+    (
+        'polygon-numbers',
+        own_polygon([1, 2, 3, 4, 5, NAN]),
+        f'{AT}polygon coordinates must be finite numbers; got [[1, 2, 3, 4, 5, nan]].',
+    ),
+    (
+        'polygon-numbers',
+        own_polygon([1, 2, 3, 4, 5, None]),
+        f'{AT}polygon coordinates must be finite numbers; got [1, 2, 3, 4, 5, None].',
+    ),
+    (
+        'polygon-over-border',
+        own_polygon([40, 20, 10, 45, 40, 70, 125, 45]),
+        f'{AT}a vertex lies 5 px outside the image.',
+    ),
+    (
+        'rle-size',
+        rle(size=[120, 90]),
+        'annotation id 500 of image id 70: the RLE has size [120, 90], its image is '
+        '[90, 120] (height, width).',
+    ),
+    (
+        'rle-counts',
+        rle(counts='abc'),
+        'annotation id 500 of image id 70: the counts of the RLE are damaged; got '
+        "'abc'.",
+    ),
+    (
+        'rle-counts',
+        rle(counts=[10, 10]),
+        'annotation id 500 of image id 70: the runs of the RLE add up to 20 pixels, '
+        "the image has 120 x 90 = 10800; got counts '[10, 10]'.",
+    ),
+    (
+        'mask-empty',
+        own_polygon([10, 20, 30, 40, 50, 60]),
+        f'{AT}its polygons have no area.',
+    ),
+    (
+        'mask-empty',
+        rle(counts=[10800]),
+        'annotation id 500 of image id 70: its RLE has no pixel.',
+    ),
+    ('area-mismatch', ann(area=3000), None),
+    (
+        'mask-off-box',
+        box(10, 20, 70, 50),
+        f'{AT}bbox [10, 20, 70, 50] is not the box of the mask, [11.0, 20.0, 58.0, '
+        '50.0] ([x, y, width, height]).',
+    ),
+]
+AREA_TEXT = 'area is 3000, but the mask has {} px.'
