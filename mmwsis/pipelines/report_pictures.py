@@ -227,7 +227,7 @@ def _tool_picture(
         command = [
             *(sys.executable, str(find_tool(own['tool']))),
             str(find_config(entry.config, runner.pipeline.file.parent)),
-            str(factory.checkpoint(entry)),
+            *([str(factory.checkpoint(entry))] if entry.has_weights else []),
             *('--out', str(file)),
         ]
         if factory.dataset is not None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 from mmdet.datasets.transforms import PackDetInputs
+from mmengine.structures import InstanceData
 
 from mmwsis.registry import TRANSFORMS
 from mmwsis.structures.tags import tags_to_vector
@@ -30,6 +31,9 @@ class PackWeakInputs(PackDetInputs):
     the config names them. It is the target of a multi-label classifier. The labels
     themselves are the metainfo ``tags``. Tags are those of the whole image; a crop may
     show less.
+
+    Class maps (:class:`LoadClassMaps`) become ``data_samples.class_maps``, an
+    ``InstanceData`` of tensors with one entry a class.
 
     Samples are those of :class:`mmwsis.datasets.CocoWeakDataset`, at any level of
     supervision.
@@ -61,5 +65,8 @@ class PackWeakInputs(PackDetInputs):
             )
         packed = super().transform(results)
         vector = tags_to_vector(results['tags'], results['num_classes'])
+        if 'class_maps' in results:
+            maps = {k: torch.from_numpy(v) for k, v in results['class_maps'].items()}
+            packed['data_samples'].class_maps = InstanceData(**maps)
         packed['data_samples'].gt_tags = torch.from_numpy(vector)
         return packed

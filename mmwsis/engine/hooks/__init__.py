@@ -1,6 +1,7 @@
 """Hooks that MMEngine and MMDetection lack."""
 
 from .crop_prediction_visualization_hook import CropPredictionVisualizationHook
+from .displacement_mean_hook import DisplacementMeanHook
 from .exact_resume_hook import ExactResumeHook
 from .retrieval_visualization_hook import RetrievalVisualizationHook
 from .stop_on_nan import NonFiniteLossError, StopOnNaNHook
@@ -8,6 +9,7 @@ from .training_batch_visualization_hook import TrainingBatchVisualizationHook
 
 __all__ = [
     'CropPredictionVisualizationHook',
+    'DisplacementMeanHook',
     'ExactResumeHook',
     'NonFiniteLossError',
     'RetrievalVisualizationHook',
