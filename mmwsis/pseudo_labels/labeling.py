@@ -48,9 +48,8 @@ def load_labeler(
         needed = _needed_weights(model)
         if needed:
             raise ValueError(
-                f'{model_cfg.type} has {len(needed)} weights, such as {needed[:3]}, and '
-                'random ones label nothing: give the checkpoint that tools/train.py '
-                'wrote.'
+                f'{model_cfg.type} has {len(needed)} weights, such as {needed[:3]}: '
+                'give the checkpoint that tools/train.py wrote.'
             )
         return model.to(device).eval()
     loaded = load_checkpoint_file(checkpoint)

@@ -29,10 +29,10 @@ class IRNet(BaseModel):
     """IRNet (Ahn, Cho, Kwak, CVPR 2019): class boundaries and displacements.
 
     A frozen backbone with two light heads learns from the pixels that class maps are
-    sure of: whether two near pixels belong to one class, and how far apart the centroids
-    of their instances are. In prediction the displacement field splits the image into
-    instances, and a random walk that stops at boundaries spreads the class maps over
-    them.
+    sure of: whether two near pixels belong to one class, and how far apart the
+    centroids of their instances are. In prediction the displacement field splits the
+    image into instances, and a random walk that stops at boundaries spreads the class
+    maps over them.
 
     Args:
         backbone: Config of a backbone with five levels

@@ -32,9 +32,8 @@ def fill_weights(heads, case):
         displacement.merge_all.conv,
         displacement.predict,
     ]
-    for number, (conv, shape) in enumerate(
-        zip(convs, case['conv_shapes'], strict=True)
-    ):
+    pairs = zip(convs, case['conv_shapes'], strict=True)
+    for number, (conv, shape) in enumerate(pairs):
         flat = np.arange(np.prod(shape), dtype=np.float64)
         values = np.cos(0.7 * flat + number) / np.sqrt(shape[1])
         values = torch.from_numpy(values.astype(np.float32)).reshape(*shape)
