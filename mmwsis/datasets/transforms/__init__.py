@@ -4,10 +4,13 @@ from .loading import LoadCachedImage
 from .object_crop import ObjectCrop, ObjectCropFlip
 from .pack_weak import PackWeakInputs
 from .packing import PackObjectCrop
+from .random_crop_or_pad import RandomCropOrPad
+from .rescaling import ImageScales, RandomLongSide, RandomRescale, rescale_image
 from .stored_maps import LoadClassMaps, LoadSemanticMap
 from .views import RandomResizedCropView, TeacherStudentViews
 
 __all__ = [
+    'ImageScales',
     'LoadCachedImage',
     'LoadClassMaps',
     'LoadSemanticMap',
@@ -15,6 +18,10 @@ __all__ = [
     'ObjectCropFlip',
     'PackObjectCrop',
     'PackWeakInputs',
+    'RandomCropOrPad',
+    'RandomLongSide',
+    'RandomRescale',
     'RandomResizedCropView',
     'TeacherStudentViews',
+    'rescale_image',
 ]
