@@ -74,8 +74,7 @@ def relation_labels(
     if not len(labels):  # the CRF's energy would divide by no other label
         return image.new_zeros(image.shape[:2], dtype=torch.uint8)
     ids = torch.cat([labels.new_zeros(1), labels + 1])
-    refined = []
-    for threshold in (foreground_threshold, background_threshold):
-        cut = threshold_argmax(maps, threshold)
-        refined.append(ids[crf_refine_labels(image, cut, len(ids), preset=crf).long()])
-    return combine_sure_labels(*refined)
+    thresholds = foreground_threshold, background_threshold
+    cuts = torch.stack([threshold_argmax(maps, value) for value in thresholds])
+    foreground, background = ids[crf_refine_labels(image, cuts, len(ids), preset=crf)]
+    return combine_sure_labels(foreground, background)

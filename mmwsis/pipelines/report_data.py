@@ -27,6 +27,8 @@ _FINAL_METRICS = (
     ('segm_AP50', 'AP50', 1),
     ('segm_mAP_75', 'AP75', 1),
     ('segm_AP75', 'AP75', 1),
+    ('AP50', 'VOC AP50', 1),
+    ('AP70', 'VOC AP70', 1),
     ('PQ', 'PQ', 100),
     ('mIoU', 'mIoU', 100),
 )

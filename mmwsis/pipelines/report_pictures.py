@@ -179,7 +179,7 @@ def _weak_labels(
 ) -> Callable[[Path], Any]:
     def draw(file: Path) -> None:
         cfg: Config = runner.factory.config_of(entry)
-        labels, img_dir = dataset_files(cfg.train_dataloader.dataset)
+        labels, img_dir = dataset_files(cfg.pseudo_label_dataloader.dataset)
         sheet = weak_label_sheet(
             runner.root / labels,
             runner.root / img_dir,
@@ -250,7 +250,7 @@ def _pseudo_masks(
 ) -> Callable[[Path], Any]:
     def draw(file: Path) -> None:
         cfg = runner.factory.config_of(generator)
-        _, img_dir = dataset_files(cfg.train_dataloader.dataset)
+        _, img_dir = dataset_files(cfg.pseudo_label_dataloader.dataset)
         sheet = comparison_sheet(
             runner.root / img_dir,
             LabelFile.read(runner.root / entry.gt),
