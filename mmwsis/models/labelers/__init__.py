@@ -1,5 +1,7 @@
 from .cam_classifier import CAMClassifier
+from .class_map_labelers import ClassMapComponents, RelationLabeler
 from .exits_labeler import ExitsLabeler
+from .irnet import IRNet
 from .loss_ramp import LossRamp
 from .mae_pretrainer import MAEPretrainer
 from .mask_auto_labeler import MaskAutoLabeler
@@ -10,12 +12,15 @@ from .similarity_extractor import SimilarityExtractor
 
 __all__ = [
     'CAMClassifier',
+    'ClassMapComponents',
     'ExitsLabeler',
+    'IRNet',
     'LossRamp',
     'MAEPretrainer',
     'MaskAutoLabeler',
     'MaskLabelNetwork',
     'MultiScaleCAM',
+    'RelationLabeler',
     'SimilarityExtractor',
     'patchify',
     'sincos_positions',

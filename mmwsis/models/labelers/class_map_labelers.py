@@ -9,7 +9,8 @@ from mmengine.model import BaseModel
 from mmengine.structures import BaseDataElement, InstanceData, PixelData
 from torch import Tensor
 
-from mmwsis.ops.relation_labels import relation_labels
+from mmwsis.ops import BestChannels, split_parts
+from mmwsis.ops.relation_labels import relation_labels, threshold_argmax
 from mmwsis.registry import MODELS
 
 
@@ -116,3 +117,31 @@ class RelationLabeler(ClassMapLabeler):
         picture = image.permute(1, 2, 0)
         found = relation_labels(picture, maps, labels, **self.test_cfg)
         sample.pred_sem_seg = PixelData(sem_seg=found[None])
+
+
+@MODELS.register_module()
+class ClassMapComponents(ClassMapLabeler):
+    """Connected parts of the class maps as instances: the baseline of IRNet.
+
+    Every pixel belongs to the class whose map is highest there, if it exceeds
+    ``threshold``; every 4-connected part is an instance that scores its highest value,
+    0 if it covers less than ``min_area`` of the image. Parts are judged as IRNet's are,
+    so the two compare. Makes the artefact 'instances'. ``test_cfg`` are ``threshold``
+    and ``min_area``.
+    """
+
+    artefact = 'instances'
+    defaults: ClassVar[dict[str, Any]] = dict(threshold=0.25, min_area=0.01)
+
+    def label(
+        self, image: Tensor, maps: Tensor, labels: Tensor, sample: BaseDataElement
+    ) -> None:
+        """Fill ``pred_instances``; see the base class."""
+        threshold = self.test_cfg['threshold']
+        index = threshold_argmax(maps, threshold)
+        score = torch.cat([maps.new_full((1, *maps.shape[1:]), threshold), maps])
+        best = BestChannels(index, score.amax(0))
+        found = split_parts(best, labels, None, self.test_cfg['min_area'])
+        sample.pred_instances = InstanceData(
+            labels=found.labels, scores=found.scores, masks=found.masks
+        )

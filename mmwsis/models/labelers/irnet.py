@@ -166,3 +166,121 @@ class IRNet(BaseModel):
             self.displacement_head(levels),
             quarter_labels(labels),
         )
+
+    @torch.no_grad()
+    def relations(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Boundaries and displacements of one whole image.
+
+        Args:
+            image: ``(3, H, W)``, normalised.
+
+        Returns:
+            Boundary probability ``(1, h, w)``, averaged with the mirror image, and
+            displacement ``(2, h, w)`` in cells, float32.
+        """
+        height, width = image.shape[-2:]
+        views = F.pad(
+            torch.stack([image, image.flip(-1)]),
+            (0, self._padded(width) - width, 0, self._padded(height) - height),
+        )
+        levels = self.levels(views)
+        edge_logit = self.boundary_head(levels)
+        displacement = self.displacement_head([level[:1] for level in levels])
+        return merge_relation_views(
+            edge_logit, displacement, quarter_size((height, width))
+        )
+
+    def _padded(self, side: int) -> int:
+        divisor = self.test_cfg['size_divisor']
+        return max(self.test_cfg['min_size'], math.ceil(side / divisor) * divisor)
+
+    @torch.no_grad()
+    def predict(
+        self, inputs: Tensor, data_samples: Sequence[BaseDataElement]
+    ) -> Sequence[BaseDataElement]:
+        """Pseudo labels of whole images.
+
+        Args:
+            inputs: ``(B, 3, H, W)``, normalised, not resized.
+            data_samples: B samples with ``class_maps``: ``labels`` (K,) and ``cam``
+                (K, h, w), and the metainfo ``img_shape``.
+
+        Returns:
+            The samples with ``pred_instances`` (``labels``, ``scores``, ``masks``) or,
+            if ``artefact`` is 'semantic_maps', ``pred_sem_seg``.
+
+        Raises:
+            ValueError: Class maps of another size than the image; the message names
+                the image id.
+        """
+        for image, sample in zip(inputs, data_samples, strict=True):
+            height, width = sample.img_shape
+            cams, labels = self._class_maps(sample)
+            if not len(labels):  # the synthesis needs no network to find nothing
+                grid = quarter_size((height, width))
+                edge, displacement = (
+                    image.new_zeros(1, *grid),
+                    image.new_zeros(2, *grid),
+                )
+            else:
+                edge, displacement = self.relations(image[:, :height, :width])
+            if self.artefact == 'semantic_maps':
+                self._fill_semantics(sample, cams, labels, edge)
+            else:
+                self._fill_instances(sample, cams, labels, edge, displacement)
+        return data_samples
+
+    @staticmethod
+    def _class_maps(sample: BaseDataElement) -> tuple[Tensor, Tensor]:
+        maps = sample.class_maps
+        grid = quarter_size(sample.img_shape)
+        if tuple(maps.cam.shape[1:]) != grid:
+            raise ValueError(
+                f'image id {sample.get("img_id")!r}: the class maps cam are '
+                f'{tuple(maps.cam.shape[1:])}, an image of {tuple(sample.img_shape)} '
+                f'pixels has {grid} (height, width). Were they made at another size?'
+            )
+        return maps.cam.float(), maps.labels
+
+    def _walk(self) -> dict[str, Any]:
+        cfg = self.test_cfg
+        return dict(
+            radius=cfg['walk_radius'], beta=cfg['beta'], num_steps=cfg['num_steps']
+        )
+
+    def _fill_instances(
+        self,
+        sample: BaseDataElement,
+        cams: Tensor,
+        labels: Tensor,
+        edge: Tensor,
+        displacement: Tensor,
+    ) -> None:
+        found = synthesize_instances(
+            cams,
+            labels,
+            edge,
+            displacement,
+            tuple(sample.img_shape),
+            threshold=self.test_cfg['instance_threshold'],
+            min_area=self.test_cfg['min_area'],
+            num_updates=self.test_cfg['num_updates'],
+            weak_threshold=self.test_cfg['weak_threshold'],
+            **self._walk(),
+        )
+        sample.pred_instances = InstanceData(
+            labels=found.labels, scores=found.scores, masks=found.masks
+        )
+
+    def _fill_semantics(
+        self, sample: BaseDataElement, cams: Tensor, labels: Tensor, edge: Tensor
+    ) -> None:
+        found = synthesize_semantics(
+            cams,
+            labels,
+            edge,
+            tuple(sample.img_shape),
+            threshold=self.test_cfg['semantic_threshold'],
+            **self._walk(),
+        )
+        sample.pred_sem_seg = PixelData(sem_seg=found[None])

@@ -75,7 +75,11 @@ def test_class_maps_arrive_in_the_order_of_the_data_set(class_maps):
         (dict(img_id=9), KeyError, 'image id 9'),
         (dict(img_id=8), FileNotFoundError, 'image id 8, .*gone.npz, is gone'),
         (dict(height=5), ValueError, r'image id 7 .*\(12, 9\), expected \(5, 9\)'),
-        (dict(tags=[1]), ValueError, r'image id 7 .*classes \[0, 2\], its tags .*\[1\]'),
+        (
+            dict(tags=[1]),
+            ValueError,
+            r'image id 7 .*classes \[0, 2\], its tags .*\[1\]',
+        ),
         (dict(classes=('cat', 'dog')), ValueError, "maps of .*'owl'"),
     ],
 )
