@@ -1,13 +1,22 @@
 """Instances from image tags by inter-pixel relations."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 from mmengine.model import BaseModel
-from mmengine.structures import BaseDataElement
+from mmengine.structures import BaseDataElement, InstanceData, PixelData
 from torch import Tensor
+from torch.nn import functional as F
 
+from mmwsis.ops import (
+    merge_relation_views,
+    quarter_labels,
+    quarter_size,
+    synthesize_instances,
+    synthesize_semantics,
+)
 from mmwsis.registry import MODELS
 
 TEST_DEFAULTS = dict(
