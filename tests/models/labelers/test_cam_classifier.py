@@ -113,7 +113,7 @@ def test_maps_follow_the_spec_written_out():
         values = values[[1, 3]]
         values = values / (values.flatten(1).max(1).values[:, None, None] + 1e-5)
         assert torch.allclose(found[name], values, atol=1e-6)
-        assert 0 <= found[name].min() and found[name].max() < 1
+        assert found[name].min() >= 0 and found[name].max() < 1
 
 
 @pytest.mark.parametrize('size', [(1, 1), (3, 70), (33, 16)])
