@@ -12,5 +12,5 @@ model = dict(
         init_cfg=None,
     ),
     head=dict(num_classes=6, in_channels=128),
-    map_extractor=dict(feature_stride=8),
+    map_extractor=dict(stride=8),
 )

@@ -23,7 +23,5 @@ model = dict(
         ),
     ),
     head=dict(type='mmwsis.ClassMapHead', num_classes=20, in_channels=2048),
-    map_extractor=dict(
-        type='mmwsis.MultiScaleCAM', flip=True, stride=4, feature_stride=16
-    ),
+    map_extractor=dict(type='mmwsis.MultiScaleCAM', stride=16),
 )
