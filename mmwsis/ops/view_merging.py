@@ -9,13 +9,13 @@ from torch import Tensor
 from .quarter_grid import quarter_size
 from .tensor_checks import check_shape, full_precision, to_full_precision
 
-# Stride of the classifier, to a multiple of which images are counted.
+# Stride of IRNet's classifier.
 CELL = 16
 MAXIMUM_EPS = 1e-5
 
 
 def merge_cam_views(
-    logits: Sequence[Tensor], image_size: tuple[int, int]
+    logits: Sequence[Tensor], image_size: tuple[int, int], cell: int = CELL
 ) -> tuple[Tensor, Tensor]:
     """Class activation maps from those of scaled and mirrored views.
 
@@ -27,6 +27,8 @@ def merge_cam_views(
         logits: For each scale the (2, K, h_s, w_s) class maps before the cut-off, of
             the image and of its mirror image.
         image_size: (H, W) of the image in pixels.
+        cell: Stride of the classifier; ``high_res`` is resized to whole cells, then
+            cut.
 
     Returns:
         ``(cam, high_res)``: (K, h, w) with h = (H - 1) // 4 + 1, and (K, H, W), in
@@ -42,7 +44,7 @@ def merge_cam_views(
     for index, views in enumerate(logits):
         check_shape(f'logits[{index}]', views, (2, classes, 'h', 'w'))
     height, width = image_size
-    cells = [-(-side // CELL) * CELL for side in image_size]
+    cells = [-(-side // cell) * cell for side in image_size]
     with torch.no_grad(), full_precision(logits[0]):
         maps = []
         for views in map(to_full_precision, logits):

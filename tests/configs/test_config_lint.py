@@ -13,7 +13,12 @@ from mmwsis.pipelines.stages import ConfigStage
 from mmwsis.structures.supervision import Supervision
 
 ROOT = Path(__file__).parents[2]
-METHODS = {'exits': 'EXITS', 'mal': 'MAL', 'fully_supervised': 'FULL'}
+METHODS = {
+    'exits': 'EXITS',
+    'mal': 'MAL',
+    'irnet': 'IRNet',
+    'fully_supervised': 'FULL',
+}
 ALL = sorted((ROOT / 'configs').glob('[!_]*/*.py'))
 PIPELINES = [file for file in ALL if file.name.startswith('pipeline_')]
 CONFIGS = [file for file in ALL if file not in PIPELINES]
@@ -74,9 +79,11 @@ def test_all_promised_configs_are_there():
         assert (
             ROOT / f'configs/exits/similarity-extractor_{vit}_{dataset}.py'
         ).is_file()
-    for method in METHODS:
+    for method in ('exits', 'mal', 'fully_supervised'):
         names = {file.stem for file in ALL if file.parent.name == method}
         assert names >= FINAL_MODELS
+    names = {file.stem for file in ALL if file.parent.name == 'irnet'}
+    assert {'cam_r50_voc', 'cam_r50_coco', 'cam_r18_synthetic'} <= names
 
 
 @pytest.mark.parametrize('file', CONFIGS, ids=name_of)
@@ -99,7 +106,13 @@ def test_stage_is_described(file):
     assert set(cfg.wsis) == {'method', 'stage', 'supervision', 'requires', 'produces'}
     assert cfg.wsis.method == METHODS[file.parent.name]
     assert cfg.default_scope == 'mmdet'
-    stages = ('pretrain', 'similarity_extractor', 'labeler', 'final_model')
+    stages = (
+        'pretrain',
+        'similarity_extractor',
+        'classifier',
+        'labeler',
+        'final_model',
+    )
     assert cfg.wsis.stage in stages
     Supervision.parse(cfg.wsis.supervision)
     assert any(hook['type'] == 'mmwsis.StopOnNaNHook' for hook in cfg.custom_hooks)
@@ -158,6 +171,20 @@ def test_labelers_write_what_final_models_read(file):
         assert loader.dataset.supervision == level
         assert loader.dataset.ann_file == cfg.data_spec.train.weak[level]
     assert cfg.val_dataloader.dataset.supervision == 'masks'
+
+
+@pytest.mark.parametrize(
+    'file', [f for f in CONFIGS if f.name.startswith('cam_')], ids=name_of
+)
+def test_classifiers_see_tags_alone(file):
+    cfg = Config.fromfile(file)
+    assert cfg.artefact == 'class_maps'
+    assert cfg.wsis.produces == f'{cfg.data_spec.data_root}/class_maps/irnet'
+    for loader in (cfg.train_dataloader, cfg.pseudo_label_dataloader):
+        assert loader.dataset.supervision == 'image_tags'
+        assert loader.dataset.ann_file == cfg.data_spec.train.weak.image_tags
+    assert cfg.val_dataloader.dataset.supervision == 'masks'
+    assert cfg.val_evaluator.type == 'mmwsis.ClassMapMetric'
 
 
 @pytest.mark.parametrize(
@@ -263,7 +290,7 @@ def test_metafile_lists_every_config(method):
     assert all(
         model['In Collection'] == collection['Name'] for model in content['Models']
     )
-    levels = {'extreme points', 'boxes', 'masks', 'none'}
+    levels = {'extreme points', 'boxes', 'image tags', 'masks', 'none'}
     assert {model['Metadata']['Supervision'] for model in content['Models']} <= levels
 
 

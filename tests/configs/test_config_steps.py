@@ -142,6 +142,10 @@ def test_loss_step_and_prediction(file, tiny_spec):
         assert sample.pred_instances.masks.shape[-2:] == sample.ori_shape
     elif cfg.wsis.stage == 'pretrain':
         assert sample.restored.shape == (3, CROP, CROP)
+    elif cfg.wsis.stage == 'classifier':
+        found = sample.pred_class_maps
+        assert found.labels.tolist() == sample.tags
+        assert found.high_res.shape == (len(sample.tags), *sample.ori_shape)
     else:
         assert sample.pred_mask['size'] == [sample.height, sample.width]
         assert 0 <= sample.pred_score <= 1

@@ -7,6 +7,8 @@ data_spec = dict(
         ann_file='annotations/instances_train2017.json',
         img='train2017/',
         weak=dict(
+            image_tags='weak/image_tags_train2017.json',
+            points='weak/points_train2017.json',
             boxes='weak/boxes_train2017.json',
             extreme_points='weak/extreme_points_train2017.json',
         ),

@@ -8,6 +8,8 @@ data_spec = dict(
         ann_file='annotations/instances_train.json',
         img='train/',
         weak=dict(
+            image_tags='weak/image_tags_train.json',
+            points='weak/points_train.json',
             boxes='weak/boxes_train.json',
             extreme_points='weak/extreme_points_train.json',
         ),

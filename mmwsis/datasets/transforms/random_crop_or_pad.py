@@ -23,7 +23,7 @@ class RandomCropOrPad(BaseTransform):
     it is no whole number, padded images become float32.
 
     Args:
-        size: Side of the window in pixels, or ``(height, width)``.
+        crop_size: Side of the window in pixels, or ``(height, width)``.
         pad_value: Colour (RGB, 0 to 255) around the image.
         seg_pad_value: Label around the label map.
 
@@ -33,16 +33,19 @@ class RandomCropOrPad(BaseTransform):
 
     def __init__(
         self,
-        size: int | Sequence[int] = 512,
+        crop_size: int | Sequence[int] = 512,
         pad_value: Sequence[float] = (123.675, 116.28, 103.53),
         seg_pad_value: int = 255,
     ) -> None:
-        sides = (size, size) if isinstance(size, int) else tuple(size)
+        sides = (
+            (crop_size, crop_size) if isinstance(crop_size, int) else tuple(crop_size)
+        )
         if len(sides) != 2 or min(sides) < 1:
             raise ValueError(
-                f'size must be a side in pixels or (height, width); got {size!r}.'
+                f'crop_size must be a side in pixels or (height, width); got '
+                f'{crop_size!r}.'
             )
-        self.size = sides
+        self.crop_size = sides
         self.pad_value = tuple(pad_value)
         self.seg_pad_value = seg_pad_value
 
@@ -59,7 +62,9 @@ class RandomCropOrPad(BaseTransform):
             ValueError: The label map has another size than the image.
         """
         image = results['img']
-        (rows, to_rows), (columns, to_columns) = map(_place, image.shape, self.size)
+        (rows, to_rows), (columns, to_columns) = map(
+            _place, image.shape, self.crop_size
+        )
         source, target = (rows, columns), (to_rows, to_columns)
         if 'gt_seg_map' in results:
             labels = results['gt_seg_map']
@@ -68,26 +73,26 @@ class RandomCropOrPad(BaseTransform):
                     f'the label map has (height, width) {labels.shape}, the image '
                     f'{image.shape[:2]} (image id {results.get("img_id")!r}).'
                 )
-            canvas = np.full(self.size, self.seg_pad_value, labels.dtype)
+            canvas = np.full(self.crop_size, self.seg_pad_value, labels.dtype)
             canvas[target] = labels[source]
             results['gt_seg_map'] = canvas
         results['img'] = self._paste(image[source], target)
-        results['img_shape'] = self.size
+        results['img_shape'] = self.crop_size
         return results
 
     def _paste(self, part: np.ndarray, target: tuple[slice, slice]) -> np.ndarray:
-        if part.shape[:2] == self.size:
-            return np.ascontiguousarray(part)
+        if part.shape[:2] == self.crop_size:
+            return np.require(part, requirements=['C', 'W'])
         whole = all(float(value).is_integer() for value in self.pad_value)
-        canvas = np.empty((*self.size, 3), part.dtype if whole else np.float32)
+        canvas = np.empty((*self.crop_size, 3), part.dtype if whole else np.float32)
         canvas[:] = self.pad_value
         canvas[target] = part
         return canvas
 
     def __repr__(self) -> str:
         return (
-            f'{type(self).__name__}(size={self.size}, pad_value={self.pad_value}, '
-            f'seg_pad_value={self.seg_pad_value})'
+            f'{type(self).__name__}(crop_size={self.crop_size}, '
+            f'pad_value={self.pad_value}, seg_pad_value={self.seg_pad_value})'
         )
 
 
