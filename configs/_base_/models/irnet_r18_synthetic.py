@@ -3,10 +3,10 @@
 _base_ = './irnet_r50.py'
 
 model = dict(
-    backbone=dict(depth=18, base_channels=32, strides=(1, 2, 1, 1)),
-    boundary_head=dict(in_channels=(32, 32, 64, 128, 256), strides=(4, 4, 8, 8, 8)),
+    backbone=dict(depth=18, base_channels=16, strides=(1, 2, 1, 1)),
+    boundary_head=dict(in_channels=(16, 16, 32, 64, 128), strides=(4, 4, 8, 8, 8)),
     displacement_head=dict(
-        in_channels=(32, 32, 64, 128, 256),
+        in_channels=(16, 16, 32, 64, 128),
         strides=(4, 4, 8, 8, 8),
         feat_channels=(32, 64, 128, 128, 128),
     ),

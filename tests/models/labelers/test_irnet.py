@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from mmengine.dataset import pseudo_collate
 from mmengine.logging import MessageHub
+from mmengine.structures import PixelData
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
@@ -24,7 +26,7 @@ from mmwsis.pseudo_labels import (  # noqa: E402
     generate_pseudo_labels,
     read_semantic_map,
 )
-from mmwsis.registry import MODELS  # noqa: E402
+from mmwsis.registry import DATASETS, MODELS  # noqa: E402
 
 GOLDEN = HERE.parents[1] / 'golden/irnet'
 
@@ -66,8 +68,6 @@ def test_every_head_weight_gets_a_gradient_and_no_other():
     image, sample = random_sample((48, 48))
     labels = torch.randint(0, 4, (1, 48, 48), dtype=torch.uint8)
     labels[:, :10] = 255
-    from mmengine.structures import PixelData
-
     sample.gt_sem_seg = PixelData(sem_seg=labels)
     losses = model(image[None], [sample], mode='loss')
     sum(losses.values()).backward()
@@ -82,8 +82,6 @@ def test_every_head_weight_gets_a_gradient_and_no_other():
 
 
 def test_labels_that_are_all_unsure_cost_nothing():
-    from mmengine.structures import PixelData
-
     model = tiny().train()
     image, sample = random_sample((48, 48))
     sample.gt_sem_seg = PixelData(sem_seg=torch.full((1, 48, 48), 255))
@@ -95,8 +93,6 @@ def test_labels_that_are_all_unsure_cost_nothing():
 
 
 def test_crop_without_pairs_is_refused():
-    from mmengine.structures import PixelData
-
     model = tiny().train()
     image, sample = random_sample((16, 16))
     sample.gt_sem_seg = PixelData(sem_seg=torch.zeros(1, 16, 16, dtype=torch.uint8))
@@ -121,7 +117,12 @@ def test_views_are_merged_as_released(monkeypatch):
 
 @pytest.mark.parametrize(
     ('size', 'padded'),
-    [((30, 40), (48, 48)), ((48, 49), (48, 64)), ((100, 40), (112, 48)), ((1, 1), None)],
+    [
+        ((30, 40), (48, 48)),
+        ((48, 49), (48, 64)),
+        ((100, 40), (112, 48)),
+        ((1, 1), None),
+    ],
 )
 def test_padding_follows_the_larger_of_the_two_rules(monkeypatch, size, padded):
     model = tiny()
@@ -187,7 +188,9 @@ def test_nothing_is_found_where_there_is_nothing(labels):
 def test_class_maps_of_another_size_name_the_image():
     image, sample = random_sample()
     sample.class_maps = sample.class_maps.new(cam=torch.zeros(2, 5, 5))
-    with pytest.raises(ValueError, match=r'image id 7: .*\(5, 5\).*\(48, 40\).*\(12, 10\)'):
+    with pytest.raises(
+        ValueError, match=r'image id 7: .*\(5, 5\).*\(48, 40\).*\(12, 10\)'
+    ):
         tiny()(image[None], [sample], mode='predict')
 
 
@@ -204,10 +207,6 @@ def test_wrong_settings_and_modes_are_refused():
 
 def test_mean_displacement_is_that_of_whole_batches(scenes, trained):
     """Twelve images, batches of eight: the first eight count."""
-    from mmengine.dataset import pseudo_collate
-
-    from mmwsis.registry import DATASETS
-
     state = weights(trained)
     model = tiny()
     model.load_state_dict(state)
@@ -238,7 +237,6 @@ def test_fewer_images_than_a_batch_all_count(scenes, tmp_path):
 
 def test_killed_training_resumes_to_the_same_weights(scenes, trained, tmp_path):
     work_dir = tmp_path / 'resumed'
-    action = lambda: train(scenes, work_dir, **{'custom_hooks.2.type': 'KillAt'})  # noqa: E731
     path = work_dir.with_suffix('.json')
 
     def killed():
@@ -249,7 +247,6 @@ def test_killed_training_resumes_to_the_same_weights(scenes, trained, tmp_path):
         run.experiment_name = 'killed'
         build_runner(run).train()
 
-    del action
     codes, _ = run_ranks(killed, 1, tmp_path)
     assert codes == [-9]
     train(scenes, work_dir, resume=True)
