@@ -30,7 +30,7 @@ EXAMPLES = """examples:
       --out-dir work_dirs/quality/class_maps
 
 Writes quality.json and quality.md: IoU and AP of instances, PQ of panoptic files, mean
-IoU of semantic maps, and of class maps at the threshold of 0.15 and at the best one. The
+IoU of semantic maps, and of class maps at a threshold of 0.15 and at the best one. The
 PNGs of a panoptic file are looked for in the folder of its name without .json.
 
 For instances also quality.png and worst.png; ground truth of some of the images is
