@@ -12,7 +12,6 @@ from mmwsis.ops import (
     crf_refine_labels,
     dense_crf,
     unary_from_labels,
-    unary_from_probabilities,
 )
 
 GOLDEN = Path(__file__).parents[1] / 'golden'
