@@ -285,6 +285,8 @@ def _corner_keys(
         (P, d + 1) keys, int32 or int64, and the d places of the quotients.
     """
     size, points = quotients.shape
+    if points == 0:
+        return ranks.new_empty(0, size), [size] * (size - 1)
     low = quotients[:-1].amin(1) - 2
     spans = (quotients[:-1].amax(1) - low + 2).tolist()
     places = [size]
@@ -299,7 +301,7 @@ def _corner_keys(
     *places, whole = places
     dtype = torch.int32 if whole * images < 2**31 else torch.int64
     base = torch.arange(images, dtype=dtype, device=quotients.device) * whole
-    base = base.repeat_interleave(points // max(images, 1))
+    base = base.repeat_interleave(points // images)
     for place, row, least in zip(places, quotients, low):
         base += (row - least).to(dtype) * place
     place = torch.tensor([*places, 0], dtype=dtype, device=quotients.device)
