@@ -121,7 +121,7 @@ class DenseCRF:
             energy = -energy.permute(0, 3, 1, 2).contiguous()
             shape = energy.shape
             q = _softmax(energy)
-            for _ in range(num_iters):
+            for _ in range(num_iters if q.numel() else 0):
                 rows = q.reshape(images * pixels, sharing * labels)
                 logits = energy.view(rows.shape)
                 for linear, weight in self._terms:

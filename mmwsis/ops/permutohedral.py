@@ -28,6 +28,8 @@ class SparseRows(NamedTuple):
 
     def matmul(self, values: Tensor) -> Tensor:
         """Multiply with (columns, C) values."""
+        if values.numel() == 0:
+            return values.new_zeros(len(self.offsets) - 1, values.shape[1])
         return F.embedding_bag(
             self.columns,
             values,
@@ -168,7 +170,7 @@ class PermutohedralLattice(LinearFilter):
         if before is not None:
             splat = splat.scaled_columns(before)
         if after is not None:
-            corners = slice_.weights.view(len(after), -1) * after.unsqueeze(1)
+            corners = slice_.weights.view(-1, len(blur)) * after.unsqueeze(1)
             slice_ = slice_._replace(weights=corners.flatten())
         self._factors = (before, after)
         self._scaled = _Lattice(splat, blur, slice_)
