@@ -138,6 +138,11 @@ def _position_filter(
 _position_lattice = functools.lru_cache(maxsize=8)(_position_filter)
 
 
+def forget_position_lattices() -> None:
+    """Free the lattices of positions that are kept for the last eight image sizes."""
+    _position_lattice.cache_clear()
+
+
 def _positions(height: int, width: int, sxy: float, device: torch.device) -> Tensor:
     """Return (H * W, 2) ``(x, y)`` in units of ``sxy``."""
     x = torch.arange(width, dtype=torch.float64, device=device) / sxy

@@ -28,6 +28,8 @@ class SparseRows(NamedTuple):
 
     def matmul(self, values: Tensor) -> Tensor:
         """Multiply with (columns, C) values."""
+        if values.numel() == 0:
+            return values.new_zeros(len(self.offsets) - 1, values.shape[1])
         return F.embedding_bag(
             self.columns,
             values,
@@ -168,7 +170,7 @@ class PermutohedralLattice(LinearFilter):
         if before is not None:
             splat = splat.scaled_columns(before)
         if after is not None:
-            corners = slice_.weights.view(len(after), -1) * after.unsqueeze(1)
+            corners = slice_.weights.view(-1, len(blur)) * after.unsqueeze(1)
             slice_ = slice_._replace(weights=corners.flatten())
         self._factors = (before, after)
         self._scaled = _Lattice(splat, blur, slice_)
@@ -177,36 +179,38 @@ class PermutohedralLattice(LinearFilter):
 
 def _build(features: Tensor, images: int, dtype: torch.dtype) -> _Lattice:
     """Build the lattice of (P, d) points, the images one after the other."""
-    points, dims = features.shape
+    dims = features.shape[1]
     quotients, ranks, barycentric = _enclosing_simplices(_elevate(features))
-    keys, multipliers = _corner_keys(quotients, ranks, images)
+    keys, places = _corner_keys(quotients, ranks, images)
     weights = barycentric.to(dtype).t().reshape(-1)
     vertices, group, counts, order = _distinct(keys)
     index = torch.int32 if keys.numel() < 2**31 else torch.int64
+    device = features.device
 
     # Vertices are numbered in the order in which the points first touch them: their
     # values then lie near each other in memory when neighbouring points are read.
     starts = counts.cumsum(0) - counts
-    by_touch = order[starts].argsort()
-    number = torch.empty_like(by_touch)
-    number[by_touch] = torch.arange(len(number), device=number.device)
+    by_touch = order.index_select(0, starts).argsort()
+    numbers = torch.arange(len(by_touch), dtype=index, device=device)
+    number = torch.empty_like(numbers).scatter_(0, by_touch, numbers)
 
-    corners = torch.empty(points * (dims + 1), dtype=index, device=features.device)
-    corners[order] = number.to(index)[group]
-    every = torch.arange(0, keys.numel() + 1, dims + 1, device=features.device)
-    # A constant of the blur: what a full lattice adds to the sum of the values.
-    gain = 1 / (1 + 2.0**-dims)
-    slice_ = SparseRows(every.to(index), corners, weights * gain)
+    corners = torch.empty(keys.numel(), dtype=index, device=device)
+    corners.scatter_(0, order, number.index_select(0, group))
+    # One bag of d + 1 corners a point.
+    offsets = torch.arange(0, keys.numel() + 1, dims + 1, dtype=index, device=device)
+    # What the blur of a full lattice multiplies the sum of the values by.
+    gain = 1 + 2.0**-dims
+    slice_ = SparseRows(offsets, corners, weights / gain)
 
-    counts = counts[by_touch]
+    counts = counts.index_select(0, by_touch)
     offsets = F.pad(counts.cumsum(0), (1, 0))
-    source = torch.repeat_interleave(starts[by_touch] - offsets[:-1], counts)
-    source += torch.arange(len(source), device=source.device)
-    source = order[source]
-    splat = SparseRows(
-        offsets.to(index), (source // (dims + 1)).to(index), weights[source]
-    )
-    blur = _blur_matrices(vertices, multipliers, number, by_touch, weights.dtype, index)
+    shifts = starts.index_select(0, by_touch) - offsets[:-1]
+    source = torch.repeat_interleave(shifts, counts, output_size=keys.numel())
+    source += torch.arange(len(source), device=device)
+    source = order.index_select(0, source)
+    points_of = torch.div(source.to(index), dims + 1, rounding_mode='floor')
+    splat = SparseRows(offsets.to(index), points_of, weights.index_select(0, source))
+    blur = _blur_matrices(vertices, places, number, by_touch, dtype)
     return _Lattice(splat, blur, slice_)
 
 
@@ -283,6 +287,8 @@ def _corner_keys(
         (P, d + 1) keys, int32 or int64, and the d places of the quotients.
     """
     size, points = quotients.shape
+    if points == 0:
+        return ranks.new_empty(0, size), [size] * (size - 1)
     low = quotients[:-1].amin(1) - 2
     spans = (quotients[:-1].amax(1) - low + 2).tolist()
     places = [size]
@@ -297,7 +303,7 @@ def _corner_keys(
     *places, whole = places
     dtype = torch.int32 if whole * images < 2**31 else torch.int64
     base = torch.arange(images, dtype=dtype, device=quotients.device) * whole
-    base = base.repeat_interleave(points // max(images, 1))
+    base = base.repeat_interleave(points // images)
     for place, row, least in zip(places, quotients, low):
         base += (row - least).to(dtype) * place
     place = torch.tensor([*places, 0], dtype=dtype, device=quotients.device)
@@ -328,7 +334,6 @@ def _blur_matrices(
     number: Tensor,
     by_touch: Tensor,
     dtype: torch.dtype,
-    index: torch.dtype,
 ) -> tuple[SparseRows, ...]:
     """Build ``new = old + (one neighbour + the other) / 2`` along each of d + 1 axes.
 
@@ -336,31 +341,32 @@ def _blur_matrices(
         vertices: (M,) sorted keys.
         places: Places of the quotients in a key.
         number: (M,) number of the vertex of each sorted key.
-        by_touch: (M,) the inverse permutation.
+        by_touch: (M,) int64, the inverse permutation.
         dtype: Type of the weights.
-        index: Type of the indices.
     """
     size, count = len(places) + 1, len(vertices)
+    here = torch.arange(count, dtype=number.dtype, device=number.device)
     # One less in every coordinate; from remainder 0 that borrows from each quotient.
     below = vertices - 1
     below += (vertices % size == 0) * (size - sum(places))
-    here = torch.arange(count, device=vertices.device)
     matrices = []
     for place in (*places, 0):
-        # The axis' own coordinate is d larger instead: its quotient one more.
+        # The axis' own coordinate is d larger instead: its quotient is one more.
         wanted = below + place
         found = torch.searchsorted(vertices, wanted).clamp_(max=max(count - 1, 0))
-        lower = torch.where(vertices[found] == wanted, number[found], -1)[by_touch]
-        # The relation is one to one, so its inverse gives the other neighbour.
-        upper = torch.full_like(here, -1)
-        exists = lower >= 0
-        upper[lower[exists]] = here[exists]
-        columns = torch.stack([here, lower, upper], 1)
+        exists = vertices.index_select(0, found) == wanted
+        lower = torch.where(exists, number.index_select(0, found), -1)
+        lower = lower.index_select(0, by_touch)
+        # The relation is one to one, so its inverse gives the other neighbour; what
+        # has none goes to a slot of its own.
+        upper = here.new_full((count + 1,), -1)
+        upper.scatter_(0, torch.where(lower < 0, count, lower).long(), here)
+        columns = torch.stack([here, lower, upper[:-1]], 1)
         exists = columns >= 0
-        offsets = F.pad(exists.sum(1).cumsum(0), (1, 0))
-        weights = torch.tensor([1, 0.5, 0.5], dtype=dtype, device=here.device)
-        weights = weights.expand(count, 3)[exists]
-        matrices.append(
-            SparseRows(offsets.to(index), columns[exists].to(index), weights)
-        )
+        lengths = exists.sum(1, dtype=number.dtype)
+        offsets = F.pad(lengths.cumsum(0, dtype=number.dtype), (1, 0))
+        columns = columns.masked_select(exists)
+        weights = torch.full((len(columns),), 0.5, dtype=dtype, device=number.device)
+        weights.index_fill_(0, offsets[:-1].long(), 1)
+        matrices.append(SparseRows(offsets, columns, weights))
     return tuple(matrices)
