@@ -8,7 +8,7 @@ model = dict(
         std=[58.395, 57.12, 57.375],
     ),
     backbone=dict(
-        type='mmwsis.FiveLevelResNet',
+        type='mmwsis.StemLevelResNet',
         depth=50,
         style='pytorch',
         strides=(1, 2, 2, 1),

@@ -10,29 +10,30 @@ from mmwsis.registry import MODELS
 
 from .level_branch import LevelBranch, crop_to, level_scales
 
-_LEVELS = 5
+_LEAST_LEVELS = 3
 
 
 @MODELS.register_module()
 class DisplacementHead(BaseModule):
     """Displacement branch of IRNet (CVPR 2019, section 4.1; 1,269,120 parameters).
 
-    The three coarser levels are merged at the third's resolution, then with the first
-    two at the second's; a 1x1 convolution gives two numbers a pixel. Only differences
-    of displacements are trained, so a common offset is free: its mean over the images,
-    ``mean_shift``, is found after training (``mmwsis.DisplacementMeanHook``), saved
-    with the weights, and subtracted in evaluation mode. In training mode nothing is.
+    The levels from the third on are merged at the third's resolution, then with the
+    first two at the second's; a 1x1 convolution gives two numbers a pixel. Only
+    differences of displacements are trained, so a common offset is free: its mean over
+    the images, ``mean_shift``, is found after training
+    (``mmwsis.DisplacementMeanHook``), saved with the weights, and subtracted in
+    evaluation mode. In training mode nothing is.
 
     Args:
-        in_channels: Channels of the five levels, finest first.
+        in_channels: Channels of the levels, finest first; IRNet has five.
         strides: Strides of the levels in pixels; the second is that of the output.
-        feat_channels: Channels of the five branches; both merged maps are as wide as
-            the last.
+        feat_channels: Channels of the levels' branches; both merged maps are as wide
+            as the last.
         num_groups: Groups of the normalisation of each.
         init_cfg: Initialisation; PyTorch's own if None.
 
     Raises:
-        ValueError: Not five levels, or strides that do not fit.
+        ValueError: Not one entry a level, at least three, or strides that do not fit.
     """
 
     mean_shift: Tensor
@@ -52,12 +53,12 @@ class DisplacementHead(BaseModule):
             feat_channels=feat_channels,
             num_groups=num_groups,
         )
-        for name, values in given.items():
-            if len(values) != _LEVELS:
-                raise ValueError(
-                    f'{name} needs one entry for each of the {_LEVELS} levels; got '
-                    f'{tuple(values)}.'
-                )
+        counts = {len(values) for values in given.values()}
+        if len(counts) != 1 or min(counts) < _LEAST_LEVELS:
+            raise ValueError(
+                f'{", ".join(given)} need one entry a level, at least {_LEAST_LEVELS}; '
+                f'got {given}.'
+            )
         fine = level_scales(tuple(strides[:2]), strides[1])
         coarse = level_scales(tuple(strides[2:]), strides[2])
         scales = [*fine, *coarse]
@@ -76,7 +77,7 @@ class DisplacementHead(BaseModule):
         """Predict displacements.
 
         Args:
-            levels: Five maps ``(B, C_i, h_i, w_i)``.
+            levels: Maps ``(B, C_i, h_i, w_i)``.
 
         Returns:
             ``(B, 2, h, w)`` of the second level's size: (dy, dx) in cells of this map;
@@ -85,9 +86,9 @@ class DisplacementHead(BaseModule):
         Raises:
             ValueError: Another number of levels.
         """
-        if len(levels) != _LEVELS:
+        if len(levels) != len(self.levels):
             raise ValueError(
-                f'DisplacementHead needs {_LEVELS} levels, got {len(levels)}.'
+                f'DisplacementHead has {len(self.levels)} levels; got {len(levels)}.'
             )
         maps = [branch(level) for branch, level in zip(self.levels, levels)]
         coarse = torch.cat([crop_to(one, levels[2]) for one in maps[2:]], dim=1)

@@ -44,8 +44,8 @@ class IRNet(BaseModel):
     maps over them.
 
     Args:
-        backbone: Config of a backbone with five levels
-            (:class:`mmwsis.models.backbones.FiveLevelResNet`); it is not trained.
+        backbone: Config of a backbone with five levels, the stem's first
+            (:class:`mmwsis.models.backbones.StemLevelResNet`); it is not trained.
         boundary_head: Config of :class:`mmwsis.models.heads.BoundaryHead`.
         displacement_head: Config of :class:`mmwsis.models.heads.DisplacementHead`.
         loss: Config of ``mmwsis.InterPixelRelationLoss``.

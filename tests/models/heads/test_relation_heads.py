@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmwsis.models.backbones import FiveLevelResNet
+from mmwsis.models.backbones import StemLevelResNet
 from mmwsis.models.heads import BoundaryHead, DisplacementHead
 
 GOLDEN = Path(__file__).parents[2] / 'golden/irnet'
@@ -85,7 +85,7 @@ def test_groups_must_divide_the_channels():
 
 @pytest.mark.parametrize('size', [(64, 48), (50, 37), (16, 16)])
 def test_five_levels_of_a_resnet_fit_the_heads(size):
-    backbone = FiveLevelResNet(
+    backbone = StemLevelResNet(
         depth=18, base_channels=8, strides=(1, 2, 2, 1), frozen_stages=4
     )
     backbone.eval()  # MMDetection's returns None

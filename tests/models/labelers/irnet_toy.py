@@ -102,7 +102,7 @@ def irnet_model(**changes):
             type='mmwsis.WholeImagePreprocessor', mean=[90.0] * 3, std=[60.0] * 3
         ),
         backbone=dict(
-            type='mmwsis.FiveLevelResNet',
+            type='mmwsis.StemLevelResNet',
             depth=18,
             base_channels=8,
             strides=(1, 2, 1, 1),

@@ -1,4 +1,4 @@
-"""ResNet that also gives its stem's map: five levels instead of four."""
+"""ResNet that also gives its stem's map: one level more."""
 
 from mmdet.models.backbones import ResNet
 from torch import Tensor
@@ -7,7 +7,7 @@ from mmwsis.registry import MODELS
 
 
 @MODELS.register_module()
-class FiveLevelResNet(ResNet):
+class StemLevelResNet(ResNet):
     """``mmdet.ResNet`` with the map behind the stem's max-pooling as first level.
 
     IRNet reads five levels of one backbone (section 4.1 of its specification): the stem
