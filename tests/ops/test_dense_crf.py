@@ -363,7 +363,7 @@ def test_no_pixels():
         (dict(normalization='before'), "normalization: expected one of 'symmetric'"),
         (dict(backend='cuda'), "backend: expected one of 'lattice', 'exact'"),
         (dict(num_iters=-1), 'num_iters: expected at least 0, got -1'),
-        (dict(image=torch.full((4, 5, 3), torch.nan)), 'finite'),
+        (dict(image=torch.full((4, 5, 3), torch.nan)), 'image: expected finite'),
     ],
 )
 def test_errors(changes, message):
