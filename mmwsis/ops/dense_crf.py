@@ -35,7 +35,8 @@ class DenseCRF:
         dtype: torch.float32 or torch.float64.
 
     Raises:
-        ValueError: Wrong shape, an unknown name, or an image too large for 'exact'.
+        ValueError: Wrong shape, an unknown name, colours that are not finite, or an
+            image too large for 'exact'.
 
     Example:
         >>> image = torch.randint(256, (60, 80, 3), dtype=torch.uint8)
@@ -57,6 +58,8 @@ class DenseCRF:
         self._batched = image.dim() == 4
         shape = ('B', 'H', 'W', 3) if self._batched else ('H', 'W', 3)
         check_shape('image', image, shape)
+        if image.is_floating_point() and not image.isfinite().all():
+            raise ValueError('image: expected finite colours, got NaN or Inf.')
         images = image if self._batched else image.unsqueeze(0)
         self._size = tuple(images.shape)[:3]
         self._dtype = dtype

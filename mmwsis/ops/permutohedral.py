@@ -190,7 +190,7 @@ def _build(features: Tensor, images: int, dtype: torch.dtype) -> _Lattice:
     # Vertices are numbered in the order in which the points first touch them: their
     # values then lie near each other in memory when neighbouring points are read.
     starts = counts.cumsum(0) - counts
-    by_touch = order.index_select(0, starts).argsort()
+    by_touch = order.index_select(0, starts).argsort(stable=True)
     numbers = torch.arange(len(by_touch), dtype=index, device=device)
     number = torch.empty_like(numbers).scatter_(0, by_touch, numbers)
 
@@ -198,7 +198,7 @@ def _build(features: Tensor, images: int, dtype: torch.dtype) -> _Lattice:
     corners.scatter_(0, order, number.index_select(0, group))
     # One bag of d + 1 corners a point.
     offsets = torch.arange(0, keys.numel() + 1, dims + 1, dtype=index, device=device)
-    # What the blur of a full lattice multiplies the sum of the values by.
+    # Takes back what blurring d + 1 axes adds to the values in a full lattice.
     gain = 1 + 2.0**-dims
     slice_ = SparseRows(offsets, corners, weights / gain)
 
