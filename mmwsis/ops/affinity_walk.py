@@ -66,7 +66,7 @@ def affinity_walk(
         links = num_steps * (2 * len(pixel_directions(radius)) + 1)
         negligible = torch.finfo(x.dtype).eps / links
         weights = _link_weights(edge.double(), radius, beta, negligible)
-        transition = _transition_matrix(weights, radius).to(x.dtype)
+        transition = _transition_matrix(weights, radius, x.dtype)
         columns = start[used].flatten(1).t().contiguous()
         walked = _matrix_power(transition, columns, num_steps, 2 * len(weights) + 1)
         result = torch.zeros_like(start)
@@ -89,7 +89,7 @@ def _link_weights(edge: Tensor, radius: int, beta: float, negligible: float) -> 
     return weights
 
 
-def _transition_matrix(weights: Tensor, radius: int) -> Tensor:
+def _transition_matrix(weights: Tensor, radius: int, dtype: torch.dtype) -> Tensor:
     """Return the (N, N) sparse transition matrix of (D, h, w) link weights."""
     _, height, width = weights.shape
     size = height * width
@@ -110,15 +110,18 @@ def _transition_matrix(weights: Tensor, radius: int) -> Tensor:
         table[..., position[-dy, -dx]][there] = weight[here]
     table /= table.sum(2, keepdim=True)
     linked = table != 0
+    # One search serves both arrays: indexing with a mask would search each time.
+    kept = linked.flatten().nonzero()[:, 0]
     steps = table.new_tensor([y * width + x for y, x in offsets], dtype=torch.int32)
     pixel = torch.arange(size, device=table.device, dtype=torch.int32)
-    columns = (pixel.view(height, width, 1) + steps)[linked]
+    columns = (pixel[:, None] + steps).flatten().index_select(0, kept)
+    values = table.to(dtype).flatten().index_select(0, kept)
     rows = F.pad(linked.flatten(0, 1).sum(1).cumsum(0), (1, 0)).to(torch.int32)
     with warnings.catch_warnings():
         # PyTorch announces once a process that its CSR tensors are new.
         warnings.filterwarnings('ignore', message='Sparse CSR tensor support')
         return torch.sparse_csr_tensor(
-            rows, columns, table[linked], (size, size), check_invariants=False
+            rows, columns, values, (size, size), check_invariants=False
         )
 
 
