@@ -47,7 +47,8 @@ def affinity_walk(
         zeros stays one. No gradient.
 
     Raises:
-        ValueError: Wrong shapes, radius, beta or number of steps.
+        ValueError: Wrong shapes, radius, beta or number of steps; numbers that are not
+            finite, boundaries outside [0, 1].
     """
     check_shape('x', x, ('C', 'h', 'w'))
     channels, height, width = x.shape
@@ -56,6 +57,10 @@ def affinity_walk(
         raise ValueError(f'beta: expected a number > 0, got {beta!r}.')
     if isinstance(num_steps, bool) or not isinstance(num_steps, int) or num_steps < 0:
         raise ValueError(f'num_steps: expected an integer >= 0, got {num_steps!r}.')
+    if not x.isfinite().all():
+        raise ValueError('x: expected finite numbers, got NaN or infinity.')
+    if not ((edge >= 0) & (edge <= 1)).all():
+        raise ValueError('edge: expected probabilities in [0, 1], got others or NaN.')
     with torch.no_grad(), full_precision(x):
         x = to_full_precision(x)
         start = x * (1 - edge.to(x.dtype))
@@ -84,7 +89,7 @@ def _link_weights(edge: Tensor, radius: int, beta: float, negligible: float) -> 
     reach = radius - 1
     outside = F.pad(edge[None], (reach, reach, 0, reach), value=1.0)
     affinity = path_affinity(outside, radius)[0]
-    weights = affinity.clamp_(min=0).pow_(beta).view(-1, height, width)
+    weights = affinity.pow_(beta).view(-1, height, width)
     weights[weights < negligible] = 0
     return weights
 
