@@ -47,7 +47,8 @@ def affinity_walk(
         zeros stays one. No gradient.
 
     Raises:
-        ValueError: Wrong shapes, radius, beta or number of steps.
+        ValueError: Wrong shapes, radius, beta or number of steps; numbers that are not
+            finite, boundaries outside [0, 1].
     """
     check_shape('x', x, ('C', 'h', 'w'))
     channels, height, width = x.shape
@@ -56,6 +57,10 @@ def affinity_walk(
         raise ValueError(f'beta: expected a number > 0, got {beta!r}.')
     if isinstance(num_steps, bool) or not isinstance(num_steps, int) or num_steps < 0:
         raise ValueError(f'num_steps: expected an integer >= 0, got {num_steps!r}.')
+    if not x.isfinite().all():
+        raise ValueError('x: expected finite numbers, got NaN or infinity.')
+    if not ((edge >= 0) & (edge <= 1)).all():
+        raise ValueError('edge: expected probabilities in [0, 1], got others or NaN.')
     with torch.no_grad(), full_precision(x):
         x = to_full_precision(x)
         start = x * (1 - edge.to(x.dtype))
@@ -66,7 +71,7 @@ def affinity_walk(
         links = num_steps * (2 * len(pixel_directions(radius)) + 1)
         negligible = torch.finfo(x.dtype).eps / links
         weights = _link_weights(edge.double(), radius, beta, negligible)
-        transition = _transition_matrix(weights, radius).to(x.dtype)
+        transition = _transition_matrix(weights, radius, x.dtype)
         columns = start[used].flatten(1).t().contiguous()
         walked = _matrix_power(transition, columns, num_steps, 2 * len(weights) + 1)
         result = torch.zeros_like(start)
@@ -84,12 +89,12 @@ def _link_weights(edge: Tensor, radius: int, beta: float, negligible: float) -> 
     reach = radius - 1
     outside = F.pad(edge[None], (reach, reach, 0, reach), value=1.0)
     affinity = path_affinity(outside, radius)[0]
-    weights = affinity.clamp_(min=0).pow_(beta).view(-1, height, width)
+    weights = affinity.pow_(beta).view(-1, height, width)
     weights[weights < negligible] = 0
     return weights
 
 
-def _transition_matrix(weights: Tensor, radius: int) -> Tensor:
+def _transition_matrix(weights: Tensor, radius: int, dtype: torch.dtype) -> Tensor:
     """Return the (N, N) sparse transition matrix of (D, h, w) link weights."""
     _, height, width = weights.shape
     size = height * width
@@ -110,15 +115,18 @@ def _transition_matrix(weights: Tensor, radius: int) -> Tensor:
         table[..., position[-dy, -dx]][there] = weight[here]
     table /= table.sum(2, keepdim=True)
     linked = table != 0
+    # One search serves both arrays: indexing with a mask would search each time.
+    kept = linked.flatten().nonzero()[:, 0]
     steps = table.new_tensor([y * width + x for y, x in offsets], dtype=torch.int32)
     pixel = torch.arange(size, device=table.device, dtype=torch.int32)
-    columns = (pixel.view(height, width, 1) + steps)[linked]
+    columns = (pixel[:, None] + steps).flatten().index_select(0, kept)
+    values = table.to(dtype).flatten().index_select(0, kept)
     rows = F.pad(linked.flatten(0, 1).sum(1).cumsum(0), (1, 0)).to(torch.int32)
     with warnings.catch_warnings():
         # PyTorch announces once a process that its CSR tensors are new.
         warnings.filterwarnings('ignore', message='Sparse CSR tensor support')
         return torch.sparse_csr_tensor(
-            rows, columns, table[linked], (size, size), check_invariants=False
+            rows, columns, values, (size, size), check_invariants=False
         )
 
 

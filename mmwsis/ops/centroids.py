@@ -3,13 +3,14 @@
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from .mask_parts import label_parts
-from .tensor_checks import check_shape
+from .tensor_checks import check_shape, full_precision
 
 # Updates between two searches for positions that need no update of their own.
-COMPACT_EVERY = 8
+COMPACT_EVERY = 16
 
 
 class InstanceMap(NamedTuple):
@@ -80,46 +81,44 @@ def refine_centroids(displacement: Tensor, num_updates: int = 300) -> Tensor:
         raise ValueError('displacement: expected finite numbers, got NaN or infinity.')
     _, height, width = displacement.shape
     device = displacement.device
-    with torch.no_grad():
+    with torch.no_grad(), full_precision(displacement):
         grid = torch.meshgrid(
             torch.arange(height, device=device, dtype=torch.float32),
             torch.arange(width, device=device, dtype=torch.float32),
             indexing='ij',
         )
-        positions = torch.stack(grid).flatten(1)
+        # From here on columns come first, as in the coordinates of grid_sample.
+        positions = torch.stack(grid[::-1]).flatten(1)
         if positions.numel() and num_updates:
             positions = _follow(_Field(displacement), positions, num_updates)
-        return positions.round().long().view(2, height, width)
+        return positions.flip(0).round().long().view(2, height, width)
 
 
 class _Field:
-    """A displacement field read bilinearly in float64.
-
-    Each pixel keeps ``f, f_x, f_y, f_xy`` of its cell, both components side by side,
-    so that a position needs one gather of neighbouring numbers.
-    """
+    """A displacement field read bilinearly in float64."""
 
     def __init__(self, displacement: Tensor) -> None:
         _, height, width = displacement.shape
-        self.width = width
-        self.limit = displacement.new_tensor([[height - 1], [width - 1]]).float()
-        value = displacement.double()
-        # The last row and column have no neighbour and positions no fraction there.
-        along_x = value.diff(dim=2, append=value[..., -1:])
-        along_y = value.diff(dim=1, append=value[:, -1:])
-        along_both = along_x.diff(dim=1, append=along_x[:, -1:])
-        cells = torch.cat([value, along_x, along_y, along_both])
-        self.cells = cells.flatten(1).t().contiguous()
+        # On a grid of 2^k + 1 the change to coordinates in [-1, 1] and back is exact.
+        # What is added is read with weight 0 only.
+        self.half = 2 ** max(0, (max(height, width) - 2).bit_length() - 1)
+        side = 2 * self.half + 1
+        padding = (0, side - width, 0, side - height)
+        self.field = F.pad(displacement.double().flip(0)[None], padding)
+        self.limit = displacement.new_tensor([[width - 1], [height - 1]]).float()
 
     def move(self, positions: Tensor) -> Tensor:
-        """Return (2, M) float32 positions after one update."""
-        corner = positions.floor()
-        y, x = (positions - corner).double()
-        row, col = corner.long()
-        cell = self.cells.index_select(0, row.mul_(self.width).add_(col)).t()
-        value = torch.addcmul(cell[4:6], cell[6:], x)
-        value.mul_(y).add_(cell[:2]).addcmul_(cell[2:4], x)
-        moved = value.add_(positions).float().clamp_(min=0)
+        """Return (2, M) float32 ``(x, y)`` after one update."""
+        exact = positions.double()
+        relative = (exact / self.half).sub_(1)
+        step = F.grid_sample(
+            self.field,
+            relative.t()[None, None],
+            mode='bilinear',
+            padding_mode='border',
+            align_corners=True,
+        )[0, :, 0]
+        moved = step.add_(exact).float().clamp_(min=0)
         return torch.minimum(moved, self.limit, out=moved)
 
 

@@ -202,14 +202,14 @@ class _PathMaximum(torch.autograd.Function):
         window = source_window(radius, *edge.shape[1:])
         shape = (len(edge), len(directions), window.height * window.width)
         ctx.edge_shape = edge.shape
-        if not (ctx.needs_input_grad[0] and edge.numel()):
-            ctx.save_for_backward(edge.new_empty(shape[:1], dtype=torch.int16))
-            maxima = edge.new_empty(shape)
-            if edge.numel():
-                for index, found in _source_maxima(edge, radius):
-                    maxima[:, index] = found
+        maxima = edge.new_empty(shape)
+        if not edge.numel():
             return maxima
-        maxima, best = edge.new_empty(shape), None
+        if not ctx.needs_input_grad[0]:
+            for index, found in _source_maxima(edge, radius):
+                maxima[:, index] = found
+            return maxima
+        best = None
         for leftward, indices in enumerate(directions_by_side(radius)):
             ranks, pixels = rank_pixels(edge, bool(leftward))
             ascending = edge.flatten(1).gather(1, pixels)
@@ -224,10 +224,11 @@ class _PathMaximum(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        (best,) = ctx.saved_tensors
         result = grad.new_zeros(ctx.edge_shape).flatten(1)
-        for index in range(grad.shape[1] if grad.numel() else 0):
-            result.scatter_add_(1, best[:, index].long(), grad[:, index])
+        for best in ctx.saved_tensors:
+            for index in range(best.shape[1]):
+                pixel = best[:, index].long()
+                result.scatter_add_(1, pixel, grad[:, index])
         return result.view(ctx.edge_shape), None
 
 

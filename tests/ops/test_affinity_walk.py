@@ -1,3 +1,4 @@
+import math
 from pathlib import Path
 
 import numpy as np
@@ -182,6 +183,9 @@ def test_does_not_warn():
         (dict(edge=torch.zeros(1, 5, 4)), r'edge: expected shape \(1, 4, 5\), got'),
         (dict(radius=1), 'radius: expected an integer >= 2, got 1'),
         (dict(beta=0), 'beta: expected a number > 0, got 0'),
+        (dict(x=torch.full((1, 4, 5), math.nan)), 'x: expected finite numbers'),
+        (dict(edge=torch.full((1, 4, 5), 1.1)), r'edge: expected .* in \[0, 1\]'),
+        (dict(edge=torch.full((1, 4, 5), math.nan)), 'edge: expected .* or NaN'),
         (dict(num_steps=-1), 'num_steps: expected an integer >= 0, got -1'),
         (dict(num_steps=2.0), 'num_steps: expected an integer >= 0, got 2.0'),
     ],

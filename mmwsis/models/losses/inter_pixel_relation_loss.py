@@ -128,7 +128,7 @@ def _maximum_votes(edge: Tensor, ends: _PairEnds, radius: int) -> Tensor:
     kinds = _PairKinds(ends, pairs)
     keys = kinds.pair_key.new_empty(CHUNK, pairs.length)
     for leftward, directions in enumerate(directions_by_side(radius)):
-        ranks, pixels = rank_pixels(edge, bool(leftward))
+        ranks = rank_pixels(edge, bool(leftward)).ranks
         maxima = path_maxima(ranks, radius, directions)
         histogram = torch.zeros_like(votes).flatten()
         for begin in range(0, len(directions), CHUNK):
@@ -137,8 +137,8 @@ def _maximum_votes(edge: Tensor, ends: _PairEnds, radius: int) -> Tensor:
                 kinds.write_keys(pixel_directions(radius)[index], rank, key)
             counts = keys[:count].flatten().bincount(minlength=4 * edge.numel())
             histogram += counts[: len(histogram)]
-        by_rank = histogram.view(UNSURE, *pixels.shape)
-        votes.flatten(2).scatter_add_(2, pixels.expand_as(by_rank), by_rank)
+        rank = ranks.flatten(1).long().expand(UNSURE, -1, -1)
+        votes += histogram.view(rank.shape).gather(2, rank).view_as(votes)
     return votes
 
 
@@ -194,9 +194,9 @@ class _DisplacementDistance(torch.autograd.Function):
         if flat.numel():
             _add_distances(flat, ends, radius, distance, gradient)
         ctx.save_for_backward(gradient)
-        background = ctx.background.flatten()
         per_pixel = distance.sum(0)
-        return torch.stack([per_pixel[background].sum(), per_pixel[~background].sum()])
+        background = per_pixel * ctx.background.flatten()
+        return torch.stack([background.sum(), (per_pixel - background).sum()])
 
     @staticmethod
     @once_differentiable

@@ -1,3 +1,4 @@
+import importlib
 from pathlib import Path
 
 import numpy as np
@@ -223,3 +224,27 @@ def test_wrong_shapes():
         loss_function(edge, field, labels[:1], 3)
     with pytest.raises(ValueError, match='7x11 pixels has no source pixel for radius'):
         loss_function(edge, field, labels)
+
+
+def test_ranks_share_the_normalisers(monkeypatch):
+    """Averaged over ranks, losses and gradients are those of the whole batch."""
+    module = importlib.import_module('mmwsis.models.losses.inter_pixel_relation_loss')
+    edge, field, labels = problem(4)
+    # Nearly all pairs of one class are on one rank.
+    labels[:2] = labels[:2].masked_fill(labels[:2] > 0, 255)
+    inputs = edge.requires_grad_(), field.requires_grad_()
+    whole = loss_function(*inputs, labels, 3, 3)
+    expected = torch.autograd.grad(sum(whole.values()), inputs)
+    shares = slice(0, 2), slice(2, 4)
+    counts = [
+        inter_pixel_relation_sums(edge[s], field[s], labels[s], 3, 3).counts
+        for s in shares
+    ]
+    monkeypatch.setattr(module, 'all_reduce', lambda given: given.copy_(sum(counts)))
+    monkeypatch.setattr(module, 'get_world_size', lambda: 2)
+    ranks = [loss_function(edge[s], field[s], labels[s], 3, 3) for s in shares]
+    for name, loss in whole.items():
+        torch.testing.assert_close((ranks[0][name] + ranks[1][name]) / 2, loss)
+    total = sum(sum(losses.values()) for losses in ranks) / 2
+    for gradient, other in zip(torch.autograd.grad(total, inputs), expected):
+        torch.testing.assert_close(gradient, other)
