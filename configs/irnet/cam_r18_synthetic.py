@@ -2,7 +2,7 @@ _base_ = [
     '../_base_/models/cam_r18_synthetic.py',
     '../_base_/tagged_images/synthetic.py',
     '../_base_/schedules/cam_small.py',
-    '../_base_/small_runtime.py',
+    '../_base_/small_classifier_runtime.py',
 ]
 
 wsis = dict(

@@ -2,7 +2,7 @@ _base_ = [
     '../_base_/models/cam_r50.py',
     '../_base_/tagged_images/voc.py',
     '../_base_/schedules/cam_5e.py',
-    '../_base_/default_runtime.py',
+    '../_base_/classifier_runtime.py',
 ]
 
 wsis = dict(

@@ -6,6 +6,7 @@ model = dict(
         type='mmwsis.WholeImagePreprocessor',
         mean=[123.675, 116.28, 103.53],
         std=[58.395, 57.12, 57.375],
+        bgr_to_rgb=False,  # LoadCachedImage gives RGB
     ),
     backbone=dict(
         type='mmdet.ResNet',
