@@ -83,9 +83,12 @@ def _planned(
     generators = [s for s in stages if isinstance(s, GenerateStage) and s.name in done]
     for entry in generators[:1]:
         yield 'Weak labels', 'weak_labels.png', _weak_labels(runner, entry, stage)
+    models = set()
     for entry in generators:
         own = _own_picture(runner, entry)
-        if own is not None:
+        # One model may make several artefacts.
+        if own is not None and entry.config not in models:
+            models.add(entry.config)
             yield own['title'], f'{entry.name}.png', _tool_picture(runner, entry, own)
         if entry.result != Path(entry.out):
             yield (
