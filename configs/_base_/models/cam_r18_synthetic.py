@@ -1,12 +1,15 @@
-# A narrow ResNet-18 of stride 8, trained from scratch: nothing is frozen, batch norms
-# learn.
+# Three groups of a narrow ResNet-18, stride 8, trained from scratch: nothing is frozen,
+# batch norms learn. The fourth group would see far around a pixel, which blurs the maps.
 _base_ = './cam_r50.py'
 
 model = dict(
     backbone=dict(
         depth=18,
-        base_channels=16,
-        strides=(1, 2, 1, 1),
+        num_stages=3,
+        base_channels=32,
+        strides=(1, 2, 1),
+        dilations=(1, 1, 1),
+        out_indices=(2,),
         frozen_stages=-1,
         norm_eval=False,
         init_cfg=None,

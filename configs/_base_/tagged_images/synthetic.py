@@ -4,8 +4,18 @@ _base_ = ['./tagged_images.py', '../datasets/synthetic.py']
 train_pipeline = [
     dict(type='mmwsis.LoadCachedImage', max_images=0),
     dict(type='mmwsis.RandomLongSide', long_side=(96, 160)),
-    dict(type='mmdet.RandomFlip', prob=0.5),
+    dict(
+        type='mmdet.RandomFlip',
+        prob=0.75,
+        direction=['horizontal', 'vertical', 'diagonal'],
+    ),
     dict(type='mmwsis.RandomCropOrPad', crop_size=128),
+    dict(type='mmwsis.PackWeakInputs'),
+]
+# Enlarged images alone: a cell of stride 8 is large for objects of 30 to 70 pixels.
+test_pipeline = [
+    dict(type='mmwsis.LoadCachedImage', max_images=0),
+    dict(type='mmwsis.ImageScales', scales=(1.5, 2.0)),
     dict(type='mmwsis.PackWeakInputs'),
 ]
 train_dataloader = dict(
@@ -26,6 +36,7 @@ val_dataloader = dict(
         data_root=_base_.data_spec.data_root,
         ann_file=_base_.data_spec.val.ann_file,
         data_prefix=dict(img=_base_.data_spec.val.img),
+        pipeline=test_pipeline,
     ),
 )
 test_dataloader = val_dataloader
@@ -36,6 +47,7 @@ pseudo_label_dataloader = dict(
         data_root=_base_.data_spec.data_root,
         ann_file=_base_.data_spec.train.weak.image_tags,
         data_prefix=dict(img=_base_.data_spec.train.img),
+        pipeline=test_pipeline,
     ),
 )
 val_evaluator = dict(
