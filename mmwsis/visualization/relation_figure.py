@@ -20,11 +20,10 @@ from ..ops import (
 )
 from ..structures import annotation_place
 from .canvas import Canvas
-from .coco_files import LabelFile
+from .coco_files import LabelFile, read_image
 from .displacement import draw_displacement
 from .maps import draw_heat, draw_numbers
 from .palette import distinct_color
-from .samples import to_picture
 from .sheet import Tile, contact_sheet, save_image
 
 
@@ -46,7 +45,7 @@ def relation_tiles(
     """
     size = tuple(sample.img_shape)
     edge, displacement = model.relations(image)
-    cams = sample.class_maps.cam.to(image.device).float()
+    cams, _ = model.class_maps(sample)
     cfg = model.test_cfg
     instances = centroid_instance_map(
         displacement, cfg['num_updates'], cfg['weak_threshold']
@@ -153,9 +152,9 @@ def draw_relations(
     tiles = []
     for index in chosen:
         batch = pseudo_collate([dataset[index]])
-        picture = to_picture(batch['inputs'][0])
         data = model.data_preprocessor(batch, False)
         (sample,) = data['data_samples']
+        picture = read_image(sample.img_path)
         tiles += relation_tiles(model, data['inputs'][0], sample, picture)
         if truth is not None:
             tiles.append(truth_tile(truth, sample.img_id, picture))

@@ -210,9 +210,11 @@ class IRNet(BaseModel):
         """Pseudo labels of whole images.
 
         Args:
-            inputs: ``(B, 3, H, W)``, normalised, not resized.
+            inputs: ``(B, 3, H, W)``, normalised. IRNet's images are not resized; where
+                a transform enlarged small ones, class maps are enlarged with them, and
+                labels reduced.
             data_samples: B samples with ``class_maps``: ``labels`` (K,) and ``cam``
-                (K, h, w), and the metainfo ``img_shape``.
+                (K, h, w), and the metainfo ``img_shape`` and ``ori_shape``.
 
         Returns:
             The samples with ``pred_instances`` (``labels``, ``scores``, ``masks``) or,
@@ -224,7 +226,7 @@ class IRNet(BaseModel):
         """
         for image, sample in zip(inputs, data_samples, strict=True):
             height, width = sample.img_shape
-            cams, labels = self._class_maps(sample)
+            cams, labels = self.class_maps(sample)
             if not len(labels):  # the synthesis needs no network to find nothing
                 grid = quarter_size((height, width))
                 edge, displacement = (
@@ -240,16 +242,33 @@ class IRNet(BaseModel):
         return data_samples
 
     @staticmethod
-    def _class_maps(sample: BaseDataElement) -> tuple[Tensor, Tensor]:
+    def class_maps(sample: BaseDataElement) -> tuple[Tensor, Tensor]:
+        """Class maps of an image on the network's grid.
+
+        Args:
+            sample: With ``class_maps``, ``img_shape`` and ``ori_shape``.
+
+        Returns:
+            ``(K, h, w)`` float32 maps and their ``(K,)`` labels.
+
+        Raises:
+            ValueError: They are of another size than the image.
+        """
         maps = sample.class_maps
-        grid = quarter_size(sample.img_shape)
+        grid = quarter_size(sample.ori_shape)
         if tuple(maps.cam.shape[1:]) != grid:
             raise ValueError(
                 f'image id {sample.get("img_id")!r}: the class maps cam are '
-                f'{tuple(maps.cam.shape[1:])}, an image of {tuple(sample.img_shape)} '
+                f'{tuple(maps.cam.shape[1:])}, an image of {tuple(sample.ori_shape)} '
                 f'pixels has {grid} (height, width). Were they made at another size?'
             )
-        return maps.cam.float(), maps.labels
+        cams = maps.cam.float()
+        if tuple(sample.img_shape) != tuple(sample.ori_shape) and len(cams):
+            grid = quarter_size(sample.img_shape)
+            cams = F.interpolate(
+                cams[None], size=grid, mode='bilinear', align_corners=False
+            )[0]
+        return cams, maps.labels
 
     def _walk(self) -> dict[str, Any]:
         cfg = self.test_cfg
@@ -277,8 +296,9 @@ class IRNet(BaseModel):
             weak_threshold=self.test_cfg['weak_threshold'],
             **self._walk(),
         )
+        masks = _at_original_size(found.masks, sample)
         sample.pred_instances = InstanceData(
-            labels=found.labels, scores=found.scores, masks=found.masks
+            labels=found.labels, scores=found.scores, masks=masks
         )
 
     def _fill_semantics(
@@ -292,4 +312,15 @@ class IRNet(BaseModel):
             threshold=self.test_cfg['semantic_threshold'],
             **self._walk(),
         )
-        sample.pred_sem_seg = PixelData(sem_seg=found[None])
+        sample.pred_sem_seg = PixelData(sem_seg=_at_original_size(found[None], sample))
+
+
+def _at_original_size(maps: Tensor, sample: BaseDataElement) -> Tensor:
+    """Undo a transform's change of size; ``(N, H, W)`` bool or uint8."""
+    size = tuple(sample.ori_shape)
+    if tuple(maps.shape[1:]) == size:
+        return maps
+    if not len(maps):
+        return maps.new_zeros((0, *size))
+    resized = F.interpolate(maps[None].to(torch.uint8), size=size, mode='nearest-exact')
+    return resized[0].to(maps.dtype)
