@@ -30,7 +30,7 @@ _base_ = {base!r}
 data_root = {root!r}
 metainfo = dict(classes=('berry', 'leaf', 'pool'))
 model = dict(
-    backbone=dict(base_channels=8), head=dict(num_classes=3, in_channels=64),
+    backbone=dict(base_channels=8), head=dict(num_classes=3, in_channels=32),
 )
 pseudo_label_dataloader = dict(
     batch_size=2, num_workers=0,

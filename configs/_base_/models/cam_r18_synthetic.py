@@ -1,5 +1,6 @@
 # Three groups of a narrow ResNet-18, stride 8, trained from scratch: nothing is frozen,
-# batch norms learn. The fourth group would see far around a pixel, which blurs the maps.
+# batch norms learn. The fourth group would cost three times as much as the others together,
+# and its cells would see the whole scene.
 _base_ = './cam_r50.py'
 
 model = dict(
