@@ -8,7 +8,7 @@ GPU wall-clock seconds and allocated tensors.
 
 Examples:
     python benchmarks/bench_irnet_ops.py --rounds 5
-    python benchmarks/bench_irnet_ops.py --rounds 5 --threads 2 --only walk
+    python benchmarks/bench_irnet_ops.py --rounds 5 --threads 2 --only walk_voc
     python benchmarks/bench_irnet_ops.py --device cuda --only losses
 """
 
@@ -178,8 +178,8 @@ def synthesis_row(classes: int = 3) -> Row:
 def build_rows(device: str) -> dict[str, list[Row]]:
     torch.manual_seed(0)
     return {
-        'walk': [walk_row((48, 48), 20, True)]
-        + [walk_row((94, 125), channels, False) for channels in (6, 20)],
+        'walk': [walk_row((48, 48), 20, True)],
+        'walk_voc': [walk_row((94, 125), channels, False) for channels in (6, 20)],
         'losses': [losses_row(device)],
         'centroids': [centroids_row()],
         'synthesis': [synthesis_row()],
@@ -216,7 +216,10 @@ def main() -> None:
         '--device', default='cpu', help='cpu or cuda; cuda for the losses only'
     )
     parser.add_argument(
-        '--only', nargs='+', metavar='ROW', help='walk, losses, centroids, synthesis'
+        '--only',
+        nargs='+',
+        metavar='ROW',
+        help='walk, walk_voc, losses, centroids, synthesis',
     )
     args = parser.parse_args()
     announce(args.device, args.threads, args.rounds)

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmwsis.ops import (
+    BestChannels,
     InstanceMap,
     affinity_walk,
     best_channels,
@@ -17,6 +18,7 @@ from mmwsis.ops import (
     synthesize_instances,
     synthesize_semantics,
 )
+from mmwsis.ops.label_synthesis import _split_parts
 
 GOLDEN = Path(__file__).parents[1] / 'golden' / 'irnet'
 FILES = sorted(path.stem for path in GOLDEN.glob('synth_*.npz'))
@@ -225,9 +227,7 @@ def test_tiny_images(size):
 
 
 @pytest.mark.parametrize(('area', 'kept'), [(99, False), (100, True)])
-def test_fragments_of_a_hundredth_by_hand(area, kept, monkeypatch):
-    from mmwsis.ops.label_synthesis import BestChannels, _split_parts
-
+def test_fragments_of_a_hundredth_by_hand(area, kept):
     index = torch.zeros(100, 100, dtype=torch.int64)
     index.view(-1)[:area] = 1
     best = BestChannels(index, torch.where(index > 0, 0.8, 0.25))
