@@ -5,7 +5,7 @@ _base_ = [
     '../_base_/small_runtime.py',
 ]
 
-classifier = 'work_dirs/cam_r18_synthetic/iter_800.pth'
+classifier = 'work_dirs/cam_r18_synthetic/iter_150.pth'
 model = dict(
     backbone=dict(
         init_cfg=dict(
@@ -38,7 +38,7 @@ wsis = dict(
             path='data/synthetic/class_maps/irnet',
             command='python tools/generate_pseudo_labels.py '
             'configs/irnet/cam_r18_synthetic.py '
-            'work_dirs/cam_r18_synthetic/iter_800.pth',
+            'work_dirs/cam_r18_synthetic/iter_150.pth',
         ),
         dict(
             path='data/synthetic/relation_labels/irnet',

@@ -17,7 +17,7 @@ wsis = dict(
         dict(
             path='data/synthetic/class_maps/irnet',
             command='python tools/generate_pseudo_labels.py '
-            'configs/irnet/cam_r18_synthetic.py work_dirs/cam_r18_synthetic/iter_800.pth',
+            'configs/irnet/cam_r18_synthetic.py work_dirs/cam_r18_synthetic/iter_150.pth',
         ),
     ],
     produces='data/synthetic/relation_labels/irnet',

@@ -263,12 +263,15 @@ class IRNet(BaseModel):
                 f'pixels has {grid} (height, width). Were they made at another size?'
             )
         cams = maps.cam.float()
-        if tuple(sample.img_shape) != tuple(sample.ori_shape) and len(cams):
-            grid = quarter_size(sample.img_shape)
-            cams = F.interpolate(
-                cams[None], size=grid, mode='bilinear', align_corners=False
-            )[0]
-        return cams, maps.labels
+        if tuple(sample.img_shape) == tuple(sample.ori_shape):
+            return cams, maps.labels
+        grid = quarter_size(sample.img_shape)
+        if not len(cams):
+            return cams.new_zeros((0, *grid)), maps.labels
+        cams = F.interpolate(
+            cams[None], size=grid, mode='bilinear', align_corners=False
+        )
+        return cams[0], maps.labels
 
     def _walk(self) -> dict[str, Any]:
         cfg = self.test_cfg
