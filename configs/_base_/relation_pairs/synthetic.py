@@ -1,4 +1,5 @@
-# Images of 128 pixels.
+# Images of 128 pixels, enlarged: the network's cells of four pixels are coarse for objects
+# of forty.
 _base_ = ['./relation_pairs.py', '../datasets/synthetic.py']
 
 class_maps = 'data/synthetic/class_maps/irnet'
@@ -6,7 +7,7 @@ relation_labels = 'data/synthetic/relation_labels/irnet'
 train_dataloader = dict(
     num_workers=1,
     sampler=dict(_delete_=True, type='mmwsis.SeededInfiniteSampler', shuffle=True),
-    batch_size=16,
+    batch_size=8,
     dataset=dict(
         metainfo=dict(classes=_base_.data_spec.classes),
         data_root=_base_.data_spec.data_root,
@@ -15,9 +16,9 @@ train_dataloader = dict(
         pipeline=[
             dict(type='mmwsis.LoadCachedImage', max_images=0),
             dict(type='mmwsis.LoadSemanticMap', folder=relation_labels),
-            dict(type='mmwsis.RandomRescale', scale=(0.5, 1.5)),
+            dict(type='mmwsis.RandomRescale', scale=(1.5, 2.5)),
             dict(type='mmdet.RandomFlip', prob=0.5),
-            dict(type='mmwsis.RandomCropOrPad', crop_size=128, seg_pad_value=255),
+            dict(type='mmwsis.RandomCropOrPad', crop_size=256, seg_pad_value=255),
             dict(type='mmwsis.PackWeakInputs'),
         ],
     ),
@@ -32,6 +33,7 @@ pseudo_label_dataloader = dict(
         pipeline=[
             dict(type='mmwsis.LoadCachedImage', max_images=0),
             dict(type='mmwsis.LoadClassMaps', folder=class_maps, names=('cam',)),
+            dict(type='mmwsis.RandomRescale', scale=(2.0, 2.0)),
             dict(type='mmwsis.PackWeakInputs'),
         ],
     ),

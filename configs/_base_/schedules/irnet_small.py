@@ -1,6 +1,6 @@
 # IRNet's heads on two CPU cores: the paper's optimiser and rates. Iterations, not epochs,
 # so that the recipe also fits data sets of another size.
-max_iters = 400
+max_iters = 200
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters)
 
 optim_wrapper = dict(
@@ -18,4 +18,4 @@ param_scheduler = [
         end=max_iters,
     ),
 ]
-auto_scale_lr = dict(enable=False, base_batch_size=16)
+auto_scale_lr = dict(enable=False, base_batch_size=8)

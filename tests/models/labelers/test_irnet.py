@@ -170,6 +170,22 @@ def test_batch_padding_does_not_change_an_image():
         assert torch.equal(alone.pred_instances[key], together.pred_instances[key])
 
 
+@pytest.mark.parametrize('labels', [(), (0, 2)])
+def test_labels_of_an_enlarged_image_have_its_own_size(labels):
+    model = tiny()
+    image, sample = random_sample((24, 20), labels)
+    sample.set_metainfo(dict(img_shape=(48, 40)))
+    image = torch.nn.functional.interpolate(image[None], (48, 40))
+    cams, _ = model.class_maps(sample)
+    assert cams.shape == (len(labels), 12, 10)
+    (found,) = model(image, [sample], mode='predict')
+    assert found.pred_instances.masks.shape[1:] == (24, 20)
+    assert found.pred_instances.masks.dtype == torch.bool
+    model.artefact = 'semantic_maps'
+    (found,) = model(image, [sample], mode='predict')
+    assert found.pred_sem_seg.sem_seg.shape == (1, 24, 20)
+
+
 @pytest.mark.parametrize('labels', [(), (1,)], ids=['no tag', 'no activation'])
 def test_nothing_is_found_where_there_is_nothing(labels):
     for artefact in ('instances', 'semantic_maps'):
