@@ -21,5 +21,12 @@ model = dict(
         num_groups=(8, 16, 16, 16),
     ),
     loss=dict(num_classes=6),
-    test_cfg=dict(min_size=256),
+    test_cfg=dict(
+        min_size=256,
+        # On a grid of 64 x 64 the paper's 256 steps mix the whole image.
+        num_steps=32,
+        beta=20.0,
+        instance_threshold=0.3,
+        semantic_threshold=0.3,
+    ),
 )
