@@ -12,16 +12,10 @@ study, ``--table`` only reads.
 """
 
 import argparse
-import json
-import os
-import subprocess
-import sys
-from collections.abc import Iterable
 from pathlib import Path
-from statistics import mean
-from typing import Any
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+from study_runs import HELD_OUT, REPOSITORY, SeedRuns, cell, study_arguments
+
 PIPELINE = 'configs/exits/pipeline_synthetic.py'
 EXITS = 'configs/exits/labeler_vit-tiny_synthetic.py'
 MAL = 'configs/mal/labeler_vit-tiny_synthetic.py'
@@ -37,38 +31,10 @@ ABLATIONS = {
     ),
     'no point dropout': (EXITS, ('model.retrieval.point_dropout=0.0',)),
 }
-HELD_OUT = Path('data/held_out')
-HELD_OUT_SEED = 1000  # the pipelines' scenes have seed 0
 
 
-class Study:
-    """The runs of one seed.
-
-    Args:
-        root: Directory of this seed; relative paths of configs start here.
-        seed: Seed of every training.
-    """
-
-    def __init__(self, root: Path, seed: int) -> None:
-        self.root = root.resolve()
-        self.seed = seed
-
-    def tool(self, script: str, *arguments: str | Path) -> None:
-        """Run a tool of the repository in this seed's directory.
-
-        Args:
-            script: Path below the repository.
-            *arguments: Of its command line.
-
-        Raises:
-            SystemExit: It failed.
-        """
-        words = [sys.executable, str(REPOSITORY / script), *map(str, arguments)]
-        print(f'[seed {self.seed}]', *words[1:], flush=True)
-        paths = [str(REPOSITORY), os.environ.get('PYTHONPATH', '')]
-        environment = {**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, paths))}
-        if subprocess.run(words, cwd=self.root, env=environment).returncode:
-            raise SystemExit(f'{script} failed; the same command continues.')
+class Study(SeedRuns):
+    """The runs of EXITS and MAL of one seed."""
 
     def run(self, ablations: bool) -> None:
         """Run the pipeline of EXITS, the other labelers, and all on held-out scenes.
@@ -76,13 +42,8 @@ class Study:
         Args:
             ablations: Train the variants of EXITS too.
         """
-        self.root.mkdir(parents=True, exist_ok=True)
-        arguments = ('--root', self.root, '--seed', self.seed, '--ignore-code')
-        self.tool('tools/run_pipeline.py', REPOSITORY / PIPELINE, *arguments)
-        if not (self.root / HELD_OUT / 'dataset.json').is_file():
-            script = 'tools/dataset_converters/make_synthetic.py'
-            split = ('--train', '400', '--val', '1', '--seed', HELD_OUT_SEED)
-            self.tool(script, '--out', HELD_OUT, *split)
+        self.pipeline(PIPELINE)
+        self.draw_held_out()
         folder = Path('work_dirs/labeler_vit-tiny_synthetic')
         self.measure('EXITS', EXITS, folder, HELD_OUT, 'held_out')
         for name, variant in {**BASELINE, **(ABLATIONS if ablations else {})}.items():
@@ -121,8 +82,7 @@ class Study:
         out = Path('quality', split, name.replace(' ', '_'))
         if (self.root / out / 'quality.json').is_file():
             return
-        pointer = self.root / folder / 'last_checkpoint'
-        checkpoint = folder / Path(pointer.read_text().strip()).name
+        checkpoint = self.checkpoint(folder)
         labels = out / 'pseudo_labels.json'
         dataset = 'pseudo_label_dataloader.dataset'
         self.tool(
@@ -133,11 +93,6 @@ class Study:
         script = 'tools/analysis_tools/pseudo_label_quality.py'
         truth = data / 'annotations/instances_train.json'
         self.tool(script, labels, truth, '--out-dir', out)
-
-    def read(self, *parts: str) -> dict[str, Any] | None:
-        """Return a JSON file below the root, or None where there is none."""
-        file = self.root.joinpath(*parts)
-        return json.loads(file.read_text()) if file.is_file() else None
 
     def iou(self, name: str, split: str, group: str) -> float | None:
         """Return a class-mean IoU.
@@ -169,16 +124,6 @@ class Study:
         if weak is None or full is None:
             return None
         return weak['coco/segm_mAP'] / full['coco/segm_mAP']
-
-
-def cell(values: Iterable[float | None]) -> str:
-    """Mean over the seeds, with the range behind it where there are several."""
-    values = [value for value in values if value is not None]
-    if not values:
-        return ''
-    text = f'{mean(values):.3f}'
-    several = len(values) > 1
-    return f'{text} ({min(values):.3f}–{max(values):.3f})' if several else text
 
 
 def label_table(studies: list[Study]) -> str:
@@ -217,13 +162,8 @@ def final_table(studies: list[Study]) -> str:
 
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2])
-    parser.add_argument('--root', type=Path, default=Path('work_dirs/study'))
+    parser = study_arguments(__doc__)
     parser.add_argument('--ablations', action='store_true', help='variants of EXITS')
-    parser.add_argument('--table', action='store_true', help='print the tables only')
     return parser.parse_args()
 
 

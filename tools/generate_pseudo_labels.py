@@ -30,6 +30,9 @@ EXAMPLES = """examples:
     python tools/generate_pseudo_labels.py CONFIG CHECKPOINT --artefact class_maps \\
         --out data/voc/class_maps
 
+  inter-pixel relation labels, which need no weights but the class maps:
+    python tools/generate_pseudo_labels.py configs/irnet/relation-labels_voc.py
+
   teacher and student averaged, with mirrored crops, threshold 0.3:
     python tools/generate_pseudo_labels.py CONFIG CHECKPOINT --weights mixed --flip \\
         --mask-thr 0.3
@@ -50,7 +53,12 @@ def parse_args() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument('config', help='config of the labeler')
-    parser.add_argument('checkpoint', help='checkpoint that tools/train.py wrote')
+    parser.add_argument(
+        'checkpoint',
+        nargs='?',
+        help='checkpoint that tools/train.py wrote; left out for a model without '
+        'weights',
+    )
     parser.add_argument(
         '--out',
         help="COCO JSON, or folder of maps, to write; default: the config's "

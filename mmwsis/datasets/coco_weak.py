@@ -35,8 +35,8 @@ class CocoWeakDataset(SeededVisits, CocoDataset):
 
     - ``tags``: sorted labels present in the image, of things and stuff;
       ``num_classes``: length of their multi-hot vector, which
-      :class:`mmwsis.datasets.transforms.PackWeakInputs` packs; ``supervision``: its
-      level;
+      :class:`mmwsis.datasets.transforms.PackWeakInputs` packs; ``classes``: their
+      names, for transforms that match by name; ``supervision``: its level;
     - in every instance ``ann_id`` and ``ignore_flag`` (1 for crowd), ``bbox_label``,
       from 'boxes' on ``bbox`` (x0, y0, x1, y1), at 'masks' ``mask``, and where the file
       has them and the level may see them ``point`` (float64 (2,)) and
@@ -212,6 +212,8 @@ class CocoWeakDataset(SeededVisits, CocoDataset):
             ValueError: A mask that MMDetection could not decode.
         """
         data_info = super().get_data_info(idx)
+        # Here and not in every image's stored data.
+        data_info['classes'] = self._metainfo['classes']
         size = data_info['height'], data_info['width']
         for instance in data_info['instances']:
             if 'mask' in instance:

@@ -1,5 +1,6 @@
 """Metrics: quality of pseudo labels, retention of final models, AP, PQ, coverage."""
 
+from .class_map_metric import ClassMapMetric
 from .coco_instance_metric import CocoInstanceMetric
 from .compare_files import Comparison, compare_files
 from .coverage_metric import CoverageMetric
@@ -16,6 +17,7 @@ from .quality_report import markdown_report, write_quality_report
 from .voc_instance_metric import VOCInstanceMetric
 
 __all__ = [
+    'ClassMapMetric',
     'CocoInstanceMetric',
     'Comparison',
     'CoverageMetric',

@@ -10,8 +10,9 @@ import numpy as np
 from mmengine.config import Config
 
 from mmwsis.datasets.annotation_file import read_json
-from mmwsis.fileio import atomic_write_json, atomic_write_text
+from mmwsis.fileio import INDEX_NAME, atomic_write_json, atomic_write_text
 
+from .map_folder_report import map_folder_report
 from .panoptic_files import PanopticFile
 from .panoptic_quality import category_quality, panoptic_counts
 from .panoptic_quality_metric import quality_figures
@@ -123,7 +124,7 @@ def write_map_report(
     """Write ``quality.json`` and ``quality.md``.
 
     Args:
-        summary: Of :func:`semantic_report` or :func:`panoptic_report`.
+        summary: Of a report of maps.
         out_dir: Folder; made if absent.
 
     Returns:
@@ -139,7 +140,7 @@ def map_report_markdown(summary: Mapping[str, Any]) -> str:
     """The report for people.
 
     Args:
-        summary: Of :func:`semantic_report` or :func:`panoptic_report`.
+        summary: Of a report of maps.
 
     Returns:
         Markdown; percentages.
@@ -188,8 +189,9 @@ def report_of_maps(
     """Write the report of pseudo labels that are maps; leave instances alone.
 
     Args:
-        pseudo: Folder of semantic PNGs, or COCO panoptic JSON.
-        gt: Ground truth of the same kind.
+        pseudo: Folder of semantic PNGs or of class maps, or COCO panoptic JSON.
+        gt: Ground truth of the same kind; for a folder that label generation wrote
+            also COCO JSON with masks.
         out_dir: Folder of the report.
         classes: For semantic maps: names, or one config file that defines
             ``metainfo`` or ``data_spec``.
@@ -207,10 +209,12 @@ def report_of_maps(
     """
     if Path(pseudo).is_dir():
         if not Path(gt).is_dir():
-            raise ValueError(
-                f'{pseudo} is a folder of label maps, {gt} is none; give the folder of '
-                "the ground truth's maps."
-            )
+            if not Path(pseudo, INDEX_NAME).is_file():
+                raise ValueError(
+                    f'{pseudo} is a folder of label maps, {gt} is none; give the '
+                    "folder of the ground truth's maps."
+                )
+            return write_map_report(map_folder_report(pseudo, gt), out_dir)
         names = semantic_class_names(classes, background)
         return write_map_report(semantic_report(pseudo, gt, names), out_dir)
     if not is_panoptic_file(pseudo):

@@ -1,6 +1,25 @@
 """Stateless tensor algorithms: no registry, no configuration, no files."""
 
+from .affinity_walk import affinity_walk
+from .centroids import InstanceMap, centroid_instance_map, refine_centroids
+from .crf_kernels import CRF_PRESETS, BilateralKernel, GaussianKernel
+from .dense_crf import (
+    DenseCRF,
+    crf_refine_labels,
+    dense_crf,
+    unary_from_labels,
+    unary_from_probabilities,
+)
 from .grid_cells import PointCells, box_cells, cells_to_grid, extreme_points_to_cells
+from .label_synthesis import (
+    BestChannels,
+    SynthesizedInstances,
+    best_channels,
+    instance_channels,
+    split_parts,
+    synthesize_instances,
+    synthesize_semantics,
+)
 from .mean_field import mean_field_refine
 from .paste_crop import (
     MaskPatch,
@@ -9,32 +28,67 @@ from .paste_crop import (
     paste_crop_masks,
 )
 from .patch_rle import encode_filled_box, encode_patch
+from .path_affinity import PairLabels, pair_labels, path_affinity
+from .permutohedral import PermutohedralLattice
+from .pixel_paths import pixel_directions, pixel_paths, source_window
 from .point_retrieval import (
     PointRetrieval,
     drop_points,
     lacks_pseudo_points,
     retrieve_points,
 )
+from .quarter_grid import quarter_labels, quarter_size
 from .random_walk import propagation_scores
 from .sinkhorn import NonFiniteSimilarityError, sinkhorn_scaling
+from .view_merging import merge_cam_views, merge_relation_views
 
 __all__ = [
+    'PermutohedralLattice',
+    'unary_from_probabilities',
+    'unary_from_labels',
+    'dense_crf',
+    'crf_refine_labels',
+    'GaussianKernel',
+    'DenseCRF',
+    'BilateralKernel',
+    'CRF_PRESETS',
+    'BestChannels',
+    'InstanceMap',
     'MaskPatch',
     'NonFiniteSimilarityError',
+    'PairLabels',
     'PointCells',
     'PointRetrieval',
+    'SynthesizedInstances',
+    'affinity_walk',
+    'best_channels',
     'box_cells',
     'cells_to_grid',
+    'centroid_instance_map',
     'combine_logits',
     'crop_mask_patches',
     'drop_points',
     'encode_filled_box',
     'encode_patch',
     'extreme_points_to_cells',
+    'instance_channels',
     'lacks_pseudo_points',
     'mean_field_refine',
+    'merge_cam_views',
+    'merge_relation_views',
+    'pair_labels',
     'paste_crop_masks',
+    'path_affinity',
+    'pixel_directions',
+    'pixel_paths',
     'propagation_scores',
+    'quarter_labels',
+    'quarter_size',
+    'refine_centroids',
     'retrieve_points',
     'sinkhorn_scaling',
+    'source_window',
+    'split_parts',
+    'synthesize_instances',
+    'synthesize_semantics',
 ]

@@ -6,6 +6,25 @@ from scipy import ndimage
 EIGHT_CONNECTED = np.ones((3, 3), dtype=bool)
 
 
+def label_parts(mask: np.ndarray) -> tuple[np.ndarray, int]:
+    """Number the 4-connected parts of a mask in raster order of their first pixels.
+
+    Args:
+        mask: Bool or 0/1 array (H, W).
+
+    Returns:
+        (H, W) int32 numbers, 0 outside the mask and from 1 on inside, and the largest.
+
+    Raises:
+        ValueError: ``mask`` is not two-dimensional.
+    """
+    mask = np.asarray(mask)
+    if mask.ndim != 2:
+        raise ValueError(f'mask must have shape (H, W), given {mask.shape}')
+    labels, count = ndimage.label(mask)
+    return labels, int(count)
+
+
 def count_parts(mask: np.ndarray, min_area: int = 1) -> int:
     """Number of 8-connected parts of a mask.
 

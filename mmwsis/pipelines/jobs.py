@@ -9,7 +9,7 @@ from mmengine.config import Config
 
 from mmwsis.fingerprint import flatten_settings
 
-from .config_files import files_named_in
+from ..config_files import files_named_in
 from .definition import Pipeline, fill_placeholders
 from .launch import Launch, option_arguments
 from .locate import PACKAGE_DIR, find_config, find_tool
@@ -207,7 +207,8 @@ class JobFactory:
 
     def _generate_job(self, stage: GenerateStage) -> Job:
         out = Path(stage.out)
-        arguments = [self._config_argument(stage), self._checkpoint_argument(stage)]
+        checkpoints = [self._checkpoint_argument(stage)] if stage.has_weights else []
+        arguments = [self._config_argument(stage), *checkpoints]
         arguments += ['--out', stage.out, *stage.args, *self._data_option()]
         if stage.artefact is not None:
             arguments += ['--artefact', stage.artefact]
@@ -215,7 +216,7 @@ class JobFactory:
         script = find_tool('tools/generate_pseudo_labels.py')
         job = self._config_job(stage, script, arguments)
         job.inputs = [path for path in job.inputs if path != stage.result]
-        job.inputs.append(Path(self._checkpoint_argument(stage)))
+        job.inputs += map(Path, checkpoints)
         job.outputs = [stage.result]
         job.resumable = [out, out.with_name(out.name + '.parts')]
         job.settings.update(flatten_settings({'args': [*stage.args, stage.out]}))

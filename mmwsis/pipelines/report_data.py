@@ -27,6 +27,8 @@ _FINAL_METRICS = (
     ('segm_AP50', 'AP50', 1),
     ('segm_mAP_75', 'AP75', 1),
     ('segm_AP75', 'AP75', 1),
+    ('AP50', 'VOC AP50', 1),
+    ('AP70', 'VOC AP70', 1),
     ('PQ', 'PQ', 100),
     ('mIoU', 'mIoU', 100),
 )
@@ -100,6 +102,8 @@ def quality_summary(quality: dict[str, Any]) -> dict[str, float]:
         'pseudo labels as predictions, AP25': ('average_precision', 'AP25'),
         'pseudo labels as predictions, AP50': ('average_precision', 'AP50'),
         'pseudo labels as predictions, AP75': ('average_precision', 'AP75'),
+        'mean IoU of maps': ('mIoU',),
+        'mean IoU of class maps at the best threshold': ('mIoU_best',),
     }
     found = {}
     for name, keys in places.items():

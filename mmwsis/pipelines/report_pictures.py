@@ -83,9 +83,12 @@ def _planned(
     generators = [s for s in stages if isinstance(s, GenerateStage) and s.name in done]
     for entry in generators[:1]:
         yield 'Weak labels', 'weak_labels.png', _weak_labels(runner, entry, stage)
+    models = set()
     for entry in generators:
         own = _own_picture(runner, entry)
-        if own is not None:
+        # One model may make several artefacts.
+        if own is not None and entry.config not in models:
+            models.add(entry.config)
             yield own['title'], f'{entry.name}.png', _tool_picture(runner, entry, own)
         if entry.result != Path(entry.out):
             yield (
@@ -179,7 +182,7 @@ def _weak_labels(
 ) -> Callable[[Path], Any]:
     def draw(file: Path) -> None:
         cfg: Config = runner.factory.config_of(entry)
-        labels, img_dir = dataset_files(cfg.train_dataloader.dataset)
+        labels, img_dir = dataset_files(cfg.pseudo_label_dataloader.dataset)
         sheet = weak_label_sheet(
             runner.root / labels,
             runner.root / img_dir,
@@ -227,7 +230,7 @@ def _tool_picture(
         command = [
             *(sys.executable, str(find_tool(own['tool']))),
             str(find_config(entry.config, runner.pipeline.file.parent)),
-            str(factory.checkpoint(entry)),
+            *([str(factory.checkpoint(entry))] if entry.has_weights else []),
             *('--out', str(file)),
         ]
         if factory.dataset is not None:
@@ -250,7 +253,7 @@ def _pseudo_masks(
 ) -> Callable[[Path], Any]:
     def draw(file: Path) -> None:
         cfg = runner.factory.config_of(generator)
-        _, img_dir = dataset_files(cfg.train_dataloader.dataset)
+        _, img_dir = dataset_files(cfg.pseudo_label_dataloader.dataset)
         sheet = comparison_sheet(
             runner.root / img_dir,
             LabelFile.read(runner.root / entry.gt),

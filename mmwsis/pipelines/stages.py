@@ -74,6 +74,7 @@ class GenerateStage(ConfigStage):
         artefact: What to make, such as 'class_maps'; by default what the config says.
         args: Further arguments of the tool, such as ``('--weights', 'teacher')``.
         checkpoint: Checkpoint to use instead of the last one of the work dir.
+        has_weights: False for a model that has none, and so no checkpoint.
     """
 
     kind: ClassVar[str] = 'generate'
@@ -82,6 +83,7 @@ class GenerateStage(ConfigStage):
     artefact: str | None = None
     args: tuple[str, ...] = ()
     checkpoint: str | None = None
+    has_weights: bool = True
 
     @property
     def result(self) -> Path:

@@ -16,8 +16,10 @@ from mmengine.logging import print_log
 from mmengine.registry import init_default_scope
 
 from mmwsis.checkpoint_file import check_checkpoint_file
+from mmwsis.config_files import files_named_in
 from mmwsis.datasets.annotation_file import load_coco, match_classes, read_json
 from mmwsis.engine.preflight import check_requirements
+from mmwsis.fileio import INDEX_NAME
 from mmwsis.registry import DATASETS
 
 from .artefact import Artefact, LabelSource
@@ -72,7 +74,7 @@ class _Work:
 
 def generate_pseudo_labels(
     cfg: Config,
-    checkpoint: str | os.PathLike,
+    checkpoint: str | os.PathLike | None,
     out: str | os.PathLike,
     options: GenerationOptions | None = None,
 ) -> Path:
@@ -87,7 +89,7 @@ def generate_pseudo_labels(
 
     Args:
         cfg: Config of a labeler; ``model.test_cfg`` says how masks are made.
-        checkpoint: Checkpoint of that labeler.
+        checkpoint: Checkpoint of that labeler; None for a model without weights.
         out: File to write, or folder of maps.
         options: How to run.
 
@@ -97,13 +99,14 @@ def generate_pseudo_labels(
     Raises:
         FileNotFoundError: No checkpoint, annotation file or image.
         ValueError: ``out`` or its parts belong to another run, the data set hides
-            annotations or images, or the checkpoint does not fit.
+            annotations or images, the checkpoint does not fit, or there is none
+            though the model has weights.
     """
     options = options or GenerationOptions()
     out = Path(out)
     parts = out.with_name(f'{out.name}.parts')
-    checkpoint = _require_checkpoint(checkpoint)
     init_default_scope(cfg.get('default_scope', 'mmdet'))
+    checkpoint = _require_checkpoint(checkpoint, cfg)
     batch_size = options.batch_size or cfg.pseudo_label_dataloader.get('batch_size', 8)
     work = _plan(cfg, batch_size, out, options)
     held = on_first_rank(
@@ -120,7 +123,12 @@ def generate_pseudo_labels(
     return out
 
 
-def _require_checkpoint(checkpoint: str | os.PathLike) -> Path:
+def _require_checkpoint(
+    checkpoint: str | os.PathLike | None, cfg: Config
+) -> Path | None:
+    if checkpoint is None:
+        load_labeler(cfg.model, None, 'cpu')  # refuses a model with weights
+        return None
     path = Path(checkpoint)
     if not path.is_file():
         raise FileNotFoundError(
@@ -129,6 +137,13 @@ def _require_checkpoint(checkpoint: str | os.PathLike) -> Path:
         )
     check_checkpoint_file(path)
     return path
+
+
+def _maps_read(cfg: Config) -> list[Path]:
+    """Indices of the folders of maps that the model or its data pipeline reads."""
+    named = dict(model=cfg.model, data=cfg.pseudo_label_dataloader.dataset)
+    found = files_named_in(Config(named).to_dict(), Path())
+    return [path for path in found if path.name == INDEX_NAME]
 
 
 def _require_source(cfg: Config, path: str) -> None:
@@ -164,7 +179,7 @@ def _plan(cfg: Config, batch_size: int, out: Path, options: GenerationOptions) -
 
 def _enter(
     cfg: Config,
-    checkpoint: Path,
+    checkpoint: Path | None,
     work: _Work,
     batch_size: int,
     parts: Path,
@@ -185,6 +200,7 @@ def _enter(
             dataset=cfg.pseudo_label_dataloader.dataset.to_dict(),
         ),
         artefact=None if isinstance(artefact, ObjectMasks) else work.settings,
+        maps=_maps_read(cfg),
     )
     result = artefact.result
     if not parts.exists():
@@ -212,7 +228,7 @@ def _enter(
 
 def _label(
     cfg: Config,
-    checkpoint: Path,
+    checkpoint: Path | None,
     work: _Work,
     batch_size: int,
     parts: Path,
@@ -255,7 +271,7 @@ def _pending(units: list[Unit], shard: Shard, parts: Path, noun: str) -> list[in
 
 def _label_units(
     cfg: Config,
-    checkpoint: Path,
+    checkpoint: Path | None,
     work: _Work,
     units: list[Unit],
     batch_size: int,

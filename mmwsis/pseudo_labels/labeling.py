@@ -25,13 +25,14 @@ _UNUSED = ('data_preprocessor.',)
 
 
 def load_labeler(
-    model_cfg: ConfigDict, checkpoint: str | os.PathLike, device: str
+    model_cfg: ConfigDict, checkpoint: str | os.PathLike | None, device: str
 ) -> nn.Module:
     """Build a labeler and load its weights; refuses to label with random ones.
 
     Args:
         model_cfg: The config's ``model``.
-        checkpoint: Checkpoint of ``tools/train.py``.
+        checkpoint: Checkpoint of ``tools/train.py``; None for a model that has no
+            weights.
         device: Such as 'cuda' or 'cpu'.
 
     Returns:
@@ -39,9 +40,18 @@ def load_labeler(
 
     Raises:
         ValueError: The file is no checkpoint, or it does not hold every weight that
-            prediction needs, in the right shape.
+            prediction needs, in the right shape; there is none, but the model has
+            weights.
     """
     model = MODELS.build(model_cfg)
+    if checkpoint is None:
+        needed = _needed_weights(model)
+        if needed:
+            raise ValueError(
+                f'{model_cfg.type} has {len(needed)} weights, such as {needed[:3]}: '
+                'give the checkpoint that tools/train.py wrote.'
+            )
+        return model.to(device).eval()
     loaded = load_checkpoint_file(checkpoint)
     weights = loaded.get('state_dict', loaded) if isinstance(loaded, Mapping) else None
     if not isinstance(weights, Mapping):
@@ -55,10 +65,14 @@ def load_labeler(
     return model.to(device).eval()
 
 
-def _check_weights(model: nn.Module, weights: Mapping[str, Any], path: Any) -> None:
-    own = model.state_dict()
+def _needed_weights(model: nn.Module) -> list[str]:
+    """Names of the weights that prediction runs."""
     unused = _UNUSED + tuple(getattr(model, 'unused_in_prediction', ()))
-    needed = [key for key in own if not key.startswith(unused)]
+    return [key for key in model.state_dict() if not key.startswith(unused)]
+
+
+def _check_weights(model: nn.Module, weights: Mapping[str, Any], path: Any) -> None:
+    own, needed = model.state_dict(), _needed_weights(model)
     missing = [key for key in needed if key not in weights]
     reshaped = [
         f'{key} {tuple(weights[key].shape)} instead of {tuple(own[key].shape)}'
@@ -105,7 +119,8 @@ def label_units(
             the artefact needs of every sample; the message names the ids.
     """
     model.artefact = artefact.kind
-    device = next(model.parameters()).device.type
+    parameter = next(model.parameters(), None)  # some models have none
+    device = 'cpu' if parameter is None else parameter.device.type
     open_units: dict[int, dict[int, list[dict]]] = {}
     for batch in loader:
         autocast = torch.autocast(device) if amp else contextlib.nullcontext()

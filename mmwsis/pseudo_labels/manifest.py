@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ _IDENTITY = (
     'config_sha256',
     'supervision',
     'artefact',
+    'maps',
     'options',
     'version',
 )
@@ -28,25 +29,28 @@ _IDENTITY = (
 def build_manifest(
     method: str,
     config: str,
-    checkpoint: str | os.PathLike,
+    checkpoint: str | os.PathLike | None,
     source: str | os.PathLike,
     supervision: str,
     options: Mapping[str, Any],
     settings: Mapping[str, Any],
     artefact: Mapping[str, Any] | None = None,
+    maps: Sequence[Path] = (),
 ) -> dict[str, Any]:
     """Describe a run completely enough to recognise another one that must not mix.
 
     Args:
         method: For example 'EXITS'.
         config: Name of the config.
-        checkpoint: Checkpoint file; hashed.
+        checkpoint: Checkpoint file; hashed. None for a model without weights.
         source: Weak annotation file; hashed.
         supervision: Level that the data set is declared with.
         options: How masks are made: weights, flip, thresholds, batch size, amp.
         settings: Model and data set of the config, nested.
         artefact: ``type`` and options of the artefact; masks of the weak file's own
             objects, which need no further word, have None.
+        maps: Indices of the folders of maps that are read; hashed. An index holds the
+            checksums of its files.
 
     Returns:
         JSON-serialisable dictionary. ``date`` is the present time.
@@ -56,12 +60,13 @@ def build_manifest(
     return dict(
         method=method,
         config=config,
-        checkpoint=Path(checkpoint).name,
-        checkpoint_sha256=hash_file(Path(checkpoint)),
+        checkpoint=None if checkpoint is None else Path(checkpoint).name,
+        checkpoint_sha256=None if checkpoint is None else hash_file(Path(checkpoint)),
         source=Path(source).name,
         source_sha256=hash_file(Path(source)),
         supervision=supervision,
         **({} if artefact is None else dict(artefact=dict(artefact))),
+        **({} if not maps else dict(maps={str(p.parent): hash_file(p) for p in maps})),
         options=json.loads(json.dumps(dict(options), default=list)),
         version=__version__,
         date=datetime.now(timezone.utc).isoformat(timespec='seconds'),

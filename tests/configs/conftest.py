@@ -1,27 +1,74 @@
 import copy
 import json
 import shutil
+from pathlib import Path
 
+import numpy as np
 import pytest
+from pycocotools import mask as coco_mask
 
 from mmwsis.datasets.data_spec import load_data_spec
 from mmwsis.datasets.synthetic import SyntheticSettings, make_synthetic
+from mmwsis.pseudo_labels.class_maps import encode_class_maps
+from mmwsis.pseudo_labels.semantic_maps import encode_semantic_map
 
 
 @pytest.fixture(scope='session')
 def tiny_scenes(tmp_path_factory):
-    """Six scenes with labels of every level and both kinds of pseudo labels."""
+    """Six scenes with labels of every level, pseudo labels and maps of all methods."""
     root = tmp_path_factory.mktemp('tiny') / 'scenes'
     make_synthetic(root, SyntheticSettings(train=6, val=2, size=96, seed=3))
     truth = json.loads((root / 'annotations/instances_train.json').read_text())
     (root / 'pseudo_labels').mkdir()
-    for method in ('exits', 'mal'):
+    for method in ('exits', 'mal', 'irnet'):
         pseudo = copy.deepcopy(truth)
         for annotation in pseudo['annotations']:
             annotation['score'] = 0.9
         (root / 'pseudo_labels' / f'{method}.json').write_text(json.dumps(pseudo))
+    write_maps(root, truth)
     yield root
     shutil.rmtree(root)
+
+
+def write_maps(root, truth):
+    """Class maps and relation labels that say where the objects are."""
+    names = [category['name'] for category in truth['categories']]
+    label = {category['id']: i for i, category in enumerate(truth['categories'])}
+    folders = {
+        name: root / name / 'irnet' for name in ('class_maps', 'relation_labels')
+    }
+    entries = {name: [] for name in folders}
+    for image in truth['images']:
+        size = image['height'], image['width']
+        found = {}
+        for annotation in truth['annotations']:
+            if annotation['image_id'] == image['id']:
+                mask = coco_mask.decode(annotation['segmentation'])
+                number = label[annotation['category_id']]
+                found[number] = np.maximum(found.get(number, 0), mask)
+        labels = sorted(found)
+        high_res = np.stack([found[number] for number in labels]).astype(np.float32)
+        maps = dict(cam=high_res[:, ::4, ::4], high_res=high_res)
+        values = np.zeros(size, np.uint8)
+        for number in labels:
+            values[found[number] > 0] = number + 1
+        values[:4] = 255
+        contents = dict(
+            class_maps=encode_class_maps(np.array(labels), size, maps),
+            relation_labels=encode_semantic_map(values, ('background', *names)),
+        )
+        for name, suffix in (('class_maps', '.npz'), ('relation_labels', '.png')):
+            file = Path(image['file_name']).with_suffix(suffix)
+            path = folders[name] / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(contents[name])
+            entries[name].append(dict(id=image['id'], file=str(file), labels=labels))
+    for name, kind, classes in (
+        ('class_maps', 'class_maps', names),
+        ('relation_labels', 'semantic_maps', ['background', *names]),
+    ):
+        index = dict(type=kind, classes=classes, images=entries[name])
+        (folders[name] / 'index.json').write_text(json.dumps(index))
 
 
 @pytest.fixture(scope='session')

@@ -13,7 +13,12 @@ from mmwsis.pipelines.stages import ConfigStage
 from mmwsis.structures.supervision import Supervision
 
 ROOT = Path(__file__).parents[2]
-METHODS = {'exits': 'EXITS', 'mal': 'MAL', 'fully_supervised': 'FULL'}
+METHODS = {
+    'exits': 'EXITS',
+    'mal': 'MAL',
+    'irnet': 'IRNet',
+    'fully_supervised': 'FULL',
+}
 ALL = sorted((ROOT / 'configs').glob('[!_]*/*.py'))
 PIPELINES = [file for file in ALL if file.name.startswith('pipeline_')]
 CONFIGS = [file for file in ALL if file not in PIPELINES]
@@ -29,6 +34,18 @@ FINAL_MODELS = {
     'mask-rcnn_x101-64x4d_lvis',
     'solov2_r18_synthetic',
     'mask-rcnn_r18_synthetic',
+}
+IRNET_DATASETS = ('coco', 'voc', 'synthetic')
+IRNET_FINAL_MODELS = {
+    'mask-rcnn_r50',
+    'mask-rcnn_r101',
+    'mask-rcnn_r50_voc',
+    'mask-rcnn_r101_voc',
+    'mask-rcnn_r18_synthetic',
+    'solov2_r50',
+    'solov2_r50_voc',
+    'solov2_r101_voc',
+    'solov2_r18_synthetic',
 }
 
 
@@ -74,9 +91,19 @@ def test_all_promised_configs_are_there():
         assert (
             ROOT / f'configs/exits/similarity-extractor_{vit}_{dataset}.py'
         ).is_file()
-    for method in METHODS:
+    for method, wanted in (
+        ('exits', FINAL_MODELS),
+        ('mal', FINAL_MODELS),
+        ('irnet', IRNET_FINAL_MODELS),
+        ('fully_supervised', FINAL_MODELS | IRNET_FINAL_MODELS),
+    ):
         names = {file.stem for file in ALL if file.parent.name == method}
-        assert names >= FINAL_MODELS
+        assert names >= wanted
+    names = {file.stem for file in ALL if file.parent.name == 'irnet'}
+    for dataset in IRNET_DATASETS:
+        network = 'r18' if dataset == 'synthetic' else 'r50'
+        stages = f'cam_{network}', 'relation-labels', f'irnet_{network}', 'pipeline'
+        assert {f'{stage}_{dataset}' for stage in stages} <= names
 
 
 @pytest.mark.parametrize('file', CONFIGS, ids=name_of)
@@ -99,14 +126,23 @@ def test_stage_is_described(file):
     assert set(cfg.wsis) == {'method', 'stage', 'supervision', 'requires', 'produces'}
     assert cfg.wsis.method == METHODS[file.parent.name]
     assert cfg.default_scope == 'mmdet'
-    stages = ('pretrain', 'similarity_extractor', 'labeler', 'final_model')
+    stages = (
+        'pretrain',
+        'similarity_extractor',
+        'classifier',
+        'relation_labels',
+        'baseline',
+        'labeler',
+        'final_model',
+    )
     assert cfg.wsis.stage in stages
     Supervision.parse(cfg.wsis.supervision)
     assert any(hook['type'] == 'mmwsis.StopOnNaNHook' for hook in cfg.custom_hooks)
     if cfg.wsis.stage != 'final_model':
-        assert not str(cfg.train_dataloader.dataset.get('ann_file')).startswith(
-            'annotations/'
-        )
+        for loader in ('train_dataloader', 'pseudo_label_dataloader'):
+            if loader in cfg:
+                read = str(cfg[loader].dataset.get('ann_file'))
+                assert not read.startswith('annotations/')
 
 
 @pytest.mark.parametrize('file', CONFIGS, ids=name_of)
@@ -123,8 +159,12 @@ def test_what_a_stage_requires_is_what_another_makes(file):
             assert item.path in weak
             continue
         maker = Config.fromfile(ROOT / configs[0])
+        if script.endswith('train.py') and maker.get('artefact') == 'class_maps':
+            # A classifier makes maps; its weights are a start for others, too.
+            assert item.path == work_dir(ROOT / configs[0]) + last_checkpoint(maker)
+            continue
         assert item.path == maker.wsis.produces
-        if script.endswith('generate_pseudo_labels.py'):
+        if script.endswith('generate_pseudo_labels.py') and 'train_cfg' in maker:
             checkpoint = item.command.split()[3]
             assert checkpoint.startswith(work_dir(ROOT / configs[0]) + '/')
             assert checkpoint.endswith(last_checkpoint(maker))
@@ -161,7 +201,42 @@ def test_labelers_write_what_final_models_read(file):
 
 
 @pytest.mark.parametrize(
-    'file', [f for f in CONFIGS if f.stem in FINAL_MODELS], ids=name_of
+    'file', [f for f in CONFIGS if f.name.startswith('cam_')], ids=name_of
+)
+def test_classifiers_see_tags_alone(file):
+    cfg = Config.fromfile(file)
+    assert cfg.artefact == 'class_maps'
+    assert cfg.wsis.produces == f'{cfg.data_spec.data_root}/class_maps/irnet'
+    for loader in (cfg.train_dataloader, cfg.pseudo_label_dataloader):
+        assert loader.dataset.supervision == 'image_tags'
+        assert loader.dataset.ann_file == cfg.data_spec.train.weak.image_tags
+    assert cfg.val_dataloader.dataset.supervision == 'masks'
+    assert cfg.val_evaluator.type == 'mmwsis.ClassMapMetric'
+
+
+@pytest.mark.parametrize(
+    'file', [f for f in CONFIGS if f.name.startswith('irnet_')], ids=name_of
+)
+def test_irnet_reads_what_its_earlier_stages_write(file):
+    cfg = Config.fromfile(file)
+    root = cfg.data_spec.data_root
+    assert cfg.wsis.produces == f'{root}/pseudo_labels/irnet.json'
+    for loader in (cfg.train_dataloader, cfg.pseudo_label_dataloader):
+        assert loader.dataset.supervision == 'image_tags'
+        assert loader.dataset.ann_file == cfg.data_spec.train.weak.image_tags
+    required = {item.path for item in cfg.wsis.requires}
+    for loader, folder in (
+        (cfg.train_dataloader, f'{root}/relation_labels/irnet'),
+        (cfg.pseudo_label_dataloader, f'{root}/class_maps/irnet'),
+    ):
+        assert loader.dataset.pipeline[1].folder == folder
+        assert folder in required
+
+
+@pytest.mark.parametrize(
+    'file',
+    [f for f in CONFIGS if f.stem in FINAL_MODELS | IRNET_FINAL_MODELS],
+    ids=name_of,
 )
 def test_final_models_train_on_the_masks_of_their_method(file):
     """A forgotten ann_file would leave MMDetection's: the ground truth."""
@@ -196,7 +271,7 @@ def test_pipelines_load_and_name_existing_files(file, fast):
     for stage in pipeline.stages:
         if isinstance(stage, ConfigStage):
             config = Config.fromfile(file.parent / stage.config)
-            if stage.kind == 'generate':
+            if stage.kind == 'generate' and stage.artefact is None:
                 assert stage.out == config.wsis.produces
             config.merge_from_dict(
                 {k: v for k, v in stage.cfg_options.items() if '{' not in str(v)}
@@ -207,7 +282,7 @@ def test_pipelines_load_and_name_existing_files(file, fast):
 
 @pytest.mark.parametrize('file', PIPELINES, ids=name_of)
 def test_pipelines_run_on_a_data_set_without_masks(file):
-    method = 'exits' if file.parent.name == 'exits' else 'mal'
+    method = file.parent.name
     spec = dict(
         name='bolts',
         data_root='bolts',
@@ -215,18 +290,23 @@ def test_pipelines_run_on_a_data_set_without_masks(file):
         train=dict(
             ann_file=None,
             img='images/',
-            weak=dict(boxes='boxes.json', extreme_points='points.json'),
+            weak=dict(
+                image_tags='tags.json',
+                boxes='boxes.json',
+                extreme_points='points.json',
+            ),
         ),
         val=None,
         image_scale=None,
         generator=None,
     )
-    stages = load_pipeline(file, data_spec=spec).stages
-    names = [stage.name for stage in stages]
+    stages = {s.name: s for s in load_pipeline(file, data_spec=spec).stages}
     needless = {'scenes', 'weak_labels', 'quality', 'final_test', 'full_supervision'}
-    assert not needless & set(names)
-    assert names[-4:] == ['labeler', 'pseudo_labels', 'final_model', 'report']
-    assert stages[-3].out == f'bolts/pseudo_labels/{method}.json'
+    assert not (needless | {'cam_quality'}) & set(stages)
+    names = list(stages)
+    assert names[-2:] == ['final_model', 'report']
+    assert names.index('labeler') + 1 == names.index('pseudo_labels')
+    assert stages['pseudo_labels'].out == f'bolts/pseudo_labels/{method}.json'
 
 
 def metafile_rows(method):
@@ -263,7 +343,7 @@ def test_metafile_lists_every_config(method):
     assert all(
         model['In Collection'] == collection['Name'] for model in content['Models']
     )
-    levels = {'extreme points', 'boxes', 'masks', 'none'}
+    levels = {'extreme points', 'boxes', 'image tags', 'masks', 'none'}
     assert {model['Metadata']['Supervision'] for model in content['Models']} <= levels
 
 

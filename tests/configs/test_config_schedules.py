@@ -123,6 +123,39 @@ def test_teacher_hook_comes_first_and_is_the_papers(method):
     assert hook == dict(type='mmdet.MeanTeacherHook', momentum=0.004, interval=1)
 
 
+def test_irnet_classifier_numbers():
+    """Sections 1 and 2 of the released recipe: rates, steps, momentum, sizes."""
+    cfg = Config.fromfile(CONFIGS / 'irnet' / 'cam_r50_voc.py')
+    wrapper = build_optim_wrapper(
+        nn.ModuleDict(dict(backbone=nn.Linear(2, 2), head=nn.Linear(2, 2))),
+        cfg.optim_wrapper,
+    )
+    assert cfg.train_dataloader.batch_size == cfg.auto_scale_lr.base_batch_size == 16
+    assert cfg.train_dataloader.drop_last and cfg.train_cfg.max_epochs == 5
+    (scheduler,) = cfg.param_scheduler
+    scheduler = PARAM_SCHEDULERS.build(
+        dict(scheduler, optimizer=wrapper), default_args=dict(epoch_length=661)
+    )
+    for step in range(3305):
+        if step in (0, 1, 1000, 3304):
+            decay = (1 - step / 3305) ** 0.9
+            rates = wrapper.get_lr()['lr']
+            assert rates == pytest.approx([0.1 * decay] * 2 + [decay] * 2)
+        scheduler.step()
+    assert {group['momentum'] for group in wrapper.param_groups} == {1e-4}
+    assert {group['weight_decay'] for group in wrapper.param_groups} == {1e-4}
+    train = {step.type: step for step in cfg.train_dataloader.dataset.pipeline}
+    assert train['mmwsis.RandomLongSide'].long_side == (320, 640)
+    assert train['mmwsis.RandomCropOrPad'].crop_size == 512
+    assert train['mmdet.RandomFlip'].prob == 0.5
+    scales = cfg.pseudo_label_dataloader.dataset.pipeline[1].scales
+    assert scales == (1.0, 0.5, 1.5, 2.0)
+    assert cfg.val_evaluator.threshold == 0.15
+    backbone = cfg.model.backbone
+    assert backbone.strides == (1, 2, 2, 1) and backbone.dilations == (1, 1, 1, 1)
+    assert backbone.frozen_stages == 2 and backbone.norm_eval
+
+
 FINALS = {
     'solov2_r50': (0.01, 36, [27, 33]),
     'solov2_r101-dcn': (0.01, 36, [27, 33]),

@@ -15,6 +15,7 @@ COMMON = {
     'height',
     'width',
     'tags',
+    'classes',
     'num_classes',
     'supervision',
     'instances',

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from mmengine.config import DictAction
 
+from mmwsis.config_files import files_named_in
 from mmwsis.fingerprint import flatten_settings
-from mmwsis.pipelines.config_files import files_named_in
 from mmwsis.pipelines.launch import Launch, option_arguments, shown
 from mmwsis.pipelines.locate import find_config, find_tool
 from mmwsis.pipelines.manifest import FileHasher, code_version

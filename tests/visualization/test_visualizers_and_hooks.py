@@ -141,6 +141,31 @@ def test_prediction_hook_serves_show_dir(tmp_path):
     assert sorted(recorder.images) == [('val_masks', 0), ('val_masks', 2)]
 
 
+def test_class_map_hook_draws_maps_over_the_image(tmp_path):
+    image = np.full((40, 50, 3), 90, np.uint8)
+    Image.fromarray(image).save(tmp_path / 'scene.png')
+    meta = dict(img_path=str(tmp_path / 'scene.png'), img_id=3, ori_shape=(40, 50))
+    heat = torch.zeros(1, 40, 50)
+    heat[0, :20] = 0.9
+    samples = [DetDataSample(metainfo=meta), DetDataSample(metainfo=meta)]
+    samples[0].pred_class_maps = InstanceData(labels=torch.tensor([0]), high_res=heat)
+    samples[1].pred_class_maps = InstanceData(
+        labels=torch.zeros(0, dtype=torch.int64), high_res=heat[:0]
+    )
+    recorder = Recorder()
+    runner = fake_runner(tmp_path, recorder)
+    hook = HOOKS.build(
+        dict(type='mmwsis.ClassMapVisualizationHook', draw=True, test_out_dir='show')
+    )
+    hook.after_test_iter(runner, 0, None, samples[:1])
+    drawn = np.asarray(Image.open(tmp_path / 'now/show/scene.png').convert('RGB'))
+    tinted = (np.abs(drawn.astype(int) - 90).max(-1) > 30).sum()
+    assert tinted > 1000
+    hook = HOOKS.build(dict(type='mmwsis.ClassMapVisualizationHook', draw=True))
+    hook.after_test_iter(runner, 0, None, samples)
+    assert len(recorder.images) == 2  # an image without classes is shown as it is
+
+
 def test_training_batch_hook_draws_crops_and_images_once(tmp_path):
     recorder = Recorder()
     hook = TrainingBatchVisualizationHook()

@@ -1,7 +1,8 @@
 """Measure pseudo labels against ground-truth masks before training on them.
 
 PSEUDO and GT are two COCO instance files, two COCO panoptic files, or two folders of
-semantic label maps.
+semantic label maps. A folder that label generation wrote, of class maps or of semantic
+maps, is also compared with a COCO instance file.
 """
 
 import argparse
@@ -24,10 +25,13 @@ EXAMPLES = """examples:
       data/voc/pseudo_labels/semantic data/voc/SegmentationClass \\
       --classes configs/_base_/datasets/voc.py --background \\
       --out-dir work_dirs/quality/semantic
+  python tools/analysis_tools/pseudo_label_quality.py \\
+      data/voc/class_maps/irnet data/voc/annotations/instances_train.json \\
+      --out-dir work_dirs/quality/class_maps
 
 Writes quality.json and quality.md: IoU and AP of instances, PQ of panoptic files, mean
-IoU of semantic maps. The PNGs of a panoptic file are looked for in the folder of its
-name without .json.
+IoU of semantic maps, and of class maps at a threshold of 0.15 and at the best one. The
+PNGs of a panoptic file are looked for in the folder of its name without .json.
 
 For instances also quality.png and worst.png; ground truth of some of the images is
 enough. Masks of known objects are compared by annotation id, instances that a labeler

@@ -20,6 +20,7 @@ def weak_labels(level):
     )
 
 
+weak_image_tags = weak_labels('image_tags')
 weak_boxes = weak_labels('boxes')
 weak_extreme_points = weak_labels('extreme_points')
 

@@ -5,15 +5,25 @@ from .object_crop import ObjectCrop, ObjectCropFlip
 from .pack_weak import PackWeakInputs
 from .packing import PackObjectCrop
 from .panoptic import LoadPanopticAnnotations
+from .random_crop_or_pad import RandomCropOrPad
+from .rescaling import ImageScales, RandomLongSide, RandomRescale, rescale_image
+from .stored_maps import LoadClassMaps, LoadSemanticMap
 from .views import RandomResizedCropView, TeacherStudentViews
 
 __all__ = [
+    'ImageScales',
     'LoadCachedImage',
     'LoadPanopticAnnotations',
+    'LoadClassMaps',
+    'LoadSemanticMap',
     'ObjectCrop',
     'ObjectCropFlip',
     'PackObjectCrop',
     'PackWeakInputs',
+    'RandomCropOrPad',
+    'RandomLongSide',
+    'RandomRescale',
     'RandomResizedCropView',
     'TeacherStudentViews',
+    'rescale_image',
 ]

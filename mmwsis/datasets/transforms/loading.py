@@ -25,7 +25,7 @@ class LoadCachedImage(BaseTransform):
     stored pixels; an image whose stored size differs from the annotation file's is
     refused.
 
-    Sets ``img`` (uint8 (H, W, 3), read-only because it is shared), ``img_shape`` and
+    Sets ``img`` (uint8 (H, W, 3), read-only where it is shared), ``img_shape`` and
     ``ori_shape`` (H, W); ``height`` and ``width`` where the data set did not.
 
     Args:
@@ -82,6 +82,8 @@ class LoadCachedImage(BaseTransform):
             self._cache.move_to_end(path)
             return self._cache[path]
         image = read_rgb(path, img_id, self.backend_args)
+        if self.max_images <= 0:
+            return image  # nobody else has it
         image.flags.writeable = False
         limit = self.max_megabytes * 2**20
         if self.max_images > 0 and image.nbytes <= limit:

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 from mmdet.datasets.transforms import PackDetInputs
+from mmengine.structures import InstanceData
 
 from mmwsis.registry import TRANSFORMS
 from mmwsis.structures.tags import tags_to_vector
@@ -31,6 +33,12 @@ class PackWeakInputs(PackDetInputs):
     themselves are the metainfo ``tags``. Tags are those of the whole image; a crop may
     show less.
 
+    Class maps (:class:`LoadClassMaps`) become ``data_samples.class_maps``, an
+    ``InstanceData`` of tensors with one entry a class.
+
+    Copies of the image at several sizes (:class:`ImageScales`) take the place of the
+    image.
+
     Samples are those of :class:`mmwsis.datasets.CocoWeakDataset`, at any level of
     supervision.
 
@@ -48,7 +56,8 @@ class PackWeakInputs(PackDetInputs):
             results: Data of an image with ``img``, ``tags`` and ``num_classes``.
 
         Returns:
-            ``dict(inputs=uint8 tensor (3, H, W), data_samples=DetDataSample)``.
+            ``dict(inputs=tensor (3, H, W), data_samples=DetDataSample)``; ``inputs``
+            is a list with one tensor a scale after :class:`ImageScales`.
 
         Raises:
             KeyError: The data set gives no tags.
@@ -59,7 +68,17 @@ class PackWeakInputs(PackDetInputs):
                 f'PackWeakInputs needs {" and ".join(missing)} of the sample; use it '
                 'with mmwsis.CocoWeakDataset.'
             )
-        packed = super().transform(results)
+        if 'scaled_imgs' in results:
+            packed = super().transform({k: results[k] for k in results if k != 'img'})
+            packed['inputs'] = [
+                torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
+                for image in results['scaled_imgs']
+            ]
+        else:
+            packed = super().transform(results)
+        if 'class_maps' in results:
+            maps = {k: torch.from_numpy(v) for k, v in results['class_maps'].items()}
+            packed['data_samples'].class_maps = InstanceData(**maps)
         vector = tags_to_vector(results['tags'], results['num_classes'])
         packed['data_samples'].gt_tags = torch.from_numpy(vector)
         return packed

@@ -1,13 +1,17 @@
 """Hooks that MMEngine and MMDetection lack."""
 
+from .class_map_visualization_hook import ClassMapVisualizationHook
 from .crop_prediction_visualization_hook import CropPredictionVisualizationHook
+from .displacement_mean_hook import DisplacementMeanHook
 from .exact_resume_hook import ExactResumeHook
 from .retrieval_visualization_hook import RetrievalVisualizationHook
 from .stop_on_nan import NonFiniteLossError, StopOnNaNHook
 from .training_batch_visualization_hook import TrainingBatchVisualizationHook
 
 __all__ = [
+    'ClassMapVisualizationHook',
     'CropPredictionVisualizationHook',
+    'DisplacementMeanHook',
     'ExactResumeHook',
     'NonFiniteLossError',
     'RetrievalVisualizationHook',

@@ -103,7 +103,7 @@ class CropPredictionVisualizationHook(Hook):
             self._test_index += 1
             tiles = self._tiles(runner, sample)
             sheet = contact_sheet(tiles, len(tiles), '', extreme_point_legend([sample]))
-            name = f'{Path(sample.img_path).stem}_{sample.get("ann_id")}.png'
+            name = self._file_name(sample)
             if self.test_out_dir is not None:
                 folder = osp.join(runner.work_dir, runner.timestamp, self.test_out_dir)
                 save_image(Path(folder, name), sheet)
@@ -112,6 +112,9 @@ class CropPredictionVisualizationHook(Hook):
                 visualizer.show(sheet, win_name=name, wait_time=self.wait_time)
             elif self.test_out_dir is None and is_main_process():
                 runner.visualizer.add_image('test_masks', sheet, step=self._test_index)
+
+    def _file_name(self, sample: Any) -> str:
+        return f'{Path(sample.img_path).stem}_{sample.get("ann_id")}.png'
 
     def _tiles(self, runner: Runner, sample: Any) -> list:
         classes = (runner.visualizer.dataset_meta or {}).get('classes') or ()

@@ -1,3 +1,6 @@
+from .boundary_head import BoundaryHead
+from .class_map_head import ClassMapHead
+from .displacement_head import DisplacementHead
 from .scale_aware_mask_head import ScaleAwareMaskHead
 
-__all__ = ['ScaleAwareMaskHead']
+__all__ = ['BoundaryHead', 'ClassMapHead', 'DisplacementHead', 'ScaleAwareMaskHead']

@@ -1,17 +1,26 @@
+from .cam_classifier import CAMClassifier
+from .class_map_labelers import ClassMapComponents, RelationLabeler
 from .exits_labeler import ExitsLabeler
+from .irnet import IRNet
 from .loss_ramp import LossRamp
 from .mae_pretrainer import MAEPretrainer
 from .mask_auto_labeler import MaskAutoLabeler
 from .mask_label_network import MaskLabelNetwork
+from .multi_scale_cam import MultiScaleCAM
 from .patch_grid import patchify, sincos_positions, unpatchify
 from .similarity_extractor import SimilarityExtractor
 
 __all__ = [
+    'CAMClassifier',
+    'ClassMapComponents',
     'ExitsLabeler',
+    'IRNet',
     'LossRamp',
     'MAEPretrainer',
     'MaskAutoLabeler',
     'MaskLabelNetwork',
+    'MultiScaleCAM',
+    'RelationLabeler',
     'SimilarityExtractor',
     'patchify',
     'sincos_positions',

@@ -1,0 +1,141 @@
+"""Loading what an earlier stage wrote for an image: class maps, semantic maps."""
+
+from typing import Any
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+
+from mmwsis.pseudo_labels.class_maps import ClassMapStore
+from mmwsis.pseudo_labels.map_folder import MapIndex
+from mmwsis.pseudo_labels.semantic_maps import (
+    BACKGROUND,
+    IGNORE_INDEX,
+    read_semantic_map,
+)
+from mmwsis.registry import TRANSFORMS
+
+
+@TRANSFORMS.register_module()
+class LoadClassMaps(BaseTransform):
+    """Load the class maps of an image from a folder of them.
+
+    Sets ``class_maps``: ``labels`` (K,) int64 and one array a name, as
+    ``mmwsis.pseudo_labels.ClassMapStore`` reads them; labels are translated to the data
+    set's by class name. :class:`PackWeakInputs` packs them. The folder is opened at the
+    first sample, once a process.
+
+    Args:
+        folder: What ``tools/generate_pseudo_labels.py --artefact class_maps`` wrote.
+        names: Maps to load; the others are not unpacked. None loads all.
+    """
+
+    def __init__(self, folder: str, names: tuple[str, ...] | None = None) -> None:
+        self.folder = folder
+        self.names = None if names is None else tuple(names)
+        self._store: ClassMapStore | None = None
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Load the maps of ``results['img_id']``.
+
+        Args:
+            results: Data of an image of ``mmwsis.CocoWeakDataset``.
+
+        Returns:
+            ``results``.
+
+        Raises:
+            KeyError: There are no maps of this image.
+            FileNotFoundError: The folder is not finished, or the file has gone.
+            ValueError: The maps are of an image of another size, or of other classes
+                than the image's tags; the message names the image id.
+        """
+        if self._store is None:
+            self._store = ClassMapStore(self.folder, results['classes'])
+        size = results['height'], results['width']
+        found = self._store.read(results['img_id'], self.names, size)
+        labels, tags = found.labels.tolist(), list(results['tags'])
+        if labels != tags:
+            raise ValueError(
+                f'{self.folder}: the class maps of image id {results["img_id"]!r} are '
+                f'of the classes {labels}, its tags are {tags}. The maps were made '
+                'from another label file; make them anew.'
+            )
+        results['class_maps'] = dict(labels=found.labels, **found.maps)
+        return results
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the index behind when a worker gets a copy."""
+        return {**self.__dict__, '_store': None}
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(folder={self.folder!r}, names={self.names})'
+
+
+@TRANSFORMS.register_module()
+class LoadSemanticMap(BaseTransform):
+    """Load the semantic map of an image from a folder of them.
+
+    Sets ``gt_seg_map``, uint8 (H, W): 0 is the background, ``k + 1`` the data set's
+    class ``k``, matched by name, and 255 unknown. Transforms of MMDetection and
+    MMSegmentation treat it as their own. The folder is opened at the first sample, once
+    a process.
+
+    Args:
+        folder: What ``tools/generate_pseudo_labels.py --artefact semantic_maps`` wrote.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self._index: MapIndex | None = None
+        self._value: np.ndarray | None = None
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Load the map of ``results['img_id']``.
+
+        Args:
+            results: Data of an image of ``mmwsis.CocoWeakDataset``.
+
+        Returns:
+            ``results``.
+
+        Raises:
+            KeyError: There is no map of this image.
+            FileNotFoundError: The folder is not finished, or the file has gone.
+            ValueError: The map has another size than the image, or the folder classes
+                that the data set does not have.
+        """
+        if self._index is None:
+            self._open(results['classes'])
+        path = self._index.path(results['img_id'])
+        labels = self._value[read_semantic_map(path)]
+        size = results['height'], results['width']
+        if labels.shape != size:
+            raise ValueError(
+                f'{path}: the map of image id {results["img_id"]!r} is {labels.shape}, '
+                f'expected {size} (height, width).'
+            )
+        results['gt_seg_map'] = labels
+        return results
+
+    def _open(self, classes: tuple[str, ...]) -> None:
+        """Read the index; prepare the value of every number in the files."""
+        index = MapIndex(self.folder, 'semantic_maps')
+        first, names = index.classes[:1], index.classes[1:]
+        unknown = [name for name in names if name not in classes]
+        if first != (BACKGROUND,) or unknown:
+            raise ValueError(
+                f'{self.folder} holds maps of {index.classes}; expected {BACKGROUND!r} '
+                f'and classes among {tuple(classes)}.'
+            )
+        self._value = np.full(256, IGNORE_INDEX, np.uint8)
+        self._value[0] = 0
+        for number, name in enumerate(names, start=1):
+            self._value[number] = classes.index(name) + 1
+        self._index = index
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the index behind when a worker gets a copy."""
+        return {**self.__dict__, '_index': None, '_value': None}
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(folder={self.folder!r})'

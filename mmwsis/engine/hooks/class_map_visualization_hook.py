@@ -1,0 +1,43 @@
+"""Draw class maps in validation and testing; works with ``--show-dir``."""
+
+from pathlib import Path
+from typing import Any
+
+from mmengine.runner import Runner
+
+from mmwsis.registry import HOOKS
+from mmwsis.visualization.coco_files import read_image
+from mmwsis.visualization.maps import class_map_tiles
+
+from .crop_prediction_visualization_hook import CropPredictionVisualizationHook
+
+
+@HOOKS.register_module()
+class ClassMapVisualizationHook(CropPredictionVisualizationHook):
+    """The maps of an image's classes over the image, one picture an image.
+
+    Takes the arguments of :class:`CropPredictionVisualizationHook`, of which
+    ``score_thr`` is not used; ``tools/test.py --show`` and ``--show-dir`` switch it on.
+
+    Args:
+        map_name: Map of ``pred_class_maps`` to draw.
+        **kwargs: Other arguments.
+    """
+
+    def __init__(self, map_name: str = 'high_res', **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.map_name = map_name
+
+    def _file_name(self, sample: Any) -> str:
+        return f'{Path(sample.img_path).stem}.png'
+
+    def _tiles(self, runner: Runner, sample: Any) -> list:
+        classes = (runner.visualizer.dataset_meta or {}).get('classes') or ()
+        found = sample.pred_class_maps
+        return class_map_tiles(
+            read_image(sample.img_path),
+            found.labels.tolist(),
+            found[self.map_name].float().cpu().numpy(),
+            classes,
+            f'image {sample.get("img_id")}: ',
+        )

@@ -1,0 +1,100 @@
+"""Displacement towards the centroid of the own instance."""
+
+from collections.abc import Sequence
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mmwsis.registry import MODELS
+
+from .level_branch import LevelBranch, crop_to, level_scales
+
+_LEAST_LEVELS = 3
+
+
+@MODELS.register_module()
+class DisplacementHead(BaseModule):
+    """Displacement branch of IRNet (CVPR 2019, section 4.1; 1,269,120 parameters).
+
+    The levels from the third on are merged at the third's resolution, then with the
+    first two at the second's; a 1x1 convolution gives two numbers a pixel. Only
+    differences of displacements are trained, so a common offset is free: its mean over
+    the images, ``mean_shift``, is found after training
+    (``mmwsis.DisplacementMeanHook``), saved with the weights, and subtracted in
+    evaluation mode. In training mode nothing is.
+
+    Args:
+        in_channels: Channels of the levels, finest first; IRNet has five.
+        strides: Strides of the levels in pixels; the second is that of the output.
+        feat_channels: Channels of the levels' branches; both merged maps are as wide
+            as the last.
+        num_groups: Groups of the normalisation of each.
+        init_cfg: Initialisation; PyTorch's own if None.
+
+    Raises:
+        ValueError: Not one entry a level, at least three, or strides that do not fit.
+    """
+
+    mean_shift: Tensor
+
+    def __init__(
+        self,
+        in_channels: Sequence[int] = (64, 256, 512, 1024, 2048),
+        strides: Sequence[int] = (4, 4, 8, 16, 16),
+        feat_channels: Sequence[int] = (64, 128, 256, 256, 256),
+        num_groups: Sequence[int] = (8, 16, 16, 16, 16),
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        given = dict(
+            in_channels=in_channels,
+            strides=strides,
+            feat_channels=feat_channels,
+            num_groups=num_groups,
+        )
+        counts = {len(values) for values in given.values()}
+        if len(counts) != 1 or min(counts) < _LEAST_LEVELS:
+            raise ValueError(
+                f'{", ".join(given)} need one entry a level, at least {_LEAST_LEVELS}; '
+                f'got {given}.'
+            )
+        fine = level_scales(tuple(strides[:2]), strides[1])
+        coarse = level_scales(tuple(strides[2:]), strides[2])
+        scales = [*fine, *coarse]
+        self.levels = nn.ModuleList(
+            LevelBranch(*settings)
+            for settings in zip(in_channels, feat_channels, num_groups, scales)
+        )
+        width, groups = feat_channels[-1], num_groups[-1]
+        (back,) = level_scales((strides[2],), strides[1])
+        self.merge_coarse = LevelBranch(sum(feat_channels[2:]), width, groups, back)
+        self.merge_all = LevelBranch(sum(feat_channels[:2]) + width, width, groups)
+        self.predict = nn.Conv2d(width, 2, 1, bias=False)
+        self.register_buffer('mean_shift', torch.zeros(2))
+
+    def forward(self, levels: Sequence[Tensor]) -> Tensor:
+        """Predict displacements.
+
+        Args:
+            levels: Maps ``(B, C_i, h_i, w_i)``.
+
+        Returns:
+            ``(B, 2, h, w)`` of the second level's size: (dy, dx) in cells of this map;
+            ``mean_shift`` is subtracted in evaluation mode.
+
+        Raises:
+            ValueError: Another number of levels.
+        """
+        if len(levels) != len(self.levels):
+            raise ValueError(
+                f'DisplacementHead has {len(self.levels)} levels; got {len(levels)}.'
+            )
+        maps = [branch(level) for branch, level in zip(self.levels, levels)]
+        coarse = torch.cat([crop_to(one, levels[2]) for one in maps[2:]], dim=1)
+        fine = [*maps[:2], self.merge_coarse(coarse)]
+        merged = torch.cat([crop_to(one, levels[1]) for one in fine], dim=1)
+        displacement = self.predict(self.merge_all(merged))
+        if self.training:
+            return displacement
+        return displacement - self.mean_shift[:, None, None]

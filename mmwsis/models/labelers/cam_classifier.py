@@ -1,0 +1,109 @@
+"""Classifier trained with image tags whose class maps show where the classes are."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from mmengine.model import BaseModel
+from torch import Tensor
+
+from mmwsis.registry import MODELS
+
+
+@MODELS.register_module()
+class CAMClassifier(BaseModel):
+    """Multi-label classifier and the class maps that can be read from it.
+
+    Stage 1 of IRNet, and of other methods that start from tags. It has three parts
+    that are replaced independently:
+
+    - ``backbone``: images to feature maps; the last one is used.
+    - ``head``: features to logits (``forward``), to class maps (``class_maps``), and
+      the loss; :class:`mmwsis.models.heads.ClassMapHead` documents them.
+    - ``map_extractor``: a trained classifier and one image to maps of the classes in
+      it; :class:`MultiScaleCAM` is IRNet's and documents the call.
+
+    Args:
+        backbone: Config, such as ``mmdet.ResNet`` with stride 16.
+        head: Config of the head.
+        map_extractor: Config of the map extractor.
+        data_preprocessor: Config of ``mmwsis.WholeImagePreprocessor``.
+        init_cfg: Initialisation of the whole; the backbone has its own.
+    """
+
+    def __init__(
+        self,
+        backbone: dict,
+        head: dict,
+        map_extractor: dict | None = None,
+        data_preprocessor: dict | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(data_preprocessor, init_cfg)
+        self.backbone = MODELS.build(backbone)
+        self.head = MODELS.build(head)
+        self.map_extractor = MODELS.build(
+            map_extractor or dict(type='mmwsis.MultiScaleCAM')
+        )
+
+    def features(self, images: Tensor) -> Tensor:
+        """Last feature map of the backbone.
+
+        Args:
+            images: ``(B, 3, H, W)``, normalised.
+
+        Returns:
+            ``(B, channels, h, w)``.
+        """
+        return self.backbone(images)[-1]
+
+    def forward(
+        self,
+        inputs: Tensor | Sequence[Sequence[Tensor]],
+        data_samples: list | None = None,
+        mode: str = 'tensor',
+    ) -> Any:
+        """Classify, or extract class maps.
+
+        Args:
+            inputs: Normalised images ``(B, 3, H, W)``; in mode 'predict' also one list
+                of B images ``(3, h, w)`` a scale.
+            data_samples: B samples with ``gt_tags`` (C,) for mode 'loss'; with the
+                metainfo ``tags`` and ``ori_shape`` for mode 'predict'.
+            mode: 'loss', 'tensor' or 'predict'.
+
+        Returns:
+            'loss': ``dict(loss_tags=...)``. 'tensor': logits ``(B, C)``. 'predict':
+            the samples with ``pred_class_maps``, an ``InstanceData`` of ``labels``,
+            the tags of the image, and maps.
+
+        Raises:
+            ValueError: Unknown mode.
+        """
+        if mode == 'tensor':
+            return self.head(self.features(inputs))
+        if mode == 'loss':
+            tags = torch.stack([sample.gt_tags for sample in data_samples])
+            return dict(
+                loss_tags=self.head.loss(self.head(self.features(inputs)), tags)
+            )
+        if mode == 'predict':
+            for index, sample in enumerate(data_samples):
+                views = _views_of(inputs, index, sample.img_shape)
+                labels = torch.as_tensor(
+                    sample.tags, dtype=torch.int64, device=views[0].device
+                )
+                sample.pred_class_maps = self.map_extractor(
+                    self, views, labels, sample.ori_shape
+                )
+            return data_samples
+        raise ValueError(f"mode must be 'loss', 'tensor' or 'predict'; got {mode!r}.")
+
+
+def _views_of(
+    inputs: Tensor | Sequence[Sequence[Tensor]], index: int, shape: tuple[int, int]
+) -> list[Tensor]:
+    """One sample's images at all sizes, without the padding of a batch."""
+    if isinstance(inputs, Tensor):
+        return [inputs[index, :, : shape[0], : shape[1]]]
+    return [images[index] for images in inputs]

@@ -1,0 +1,147 @@
+"""Labelers without weights: what class maps that are stored already say."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import torch
+from mmengine.model import BaseModel
+from mmengine.structures import BaseDataElement, InstanceData, PixelData
+from torch import Tensor
+
+from mmwsis.ops import BestChannels, split_parts
+from mmwsis.ops.relation_labels import relation_labels, threshold_argmax
+from mmwsis.registry import MODELS
+
+
+class ClassMapLabeler(BaseModel):
+    """A labeler that reads stored class maps and has no weights of its own.
+
+    ``tools/generate_pseudo_labels.py`` runs it without a checkpoint, so that it has
+    ranks, shards, progress and resumption like any other.
+
+    The data pipeline is ``LoadCachedImage``, ``LoadClassMaps`` with the map
+    ``high_res``, ``PackWeakInputs``.
+
+    Args:
+        test_cfg: Settings; a subclass says which, with defaults.
+        data_preprocessor: Config; by default images are moved to the device as they
+            are.
+
+    Raises:
+        ValueError: An unknown key in ``test_cfg``.
+    """
+
+    defaults: ClassVar[dict[str, Any]] = {}
+
+    def __init__(
+        self, test_cfg: dict | None = None, data_preprocessor: dict | None = None
+    ) -> None:
+        super().__init__(data_preprocessor)
+        unknown = sorted(set(test_cfg or {}) - set(self.defaults))
+        if unknown:
+            raise ValueError(
+                f'test_cfg has unknown keys {unknown}; known are '
+                f'{sorted(self.defaults)}.'
+            )
+        self.test_cfg = {**self.defaults, **(test_cfg or {})}
+
+    def forward(
+        self,
+        inputs: Sequence[Tensor],
+        data_samples: Sequence[BaseDataElement] | None = None,
+        mode: str = 'predict',
+    ) -> Sequence[BaseDataElement]:
+        """Label a batch.
+
+        Args:
+            inputs: B images uint8 ``(3, H, W)``, RGB.
+            data_samples: B samples with ``class_maps``: ``labels`` (K,) and
+                ``high_res`` (K, H, W).
+            mode: 'predict'; there is nothing to train.
+
+        Returns:
+            The samples with predictions.
+
+        Raises:
+            ValueError: Another mode, or maps of another size than the image.
+        """
+        if mode != 'predict':
+            raise ValueError(
+                f"{type(self).__name__} has no weights: mode must be 'predict', got "
+                f'{mode!r}.'
+            )
+        for image, sample in zip(inputs, data_samples, strict=True):
+            maps = sample.class_maps.high_res.float()
+            size = tuple(image.shape[-2:])
+            if tuple(maps.shape[1:]) != size:
+                raise ValueError(
+                    f'image id {sample.get("img_id")!r}: the class maps high_res are '
+                    f'{tuple(maps.shape[1:])}, the image is {size} (height, width).'
+                )
+            self.label(image, maps, sample.class_maps.labels, sample)
+        return data_samples
+
+    @abstractmethod
+    def label(
+        self, image: Tensor, maps: Tensor, labels: Tensor, sample: BaseDataElement
+    ) -> None:
+        """Fill the predictions of one image.
+
+        Args:
+            image: uint8 ``(3, H, W)``.
+            maps: float32 ``(K, H, W)`` in [0, 1].
+            labels: int64 ``(K,)``.
+            sample: Receives the prediction.
+        """
+
+
+@MODELS.register_module()
+class RelationLabeler(ClassMapLabeler):
+    """Inter-pixel relation labels, the targets of :class:`IRNet`.
+
+    Makes the artefact 'semantic_maps': 0 is sure background, ``k + 1`` sure class
+    ``k``, 255 unsure; see :func:`mmwsis.ops.relation_labels.relation_labels`.
+    ``test_cfg`` are its ``foreground_threshold``, ``background_threshold`` and ``crf``.
+    """
+
+    artefact = 'semantic_maps'
+    defaults: ClassVar[dict[str, Any]] = dict(
+        foreground_threshold=0.30, background_threshold=0.05, crf='irnet'
+    )
+
+    def label(
+        self, image: Tensor, maps: Tensor, labels: Tensor, sample: BaseDataElement
+    ) -> None:
+        """Fill ``pred_sem_seg``; see the base class."""
+        picture = image.permute(1, 2, 0)
+        found = relation_labels(picture, maps, labels, **self.test_cfg)
+        sample.pred_sem_seg = PixelData(sem_seg=found[None])
+
+
+@MODELS.register_module()
+class ClassMapComponents(ClassMapLabeler):
+    """Connected parts of the class maps as instances: the baseline of IRNet.
+
+    Every pixel belongs to the class whose map is highest there, if it exceeds
+    ``threshold``; every 4-connected part is an instance that scores its highest value,
+    0 if it covers less than ``min_area`` of the image. Parts are judged as IRNet's are,
+    so the two compare. Makes the artefact 'instances'. ``test_cfg`` are ``threshold``
+    and ``min_area``.
+    """
+
+    artefact = 'instances'
+    defaults: ClassVar[dict[str, Any]] = dict(threshold=0.25, min_area=0.01)
+
+    def label(
+        self, image: Tensor, maps: Tensor, labels: Tensor, sample: BaseDataElement
+    ) -> None:
+        """Fill ``pred_instances``; see the base class."""
+        threshold = self.test_cfg['threshold']
+        index = threshold_argmax(maps, threshold)
+        score = torch.cat([maps.new_full((1, *maps.shape[1:]), threshold), maps])
+        best = BestChannels(index, score.amax(0))
+        found = split_parts(best, labels, None, self.test_cfg['min_area'])
+        sample.pred_instances = InstanceData(
+            labels=found.labels, scores=found.scores, masks=found.masks
+        )

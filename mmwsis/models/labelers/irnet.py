@@ -1,0 +1,329 @@
+"""Instances from image tags by inter-pixel relations."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from mmengine.model import BaseModel
+from mmengine.structures import BaseDataElement, InstanceData, PixelData
+from torch import Tensor
+from torch.nn import functional as F
+
+from mmwsis.ops import (
+    merge_relation_views,
+    quarter_labels,
+    quarter_size,
+    synthesize_instances,
+    synthesize_semantics,
+)
+from mmwsis.registry import MODELS
+
+TEST_DEFAULTS = dict(
+    min_size=512,
+    size_divisor=16,
+    walk_radius=5,
+    beta=10.0,
+    num_steps=256,
+    num_updates=300,
+    weak_threshold=2.5,
+    instance_threshold=0.25,
+    semantic_threshold=0.25,
+    min_area=0.01,
+)
+
+
+@MODELS.register_module()
+class IRNet(BaseModel):
+    """IRNet (Ahn, Cho, Kwak, CVPR 2019): class boundaries and displacements.
+
+    A frozen backbone with two light heads learns from the pixels that class maps are
+    sure of: whether two near pixels belong to one class, and how far apart the
+    centroids of their instances are. In prediction the displacement field splits the
+    image into instances, and a random walk that stops at boundaries spreads the class
+    maps over them.
+
+    Args:
+        backbone: Config of a backbone with five levels, the stem's first
+            (:class:`mmwsis.models.backbones.StemLevelResNet`); it is not trained.
+        boundary_head: Config of :class:`mmwsis.models.heads.BoundaryHead`.
+        displacement_head: Config of :class:`mmwsis.models.heads.DisplacementHead`.
+        loss: Config of ``mmwsis.InterPixelRelationLoss``.
+        test_cfg: ``min_size`` and ``size_divisor``: images are padded at the bottom and
+            the right to the larger of ``min_size`` and the next multiple of the
+            divisor, in pixels, because group normalisation sees the padding;
+            ``walk_radius`` (cells), ``beta``, ``num_steps``: of the random walk;
+            ``num_updates``, ``weak_threshold`` (cells): of the instance map;
+            ``instance_threshold``, ``semantic_threshold``: share of the highest score
+            below which a pixel is background; ``min_area``: share of the image below
+            which an instance scores 0.
+        data_preprocessor: Config of ``mmwsis.WholeImagePreprocessor``.
+        init_cfg: Initialisation of the whole; the backbone has its own.
+
+    Attributes:
+        artefact: What ``predict`` makes: 'instances' or 'semantic_maps'.
+
+    Raises:
+        ValueError: An unknown key in ``test_cfg``.
+    """
+
+    artefact = 'instances'
+    report_picture = dict(
+        title='Boundaries, displacements, instance map and random walk',
+        tool='tools/analysis_tools/show_irnet.py',
+    )
+
+    def __init__(
+        self,
+        backbone: dict,
+        boundary_head: dict,
+        displacement_head: dict,
+        loss: dict | None = None,
+        test_cfg: dict | None = None,
+        data_preprocessor: dict | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(data_preprocessor, init_cfg)
+        self.backbone = MODELS.build(backbone)
+        self.backbone.requires_grad_(False)
+        self.boundary_head = MODELS.build(boundary_head)
+        self.displacement_head = MODELS.build(displacement_head)
+        self.relation_loss = MODELS.build(loss) if loss else None
+        unknown = sorted(set(test_cfg or {}) - set(TEST_DEFAULTS))
+        if unknown:
+            raise ValueError(
+                f'test_cfg has unknown keys {unknown}; known are '
+                f'{sorted(TEST_DEFAULTS)}.'
+            )
+        self.test_cfg = {**TEST_DEFAULTS, **(test_cfg or {})}
+
+    def train(self, mode: bool = True) -> 'IRNet':
+        """Set the mode; the backbone stays in evaluation mode."""
+        super().train(mode)
+        self.backbone.eval()
+        return self
+
+    @torch.no_grad()
+    def levels(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Levels of the backbone, without gradients.
+
+        Args:
+            images: ``(B, 3, H, W)``, normalised.
+        """
+        return self.backbone(images)
+
+    def displacement(self, images: Tensor) -> Tensor:
+        """Displacement field alone.
+
+        Args:
+            images: ``(B, 3, H, W)``, normalised.
+
+        Returns:
+            ``(B, 2, h, w)``, (dy, dx) in cells.
+        """
+        return self.displacement_head(self.levels(images))
+
+    def forward(
+        self,
+        inputs: Tensor,
+        data_samples: Sequence[BaseDataElement] | None = None,
+        mode: str = 'tensor',
+    ) -> Any:
+        """Train, predict, or give the raw maps.
+
+        Args:
+            inputs: ``(B, 3, H, W)``, normalised.
+            data_samples: B samples; see :meth:`loss` and :meth:`predict`.
+            mode: 'loss', 'predict' or 'tensor'.
+
+        Returns:
+            'loss': dictionary of losses; 'predict': the samples; 'tensor': boundary
+            logits ``(B, 1, h, w)`` and displacements ``(B, 2, h, w)``.
+
+        Raises:
+            ValueError: Unknown mode.
+        """
+        if mode == 'loss':
+            return self.loss(inputs, data_samples)
+        if mode == 'predict':
+            return self.predict(inputs, data_samples)
+        if mode == 'tensor':
+            levels = self.levels(inputs)
+            return self.boundary_head(levels), self.displacement_head(levels)
+        raise ValueError(f"mode must be 'loss', 'tensor' or 'predict'; got {mode!r}.")
+
+    def loss(
+        self, inputs: Tensor, data_samples: Sequence[BaseDataElement]
+    ) -> dict[str, Tensor]:
+        """Losses of one batch of crops.
+
+        Args:
+            inputs: ``(B, 3, H, W)``, normalised.
+            data_samples: B samples with ``gt_sem_seg.sem_seg`` (1, H, W): 0 sure
+                background, ``k + 1`` sure class ``k``, 255 unsure.
+
+        Returns:
+            The terms of ``mmwsis.InterPixelRelationLoss``.
+
+        Raises:
+            ValueError: Crops that are too small for the loss's radius.
+        """
+        labels = torch.stack([s.gt_sem_seg.sem_seg[0] for s in data_samples])
+        levels = self.levels(inputs)
+        return self.relation_loss(
+            self.boundary_head(levels),
+            self.displacement_head(levels),
+            quarter_labels(labels),
+        )
+
+    @torch.no_grad()
+    def relations(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Boundaries and displacements of one whole image.
+
+        Args:
+            image: ``(3, H, W)``, normalised.
+
+        Returns:
+            Boundary probability ``(1, h, w)``, averaged with the mirror image, and
+            displacement ``(2, h, w)`` in cells, float32.
+        """
+        height, width = image.shape[-2:]
+        views = F.pad(
+            torch.stack([image, image.flip(-1)]),
+            (0, self._padded(width) - width, 0, self._padded(height) - height),
+        )
+        levels = self.levels(views)
+        edge_logit = self.boundary_head(levels)
+        displacement = self.displacement_head([level[:1] for level in levels])
+        return merge_relation_views(
+            edge_logit, displacement, quarter_size((height, width))
+        )
+
+    def _padded(self, side: int) -> int:
+        divisor = self.test_cfg['size_divisor']
+        return max(self.test_cfg['min_size'], math.ceil(side / divisor) * divisor)
+
+    @torch.no_grad()
+    def predict(
+        self, inputs: Tensor, data_samples: Sequence[BaseDataElement]
+    ) -> Sequence[BaseDataElement]:
+        """Pseudo labels of whole images.
+
+        Args:
+            inputs: ``(B, 3, H, W)``, normalised. IRNet's images are not resized; where
+                a transform enlarged small ones, class maps are enlarged with them, and
+                labels reduced.
+            data_samples: B samples with ``class_maps``: ``labels`` (K,) and ``cam``
+                (K, h, w), and the metainfo ``img_shape`` and ``ori_shape``.
+
+        Returns:
+            The samples with ``pred_instances`` (``labels``, ``scores``, ``masks``) or,
+            if ``artefact`` is 'semantic_maps', ``pred_sem_seg``.
+
+        Raises:
+            ValueError: Class maps of another size than the image; the message names
+                the image id.
+        """
+        for image, sample in zip(inputs, data_samples, strict=True):
+            height, width = sample.img_shape
+            cams, labels = self.class_maps(sample)
+            if not len(labels):  # the synthesis needs no network to find nothing
+                grid = quarter_size((height, width))
+                edge, displacement = (
+                    image.new_zeros(1, *grid),
+                    image.new_zeros(2, *grid),
+                )
+            else:
+                edge, displacement = self.relations(image[:, :height, :width])
+            if self.artefact == 'semantic_maps':
+                self._fill_semantics(sample, cams, labels, edge)
+            else:
+                self._fill_instances(sample, cams, labels, edge, displacement)
+        return data_samples
+
+    @staticmethod
+    def class_maps(sample: BaseDataElement) -> tuple[Tensor, Tensor]:
+        """Class maps of an image on the network's grid.
+
+        Args:
+            sample: With ``class_maps``, ``img_shape`` and ``ori_shape``.
+
+        Returns:
+            ``(K, h, w)`` float32 maps and their ``(K,)`` labels.
+
+        Raises:
+            ValueError: They are of another size than the image.
+        """
+        maps = sample.class_maps
+        grid = quarter_size(sample.ori_shape)
+        if tuple(maps.cam.shape[1:]) != grid:
+            raise ValueError(
+                f'image id {sample.get("img_id")!r}: the class maps cam are '
+                f'{tuple(maps.cam.shape[1:])}, an image of {tuple(sample.ori_shape)} '
+                f'pixels has {grid} (height, width). Were they made at another size?'
+            )
+        cams = maps.cam.float()
+        if tuple(sample.img_shape) == tuple(sample.ori_shape):
+            return cams, maps.labels
+        grid = quarter_size(sample.img_shape)
+        if not len(cams):
+            return cams.new_zeros((0, *grid)), maps.labels
+        cams = F.interpolate(
+            cams[None], size=grid, mode='bilinear', align_corners=False
+        )
+        return cams[0], maps.labels
+
+    def _walk(self) -> dict[str, Any]:
+        cfg = self.test_cfg
+        return dict(
+            radius=cfg['walk_radius'], beta=cfg['beta'], num_steps=cfg['num_steps']
+        )
+
+    def _fill_instances(
+        self,
+        sample: BaseDataElement,
+        cams: Tensor,
+        labels: Tensor,
+        edge: Tensor,
+        displacement: Tensor,
+    ) -> None:
+        found = synthesize_instances(
+            cams,
+            labels,
+            edge,
+            displacement,
+            tuple(sample.img_shape),
+            threshold=self.test_cfg['instance_threshold'],
+            min_area=self.test_cfg['min_area'],
+            num_updates=self.test_cfg['num_updates'],
+            weak_threshold=self.test_cfg['weak_threshold'],
+            **self._walk(),
+        )
+        masks = _at_original_size(found.masks, sample)
+        sample.pred_instances = InstanceData(
+            labels=found.labels, scores=found.scores, masks=masks
+        )
+
+    def _fill_semantics(
+        self, sample: BaseDataElement, cams: Tensor, labels: Tensor, edge: Tensor
+    ) -> None:
+        found = synthesize_semantics(
+            cams,
+            labels,
+            edge,
+            tuple(sample.img_shape),
+            threshold=self.test_cfg['semantic_threshold'],
+            **self._walk(),
+        )
+        sample.pred_sem_seg = PixelData(sem_seg=_at_original_size(found[None], sample))
+
+
+def _at_original_size(maps: Tensor, sample: BaseDataElement) -> Tensor:
+    """Undo a transform's change of size; ``(N, H, W)`` bool or uint8."""
+    size = tuple(sample.ori_shape)
+    if tuple(maps.shape[1:]) == size:
+        return maps
+    if not len(maps):
+        return maps.new_zeros((0, *size))
+    resized = F.interpolate(maps[None].to(torch.uint8), size=size, mode='nearest-exact')
+    return resized[0].to(maps.dtype)

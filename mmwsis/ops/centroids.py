@@ -1,0 +1,155 @@
+"""Class-agnostic instances from a displacement field (IRNet, CVPR 2019, section 5)."""
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .mask_parts import label_parts
+from .tensor_checks import check_shape, full_precision
+
+# Updates between two searches for positions that need no update of their own.
+COMPACT_EVERY = 16
+
+
+class InstanceMap(NamedTuple):
+    """Which instance each pixel belongs to.
+
+    Attributes:
+        ids: (h, w) int64, every one of 0..count - 1 occurs.
+        count: Number of instances.
+    """
+
+    ids: Tensor
+    count: int
+
+
+def centroid_instance_map(
+    displacement: Tensor, num_updates: int = 300, weak_threshold: float = 2.5
+) -> InstanceMap:
+    """Group the pixels whose centroids lie in one region of weak displacement.
+
+    The regions are the 4-connected parts of ``|displacement| < weak_threshold``, in
+    raster order. Pixels whose centroid lies in none form one more instance, which
+    comes first. An instance need not be connected.
+
+    Args:
+        displacement: (2, h, w) ``(dy, dx)`` in pixels of this grid, finite.
+        num_updates: Number of updates of :func:`refine_centroids`.
+        weak_threshold: Upper bound of a weak displacement's length, exclusive.
+
+    Returns:
+        The instance of each pixel.
+
+    Raises:
+        ValueError: Wrong shape, or values that are not finite.
+    """
+    rows, cols = refine_centroids(displacement, num_updates)
+    dy, dx = displacement.detach()
+    weak = (dy * dy + dx * dx).sqrt() < weak_threshold
+    parts, _ = label_parts(weak.cpu().numpy())
+    groups = torch.from_numpy(parts).to(displacement.device)[rows, cols]
+    found, ids = torch.unique(groups, return_inverse=True)
+    return InstanceMap(ids, len(found))
+
+
+def refine_centroids(displacement: Tensor, num_updates: int = 300) -> Tensor:
+    """Follow a displacement field from every pixel to the centroid of its instance.
+
+    Each position starts at its pixel and is moved ``num_updates`` times by the field,
+    read bilinearly there in float64, kept in float32 and inside the map. A position
+    that an update leaves unchanged is final, and equal positions have equal futures:
+    neither is computed any further, so the result is bitwise that of all updates.
+
+    Args:
+        displacement: (2, h, w) ``(dy, dx)`` in pixels of this grid, finite.
+        num_updates: Number of updates, at least 0.
+
+    Returns:
+        (2, h, w) int64 ``(row, col)`` of each pixel's centroid, rounded half to even.
+
+    Raises:
+        ValueError: Wrong shape or number, or values that are not finite.
+    """
+    check_shape('displacement', displacement, (2, 'h', 'w'))
+    if isinstance(num_updates, bool) or not isinstance(num_updates, int):
+        raise ValueError(f'num_updates: expected an integer, got {num_updates!r}.')
+    if num_updates < 0:
+        raise ValueError(f'num_updates: expected at least 0, got {num_updates}.')
+    if not displacement.isfinite().all():
+        raise ValueError('displacement: expected finite numbers, got NaN or infinity.')
+    _, height, width = displacement.shape
+    device = displacement.device
+    with torch.no_grad(), full_precision(displacement):
+        grid = torch.meshgrid(
+            torch.arange(height, device=device, dtype=torch.float32),
+            torch.arange(width, device=device, dtype=torch.float32),
+            indexing='ij',
+        )
+        # From here on columns come first, as in the coordinates of grid_sample.
+        positions = torch.stack(grid[::-1]).flatten(1)
+        if positions.numel() and num_updates:
+            positions = _follow(_Field(displacement), positions, num_updates)
+        return positions.flip(0).round().long().view(2, height, width)
+
+
+class _Field:
+    """A displacement field read bilinearly in float64."""
+
+    def __init__(self, displacement: Tensor) -> None:
+        _, height, width = displacement.shape
+        # On a grid of 2^k + 1 the change to coordinates in [-1, 1] and back is exact.
+        # What is added is read with weight 0 only.
+        self.half = 2 ** max(0, (max(height, width) - 2).bit_length() - 1)
+        side = 2 * self.half + 1
+        padding = (0, side - width, 0, side - height)
+        self.field = F.pad(displacement.double().flip(0)[None], padding)
+        self.limit = displacement.new_tensor([[width - 1], [height - 1]]).float()
+
+    def move(self, positions: Tensor) -> Tensor:
+        """Return (2, M) float32 ``(x, y)`` after one update."""
+        exact = positions.double()
+        relative = (exact / self.half).sub_(1)
+        step = F.grid_sample(
+            self.field,
+            relative.t()[None, None],
+            mode='bilinear',
+            padding_mode='border',
+            align_corners=True,
+        )[0, :, 0]
+        moved = step.add_(exact).float().clamp_(min=0)
+        return torch.minimum(moved, self.limit, out=moved)
+
+
+def _follow(field: _Field, positions: Tensor, num_updates: int) -> Tensor:
+    """Return where (2, N) positions are after all updates."""
+    result = positions.clone()
+    everyone = torch.arange(positions.shape[1], device=positions.device)
+    # Of equal positions one goes on for all; the others remember which.
+    leader, moving = everyone.clone(), everyone
+    for update in range(1, num_updates + 1):
+        previous, positions = positions, field.move(positions)
+        if update % COMPACT_EVERY and update != num_updates:
+            continue
+        result[:, moving] = positions
+        still = (positions != previous).any(0).nonzero()[:, 0]
+        if not len(still):
+            break
+        positions, moving = positions[:, still], moving[still]
+        first = _first_of_equal(positions)
+        leader[moving] = moving[first]
+        leads = (first == everyone[: len(first)]).nonzero()[:, 0]
+        positions, moving = positions[:, leads].contiguous(), moving[leads]
+    while not torch.equal(leader, leader[leader]):
+        leader = leader[leader]
+    return result[:, leader]
+
+
+def _first_of_equal(positions: Tensor) -> Tensor:
+    """Return for each of (2, M) positions the index of one that is equal to it."""
+    bits = positions.contiguous().view(torch.int32).long()
+    keys, group = torch.unique(bits[0] << 32 | bits[1], return_inverse=True)
+    representative = torch.empty_like(keys)
+    representative[group] = torch.arange(len(group), device=group.device)
+    return representative[group]

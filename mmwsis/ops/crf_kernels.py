@@ -1,0 +1,167 @@
+"""Gaussian kernels of the dense CRF, presets by name, and their filters."""
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import torch
+from torch import Tensor
+
+from .exact_gaussian import ExactGaussian
+from .linear_filter import LinearFilter, RepeatedFilter
+from .permutohedral import PermutohedralLattice
+
+NORMALIZATIONS = ('symmetric', 'after', 'none')
+BACKENDS = ('lattice', 'exact')
+NORM_EPS = 1e-20
+
+
+def _check_width(name: str, value: float) -> None:
+    if not value > 0:
+        raise ValueError(f'{name}: expected a width above 0, got {value}.')
+
+
+def check_choice(name: str, value: str, choices: Sequence[str]) -> None:
+    """Refuse a name that is not among the choices, which the error lists."""
+    if value not in choices:
+        wanted = ', '.join(map(repr, choices))
+        raise ValueError(f'{name}: expected one of {wanted}, got {value!r}.')
+
+
+@dataclass(frozen=True)
+class GaussianKernel:
+    """Smoothness: ``weight * exp(-|p_i - p_j|^2 / (2 sxy^2))``.
+
+    Attributes:
+        sxy: Width in pixels, above 0.
+        weight: Reward of equal labels; a scalar tensor may carry gradients.
+    """
+
+    sxy: float
+    weight: float | Tensor
+
+    def __post_init__(self) -> None:
+        _check_width('sxy', self.sxy)
+
+
+@dataclass(frozen=True)
+class BilateralKernel:
+    """Appearance: a Gaussian of position and colour.
+
+    ``weight * exp(-|p_i - p_j|^2 / (2 sxy^2) - |I_i - I_j|^2 / (2 srgb^2))``.
+
+    Attributes:
+        sxy: Width in pixels, above 0.
+        srgb: Width in the image's units of colour (0 to 255), above 0.
+        weight: Reward of equal labels; a scalar tensor may carry gradients.
+    """
+
+    sxy: float
+    srgb: float
+    weight: float | Tensor
+
+    def __post_init__(self) -> None:
+        _check_width('sxy', self.sxy)
+        _check_width('srgb', self.srgb)
+
+
+Kernel = GaussianKernel | BilateralKernel
+
+#: Kernels by name: IRNet (CVPR 2019, released code), DeepLab v2 (released VOC setting)
+#: and the instance sub-network of Li, Arnab and Torr (ECCV 2018).
+CRF_PRESETS: Mapping[str, tuple[Kernel, ...]] = MappingProxyType(
+    {
+        'irnet': (GaussianKernel(3, 3), BilateralKernel(50, 5, 10)),
+        'deeplab_v2': (GaussianKernel(1, 3), BilateralKernel(67, 3, 4)),
+        'weak_panoptic': (GaussianKernel(3, 3), BilateralKernel(60, 10, 5)),
+    }
+)
+
+
+def resolve_kernels(kernels: str | Sequence[Kernel]) -> Sequence[Kernel]:
+    """Return the kernels of a preset's name, or the kernels given."""
+    if not isinstance(kernels, str):
+        return kernels
+    check_choice('kernels', kernels, tuple(CRF_PRESETS))
+    return CRF_PRESETS[kernels]
+
+
+def kernel_filter(
+    kernel: Kernel,
+    image: Tensor,
+    normalization: str,
+    backend: str,
+    dtype: torch.dtype,
+) -> LinearFilter:
+    """Build the normalised filter of a kernel, without its weight.
+
+    Args:
+        kernel: The kernel.
+        image: (B, H, W, 3) RGB.
+        normalization: One of ``NORMALIZATIONS``.
+        backend: One of ``BACKENDS``.
+        dtype: Type of the values.
+
+    Returns:
+        Filter of (B * H * W, C) values.
+    """
+    images, height, width, _ = image.shape
+    if isinstance(kernel, GaussianKernel):
+        build = _position_lattice if backend == 'lattice' else _position_filter
+        linear = build(
+            height, width, kernel.sxy, normalization, backend, dtype, image.device
+        )
+        return RepeatedFilter(linear, images) if images > 1 else linear
+    positions = _positions(height, width, kernel.sxy, image.device)
+    colours = image.double().flatten(1, 2) / kernel.srgb
+    features = torch.cat([positions.expand(images, -1, -1), colours], 2)
+    return _filter(features, normalization, backend, dtype)
+
+
+def _position_filter(
+    height: int,
+    width: int,
+    sxy: float,
+    normalization: str,
+    backend: str,
+    dtype: torch.dtype,
+    device: torch.device,
+) -> LinearFilter:
+    """Return the filter of positions, which is the same for all images."""
+    # A lattice that is kept must be of use outside inference mode, too.
+    with torch.inference_mode(False), torch.no_grad():
+        positions = _positions(height, width, sxy, device).unsqueeze(0)
+        return _filter(positions, normalization, backend, dtype)
+
+
+_position_lattice = functools.lru_cache(maxsize=8)(_position_filter)
+
+
+def forget_position_lattices() -> None:
+    """Free the lattices of positions that are kept for the last eight image sizes."""
+    _position_lattice.cache_clear()
+
+
+def _positions(height: int, width: int, sxy: float, device: torch.device) -> Tensor:
+    """Return (H * W, 2) ``(x, y)`` in units of ``sxy``."""
+    x = torch.arange(width, dtype=torch.float64, device=device) / sxy
+    y = torch.arange(height, dtype=torch.float64, device=device) / sxy
+    y, x = torch.meshgrid(y, x, indexing='ij')
+    return torch.stack([x, y], 2).flatten(0, 1)
+
+
+def _filter(
+    features: Tensor, normalization: str, backend: str, dtype: torch.dtype
+) -> LinearFilter:
+    """Build a filter of (B, N, d) features, divided as ``normalization`` says."""
+    build = PermutohedralLattice if backend == 'lattice' else ExactGaussian
+    linear = build(features, dtype)
+    if normalization == 'none':
+        return linear
+    ones = torch.ones(len(features) * features.shape[1], 1, dtype=dtype)
+    mass = linear(ones.to(features.device)).squeeze(1) + NORM_EPS
+    if normalization == 'after':
+        return linear.scaled(None, mass.reciprocal())
+    root = mass.rsqrt()
+    return linear.scaled(root, root)

@@ -1,0 +1,168 @@
+"""From an IRNet labeler and images to pictures of its maps."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.registry import init_default_scope
+
+from ..annotation_masks import annotation_mask
+from ..ops import (
+    affinity_walk,
+    best_channels,
+    centroid_instance_map,
+    instance_channels,
+)
+from ..structures import annotation_place
+from .canvas import Canvas
+from .coco_files import LabelFile, read_image
+from .displacement import draw_displacement
+from .maps import draw_heat, draw_numbers
+from .palette import distinct_color
+from .sheet import Tile, contact_sheet, save_image
+
+
+@torch.no_grad()
+def relation_tiles(
+    model: Any, image: torch.Tensor, sample: Any, picture: np.ndarray
+) -> list[Tile]:
+    """Draw the maps of one image.
+
+    Args:
+        model: ``mmwsis.IRNet`` in evaluation mode.
+        image: ``(3, H, W)``, normalised.
+        sample: Its data sample, with ``class_maps``.
+        picture: RGB ``(H, W, 3)``, uint8.
+
+    Returns:
+        Six tiles: class maps, boundaries, displacements, instance map, random walk,
+        pseudo instances.
+    """
+    size = tuple(sample.img_shape)
+    edge, displacement = model.relations(image)
+    cams, _ = model.class_maps(sample)
+    cfg = model.test_cfg
+    instances = centroid_instance_map(
+        displacement, cfg['num_updates'], cfg['weak_threshold']
+    )
+    walked = affinity_walk(
+        instance_channels(cams, instances),
+        edge,
+        cfg['walk_radius'],
+        cfg['beta'],
+        cfg['num_steps'],
+    )
+    best = best_channels(walked, size, cfg['instance_threshold'])
+    strength = torch.where(best.index > 0, best.score, 0).cpu().numpy()
+    strongest = cams.amax(0) if len(cams) else edge.new_zeros(edge.shape[1:])
+    model.artefact = 'instances'
+    (found,) = model.predict(image[None], [sample])
+    kept = found.pred_instances[found.pred_instances.scores > 0]
+    canvas = Canvas(picture)
+    for number, mask in enumerate(kept.masks.numpy()):
+        canvas.mask(mask.astype(np.uint8), distinct_color(number))
+    return [
+        Tile(
+            draw_heat(picture, strongest.cpu().numpy()),
+            f'image {sample.get("img_id")}: class maps, before the walk',
+        ),
+        Tile(
+            draw_heat(np.zeros_like(picture), edge[0].cpu().numpy(), alpha=1.0),
+            'boundary probability',
+        ),
+        Tile(
+            draw_displacement(picture, displacement.cpu().numpy()),
+            'displacement to the centroid (wheel: direction)',
+        ),
+        Tile(
+            draw_numbers(picture, instances.ids.cpu().numpy(), background=None),
+            f'instance map, {instances.count} groups',
+        ),
+        Tile(draw_heat(picture, strength), 'after the random walk, above threshold'),
+        Tile(canvas.image, f'{len(kept)} pseudo instances'),
+    ]
+
+
+def truth_tile(labels: LabelFile, image_id: Any, picture: np.ndarray) -> Tile:
+    """Draw the ground truth of an image.
+
+    Args:
+        labels: Fully labelled file.
+        image_id: Which image.
+        picture: RGB ``(H, W, 3)``, uint8.
+    """
+    canvas = Canvas(picture)
+    annotations = [
+        annotation
+        for annotation in labels.annotations.get(image_id, [])
+        if annotation.get('segmentation')
+    ]
+    for number, annotation in enumerate(annotations):
+        where = annotation_place(str(labels.path), annotation)
+        mask = annotation_mask(annotation['segmentation'], picture.shape[:2], where)
+        canvas.mask(mask, distinct_color(number))
+    return Tile(canvas.image, f'ground truth, {len(annotations)} objects')
+
+
+def draw_relations(
+    cfg: Config,
+    checkpoint: str | os.PathLike,
+    out_file: str | os.PathLike,
+    num: int = 4,
+    device: str = 'cpu',
+) -> Path:
+    """Draw the maps of a trained IRNet on images that it labels.
+
+    Args:
+        cfg: Config of the labeler.
+        checkpoint: Its checkpoint.
+        out_file: Picture to write.
+        num: Number of images, spread over those with tags.
+        device: Where the model runs.
+
+    Returns:
+        ``out_file``.
+
+    Raises:
+        TypeError: The config's model has no relations to draw.
+        ValueError: No image has a tag.
+    """
+    from ..pseudo_labels.labeling import load_labeler
+    from ..registry import DATASETS
+
+    init_default_scope(cfg.get('default_scope', 'mmdet'))
+    dataset = DATASETS.build(cfg.pseudo_label_dataloader.dataset)
+    model = load_labeler(cfg.model, checkpoint, device)
+    if not hasattr(model, 'relations'):
+        raise TypeError(
+            f'{type(model).__name__} has no boundaries and displacements; IRNet has '
+            '(mmwsis.IRNet).'
+        )
+    tagged = [i for i in range(len(dataset)) if dataset.get_data_info(i)['tags']]
+    if not tagged:
+        raise ValueError(f'{dataset.ann_file}: no image has a tag; nothing to draw.')
+    count = min(num, len(tagged))
+    chosen = [tagged[(2 * i + 1) * len(tagged) // (2 * count)] for i in range(count)]
+    truth = _truth(cfg.get('data_spec') or {})
+    tiles = []
+    for index in chosen:
+        batch = pseudo_collate([dataset[index]])
+        data = model.data_preprocessor(batch, False)
+        (sample,) = data['data_samples']
+        picture = read_image(sample.img_path)
+        tiles += relation_tiles(model, data['inputs'][0], sample, picture)
+        if truth is not None:
+            tiles.append(truth_tile(truth, sample.img_id, picture))
+    return save_image(Path(out_file), contact_sheet(tiles, len(tiles) // count))
+
+
+def _truth(spec: Mapping[str, Any]) -> LabelFile | None:
+    """The masks of the training images, if there are any on disk."""
+    ann_file = (spec.get('train') or {}).get('ann_file')
+    path = Path(spec.get('data_root') or '', ann_file or '')
+    return LabelFile.read(path) if ann_file and path.is_file() else None

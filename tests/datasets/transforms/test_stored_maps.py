@@ -1,0 +1,117 @@
+"""Class maps and semantic maps of earlier stages in a data pipeline."""
+
+import json
+import pickle
+
+import numpy as np
+import pytest
+
+from mmwsis.datasets.transforms import LoadClassMaps, LoadSemanticMap, PackWeakInputs
+from mmwsis.pseudo_labels.class_maps import encode_class_maps
+from mmwsis.pseudo_labels.semantic_maps import encode_semantic_map
+
+CLASSES = ('cat', 'dog', 'owl')
+SIZE = (12, 9)
+
+
+def write_index(folder, kind, classes, files):
+    images = [dict(id=key, file=name) for key, name in files.items()]
+    content = dict(type=kind, classes=list(classes), images=images)
+    (folder / 'index.json').write_text(json.dumps(content))
+
+
+@pytest.fixture
+def class_maps(tmp_path):
+    """Maps of an owl and a cat, by a writer that names the classes in another order."""
+    maps = dict(
+        cam=np.stack([np.full((3, 3), 0.25), np.full((3, 3), 0.5)]),
+        high_res=np.zeros((2, *SIZE)),
+    )
+    content = encode_class_maps(np.array([0, 1]), SIZE, maps)
+    (tmp_path / 'a.npz').write_bytes(content)
+    write_index(tmp_path, 'class_maps', ('owl', 'cat'), {7: 'a.npz', 8: 'gone.npz'})
+    return str(tmp_path)
+
+
+@pytest.fixture
+def semantic_maps(tmp_path):
+    values = np.zeros(SIZE, np.uint8)
+    values[0, :4] = (0, 1, 2, 255)
+    names = ('background', 'owl', 'cat')
+    (tmp_path / 'a.png').write_bytes(encode_semantic_map(values, names))
+    write_index(tmp_path, 'semantic_maps', names, {7: 'a.png'})
+    return str(tmp_path)
+
+
+def sample(**changes):
+    height, width = SIZE
+    data = dict(
+        img_id=7,
+        height=height,
+        width=width,
+        img=np.zeros((*SIZE, 3), np.uint8),
+        tags=[0, 2],
+        num_classes=3,
+        classes=CLASSES,
+    )
+    return {**data, **changes}
+
+
+def test_class_maps_arrive_in_the_order_of_the_data_set(class_maps):
+    load = LoadClassMaps(class_maps, names=('cam',))
+    results = load(sample())
+    packed = PackWeakInputs()(results)['data_samples'].class_maps
+    assert packed.labels.tolist() == [0, 2]  # cat, owl
+    assert packed.cam[:, 0, 0].tolist() == [0.5, 0.25]
+    assert 'high_res' not in packed
+    again = pickle.loads(pickle.dumps(load))  # as a worker gets it
+    assert again._store is None
+    assert again(sample())['class_maps']['labels'].tolist() == [0, 2]
+
+
+@pytest.mark.parametrize(
+    ('changes', 'error', 'message'),
+    [
+        (dict(img_id=9), KeyError, 'image id 9'),
+        (dict(img_id=8), FileNotFoundError, 'image id 8, .*gone.npz, is gone'),
+        (dict(height=5), ValueError, r'image id 7 .*\(12, 9\), expected \(5, 9\)'),
+        (
+            dict(tags=[1]),
+            ValueError,
+            r'image id 7 .*classes \[0, 2\], its tags .*\[1\]',
+        ),
+        (dict(classes=('cat', 'dog')), ValueError, "maps of .*'owl'"),
+    ],
+)
+def test_class_maps_that_do_not_fit_are_refused(class_maps, changes, error, message):
+    with pytest.raises(error, match=message):
+        LoadClassMaps(class_maps)(sample(**changes))
+
+
+def test_semantic_map_is_translated_by_name(semantic_maps):
+    load = LoadSemanticMap(semantic_maps)
+    labels = load(sample())['gt_seg_map']
+    assert labels.dtype == np.uint8 and labels.shape == SIZE
+    assert labels[0, :4].tolist() == [0, 3, 1, 255]  # owl, cat
+    assert pickle.loads(pickle.dumps(load))._index is None
+
+
+@pytest.mark.parametrize(
+    ('changes', 'error', 'message'),
+    [
+        (dict(img_id=9), KeyError, 'image id 9'),
+        (dict(width=5), ValueError, r'image id 7 is \(12, 9\), expected \(12, 5\)'),
+        (dict(classes=('cat', 'dog')), ValueError, "'owl'.*classes among"),
+    ],
+)
+def test_semantic_maps_that_do_not_fit_are_refused(
+    semantic_maps, changes, error, message
+):
+    with pytest.raises(error, match=message):
+        LoadSemanticMap(semantic_maps)(sample(**changes))
+
+
+@pytest.mark.parametrize('load', [LoadClassMaps, LoadSemanticMap])
+def test_unfinished_folder_names_the_command(tmp_path, load):
+    with pytest.raises(FileNotFoundError, match=r'generate_pseudo_labels\.py'):
+        load(str(tmp_path))(sample())
