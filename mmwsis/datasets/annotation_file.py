@@ -155,6 +155,18 @@ def image_file_name(image: Mapping[str, Any]) -> str:
     return '/'.join(image['coco_url'].split('/')[-2:])
 
 
+def with_file_names(images: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Name the images of LVIS, which have a URL alone, for tools that know COCO.
+
+    Args:
+        images: Entries of ``images``.
+
+    Returns:
+        Copies with ``file_name``.
+    """
+    return [{**image, 'file_name': image_file_name(image)} for image in images]
+
+
 def annotations_by_image(coco: Mapping[str, Any]) -> dict[Any, list[dict[str, Any]]]:
     """Annotations of every image, both in the order of the file.
 

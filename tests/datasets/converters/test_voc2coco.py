@@ -261,6 +261,12 @@ def test_panoptic_files_of_both_sources(roots, tmp_path, capsys):
     file.unlink()
     with pytest.raises(SystemExit, match='which belongs to it, does not'):
         run_tool(*command)
+    run_tool(*command, '--overwrite')
+    assert json.loads(file.read_bytes()) == document
+    capsys.readouterr()
+    with pytest.raises(SystemExit):
+        run_tool(*command, '--clicks', 'clicks.json')
+    assert 'no panoptic files' in capsys.readouterr().err
 
 
 def test_void_and_difficult_are_seen_by_masks_only(layout, tmp_path):
