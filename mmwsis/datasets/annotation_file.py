@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from mmengine.logging import print_log
 from mmwsis.structures.supervision import Supervision, restrict_coco
 
 from .annotation_checks import check_coco
+from .categories import name_list
 from .validation.json_stream import json_error, read_content
 
 try:  # Optional extra 'fast': about twice the speed of the standard library.
@@ -114,19 +116,23 @@ def match_classes(
     unknown = [name for name in classes if name not in names]
     if unknown:
         raise ValueError(
-            f"{source}: metainfo['classes'] names {unknown}, which the file does not "
-            f'have; its categories are {names}. Set metainfo=dict(classes=...) to the '
-            'names in the file.'
+            f"{source}: metainfo['classes'] names {name_list(unknown)}, which the "
+            f'file does not have; its categories are {name_list(names)}. Set '
+            'metainfo=dict(classes=...) to the names in the file.'
         )
     if len(set(classes)) != len(classes):
-        raise ValueError(f"metainfo['classes'] names a class twice: {tuple(classes)}.")
+        twice = [name for name, count in Counter(classes).items() if count > 1]
+        raise ValueError(
+            f"metainfo['classes'] names a class twice: {name_list(twice)}."
+        )
     in_file_order = [name for name in names if name in set(classes)]
     if in_file_order != list(classes):
         print_log(
-            f"{source}: metainfo['classes'] is {tuple(classes)}, but the categories of "
-            f'the file come in the order {tuple(in_file_order)}. mmwsis maps by name; '
-            'mmdet.CocoDataset and mmdet.CocoMetric number classes in the order of '
-            'the file: use that order in metainfo to combine them.',
+            f"{source}: metainfo['classes'] is {name_list(classes)}, but the "
+            f'categories of the file come in the order {name_list(in_file_order)}. '
+            'mmwsis maps by name; mmdet.CocoDataset and mmdet.CocoMetric number '
+            'classes in the order of the file: use that order in metainfo to combine '
+            'them.',
             logger='current',
             level=logging.WARNING,
         )
@@ -147,6 +153,18 @@ def image_file_name(image: Mapping[str, Any]) -> str:
     if image.get('file_name'):
         return image['file_name']
     return '/'.join(image['coco_url'].split('/')[-2:])
+
+
+def with_file_names(images: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Name the images of LVIS, which have a URL alone, for tools that know COCO.
+
+    Args:
+        images: Entries of ``images``.
+
+    Returns:
+        Copies with ``file_name``.
+    """
+    return [{**image, 'file_name': image_file_name(image)} for image in images]
 
 
 def annotations_by_image(coco: Mapping[str, Any]) -> dict[Any, list[dict[str, Any]]]:

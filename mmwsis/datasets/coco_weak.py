@@ -17,6 +17,7 @@ from .annotation_file import (
     load_coco,
     match_classes,
 )
+from .categories import name_list
 from .seeded_visits import SeededVisits
 
 
@@ -181,7 +182,7 @@ class CocoWeakDataset(SeededVisits, CocoDataset):
             raise ValueError(
                 f'{self.ann_file}: no image is left. It has {len(self.data_list)}; '
                 f'filter_cfg is {self.filter_cfg}, the classes are '
-                f'{tuple(self._metainfo["classes"])}.'
+                f'{name_list(self._metainfo["classes"])}.'
             )
         return kept
 

@@ -16,6 +16,7 @@ from .annotation_file import (
     load_coco,
     match_classes,
 )
+from .categories import name_list
 from .seeded_visits import SeededVisits
 
 _DEFAULT_FILTER = dict(min_area=2048, max_area=1e10, min_size=2)
@@ -110,8 +111,8 @@ class ObjectCropDataset(SeededVisits, BaseDataset):
         ]
         if not data_list:
             raise ValueError(
-                f'{self.ann_file}: no annotation of the classes {tuple(classes)}; the '
-                f'file has {len(coco["images"])} images and '
+                f'{self.ann_file}: no annotation of the classes '
+                f'{name_list(classes)}; the file has {len(coco["images"])} images and '
                 f'{len(coco["annotations"])} annotations. Check ann_file, and '
                 "metainfo['classes'] letter by letter."
             )
@@ -156,7 +157,8 @@ class ObjectCropDataset(SeededVisits, BaseDataset):
         if not kept:
             raise ValueError(
                 f'{self.ann_file}: no annotation is left to train on. It has '
-                f'{len(self.data_list)} of the classes {self._metainfo["classes"]}; '
+                f'{len(self.data_list)} of the classes '
+                f'{name_list(self._metainfo["classes"])}; '
                 f'training keeps {limits["min_area"]} < width * height < '
                 f'{limits["max_area"]:g}, both sides > {limits["min_size"]} px and no '
                 'crowd. Relax filter_cfg, or give a file with more objects.'

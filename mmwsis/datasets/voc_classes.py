@@ -49,6 +49,8 @@ VOC_PALETTE = (
     (0, 64, 128),
 )
 VOC_VOID = 255
+# Panoptic files: the one class of stuff.
+VOC_STUFF = ('background',)
 
 
 class SplitSize(NamedTuple):
@@ -78,4 +80,14 @@ def voc_categories() -> list[dict]:
     return [
         {'id': k, 'name': name, 'supercategory': 'thing', 'color': list(color)}
         for k, (name, color) in enumerate(zip(VOC_CLASSES, VOC_PALETTE), start=1)
+    ]
+
+
+def voc_panoptic_categories() -> list[dict]:
+    """COCO panoptic categories: VOC's classes as things, then background as stuff."""
+    number = len(VOC_CLASSES) + 1
+    stuff = dict(id=number, name=VOC_STUFF[0], supercategory='stuff', color=[0, 0, 0])
+    return [
+        *({**one, 'isthing': 1} for one in voc_categories()),
+        {**stuff, 'isthing': 0},
     ]

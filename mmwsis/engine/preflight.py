@@ -14,7 +14,7 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS, init_default_scope
 
 from mmwsis.datasets.annotation_file import read_json
-from mmwsis.datasets.categories import read_categories
+from mmwsis.datasets.categories import name_list, read_categories
 from mmwsis.datasets.validation import Finding
 from mmwsis.structures.supervision import Supervision
 
@@ -184,7 +184,7 @@ def model_problems(cfg: Config, found: Sequence[DatasetClasses]) -> Iterator[Fin
             yield Finding(
                 'config-num-classes',
                 f'{where} is {count}, but {first.where} has {len(first.names)} classes '
-                f'({_shorten(first.names)}). Set {where}='
+                f'({name_list(first.names)}). Set {where}='
                 f'{" or ".join(map(str, allowed))}, or correct metainfo.classes; '
                 '--dataset FILE does both for a data set of your own.',
             )
@@ -341,11 +341,5 @@ def _difference(
     ):
         only = [name for name in names if name not in set(other)]
         if only:
-            parts.append(f'only in {place}: {_shorten(only)}')
+            parts.append(f'only in {place}: {name_list(only)}')
     return '; '.join(parts) or 'the same names in another order'
-
-
-def _shorten(names: Sequence[str], limit: int = 20) -> str:
-    text = ', '.join(map(repr, names[:limit]))
-    more = len(names) - limit
-    return f'{text} and {more} more' if more > 0 else text

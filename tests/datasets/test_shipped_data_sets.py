@@ -17,7 +17,7 @@ from mmwsis.datasets.converters.coco2weak import output_name
 from mmwsis.datasets.data_spec import load_data_spec
 from mmwsis.datasets.kitti_classes import KITTI_BOX_CLASSES, KITTI_MASK_CLASSES
 from mmwsis.datasets.synthetic.scene import STUFF_CLASSES, THING_CLASSES
-from mmwsis.datasets.voc_classes import VOC_CLASSES, VOC_PALETTE
+from mmwsis.datasets.voc_classes import VOC_CLASSES, VOC_PALETTE, VOC_STUFF
 from mmwsis.structures.supervision import Supervision
 
 ROOT = Path(__file__).parents[2]
@@ -28,6 +28,7 @@ CITYSCAPES_PALETTE = tuple(tuple(one['color']) for one in cityscapes_categories(
 # Things, stuff and colours; coco and lvis take those of their files.
 CLASSES = {
     'voc': (VOC_CLASSES, (), VOC_PALETTE),
+    'voc_panoptic': (VOC_CLASSES, VOC_STUFF, (*VOC_PALETTE, (0, 0, 0))),
     'cityscapes': (CITYSCAPES_THINGS, CITYSCAPES_STUFF, CITYSCAPES_PALETTE),
     'kitti': (('car',), (), (KITTI_BOX_CLASSES[1].color,)),
     'synthetic': (THING_CLASSES, (), None),
@@ -39,6 +40,7 @@ LEVELS_OF_PAPERS = {
     'voc_train': {'points'},  # WISE
     'voc_budget': {'image_tags', 'points'},  # WISE
     'voc_budget_masks': set(),
+    'voc_panoptic': {'boxes'},  # weak panoptic
     'coco': {*LEVELS},  # BESTIE; BESTIE, WISE; MAL; EXITS
     'coco_panoptic': {'image_tags', 'boxes'},  # weak panoptic
     'lvis': {'boxes', 'extreme_points'},  # MAL, EXITS
@@ -52,7 +54,7 @@ LEVELS_OF_PAPERS = {
 }
 # As on the pages of docs/datasets.
 COMMANDS = {
-    'voc2coco': ['data/voc --sbd data/sbd --split train train_aug val'],
+    'voc2coco': ['data/voc --sbd data/sbd --split train train_aug val --panoptic'],
     'cityscapes2coco': [
         'data/cityscapes --split train val --panoptic --semantic',
         'data/cityscapes --annotations coarse --split train_extra --panoptic',
@@ -67,6 +69,7 @@ COMMANDS = {
         for source, folder in (
             ('data/voc/annotations/instances_train_aug.json', 'data/voc/weak'),
             ('data/voc/annotations/instances_train.json', 'data/voc/weak'),
+            ('data/voc/annotations/panoptic_train_aug.json', 'data/voc/weak'),
             ('data/coco/annotations/instances_train2017.json', 'data/coco/weak'),
             ('data/coco/annotations/panoptic_train2017.json', 'data/coco/weak'),
             ('data/lvis_v1/annotations/lvis_v1_train.json', 'data/lvis_v1/weak'),

@@ -97,6 +97,43 @@ def test_void_is_taken_out_of_predictions(tmp_path, write_coco, det_sample):
         METRICS.build(dict(type='mmwsis.CocoInstanceMetric', remove_void=True))
 
 
+def test_protocol_of_wise_by_hand(tmp_path, write_coco, det_sample):
+    def bar(start, stop):
+        mask = np.zeros((12, 16), bool)
+        mask[0, start:stop] = True
+        return mask
+
+    images = [
+        dict(masks=[bar(0, 5), bar(5, 10)], labels=[0, 0]),
+        dict(masks=[], labels=[]),
+    ]
+    path = write_coco(tmp_path / 'gt.json', images, ('nut',), (12, 16))
+    # Right, wrong, right. The last one overlaps both objects alike, and the first is
+    # taken: COCO gives it the second one, VOC none.
+    samples = [
+        det_sample(0, [bar(0, 5), bar(0, 10)], [0, 0], [0.9, 0.7], (12, 16)),
+        det_sample(1, [bar(0, 5)], [0], [0.8], (12, 16)),
+    ]
+    figures = []
+    for config in (
+        dict(type='mmwsis.CocoInstanceMetric'),
+        dict(type='mmwsis.CocoInstanceMetric', skip_images_without_gt=True),
+        dict(type='mmwsis.VOCInstanceMetric', iou_thrs=(0.5,)),
+    ):
+        if 'Coco' in config['type']:
+            config.update(metric='segm', ap_thrs=(0.5,))
+        evaluator = Evaluator(METRICS.build(dict(config, ann_file=path)))
+        evaluator.dataset_meta = dict(classes=('nut',))
+        evaluator.process(samples)
+        with contextlib.redirect_stdout(io.StringIO()):
+            found = evaluator.evaluate(2)
+        figures.append(found.get('coco/segm_AP50', found.get('voc/AP50')))
+    # 51 of the 101 recalls, 0 to 0.5, have precision 1, the others 2/3.
+    assert figures[0] == pytest.approx((51 + 50 * 2 / 3) / 101)
+    assert figures[1] == pytest.approx(1)
+    assert figures[2] == pytest.approx(0.5)
+
+
 def test_unknown_backend():
     with pytest.raises(ValueError, match="backend must be one of .* got 'hotcoco'"):
         METRICS.build(dict(type='mmwsis.CocoInstanceMetric', backend='hotcoco'))

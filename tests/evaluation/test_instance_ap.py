@@ -350,6 +350,62 @@ def test_there_is_no_second_choice():
     assert found['AP20'][0] == pytest.approx(0.5)
 
 
+def bar(start, stop, shape=(12, 20)):
+    mask = np.zeros(shape, bool)
+    mask[0, start:stop] = True
+    return mask
+
+
+def test_volumes_by_hand():
+    # IoU 12/20: reached at 0.1 to 0.6 of the nine steps, and at 0.5, 0.55 and 0.6 of
+    # the ten. Thresholds count as reached where the IoU equals them.
+    scene = Scene([bar(0, 12)], [0], [0.5], [bar(0, 20)], [0])
+    found = tables([scene], 1, apr_thrs=(0.5, 0.6, 0.61))
+    assert found['APr_vol'][0] == pytest.approx(6 / 9)
+    assert found['APr_vol_50_95'][0] == pytest.approx(3 / 10)
+    assert [found[f'APr_{k}'][0] for k in (50, 60, 61)] == [1, 1, 0]
+
+
+def test_best_overlap_by_hand():
+    # One prediction is the best of two objects of its class, scores do not matter, and
+    # the third object has a prediction of another class only.
+    gt = [bar(0, 4), bar(4, 8), bar(10, 14)]
+    scene = Scene([bar(0, 8), bar(10, 14)], [0, 1], [0.01, 0.9], gt, [0, 0, 2])
+    found = tables([scene], 3)
+    assert found['ABO'][0] == pytest.approx(0.5)
+    assert np.isnan(found['ABO'][1]) and found['ABO'][2] == 0
+    assert mean_over_classes(found['ABO']) == pytest.approx(0.25)
+
+
+def test_prediction_on_void_alone_is_dropped_for_apr_and_wrong_for_ap():
+    scene = Scene(
+        [bar(10, 14), bar(0, 4)], [0, 0], [0.9, 0.8], [bar(0, 4)], [0], bar(10, 14)
+    )
+    found = tables([scene], 1)
+    assert found['AP50'][0] == pytest.approx(0.5)
+    assert found['APr_50'][0] == 1
+
+
+def test_cityscapes_thresholds_are_exclusive_and_doubles_wrong():
+    # Right, a double, right: precision 1, 1, 1/2, 2/3 at recall 0, 1/2, 1/2, 1, each
+    # with a quarter of the recall. The envelope of VOC would give 1/2 + 1/2 * 2/3.
+    pred = [bar(0, 9), bar(0, 8), bar(10, 20)]
+    twice = Scene(pred, [0] * 3, [0.9, 0.8, 0.7], [bar(0, 10), bar(10, 20)], [0, 0])
+    found = tables([twice], 1, 'cityscapes', 1)['AP50'][0]
+    assert found == pytest.approx((1 + 1 + 1 / 2 + 2 / 3) / 4)
+    assert tables([twice], 1)['AP50'][0] == pytest.approx(5 / 6)
+    half = Scene([bar(0, 5)], [0], [0.9], [bar(0, 10)], [0])
+    assert tables([half], 1, 'cityscapes', 1)['AP50'][0] == 0
+    assert tables([half], 1)['AP50'][0] == 1
+    # More than the threshold's share on void is left out, the share itself is wrong.
+    for on_void, expected in ((6, 1.0), (5, None)):
+        pred = [bar(12 - (10 - on_void), 12 + on_void), bar(0, 4)]
+        void = bar(12, 20)
+        scene = Scene(pred, [0, 0], [0.9, 0.8], [bar(0, 4)], [0], void)
+        found = tables([scene], 1, 'cityscapes', 1)['AP50'][0]
+        assert found == expected if expected else found < 1
+
+
 def test_void_counts_in_the_union_of_ap_only():
     void = square(4, 0)
     scene = Scene(

@@ -27,7 +27,7 @@ PIXELS = READERS  # all but the converter, which opens no image
 ANN = '{labels}: annotation id 11 of image id 1: '
 NO_CROPS = dict.fromkeys(
     ('train', 'browse', 'browse_original'),
-    "{labels}: no annotation of the classes ('bolt',); the file has 2 images and 0 "
+    "{labels}: no annotation of the classes 'bolt'; the file has 2 images and 0 "
     "annotations. Check ann_file, and metainfo['classes'] letter by letter.",
 )
 NAN_POINTS = '[[nan, 6], [4, 18], [19, 30], [34, 18]]'
@@ -171,14 +171,14 @@ TEXTS = dict(
             for place, text in NO_CROPS.items()
         },
         image_dataset='{labels}: no image is left. It has 0; filter_cfg is None, the '
-        "classes are ('bolt',).",
+        "classes are 'bolt'.",
         measure='{labels} and {truth} share no image id (0 and 2 images). Give the '
         'ground truth of the images that were labelled.',
     ),
     crowds_only=dict.fromkeys(
         ('train', 'browse', 'browse_original'),
         '{labels}: no annotation is left to train on. It has 3 of the classes '
-        "('bolt',); training keeps 64 < width * height < 1e+10, both sides > 2 px and "
+        "'bolt'; training keeps 64 < width * height < 1e+10, both sides > 2 px and "
         'no crowd. Relax filter_cfg, or give a file with more objects.',
     ),
 )

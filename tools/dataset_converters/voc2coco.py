@@ -27,6 +27,10 @@ examples:
   python tools/dataset_converters/voc2coco.py data/voc --sbd data/sbd \\
       --split train_aug val --workers 8
 
+  # panoptic JSON and PNG, too: the objects, and background as the one class of stuff
+  python tools/dataset_converters/voc2coco.py data/voc --sbd data/sbd \\
+      --split train_aug val --panoptic --workers 8
+
   # a list of your own, with image tags from the XML as IRNet takes them
   python tools/dataset_converters/voc2coco.py data/voc --sbd data/sbd \\
       --list my_images.txt --tags xml --out-dir work/annotations
@@ -78,6 +82,11 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         help='write semantic maps there, for VOC and SBD alike, as <name>.png',
     )
     parser.add_argument(
+        '--panoptic',
+        action='store_true',
+        help='also write panoptic_<split>.json and a folder of PNGs',
+    )
+    parser.add_argument(
         '--clicks',
         metavar='FILE',
         help='write the points that people clicked instead, from a JSON of image -> '
@@ -87,6 +96,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if not args.split and not args.list:
         parser.error('give --split or --list')
+    if args.clicks and args.panoptic:
+        parser.error('--clicks makes points, which have no panoptic files')
     return args
 
 
@@ -105,18 +116,20 @@ def convert_masks(args: argparse.Namespace, layout: VocLayout, split: str) -> No
     """Convert the masks of a split."""
     folder = Path(args.out_dir or layout.voc / 'annotations')
     output = folder / f'instances_{Path(split).stem}.json'
+    panoptic = folder / f'panoptic_{Path(split).stem}' if args.panoptic else None
     with progress_bar(output.name) as open_progress:
         summary = convert_split(
             layout,
             split,
             output,
-            VocOptions(args.tags, args.semantic_dir),
+            VocOptions(args.tags, args.semantic_dir, panoptic and str(panoptic)),
+            panoptic and panoptic.with_suffix('.json'),
             workers=args.workers,
             skip_invalid=args.skip_invalid,
             overwrite=args.overwrite,
             open_progress=open_progress,
         )
-    report(output, summary)
+    report(output, panoptic, summary)
 
 
 def convert_points(args: argparse.Namespace, layout: VocLayout, split: str) -> None:
@@ -142,7 +155,7 @@ def convert_points(args: argparse.Namespace, layout: VocLayout, split: str) -> N
         print(remark, file=sys.stderr)
 
 
-def report(output: Path, summary: Summary) -> None:
+def report(output: Path, panoptic: Path | None, summary: Summary) -> None:
     """Print what a file holds; warnings go to stderr."""
     document = summary.document
     images, annotations = document['images'], document['annotations']
@@ -153,6 +166,8 @@ def report(output: Path, summary: Summary) -> None:
         f'{sources["sbd"]} of SBD), {len(annotations)} objects, {difficult} of them '
         f'difficult, void in {sum("void" in image for image in images)} images'
     )
+    if panoptic is not None:
+        print(f'{panoptic.with_suffix(".json")}: with PNGs in {panoptic}')
     for remark in summary.remarks():
         print(remark, file=sys.stderr)
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from mmwsis.datasets.cityscapes_classes import (
@@ -16,7 +15,7 @@ from mmwsis.datasets.cityscapes_classes import (
     TRAIN_ID_VOID,
     cityscapes_categories,
 )
-from mmwsis.fileio import atomic_write_bytes, atomic_write_json
+from mmwsis.fileio import atomic_write_json
 from mmwsis.structures.supervision import Supervision
 
 from .cityscapes_labels import (
@@ -37,7 +36,12 @@ from .image_records import (
 )
 from .label_maps import bitmap_region, check_size, image_size, read_labels
 from .output_files import provenance
-from .unfinished import SUFFIX
+from .panoptic_output import (
+    check_panoptic_output,
+    panoptic_document,
+    write_png,
+    write_segment_ids,
+)
 
 KINDS = {'fine': 'gtFine', 'coarse': 'gtCoarse'}
 SPLITS = ('train', 'val', 'test', 'train_extra')
@@ -123,7 +127,7 @@ def convert_split(
     settings = {k: v for k, v in vars(options).items() if k != 'root'}
     if panoptic_output is not None:
         settings['panoptic_output'] = Path(panoptic_output).name
-        _check_panoptic_output(Path(panoptic_output), Path(output), overwrite)
+        check_panoptic_output(Path(panoptic_output), Path(output), overwrite)
     document, left_out = convert_images(
         names,
         functools.partial(image_record, options=options),
@@ -136,22 +140,6 @@ def convert_split(
         progress=open_progress(len(names)) if open_progress else None,
     )
     return Summary(document, left_out, _warnings(document, options))
-
-
-def _check_panoptic_output(panoptic: Path, output: Path, overwrite: bool) -> None:
-    """Refuse to write over a panoptic file of other origin, or to do without it."""
-    if overwrite:
-        return
-    begun = output.exists() or Path(f'{output}{SUFFIX}').exists()
-    if panoptic.exists() and not begun:
-        raise FileExistsError(
-            f'{panoptic} exists; give another name, or --overwrite to replace it'
-        )
-    if output.exists() and not panoptic.exists():
-        raise FileExistsError(
-            f'{output} exists, but {panoptic}, which belongs to it, does not; '
-            '--overwrite makes both'
-        )
 
 
 def find_names(options: CityscapesOptions) -> list[str]:
@@ -211,10 +199,11 @@ def image_record(name: str, options: CityscapesOptions) -> Record:
         image['void'] = void.rle
     if options.panoptic_dir is not None:
         # Named like the image: MMDetection looks for it under that name.
-        _write_panoptic(options.panoptic_dir / file_name, labels, measured)
+        ids = _segment_ids(labels, measured)
+        write_segment_ids(options.panoptic_dir / file_name, ids)
     if options.semantic:
         target = stem.with_name(f'{stem.name}_labelTrainIds.png')
-        _write_png(target, _train_ids(labels, segments))
+        write_png(target, _train_ids(labels, segments))
     things = {key: category_ids[key] for key in CITYSCAPES_THINGS}
     return dict(
         image=image,
@@ -233,16 +222,12 @@ def _segment_info(segment: Segment, category_ids: Mapping[str, int]) -> dict[str
     )
 
 
-def _write_panoptic(
-    path: Path, labels: np.ndarray, segments: Sequence[Segment]
-) -> None:
-    """Segment ids as COCO stores them, R + 256 G + 65536 B; void is 0."""
+def _segment_ids(labels: np.ndarray, segments: Sequence[Segment]) -> np.ndarray:
+    """The numbers of these segments; 0, which is void, elsewhere."""
     table = np.zeros(1 << 16, dtype=np.uint16)
     for segment in segments:
         table[segment.number] = segment.number
-    ids = table[labels]
-    blue = np.zeros(ids.shape, dtype=np.uint8)
-    _write_png(path, np.dstack([blue, ids >> 8, ids & 255]).astype(np.uint8))
+    return table[labels]
 
 
 def _train_ids(labels: np.ndarray, segments: Sequence[Segment]) -> np.ndarray:
@@ -252,19 +237,12 @@ def _train_ids(labels: np.ndarray, segments: Sequence[Segment]) -> np.ndarray:
     return table[labels]
 
 
-def _write_png(path: Path, pixels: np.ndarray) -> None:
-    """Write grey or BGR pixels."""
-    _, content = cv2.imencode('.png', pixels)
-    atomic_write_bytes(path, content.tobytes())
-
-
 def _assemble(
     records: Sequence[Record],
     options: CityscapesOptions,
     panoptic_output: str | os.PathLike | None,
 ) -> dict[str, Any]:
     number_images(records)
-    images = [record['image'] for record in records]
     info = {
         'description': f'Cityscapes {options.kind} {options.split}',
         'mmwsis': provenance(
@@ -275,23 +253,11 @@ def _assemble(
         ),
     }
     if panoptic_output is not None:
-        panoptic = {
-            'info': info,
-            'images': images,
-            'annotations': [
-                dict(
-                    image_id=record['image']['id'],
-                    file_name=record['image']['file_name'],
-                    segments_info=record['segments'],
-                )
-                for record in records
-            ],
-            'categories': options.categories(),
-        }
+        panoptic = panoptic_document(records, info, options.categories())
         atomic_write_json(panoptic_output, panoptic)
     return {
         'info': info,
-        'images': images,
+        'images': [record['image'] for record in records],
         'annotations': [annotation for _, annotation in add_annotations(records)],
         'categories': options.categories(),
     }

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mmwsis.datasets.annotation_file import image_file_name, read_json
+from mmwsis.datasets.annotation_file import read_json, with_file_names
 from mmwsis.fileio import atomic_write_json
 from mmwsis.structures.supervision import Supervision, restrict_coco
 
@@ -304,13 +304,7 @@ def _assemble(
         kept = ('bbox',) if is_crowd and level >= Supervision.BOXES else keys
         entry.update({key: label[key] for key in kept if key in label})
         weak.append(entry)
-    # LVIS names its images by URL alone, which other tools do not read.
-    images = [
-        image
-        if image.get('file_name')
-        else {**image, 'file_name': image_file_name(image)}
-        for image in coco['images']
-    ]
+    images = with_file_names(coco['images'])
     result = restrict_coco(
         {**coco, 'images': images, 'annotations': weak}, level, source=source
     )

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from mmwsis.datasets.annotation_file import with_file_names
 from mmwsis.fileio import atomic_write_json
 from mmwsis.structures.supervision import Supervision, image_supervision, restrict_coco
 
@@ -176,6 +177,7 @@ def build_mixture(
     for level in sorted(set(levels.values())):
         part = _part(coco, {key for key, own in levels.items() if own is level})
         if level is Supervision.MASKS:
+            part['images'] = with_file_names(part['images'])
             result = restrict_coco(part, level, source=source)
             progress(len(part['annotations']))
         else:

@@ -10,8 +10,14 @@ from typing import Any
 import numpy as np
 
 from mmwsis.datasets.synthetic.png import encode_palette, voc_palette
-from mmwsis.datasets.voc_classes import VOC_SIZES, VOC_VOID, voc_categories
-from mmwsis.fileio import atomic_write_bytes
+from mmwsis.datasets.voc_classes import (
+    VOC_CLASSES,
+    VOC_SIZES,
+    VOC_VOID,
+    voc_categories,
+    voc_panoptic_categories,
+)
+from mmwsis.fileio import atomic_write_bytes, atomic_write_json
 from mmwsis.structures.supervision import Supervision
 
 from .image_records import (
@@ -25,6 +31,11 @@ from .image_records import (
 )
 from .label_maps import bitmap_region, check_size, image_size, label_regions
 from .output_files import provenance
+from .panoptic_output import (
+    check_panoptic_output,
+    panoptic_document,
+    write_segment_ids,
+)
 from .voc_labels import (
     VocLabels,
     match_difficult,
@@ -35,6 +46,8 @@ from .voc_labels import (
 from .voc_layout import VocLayout, image_ids, split_names
 
 TAGS = ('masks', 'xml')
+# Objects are numbered up to 254, so that this number is free.
+BACKGROUND_SEGMENT = 256
 _UNMATCHED = 'masks that no box of the XML belongs to, not flagged'
 _NO_XML = 'images without XML, whose difficult objects are not known'
 
@@ -48,10 +61,12 @@ class VocOptions:
             box annotations (IRNet), which name objects that no mask shows, too.
         semantic_dir: Folder for semantic maps, ``<name>.png`` with VOC's colours: 0
             background, 1 to 20 the classes, 255 void; None writes none.
+        panoptic_dir: Folder for panoptic PNGs, ``<name>.png``; None writes none.
     """
 
     tags: str = 'masks'
     semantic_dir: str | None = None
+    panoptic_dir: str | None = None
 
     def __post_init__(self) -> None:
         if self.tags not in TAGS:
@@ -63,6 +78,7 @@ def convert_split(
     split: str | os.PathLike,
     output: str | os.PathLike,
     options: VocOptions | None = None,
+    panoptic_output: str | os.PathLike | None = None,
     *,
     workers: int = 1,
     skip_invalid: bool = False,
@@ -77,6 +93,7 @@ def convert_split(
             file with one image name a line.
         output: JSON file to write, in one step at the end.
         options: How; the defaults if None.
+        panoptic_output: COCO panoptic JSON to write; needs ``options.panoptic_dir``.
         workers: Number of processes, >= 1. The result does not depend on it.
         skip_invalid: Leave images with broken labels out.
         overwrite: Replace ``output`` and forget an unfinished conversion.
@@ -99,6 +116,13 @@ def convert_split(
     options = options or VocOptions()
     known = str(split) in VOC_SIZES
     names = split_names(layout, str(split)) if known else read_list(split)
+    panoptic: dict[str, Any] = {}
+    if panoptic_output is not None:
+        panoptic = dict(
+            panoptic_output=Path(panoptic_output).name,
+            panoptic_dir=options.panoptic_dir,
+        )
+        check_panoptic_output(Path(panoptic_output), Path(output), overwrite)
     document, left_out = convert_images(
         names,
         functools.partial(image_record, layout=layout, options=options),
@@ -109,8 +133,14 @@ def convert_split(
             sbd=layout.sbd and layout.sbd.resolve(),
             tags=options.tags,
             semantic_dir=options.semantic_dir,
+            **panoptic,
         ),
-        functools.partial(_assemble, split=str(split), options=options),
+        functools.partial(
+            _assemble,
+            split=str(split),
+            options=options,
+            panoptic_output=panoptic_output,
+        ),
         workers=workers,
         skip_invalid=skip_invalid,
         overwrite=overwrite,
@@ -164,7 +194,33 @@ def image_record(name: str, layout: VocLayout, options: VocOptions) -> Record:
         target = Path(options.semantic_dir, f'{name}.png')
         atomic_write_bytes(target, encode_palette(labels.classes, voc_palette()))
     source = 'sbd' if path.suffix == '.mat' else 'voc'
-    return dict(image=image, objects=objects, source=source, notes=notes)
+    record = dict(image=image, objects=objects, source=source, notes=notes)
+    if options.panoptic_dir is not None:
+        record['segments'] = _panoptic(name, labels, options.panoptic_dir)
+    return record
+
+
+def _panoptic(name: str, labels: VocLabels, folder: str) -> list[dict[str, Any]]:
+    """Write the PNG of an image; returns its segments.
+
+    Pixels of SBD whose class has no object are void, as they are in VOC's own maps.
+    """
+    ids = np.where(labels.objects == VOC_VOID, 0, labels.objects.astype(np.uint16))
+    background = (labels.objects == 0) & (labels.classes == 0)
+    ids[background] = BACKGROUND_SEGMENT
+    write_segment_ids(Path(folder, f'{name}.png'), ids)
+    category_of = {**labels.class_of, BACKGROUND_SEGMENT: len(VOC_CLASSES) + 1}
+    return [
+        dict(
+            id=number,
+            category_id=category_of[number],
+            bbox=region.bbox,
+            area=region.area,
+            iscrowd=0,
+        )
+        for number, region in label_regions(ids).items()
+        if number
+    ]
 
 
 def _read_labels(name: str, layout: VocLayout) -> tuple[VocLabels, Path]:
@@ -204,24 +260,31 @@ def _add_xml(
 
 
 def _assemble(
-    records: Sequence[Record], split: str, options: VocOptions
+    records: Sequence[Record],
+    split: str,
+    options: VocOptions,
+    panoptic_output: str | os.PathLike | None,
 ) -> dict[str, Any]:
     names = [Path(record['image']['file_name']).stem for record in records]
     for record, identifier in zip(records, image_ids(names)):
         record['image'] = {'id': identifier, **record['image']}
     sources = [record['source'] for record in records]
+    info = {
+        'description': f'PASCAL VOC 2012 {Path(split).stem}',
+        'mmwsis': provenance(
+            'voc2coco',
+            split,
+            Supervision.MASKS,
+            tags=options.tags,
+            images_from={key: sources.count(key) for key in ('voc', 'sbd')},
+            notes=sum_notes(records),
+        ),
+    }
+    if panoptic_output is not None:
+        panoptic = panoptic_document(records, info, voc_panoptic_categories())
+        atomic_write_json(panoptic_output, panoptic)
     return {
-        'info': {
-            'description': f'PASCAL VOC 2012 {Path(split).stem}',
-            'mmwsis': provenance(
-                'voc2coco',
-                split,
-                Supervision.MASKS,
-                tags=options.tags,
-                images_from={key: sources.count(key) for key in ('voc', 'sbd')},
-                notes=sum_notes(records),
-            ),
-        },
+        'info': info,
         'images': [record['image'] for record in records],
         'annotations': [annotation for _, annotation in add_annotations(records)],
         'categories': voc_categories(),

@@ -10,7 +10,7 @@ from mmwsis.datasets.annotation_checks import check_coco
 from mmwsis.datasets.converters.output_files import provenance
 from mmwsis.structures.supervision import Supervision, restrict_coco
 
-from .build import BuiltImage
+from .built_image import BuiltImage
 from .records import CHANGED, INVALID, LEFT_OUT, Notice, ReadResult
 from .settings import ImportSettings
 

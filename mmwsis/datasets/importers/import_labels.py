@@ -10,7 +10,8 @@ from mmwsis.datasets.converters.ordered_pool import OrderedPool
 from mmwsis.fileio import atomic_write_json
 
 from .assemble import SHOWN_ERRORS, ImportResult, LabelImportError, assemble, refuse
-from .build import BuildJob, BuildOptions, BuiltImage, build_image
+from .build import build_image
+from .built_image import BuildJob, BuildOptions, BuiltImage
 from .cvat import read_cvat
 from .image_files import find_image
 from .labelme import read_labelme

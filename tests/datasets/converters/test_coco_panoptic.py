@@ -10,6 +10,7 @@ from PIL import Image
 
 from mmwsis.datasets.annotation_file import load_coco
 from mmwsis.datasets.converters.coco2weak import convert_file, weaken_coco
+from mmwsis.datasets.converters.mixture import Share, mix_file
 from mmwsis.datasets.converters.segmentation import decode_segmentation
 from mmwsis.structures.supervision import Supervision
 
@@ -282,6 +283,23 @@ def test_lvis_keeps_what_federated_training_needs(tmp_path):
         assert [c['frequency'] for c in document['categories']] == list('fcrr')
         assert document['categories'][0]['synset'] == 'cat.n.01'
         assert 'instance_count' not in json.dumps(document)
+
+
+def test_mixing_keeps_what_federated_training_needs(tmp_path):
+    coco = lvis()
+    coco['images'].append(dict(coco['images'][0], id=2))
+    coco['annotations'].append(dict(coco['annotations'][0], id=3, image_id=2))
+    source, out = tmp_path / 'lvis_v1_train.json', tmp_path / 'mix.json'
+    source.write_text(json.dumps(coco))
+    mix_file(source, out, [Share(Supervision.MASKS, 1), Share(Supervision.POINTS, 1)])
+    document = load_coco(str(out), 'masks')
+    assert [c['frequency'] for c in document['categories']] == list('fcrr')
+    for image in document['images']:
+        assert image['file_name'] == 'train2017/000000000001.jpg'
+        assert image['neg_category_ids'] == [4]
+        assert image['not_exhaustive_category_ids'] == [2, 3]
+    points = [one for one in document['annotations'] if 'point' in one]
+    assert points and not any('segmentation' in one for one in points)
 
 
 def test_the_tool_reads_panoptic_files(panoptic, capsys):

@@ -219,6 +219,56 @@ def test_semantic_maps_of_both_sources(layout, tmp_path):
         assert (np.asarray(image) == np.where(classes == 255, 0, classes)).all()
 
 
+def test_panoptic_files_of_both_sources(roots, tmp_path, capsys):
+    voc, sbd = roots
+    # A class that no object of SBD has: neither background nor an object.
+    objects, _ = voc_maps()
+    inner = np.where(objects == 255, 0, objects)
+    classes = np.array([0, PERSON, PERSON, CAR], np.uint8)[inner]
+    classes[0, :7] = DOG
+    sbd_mat(sbd / 'dataset', '2008_000002', inner, [PERSON, PERSON, CAR], classes)
+    command = [voc, '--sbd', sbd, '--split', 'train_aug', '--panoptic']
+    command += ['--out-dir', tmp_path / 'out', '--workers', 1]
+    run_tool(*command)
+    assert 'panoptic_train_aug.json: with PNGs in' in capsys.readouterr().out
+    file = tmp_path / 'out/panoptic_train_aug.json'
+    document = json.loads(file.read_bytes())
+    by_name = {entry['file_name']: entry for entry in document['annotations']}
+    for name, void in (
+        ('2007_000032', objects == 255),
+        ('2008_000002', classes == DOG),
+    ):
+        with Image.open(tmp_path / f'out/panoptic_train_aug/{name}.png') as image:
+            ids = np.asarray(image.convert('RGB')).astype(int) @ [1, 256, 65536]
+        assert ((ids == 0) == void).all()
+        assert ((ids == 256) == ((inner == 0) & ~void)).all()
+        segments = {one['id']: one for one in by_name[f'{name}.png']['segments_info']}
+        assert {key: one['category_id'] for key, one in segments.items()} == {
+            **{1: PERSON, 2: PERSON, 3: CAR},
+            256: 21,
+        }
+        for number, segment in segments.items():
+            assert segment['area'] == (ids == number).sum()
+            assert segment['iscrowd'] == 0
+    things = [one['name'] for one in document['categories'] if one['isthing']]
+    assert things == [*VOC_CLASSES]
+    assert document['categories'][-1]['name'] == 'background'
+    instances = json.loads(file.with_name('instances_train_aug.json').read_bytes())
+    assert len(instances['categories']) == 20
+    assert [one['id'] for one in instances['images']] == [
+        one['image_id'] for one in document['annotations']
+    ]
+    file.unlink()
+    with pytest.raises(SystemExit, match='which belongs to it, does not'):
+        run_tool(*command)
+    run_tool(*command, '--overwrite')
+    assert json.loads(file.read_bytes()) == document
+    capsys.readouterr()
+    with pytest.raises(SystemExit):
+        run_tool(*command, '--clicks', 'clicks.json')
+    assert 'no panoptic files' in capsys.readouterr().err
+
+
 def test_void_and_difficult_are_seen_by_masks_only(layout, tmp_path):
     out = tmp_path / 'a.json'
     convert_split(layout, 'train', out)

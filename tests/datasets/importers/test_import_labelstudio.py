@@ -7,7 +7,7 @@ from mmwsis.datasets.importers.import_labels import (
     LabelImportError,
     import_labels,
 )
-from mmwsis.datasets.importers.labelstudio import image_paths
+from mmwsis.datasets.importers.labelstudio_urls import image_paths
 from mmwsis.datasets.importers.records import ReadOptions
 
 SIZE = (200, 100)
