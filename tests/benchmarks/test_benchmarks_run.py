@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import json
 import sys
 from pathlib import Path
 
@@ -148,3 +149,25 @@ def test_loader_accounts_for_every_transform(load, scope, tmp_path, capsys):
     script.report([parts])
     rate = float(capsys.readouterr().out.splitlines()[-1].split()[0])
     assert rate == pytest.approx(1 / sum(parts.values()), abs=0.5)
+
+
+def test_table_of_irnet_holds_every_seed(load, tmp_path):
+    study = load('irnet_study')
+    runs = [study.Study(tmp_path / f'seed_{seed}', seed) for seed in (0, 1)]
+    folder = 'work_dirs/pipelines/irnet_synthetic/quality'
+    places = {
+        f'{folder}/cam_quality': 0.5,
+        f'{folder}/quality': 0.6,
+        'held_out/quality/Mask_R-CNN_on_IRNet': 0.4,
+        'held_out/quality/Mask_R-CNN_on_full_masks': 0.8,
+    }
+    for run in runs:
+        for place, value in places.items():
+            file = run.root / place / 'quality.json'
+            file.parent.mkdir(parents=True)
+            report = dict(average_precision=dict(AP50=value + run.seed / 10))
+            file.write_text(json.dumps(report))
+    table = study.table(runs)
+    assert '| CAM components | 0.550 (0.500–0.600) |  |' in table
+    assert '| IRNet | 0.650 (0.600–0.700) |  |' in table
+    assert 'retention of AP50 0.528 (0.500–0.556)' in table

@@ -10,6 +10,8 @@ from mmengine.config import DictAction
 
 from mmwsis.config_files import files_named_in
 from mmwsis.fingerprint import flatten_settings
+from mmwsis.pipelines.definition import load_pipeline
+from mmwsis.pipelines.jobs import JobFactory
 from mmwsis.pipelines.launch import Launch, option_arguments, shown
 from mmwsis.pipelines.locate import find_config, find_tool
 from mmwsis.pipelines.manifest import FileHasher, code_version
@@ -137,3 +139,20 @@ def test_metrics_for_people():
     assert headline_retention({}, weak) is None
     panoptic = final_metrics({'coco_panoptic/PQ': 40.0})
     assert headline_retention(panoptic, {'PQ': 0.5}) == pytest.approx(80)
+
+
+def test_generation_without_weights_has_no_checkpoint(tmp_path):
+    (tmp_path / 'maps.py').write_text('model = dict(type="toy")\n')
+    (tmp_path / 'pipeline.py').write_text(
+        "maps = dict(type='generate', config='maps.py', out='made')\n"
+        "pipeline = dict(name='toy', stages=[dict(maps, name='a'), "
+        "dict(maps, name='b', has_weights=False)])\n"
+    )
+    pipeline = load_pipeline(tmp_path / 'pipeline.py')
+    factory = JobFactory(pipeline, tmp_path)
+    with_weights, without = (factory.make(stage) for stage in pipeline.stages)
+    pending = 'work_dirs/maps/<last checkpoint>'
+    assert with_weights.command[2:4] == ['maps.py', pending]
+    assert Path(pending) in with_weights.inputs
+    assert without.command[2:] == ['maps.py', '--out', 'made']
+    assert without.inputs == []

@@ -26,7 +26,7 @@ model = dict(
         # On a grid of 64 x 64 the paper's 256 steps mix the whole image.
         num_steps=32,
         beta=20.0,
-        instance_threshold=0.3,
-        semantic_threshold=0.3,
+        instance_threshold=0.4,
+        semantic_threshold=0.4,
     ),
 )

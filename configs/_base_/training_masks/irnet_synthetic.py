@@ -8,7 +8,7 @@ wsis = dict(
             path='data/synthetic/pseudo_labels/irnet.json',
             command='python tools/generate_pseudo_labels.py '
             'configs/irnet/irnet_r18_synthetic.py '
-            'work_dirs/irnet_r18_synthetic/iter_200.pth',
+            'work_dirs/irnet_r18_synthetic/iter_300.pth',
         ),
     ],
     produces=None,
