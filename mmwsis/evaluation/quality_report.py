@@ -67,10 +67,13 @@ def markdown_report(summary: Mapping[str, Any], pictures: bool = True) -> str:
     own = summary['provenance']
     origin = ''
     if own:
+        weights = 'no weights'
+        if own.get('checkpoint') is not None:
+            digest = str(own.get('checkpoint_sha256'))[:12]
+            weights = f'checkpoint `{own["checkpoint"]}`, sha256 `{digest}`'
         origin = (
             f'Made by {own.get("method")} from {own.get("supervision")} (config '
-            f'`{own.get("config")}`, checkpoint `{own.get("checkpoint")}`, sha256 '
-            f'`{str(own.get("checkpoint_sha256"))[:12]}`).\n\n'
+            f'`{own.get("config")}`, {weights}).\n\n'
         )
     blocks = [
         f'# Quality of {summary["pseudo_labels"]}\n\n{origin}'
