@@ -40,6 +40,13 @@ class MaskBits:
         """Pixels of every mask, ``(N,)`` int64."""
         return _count_bits(self.words)
 
+    def bitmaps(self) -> np.ndarray:
+        """The pixels, ``(N, H, W)`` bool."""
+        height, width = self.size
+        octets = np.ascontiguousarray(self.words).view(np.uint8)
+        flat = np.unpackbits(octets, axis=1, count=height * width)
+        return flat.reshape(len(self), height, width).view(bool)
+
     def union(self) -> 'MaskBits':
         """One mask of the pixels of all; N must be at least 1."""
         joined = np.bitwise_or.reduce(self.words, axis=0, keepdims=True)
