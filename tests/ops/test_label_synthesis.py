@@ -18,7 +18,7 @@ from mmwsis.ops import (
     synthesize_instances,
     synthesize_semantics,
 )
-from mmwsis.ops.label_synthesis import _split_parts
+from mmwsis.ops.label_synthesis import split_parts
 
 GOLDEN = Path(__file__).parents[1] / 'golden' / 'irnet'
 FILES = sorted(path.stem for path in GOLDEN.glob('synth_*.npz'))
@@ -232,7 +232,7 @@ def test_fragments_of_a_hundredth_by_hand(area, kept):
     index.view(-1)[:area] = 1
     best = BestChannels(index, torch.where(index > 0, 0.8, 0.25))
     instances = InstanceMap(torch.zeros(25, 25, dtype=torch.int64), 1)
-    result = _split_parts(best, torch.tensor([3]), instances, 0.01)
+    result = split_parts(best, torch.tensor([3]), instances, 0.01)
     assert result.masks.sum().item() == area
     assert result.scores.tolist() == pytest.approx([0.8 if kept else 0])
 

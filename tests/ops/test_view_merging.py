@@ -81,7 +81,7 @@ def test_wrong_arguments():
     with pytest.raises(ValueError, match=r'logits\[1\]: expected shape \(2, 3, h, w\)'):
         merge_cam_views([torch.zeros(2, 3, 1, 1), torch.zeros(2, 4, 1, 1)], (8, 8))
     with pytest.raises(
-        ValueError, match=r'displacement: expected shape \(2, 2, 8, 8\)'
+        ValueError, match=r'displacement: expected shape \(V, 2, 8, 8\)'
     ):
         merge_relation_views(torch.zeros(2, 1, 8, 8), torch.zeros(2, 2, 8, 9), (8, 8))
     with pytest.raises(ValueError, match=r'at most \(8, 8\), .* got \(9, 8\)'):
