@@ -12,7 +12,8 @@ from mmengine.config import Config
 from mmwsis.datasets.annotation_file import read_json
 from mmwsis.fileio import INDEX_NAME, atomic_write_json, atomic_write_text
 
-from .map_folder_report import map_folder_report
+from .map_folder_report import map_folder_report, semantic_figures
+from .metric_tables import percent, plain_number
 from .panoptic_files import PanopticFile
 from .panoptic_quality import category_quality, panoptic_counts
 from .panoptic_quality_metric import quality_figures
@@ -41,20 +42,12 @@ def semantic_report(
         ValueError: A map cannot be read or has wrong values; the message names it.
     """
     counts, images = folder_confusion(pred_dir, gt_dir, len(classes))
-    quality = semantic_quality(counts)
     return dict(
         kind='semantic',
         pseudo_labels=str(pred_dir),
         ground_truth=str(gt_dir),
         images=images,
-        mIoU=_plain(quality.miou),
-        mIoU_decided=_plain(quality.miou_decided),
-        aAcc=_plain(quality.accuracy),
-        decided=_plain(quality.decided),
-        per_class=[
-            dict(name=name, IoU=_plain(value))
-            for name, value in zip(classes, quality.iou)
-        ],
+        **semantic_figures(semantic_quality(counts), classes),
     )
 
 
@@ -98,9 +91,12 @@ def panoptic_report(pred: PanopticFile, gt: PanopticFile) -> dict[str, Any]:
         ground_truth=gt.ann_file,
         images=len(shared),
         images_left_out=len(gt.image_ids) - len(shared),
-        **{name: _plain(value) for name, value in figures.items()},
+        **{name: plain_number(value) for name, value in figures.items()},
         per_class=[
-            dict(zip(('name', 'PQ', 'SQ', 'RQ'), (entry['name'], *map(_plain, row))))
+            dict(
+                name=entry['name'],
+                **dict(zip(('PQ', 'SQ', 'RQ'), map(plain_number, row))),
+            )
             for entry, row in zip(gt.categories.values(), quality)
             if not math.isnan(row[0])
         ],
@@ -157,23 +153,15 @@ def map_report_markdown(summary: Mapping[str, Any]) -> str:
         f'Compared with {summary["ground_truth"]} on {summary["images"]} images.\n',
         f'| {" | ".join(figures)} |',
         '| ---: ' * len(figures) + '|',
-        f'| {" | ".join(map(_percent, figures.values()))} |\n',
+        f'| {" | ".join(map(percent, figures.values()))} |\n',
         '## Classes\n',
         f'| class | {" | ".join(names)} |',
         '| --- ' + '| ---: ' * len(names) + '|',
     ]
     for row in summary['per_class']:
-        values = ' | '.join(_percent(row[name]) for name in names)
+        values = ' | '.join(percent(row[name]) for name in names)
         lines.append(f'| {str(row["name"]).replace("|", chr(92) + "|")} | {values} |')
     return '\n'.join(lines) + '\n'
-
-
-def _plain(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)
-
-
-def _percent(value: float | None) -> str:
-    return '-' if value is None else f'{100 * value:.1f}'
 
 
 def report_of_maps(

@@ -1,6 +1,7 @@
 """Quality of folders of maps that label generation wrote, against a COCO JSON."""
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,9 @@ from .class_map_quality import (
     count_pixels,
 )
 from .instance_ground_truth import InstanceGroundTruth
+from .metric_tables import plain_number
 from .semantic_ground_truth import VOID, semantic_truth
-from .semantic_iou import confusion_counts, semantic_quality
+from .semantic_iou import SemanticQuality, confusion_counts, semantic_quality
 
 
 def map_folder_report(
@@ -88,15 +90,15 @@ def _class_maps(
     at, best = THRESHOLDS.index(0.15), best_threshold(figures)
     names = (BACKGROUND, *store.classes)
     return dict(
-        mIoU=_plain(figures[at].miou),
-        mIoU_best=_plain(figures[best].miou),
+        mIoU=plain_number(figures[at].miou),
+        mIoU_best=plain_number(figures[best].miou),
         best_threshold=THRESHOLDS[best],
         per_threshold=[
-            dict(threshold=threshold, mIoU=_plain(one.miou))
+            dict(threshold=threshold, mIoU=plain_number(one.miou))
             for threshold, one in zip(THRESHOLDS, figures)
         ],
         per_class=[
-            dict(name=name, IoU=_plain(value), IoU_best=_plain(other))
+            dict(name=name, IoU=plain_number(value), IoU_best=plain_number(other))
             for name, value, other in zip(names, figures[at].iou, figures[best].iou)
         ],
     )
@@ -113,18 +115,29 @@ def _semantic_maps(
         counts = counts + confusion_counts(
             expected, read_semantic_map(path), len(index.classes), str(path)
         )
-    quality = semantic_quality(counts)
+    return semantic_figures(semantic_quality(counts), index.classes)
+
+
+def semantic_figures(
+    quality: SemanticQuality, classes: Sequence[str]
+) -> dict[str, Any]:
+    """Entries of a report on semantic maps.
+
+    Args:
+        quality: Of the data set.
+        classes: Names of the values in the maps.
+
+    Returns:
+        JSON-serialisable; see
+        :func:`mmwsis.evaluation.label_map_report.semantic_report`.
+    """
     return dict(
-        mIoU=_plain(quality.miou),
-        mIoU_decided=_plain(quality.miou_decided),
-        aAcc=_plain(quality.accuracy),
-        decided=_plain(quality.decided),
+        mIoU=plain_number(quality.miou),
+        mIoU_decided=plain_number(quality.miou_decided),
+        aAcc=plain_number(quality.accuracy),
+        decided=plain_number(quality.decided),
         per_class=[
-            dict(name=name, IoU=_plain(value))
-            for name, value in zip(index.classes, quality.iou)
+            dict(name=name, IoU=plain_number(value))
+            for name, value in zip(classes, quality.iou)
         ],
     )
-
-
-def _plain(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)

@@ -43,13 +43,33 @@ def class_table(classes: Sequence[str], figures: Mapping[str, np.ndarray]) -> st
         table.add_column(name, justify='right')
     columns = np.stack(list(figures.values()), axis=1)
     for name, row in zip(classes, columns):
-        table.add_row(str(name), *map(_percent, row))
-    table.add_row('mean', *map(_percent, mean_over_classes(columns)))
+        table.add_row(str(name), *map(percent, row))
+    table.add_row('mean', *map(percent, mean_over_classes(columns)))
     console = Console(width=400, color_system=None)
     with console.capture() as capture:
         console.print(table, highlight=False, markup=False)
     return capture.get().rstrip()
 
 
-def _percent(value: float) -> str:
-    return '-' if np.isnan(value) else f'{100 * value:.1f}'
+def percent(value: float | None) -> str:
+    """A figure for people.
+
+    Args:
+        value: 0 to 1, or NaN or ``None`` where it is not defined.
+
+    Returns:
+        Percent with one decimal, or '-'.
+    """
+    return '-' if value is None or np.isnan(value) else f'{100 * value:.1f}'
+
+
+def plain_number(value: float) -> float | None:
+    """A figure as JSON can hold it.
+
+    Args:
+        value: A number or NaN.
+
+    Returns:
+        A float; ``None`` for NaN.
+    """
+    return None if np.isnan(value) else float(value)

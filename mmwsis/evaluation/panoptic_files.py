@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from mmwsis.datasets.annotation_file import read_json
+from mmwsis.structures import ids_of_colours
 
 
 class PanopticFile:
@@ -120,5 +121,4 @@ def read_segment_map(path: str | os.PathLike) -> np.ndarray:
     picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if picture is None:
         raise ValueError(f'{path} is no readable picture.')
-    blue, green, red = np.moveaxis(picture.astype(np.int64), -1, 0)
-    return red + 256 * green + 65536 * blue
+    return ids_of_colours(picture).astype(np.int64)

@@ -1,6 +1,5 @@
 """Average precision of pseudo labels, without a model: file against file."""
 
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -13,6 +12,7 @@ from .instance_ap import mean_over_classes
 from .instance_ground_truth import annotation_bits, image_objects
 from .instance_matching import ImageMatch, match_image
 from .instance_tables import instance_tables
+from .metric_tables import percent, plain_number
 from .predicted_instances import PredictedInstances
 
 Annotations = Iterable[Mapping[str, Any]]
@@ -63,7 +63,9 @@ def pseudo_label_ap(
     else:
         matches = [measure(job) for job in jobs]
     tables = instance_tables(matches, len(names))
-    figures = {name: _plain(mean_over_classes(table)) for name, table in tables.items()}
+    figures = {
+        name: plain_number(mean_over_classes(table)) for name, table in tables.items()
+    }
     return {**figures, 'per_class': _per_class(matches, tables, list(names.values()))}
 
 
@@ -111,16 +113,12 @@ def _per_class(
         dict(
             name=name,
             objects=int(objects[label]),
-            AP50=_plain(tables['AP50'][label]),
-            ABO=_plain(tables['ABO'][label]),
+            AP50=plain_number(tables['AP50'][label]),
+            ABO=plain_number(tables['ABO'][label]),
         )
         for label, name in enumerate(names)
         if objects[label]
     ]
-
-
-def _plain(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)
 
 
 def ap_section(figures: Mapping[str, Any]) -> str:
@@ -138,16 +136,12 @@ def ap_section(figures: Mapping[str, Any]) -> str:
         'The labels as detections, matched by overlap (VOC rules, per class).\n',
         f'| {" | ".join(shown)} |',
         '| ---: ' * len(shown) + '|',
-        f'| {" | ".join(_percent(figures[name]) for name in shown)} |\n',
+        f'| {" | ".join(percent(figures[name]) for name in shown)} |\n',
         '| class | objects | AP50 | ABO |',
         '| --- | ---: | ---: | ---: |',
     ]
     for row in figures['per_class']:
         name = row['name'].replace('|', '\\|')
-        values = _percent(row['AP50']), _percent(row['ABO'])
+        values = percent(row['AP50']), percent(row['ABO'])
         rows.append(f'| {name} | {row["objects"]} | {values[0]} | {values[1]} |')
     return '\n'.join(rows)
-
-
-def _percent(value: float | None) -> str:
-    return '-' if value is None else f'{100 * value:.1f}'

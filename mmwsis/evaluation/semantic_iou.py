@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-IGNORE = 255
+from mmwsis.pseudo_labels.semantic_maps import IGNORE_INDEX, read_semantic_map
 
 
 class SemanticQuality(NamedTuple):
@@ -53,23 +53,24 @@ def confusion_counts(
             f'{gt.shape}.'
         )
     for name, values in (('ground truth', gt), ('labels', pred)):
-        if values.size and (values.min() < 0 or values.max() > IGNORE):
+        if values.size and (values.min() < 0 or values.max() > IGNORE_INDEX):
             raise ValueError(
                 f'{where}: the {name} has values {values.min()} to {values.max()}; '
-                f'expected 0 to {num_classes - 1}, or {IGNORE} where there is no label.'
+                f'expected 0 to {num_classes - 1}, or {IGNORE_INDEX} where there is no '
+                'label.'
             )
     joint = np.bincount(
         gt.astype(np.int64).ravel() * 256 + pred.ravel(), minlength=256 * 256
     ).reshape(256, 256)
     for name, counts in (('ground truth', joint.sum(1)), ('labels', joint.sum(0))):
-        unknown = np.flatnonzero(counts[num_classes:IGNORE]) + num_classes
+        unknown = np.flatnonzero(counts[num_classes:IGNORE_INDEX]) + num_classes
         if len(unknown):
             raise ValueError(
                 f'{where}: the {name} has the value {unknown[0]}; expected 0 to '
-                f'{num_classes - 1}, or {IGNORE} for what is not labelled.'
+                f'{num_classes - 1}, or {IGNORE_INDEX} for what is not labelled.'
             )
     return np.concatenate(
-        [joint[:num_classes, :num_classes], joint[:num_classes, IGNORE:]], axis=1
+        [joint[:num_classes, :num_classes], joint[:num_classes, IGNORE_INDEX:]], axis=1
     )
 
 
@@ -132,44 +133,14 @@ def folder_confusion(
         ValueError: A map cannot be read or has wrong values; the message names it.
     """
     pred_dir, gt_dir = Path(pred_dir), Path(gt_dir)
-    if not 1 <= num_classes <= IGNORE:
-        raise ValueError(f'num_classes must be 1 to {IGNORE}, got {num_classes}.')
+    if not 1 <= num_classes <= IGNORE_INDEX:
+        raise ValueError(f'num_classes must be 1 to {IGNORE_INDEX}, got {num_classes}.')
     if names is None:
         names = sorted(path.name for path in pred_dir.glob('*.png'))
     if not names:
         raise FileNotFoundError(f'{pred_dir} has no label maps (*.png).')
     total = np.zeros((num_classes, num_classes + 1), dtype=np.int64)
     for name in names:
-        maps = read_label_map(gt_dir / name), read_label_map(pred_dir / name)
+        maps = (read_semantic_map(folder / name) for folder in (gt_dir, pred_dir))
         total += confusion_counts(*maps, num_classes, str(pred_dir / name))
     return total, len(names)
-
-
-def read_label_map(path: str | os.PathLike) -> np.ndarray:
-    """Read a semantic label map.
-
-    Args:
-        path: Single-channel or palette PNG.
-
-    Returns:
-        ``(H, W)`` uint8, the indices, not the colours, of a palette.
-
-    Raises:
-        FileNotFoundError: It does not exist.
-        ValueError: It is no single-channel picture of 8 bits.
-    """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f'label map {path} does not exist.')
-    from PIL import Image, UnidentifiedImageError  # OpenCV turns palettes into colours.
-
-    try:
-        with Image.open(path) as picture:
-            mode, values = picture.mode, np.array(picture)
-    except (UnidentifiedImageError, OSError) as error:
-        raise ValueError(f'{path} is no readable picture: {error}') from None
-    if mode not in ('L', 'P'):
-        raise ValueError(
-            f'{path}: a label map has one channel of 8 bits (mode L or P); this '
-            f'picture has mode {mode}.'
-        )
-    return values

@@ -126,14 +126,17 @@ def read_semantic_map(path: str | os.PathLike) -> np.ndarray:
         FileNotFoundError: There is no such file.
         ValueError: It is damaged, or a colour image.
     """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'semantic map {path} does not exist.')
     try:
+        # Not OpenCV, which turns palettes into colours.
         with Image.open(path) as picture:
-            if picture.mode not in ('L', 'P'):
-                raise ValueError(
-                    f'expected one channel of 8 bits, got mode {picture.mode}'
-                )
-            return np.array(picture)
-    except FileNotFoundError:
-        raise
-    except (OSError, ValueError) as error:
-        raise ValueError(f'{path} is no semantic map: {error}.') from error
+            mode, values = picture.mode, np.array(picture)
+    except OSError as error:
+        raise ValueError(f'{path} is no readable picture: {error}') from error
+    if mode not in ('L', 'P'):
+        raise ValueError(
+            f'{path} is no semantic map: expected one channel of 8 bits, got mode '
+            f'{mode}.'
+        )
+    return values

@@ -2,6 +2,7 @@
 
 from .extreme_points import box_of_extreme_points, check_extreme_points
 from .object_crop_sample import ObjectCropSample
+from .segment_ids import colours_of_ids, ids_of_colours
 from .supervision import (
     Supervision,
     annotation_place,
@@ -17,6 +18,8 @@ __all__ = [
     'annotation_place',
     'box_of_extreme_points',
     'check_extreme_points',
+    'colours_of_ids',
+    'ids_of_colours',
     'image_supervision',
     'restrict_annotation',
     'restrict_coco',

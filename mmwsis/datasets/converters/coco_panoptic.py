@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import cv2
-import numpy as np
 
 from mmwsis.datasets.annotation_file import read_json
+from mmwsis.structures import ids_of_colours
 
 from .finished_jobs import RememberingPool, file_stamp
 from .ordered_pool import OrderedPool
@@ -279,8 +279,7 @@ def _masks_of_map(job: _MapJob) -> list[dict[str, Any]]:
             f'{job.path} is {pixels.shape[1]}x{pixels.shape[0]} pixels, but '
             f'{job.where} is {job.size[1]}x{job.size[0]}'
         )
-    blue, green, red = np.moveaxis(pixels.astype(np.int32), -1, 0)
-    ids = red + 256 * green + 65536 * blue
+    ids = ids_of_colours(pixels)
     masks = []
     for segment_id in job.segment_ids:
         mask = ids == segment_id

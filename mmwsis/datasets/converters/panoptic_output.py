@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from mmwsis.fileio import atomic_write_bytes
+from mmwsis.structures import colours_of_ids
 
 from .image_records import Record
 from .unfinished import SUFFIX
@@ -44,11 +45,9 @@ def write_segment_ids(path: str | os.PathLike, ids: np.ndarray) -> None:
 
     Args:
         path: PNG to write, in one step.
-        ids: Integers (H, W), 0 (void) to 2**16 - 1.
+        ids: Integers (H, W), 0 (void) to 2**24 - 1.
     """
-    ids = ids.astype(np.uint16)
-    blue = np.zeros(ids.shape, dtype=np.uint8)
-    write_png(path, np.dstack([blue, ids >> 8, ids & 255]).astype(np.uint8))
+    write_png(path, colours_of_ids(ids))
 
 
 def write_png(path: str | os.PathLike, pixels: np.ndarray) -> None:

@@ -10,6 +10,7 @@ from PIL import Image
 
 from mmwsis.datasets.converters.segmentation import encode_mask
 from mmwsis.ops.mask_parts import count_parts
+from mmwsis.structures import colours_of_ids
 
 from .canvas import MIN_PART_PIXELS
 from .png import encode_palette, encode_rgb, voc_palette
@@ -148,7 +149,7 @@ def panoptic_colours(scene: Scene) -> np.ndarray:
     stuff = _visible_stuff(scene)
     for k, name in enumerate(STUFF_CLASSES):
         ids[stuff == k] = CATEGORY_IDS[name] * 256
-    return np.stack([ids % 256, ids // 256 % 256, ids // 65536], 2).astype(np.uint8)
+    return np.ascontiguousarray(colours_of_ids(ids)[..., ::-1])
 
 
 def _visible_stuff(scene: Scene) -> np.ndarray:

@@ -9,6 +9,7 @@ from mmdet.structures.mask import BitmapMasks
 from mmengine.fileio import get
 
 from mmwsis.registry import TRANSFORMS
+from mmwsis.structures import ids_of_colours
 
 IGNORE_LABEL = 255
 
@@ -95,8 +96,7 @@ class LoadPanopticAnnotations(LoadAnnotations):
         pixels = mmcv.imfrombytes(content, backend=self.imdecode_backend)
         if pixels is None:
             raise ValueError(f'{path} is no readable picture')
-        blue, green, red = np.moveaxis(pixels.astype(np.int32), -1, 0)
-        return red + 256 * green + 65536 * blue
+        return ids_of_colours(pixels)
 
 
 def _labels(ids: np.ndarray, segments: list[dict[str, Any]]) -> np.ndarray:

@@ -1,0 +1,29 @@
+"""Segment ids as the colours of COCO's panoptic PNGs: R + 256 G + 65536 B."""
+
+import numpy as np
+
+
+def ids_of_colours(bgr: np.ndarray) -> np.ndarray:
+    """Segment ids of a picture.
+
+    Args:
+        bgr: uint8 (H, W, 3), blue first, as OpenCV reads it.
+
+    Returns:
+        int32 (H, W), below ``2**24``; 0 is void.
+    """
+    blue, green, red = np.moveaxis(bgr.astype(np.int32), -1, 0)
+    return red + 256 * green + 65536 * blue
+
+
+def colours_of_ids(ids: np.ndarray) -> np.ndarray:
+    """The picture of segment ids.
+
+    Args:
+        ids: Integers (H, W), 0 to ``2**24 - 1``.
+
+    Returns:
+        uint8 (H, W, 3), blue first, as OpenCV writes it.
+    """
+    ids = ids.astype(np.int32)  # 65536 is beyond smaller types
+    return np.stack([ids // 65536, ids // 256 % 256, ids % 256], 2).astype(np.uint8)
