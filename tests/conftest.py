@@ -3,6 +3,10 @@
 import pytest
 import torch
 
+# Some tests fork, and OpenMP's threads are not forked: a loop that waits for them hangs.
+# Results with one thread also do not depend on the number of cores.
+torch.set_num_threads(1)
+
 
 @pytest.fixture(autouse=True)
 def _denormal_numbers():

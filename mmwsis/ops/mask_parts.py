@@ -18,11 +18,7 @@ def label_parts(mask: np.ndarray) -> tuple[np.ndarray, int]:
     Raises:
         ValueError: ``mask`` is not two-dimensional.
     """
-    mask = np.asarray(mask)
-    if mask.ndim != 2:
-        raise ValueError(f'mask must have shape (H, W), given {mask.shape}')
-    labels, count = ndimage.label(mask)
-    return labels, int(count)
+    return _label(mask)
 
 
 def count_parts(mask: np.ndarray, min_area: int = 1) -> int:
@@ -38,11 +34,18 @@ def count_parts(mask: np.ndarray, min_area: int = 1) -> int:
     Raises:
         ValueError: ``mask`` is not two-dimensional.
     """
+    labels, count = _label(mask, EIGHT_CONNECTED)
+    if count < 2 and min_area <= 1:
+        return count
+    areas = np.bincount(labels.ravel(), minlength=count + 1)[1:]
+    return int((areas >= min_area).sum())
+
+
+def _label(
+    mask: np.ndarray, structure: np.ndarray | None = None
+) -> tuple[np.ndarray, int]:
     mask = np.asarray(mask)
     if mask.ndim != 2:
         raise ValueError(f'mask must have shape (H, W), given {mask.shape}')
-    labels, count = ndimage.label(mask, structure=EIGHT_CONNECTED)
-    if count < 2 and min_area <= 1:
-        return int(count)
-    areas = np.bincount(labels.ravel(), minlength=count + 1)[1:]
-    return int((areas >= min_area).sum())
+    labels, count = ndimage.label(mask, structure=structure)
+    return labels, int(count)

@@ -125,19 +125,12 @@ def draw_retrieval(
     Raises:
         TypeError: The config's model has no point retrieval.
     """
-    from mmengine.runner import load_checkpoint
-
-    from mmwsis.registry import DATASETS, MODELS
+    from ..pseudo_labels.labeling import load_labeler
+    from ..registry import DATASETS
 
     init_default_scope(cfg.get('default_scope', 'mmwsis'))
     dataset = DATASETS.build(cfg.train_dataloader.dataset)
-    model_cfg = cfg.model.to_dict()
-    _drop_init_cfg(model_cfg)  # the checkpoint holds all weights
-    model = MODELS.build(model_cfg)
-    load_checkpoint(model, str(checkpoint), map_location='cpu')
-    # MMSegmentation's ViT returns None here, so the calls are not chained.
-    model.to(device)
-    model.eval()
+    model = load_labeler(cfg.model, checkpoint, device)
     np.random.seed(seed)
     torch.manual_seed(seed)
     chosen = [(2 * i + 1) * len(dataset) // (2 * num) for i in range(num)]
@@ -145,14 +138,3 @@ def draw_retrieval(
     classes = dataset.metainfo.get('classes') or ()
     pictures = retrieval_pictures(model, batch, num, classes)
     return save_image(Path(out_file), retrieval_sheet(pictures))
-
-
-def _drop_init_cfg(settings: Any) -> None:
-    """Remove ``init_cfg`` everywhere, so that no pretrained weights are asked for."""
-    if isinstance(settings, dict):
-        settings.pop('init_cfg', None)
-        for value in settings.values():
-            _drop_init_cfg(value)
-    elif isinstance(settings, (list, tuple)):
-        for value in settings:
-            _drop_init_cfg(value)

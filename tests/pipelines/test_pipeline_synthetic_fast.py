@@ -1,13 +1,15 @@
 """The whole of EXITS on a dozen scenes: every stage, its tools and its files."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(Path(__file__).parent))
+from fast_run import run_fast
+
+CONFIG = 'exits/pipeline_synthetic.py'
 STAGES = [
     'scenes',
     'weak_labels',
@@ -24,19 +26,10 @@ STAGES = [
 ]
 
 
-def run_pipeline(root, *arguments):
-    command = [sys.executable, str(REPOSITORY / 'tools/run_pipeline.py')]
-    command += [str(REPOSITORY / 'configs/exits/pipeline_synthetic.py')]
-    command += ['--fast', '--root', str(root), *arguments]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    return done.stdout
-
-
 @pytest.fixture(scope='module')
 def finished(tmp_path_factory):
     root = tmp_path_factory.mktemp('pipeline')
-    return root, run_pipeline(root)
+    return root, run_fast(CONFIG, root)
 
 
 def test_every_stage_leaves_what_the_next_one_needs(finished):
@@ -85,7 +78,7 @@ def test_report_holds_numbers_and_pictures(finished):
 def test_second_run_finds_everything_done(finished):
     root, _ = finished
     # Sources that somebody edits in between are not the point here.
-    printed = run_pipeline(root, '--ignore-code')
+    printed = run_fast(CONFIG, root, '--ignore-code')
     for number, name in enumerate(STAGES, start=1):
         assert f'[{number}/{len(STAGES)}] {name} (' in printed
     assert printed.count(': unchanged, took') == len(STAGES)

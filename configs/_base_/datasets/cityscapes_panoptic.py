@@ -1,7 +1,7 @@
 # Cityscapes, panoptic: what cityscapes2coco.py --panoptic writes, for
 # mmdet.CocoPanopticDataset. Labels count things before stuff, as MMDetection's panoptic
 # heads do. Paths are relative to data_root.
-_base_ = './cityscapes.py'
+_base_ = ['./panoptic.py', './cityscapes.py']
 
 data_spec = dict(
     name='cityscapes_panoptic',
@@ -27,60 +27,39 @@ metainfo = dict(
 )
 
 train_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='mmwsis.LoadPanopticAnnotations'),
+    *_base_.train_pipeline[:2],
     dict(type='RandomResize', scale=[(2048, 800), (2048, 1024)], keep_ratio=True),
-    dict(type='RandomFlip', prob=0.5),
-    dict(type='PackDetInputs'),
+    *_base_.train_pipeline[3:],
 ]
 test_pipeline = [
-    dict(type='LoadImageFromFile'),
+    _base_.test_pipeline[0],
     dict(type='Resize', scale=(2048, 1024), keep_ratio=True),
-    dict(type='mmwsis.LoadPanopticAnnotations'),
-    dict(
-        type='PackDetInputs',
-        meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor'),
-    ),
+    *_base_.test_pipeline[2:],
 ]
 train_dataloader = dict(
-    batch_size=2,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=True),
-    batch_sampler=dict(type='AspectRatioBatchSampler'),
     dataset=dict(
-        type='CocoPanopticDataset',
         data_root=data_root,
         metainfo=metainfo,
         ann_file=data_spec['train']['panoptic']['ann_file'],
         data_prefix=dict(
             img=_base_.data_spec.train.img, seg=data_spec['train']['panoptic']['seg']
         ),
-        filter_cfg=dict(filter_empty_gt=True, min_size=32),
         pipeline=train_pipeline,
     ),
 )
 val_dataloader = dict(
-    batch_size=1,
-    num_workers=2,
-    persistent_workers=True,
-    drop_last=False,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
-        type='CocoPanopticDataset',
         data_root=data_root,
         metainfo=metainfo,
         ann_file=data_spec['val']['panoptic']['ann_file'],
         data_prefix=dict(
             img=_base_.data_spec.val.img, seg=data_spec['val']['panoptic']['seg']
         ),
-        test_mode=True,
         pipeline=test_pipeline,
     ),
 )
 test_dataloader = val_dataloader
 val_evaluator = dict(
-    type='mmwsis.PanopticQualityMetric',
     ann_file=data_root + data_spec['val']['panoptic']['ann_file'],
     seg_prefix=data_root + data_spec['val']['panoptic']['seg'],
 )

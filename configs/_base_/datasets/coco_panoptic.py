@@ -1,7 +1,7 @@
 # COCO 2017, panoptic: 80 things and 53 stuff classes, for mmdet.CocoPanopticDataset.
 # Weak labels come from the panoptic file: boxes of the things, tags of things and stuff
 # (weak panoptic): docs/datasets/coco.md. Paths are relative to data_root.
-_base_ = 'mmdet::_base_/datasets/coco_panoptic.py'
+_base_ = './panoptic.py'
 
 data_spec = dict(
     name='coco_panoptic',
@@ -32,31 +32,29 @@ data_spec = dict(
     ),
     image_scale=None,
 )
+data_root = 'data/coco/'
 
-# MMDetection's loaders, and PQ by the official rules, without the package panopticapi.
-train_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='mmwsis.LoadPanopticAnnotations'),
-    dict(type='Resize', scale=(1333, 800), keep_ratio=True),
-    dict(type='RandomFlip', prob=0.5),
-    dict(type='PackDetInputs'),
-]
-test_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='Resize', scale=(1333, 800), keep_ratio=True),
-    dict(type='mmwsis.LoadPanopticAnnotations'),
-    dict(
-        type='PackDetInputs',
-        meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor'),
+train_dataloader = dict(
+    dataset=dict(
+        data_root=data_root,
+        ann_file=data_spec['train']['panoptic']['ann_file'],
+        data_prefix=dict(
+            img=data_spec['train']['img'], seg=data_spec['train']['panoptic']['seg']
+        ),
     ),
-]
-train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
-val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+)
+val_dataloader = dict(
+    dataset=dict(
+        data_root=data_root,
+        ann_file=data_spec['val']['panoptic']['ann_file'],
+        data_prefix=dict(
+            img=data_spec['val']['img'], seg=data_spec['val']['panoptic']['seg']
+        ),
+    ),
+)
 test_dataloader = val_dataloader
 val_evaluator = dict(
-    _delete_=True,
-    type='mmwsis.PanopticQualityMetric',
-    ann_file='data/coco/annotations/panoptic_val2017.json',
-    seg_prefix='data/coco/annotations/panoptic_val2017/',
+    ann_file=data_root + data_spec['val']['panoptic']['ann_file'],
+    seg_prefix=data_root + data_spec['val']['panoptic']['seg'],
 )
 test_evaluator = val_evaluator

@@ -1,7 +1,7 @@
 # The synthetic scenes, panoptic: 6 things and 3 stuff classes. Weak labels come from the
 # panoptic file: boxes of the things, tags of things and stuff (weak panoptic).
 # Paths are relative to data_root.
-_base_ = ['mmdet::_base_/datasets/coco_panoptic.py', './synthetic.py']
+_base_ = ['./panoptic.py', './synthetic.py']
 
 data_spec = dict(
     name='synthetic_panoptic',
@@ -32,28 +32,22 @@ metainfo = dict(
     thing_classes=_base_.data_spec.classes,
     stuff_classes=data_spec['stuff_classes'],
 )
-image_scale = (192, 192)
+
 train_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='mmwsis.LoadPanopticAnnotations'),
-    dict(type='Resize', scale=image_scale, keep_ratio=True),
-    dict(type='RandomFlip', prob=0.5),
-    dict(type='PackDetInputs'),
+    *_base_.train_pipeline[:2],
+    dict(type='Resize', scale=(192, 192), keep_ratio=True),
+    *_base_.train_pipeline[3:],
 ]
 test_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='Resize', scale=image_scale, keep_ratio=True),
-    dict(type='mmwsis.LoadPanopticAnnotations'),
-    dict(
-        type='PackDetInputs',
-        meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor'),
-    ),
+    _base_.test_pipeline[0],
+    dict(type='Resize', scale=(192, 192), keep_ratio=True),
+    *_base_.test_pipeline[2:],
 ]
 train_dataloader = dict(
     batch_size=8,
     dataset=dict(
-        metainfo=metainfo,
         data_root=data_root,
+        metainfo=metainfo,
         ann_file=data_spec['train']['panoptic']['ann_file'],
         data_prefix=dict(
             img=_base_.data_spec.train.img, seg=data_spec['train']['panoptic']['seg']
@@ -63,19 +57,17 @@ train_dataloader = dict(
 )
 val_dataloader = dict(
     dataset=dict(
-        metainfo=metainfo,
         data_root=data_root,
+        metainfo=metainfo,
         ann_file=data_spec['val']['panoptic']['ann_file'],
         data_prefix=dict(
             img=_base_.data_spec.val.img, seg=data_spec['val']['panoptic']['seg']
         ),
         pipeline=test_pipeline,
-    )
+    ),
 )
 test_dataloader = val_dataloader
 val_evaluator = dict(
-    _delete_=True,
-    type='mmwsis.PanopticQualityMetric',
     ann_file=data_root + data_spec['val']['panoptic']['ann_file'],
     seg_prefix=data_root + data_spec['val']['panoptic']['seg'],
 )

@@ -1,6 +1,5 @@
-_base_ = ['./relation_pairs.py', '../datasets/coco.py']
+_base_ = ['./relation_pairs.py', '../stored_class_maps/coco.py']
 
-class_maps = 'data/coco/class_maps/irnet'
 relation_labels = 'data/coco/relation_labels/irnet'
 train_dataloader = dict(
     dataset=dict(
@@ -19,12 +18,9 @@ train_dataloader = dict(
 )
 pseudo_label_dataloader = dict(
     dataset=dict(
-        data_root=_base_.data_spec.data_root,
-        ann_file=_base_.data_spec.train.weak.image_tags,
-        data_prefix=dict(img=_base_.data_spec.train.img),
         pipeline=[
             dict(type='mmwsis.LoadCachedImage', max_images=0),
-            dict(type='mmwsis.LoadClassMaps', folder=class_maps, names=('cam',)),
+            dict(type='mmwsis.LoadClassMaps', folder=_base_.class_maps, names=('cam',)),
             dict(type='mmwsis.PackWeakInputs'),
         ],
     )

@@ -1,6 +1,6 @@
-# Loaders of IRNet: crops with inter-pixel relation labels for training, whole images with
-# their class maps for labelling. `LoadSemanticMap` and `LoadClassMaps` name the folders
-# that earlier stages wrote; the data set's file says which.
+# Loader of IRNet's training: crops with inter-pixel relation labels. `LoadSemanticMap`
+# names the folder that an earlier stage wrote; the data set's file says which. The images
+# to label, from which the mean displacement is taken too, are those of stored_class_maps.
 train_dataloader = dict(
     batch_size=32,  # one GPU
     num_workers=8,
@@ -11,17 +11,6 @@ train_dataloader = dict(
         type='mmwsis.CocoWeakDataset',
         supervision='image_tags',
         filter_cfg=None,  # all of an image without tags is sure background
-    ),
-)
-# The images to label; the mean displacement is theirs, too.
-pseudo_label_dataloader = dict(
-    batch_size=1,
-    num_workers=4,
-    dataset=dict(
-        type='mmwsis.CocoWeakDataset',
-        supervision='image_tags',
-        filter_cfg=None,
-        test_mode=True,
     ),
 )
 artefact = 'instances'

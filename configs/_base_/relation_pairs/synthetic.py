@@ -1,8 +1,7 @@
 # Images of 128 pixels, enlarged: the network's cells of four pixels are coarse for objects
 # of forty.
-_base_ = ['./relation_pairs.py', '../datasets/synthetic.py']
+_base_ = ['./relation_pairs.py', '../stored_class_maps/synthetic.py']
 
-class_maps = 'data/synthetic/class_maps/irnet'
 relation_labels = 'data/synthetic/relation_labels/irnet'
 train_dataloader = dict(
     num_workers=1,
@@ -24,17 +23,12 @@ train_dataloader = dict(
     ),
 )
 pseudo_label_dataloader = dict(
-    num_workers=1,
     dataset=dict(
-        metainfo=dict(classes=_base_.data_spec.classes),
-        data_root=_base_.data_spec.data_root,
-        ann_file=_base_.data_spec.train.weak.image_tags,
-        data_prefix=dict(img=_base_.data_spec.train.img),
         pipeline=[
             dict(type='mmwsis.LoadCachedImage', max_images=0),
-            dict(type='mmwsis.LoadClassMaps', folder=class_maps, names=('cam',)),
+            dict(type='mmwsis.LoadClassMaps', folder=_base_.class_maps, names=('cam',)),
             dict(type='mmwsis.RandomRescale', scale=(2.0, 2.0)),
             dict(type='mmwsis.PackWeakInputs'),
         ],
-    ),
+    )
 )

@@ -1,6 +1,5 @@
-_base_ = ['./relation_pairs.py', '../datasets/voc.py']
+_base_ = ['./relation_pairs.py', '../stored_class_maps/voc.py']
 
-class_maps = 'data/voc/class_maps/irnet'
 relation_labels = 'data/voc/relation_labels/irnet'
 train_dataloader = dict(
     dataset=dict(
@@ -20,13 +19,9 @@ train_dataloader = dict(
 )
 pseudo_label_dataloader = dict(
     dataset=dict(
-        metainfo=dict(classes=_base_.data_spec.classes),
-        data_root=_base_.data_spec.data_root,
-        ann_file=_base_.data_spec.train.weak.image_tags,
-        data_prefix=dict(img=_base_.data_spec.train.img),
         pipeline=[
             dict(type='mmwsis.LoadCachedImage', max_images=0),
-            dict(type='mmwsis.LoadClassMaps', folder=class_maps, names=('cam',)),
+            dict(type='mmwsis.LoadClassMaps', folder=_base_.class_maps, names=('cam',)),
             dict(type='mmwsis.PackWeakInputs'),
         ],
     )

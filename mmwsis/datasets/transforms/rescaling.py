@@ -1,5 +1,6 @@
 """Resizing of whole images, with Pillow, at a random size or at several sizes."""
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -36,8 +37,9 @@ def rescale_image(
 class _RandomScale(BaseTransform):
     """Resize image and label map by a factor that a subclass draws."""
 
+    @abstractmethod
     def _draw(self, height: int, width: int) -> float:
-        raise NotImplementedError
+        """Draw the factor for an image of this size."""
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Resize ``results['img']`` and, where there is one, ``gt_seg_map``.

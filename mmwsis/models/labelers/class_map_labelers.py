@@ -13,6 +13,8 @@ from mmwsis.ops import BestChannels, split_parts
 from mmwsis.ops.relation_labels import relation_labels, threshold_argmax
 from mmwsis.registry import MODELS
 
+from .prediction_settings import filled_test_cfg
+
 
 class ClassMapLabeler(BaseModel):
     """A labeler that reads stored class maps and has no weights of its own.
@@ -38,13 +40,7 @@ class ClassMapLabeler(BaseModel):
         self, test_cfg: dict | None = None, data_preprocessor: dict | None = None
     ) -> None:
         super().__init__(data_preprocessor)
-        unknown = sorted(set(test_cfg or {}) - set(self.defaults))
-        if unknown:
-            raise ValueError(
-                f'test_cfg has unknown keys {unknown}; known are '
-                f'{sorted(self.defaults)}.'
-            )
-        self.test_cfg = {**self.defaults, **(test_cfg or {})}
+        self.test_cfg = filled_test_cfg(test_cfg, self.defaults)
 
     def forward(
         self,

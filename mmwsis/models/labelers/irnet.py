@@ -19,6 +19,8 @@ from mmwsis.ops import (
 )
 from mmwsis.registry import MODELS
 
+from .prediction_settings import filled_test_cfg
+
 TEST_DEFAULTS = dict(
     min_size=512,
     size_divisor=16,
@@ -37,7 +39,7 @@ TEST_DEFAULTS = dict(
 class IRNet(BaseModel):
     """IRNet (Ahn, Cho, Kwak, CVPR 2019): class boundaries and displacements.
 
-    A frozen backbone with two light heads learns from the pixels that class maps are
+    Two light heads on a frozen backbone learn from the pixels that class maps are
     sure of: whether two near pixels belong to one class, and how far apart the
     centroids of their instances are. In prediction the displacement field splits the
     image into instances, and a random walk that stops at boundaries spreads the class
@@ -45,9 +47,11 @@ class IRNet(BaseModel):
 
     Args:
         backbone: Config of a backbone with five levels, the stem's first
-            (:class:`mmwsis.models.backbones.StemLevelResNet`); it is not trained.
+            (:class:`mmwsis.models.backbones.StemLevelResNet`).
         boundary_head: Config of :class:`mmwsis.models.heads.BoundaryHead`.
         displacement_head: Config of :class:`mmwsis.models.heads.DisplacementHead`.
+        freeze_backbone: Keep the backbone as it is, statistics too, as in the paper.
+            Without pretrained weights there is nothing to keep.
         loss: Config of ``mmwsis.InterPixelRelationLoss``.
         test_cfg: ``min_size`` and ``size_divisor``: images are padded at the bottom and
             the right to the larger of ``min_size`` and the next multiple of the
@@ -78,6 +82,7 @@ class IRNet(BaseModel):
         backbone: dict,
         boundary_head: dict,
         displacement_head: dict,
+        freeze_backbone: bool = True,
         loss: dict | None = None,
         test_cfg: dict | None = None,
         data_preprocessor: dict | None = None,
@@ -85,32 +90,30 @@ class IRNet(BaseModel):
     ) -> None:
         super().__init__(data_preprocessor, init_cfg)
         self.backbone = MODELS.build(backbone)
-        self.backbone.requires_grad_(False)
+        self.freeze_backbone = freeze_backbone
+        if freeze_backbone:
+            self.backbone.requires_grad_(False)
         self.boundary_head = MODELS.build(boundary_head)
         self.displacement_head = MODELS.build(displacement_head)
         self.relation_loss = MODELS.build(loss) if loss else None
-        unknown = sorted(set(test_cfg or {}) - set(TEST_DEFAULTS))
-        if unknown:
-            raise ValueError(
-                f'test_cfg has unknown keys {unknown}; known are '
-                f'{sorted(TEST_DEFAULTS)}.'
-            )
-        self.test_cfg = {**TEST_DEFAULTS, **(test_cfg or {})}
+        self.test_cfg = filled_test_cfg(test_cfg, TEST_DEFAULTS)
 
     def train(self, mode: bool = True) -> 'IRNet':
-        """Set the mode; the backbone stays in evaluation mode."""
+        """Set the mode; a frozen backbone stays in evaluation mode."""
         super().train(mode)
-        self.backbone.eval()
+        if self.freeze_backbone:
+            self.backbone.eval()
         return self
 
-    @torch.no_grad()
     def levels(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Levels of the backbone, without gradients.
+        """Levels of the backbone, without gradients if it is frozen.
 
         Args:
             images: ``(B, 3, H, W)``, normalised.
         """
-        return self.backbone(images)
+        learns = torch.is_grad_enabled() and not self.freeze_backbone
+        with torch.set_grad_enabled(learns):
+            return self.backbone(images)
 
     def displacement(self, images: Tensor) -> Tensor:
         """Displacement field alone.

@@ -15,6 +15,7 @@ from mmwsis.registry import MODELS
 from mmwsis.structures import ObjectCropSample
 
 from .loss_ramp import LossRamp
+from .prediction_settings import filled_test_cfg
 
 TEST_DEFAULTS = dict(
     weights='student',
@@ -83,13 +84,7 @@ class MaskAutoLabeler(BaseModel):
             )
 
     def _check_test_cfg(self, test_cfg: dict | None) -> dict[str, Any]:
-        merged = {**TEST_DEFAULTS, **(test_cfg or {})}
-        unknown = sorted(set(merged) - set(TEST_DEFAULTS))
-        if unknown:
-            raise ValueError(
-                f'test_cfg has unknown keys {unknown}; known are '
-                f'{sorted(TEST_DEFAULTS)}.'
-            )
+        merged = filled_test_cfg(test_cfg, TEST_DEFAULTS)
         needs_teacher = merged['weights'] in ('teacher', 'mixed')
         if merged['weights'] != 'student' and not needs_teacher:
             raise ValueError(

@@ -81,6 +81,22 @@ def test_every_head_weight_gets_a_gradient_and_no_other():
     assert all(torch.equal(before[key], after[key]) for key in before)
 
 
+def test_backbone_without_pretrained_weights_can_learn_with_the_heads():
+    toy = irnet_model(freeze_backbone=False)
+    toy['backbone'].update(frozen_stages=-1, norm_eval=False)
+    model = MODELS.build(toy).train()
+    assert model.backbone.bn1.training
+    image, sample = random_sample((48, 48))
+    sample.gt_sem_seg = PixelData(sem_seg=torch.randint(0, 4, (1, 48, 48)))
+    sum(model(image[None], [sample], mode='loss').values()).backward()
+    without = [n for n, p in model.named_parameters() if p.grad is None]
+    assert not without
+    model.eval()
+    with torch.no_grad():  # prediction makes no graph
+        edge, _ = model.relations(image)
+    assert not edge.requires_grad and not model.backbone.bn1.training
+
+
 def test_labels_that_are_all_unsure_cost_nothing():
     model = tiny().train()
     image, sample = random_sample((48, 48))

@@ -1,0 +1,17 @@
+"""Runs of whole pipelines on a dozen scenes."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def run_fast(config, root, *arguments):
+    """Run a pipeline of configs/ with ``--fast`` below ``root``; returns its output."""
+    command = [sys.executable, str(REPOSITORY / 'tools/run_pipeline.py')]
+    command += [str(REPOSITORY / 'configs' / config), '--fast']
+    command += ['--root', str(root), *arguments]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout
