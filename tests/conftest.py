@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-# Some tests fork, and OpenMP's threads are not forked: a loop that waits for them hangs.
+# Some tests fork. OpenMP threads are not forked, and a loop that waits for them hangs.
 # Results with one thread also do not depend on the number of cores.
 torch.set_num_threads(1)
 

@@ -67,7 +67,7 @@ def test_files_of_every_image(finished):
         assert {e['category_id'] for e in pseudo['annotations']} <= categories
     for folder in ('relation_labels/irnet', 'pseudo_labels/irnet_semantic'):
         for image in truth['images']:
-            picture = Image.open((data / folder / f'{image["id"]}.png'))
+            picture = Image.open(data / folder / f'{image["id"]:06d}.png')
             assert picture.size == (image['width'], image['height'])
             assert set(np.unique(np.array(picture))) <= {*range(7), 255}
 
