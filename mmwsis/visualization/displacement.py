@@ -52,8 +52,9 @@ def draw_displacement(
         image: RGB ``(H, W, 3)``, uint8; only its size is used.
         displacement: ``(2, h, w)``, (dy, dx); any resolution.
         longest: See :func:`displacement_colors`.
-        wheel: Put the colour wheel, the key to the colours, into the lower right
-            corner: the colour at a place of it is that of the arrow from its centre.
+        wheel: Put the colour wheel, the key to the colours, into the corner with the
+            shortest displacements: the colour at a place of it is that of the arrow
+            from its centre.
         min_side: See :class:`Canvas`.
         max_side: See :class:`Canvas`.
 
@@ -67,9 +68,25 @@ def draw_displacement(
     side = min(height, width) // 4
     if wheel and side >= 16:
         disc, inside = color_wheel(side)
-        corner = picture[height - side :, width - side :]
-        corner[inside] = disc[inside]
+        bottom, right = _emptiest_corner(displacement)
+        top, left = bottom * (height - side), right * (width - side)
+        picture[top : top + side, left : left + side][inside] = disc[inside]
     return picture
+
+
+def _emptiest_corner(displacement: np.ndarray) -> tuple[bool, bool]:
+    """The corner that is displaced least, lower right of equals: (bottom, right)."""
+    length = np.hypot(*np.asarray(displacement, dtype=np.float32))
+    rows, columns = (max(1, side // 4) for side in length.shape)
+    corners = {
+        (bottom, right): length[
+            -rows if bottom else 0 : None if bottom else rows,
+            -columns if right else 0 : None if right else columns,
+        ].sum()
+        for bottom in (True, False)
+        for right in (True, False)
+    }
+    return min(corners, key=corners.get)
 
 
 def color_wheel(side: int) -> tuple[np.ndarray, np.ndarray]:

@@ -23,7 +23,19 @@ val_dataloader = dict(
     )
 )
 test_dataloader = val_dataloader
-val_evaluator = dict(ann_file=data_root + _base_.data_spec.val.ann_file)
+# COCO's AP, and AP50 and AP70 as most papers on VOC measure them.
+val_evaluator = [
+    dict(
+        type='mmwsis.VOCInstanceMetric',
+        ann_file=data_root + _base_.data_spec.val.ann_file,
+    ),
+    dict(
+        type='mmdet.CocoMetric',
+        ann_file=data_root + _base_.data_spec.val.ann_file,
+        metric='segm',
+        format_only=False,
+    ),
+]
 test_evaluator = val_evaluator
 model = dict(mask_head=dict(num_classes=20))
 visualizer = dict(
