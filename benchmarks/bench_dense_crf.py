@@ -198,8 +198,10 @@ def parts(picture: Picture, labels: torch.Tensor, count: int, device: str) -> st
     crf.labels(unary, 1)
     frame = run(lambda: crf.labels(unary, 0), device)
     whole = run(lambda: crf.labels(unary, ITERATIONS), device)
-    activity = ProfilerActivity.CPU if device == 'cpu' else ProfilerActivity.CUDA
-    with profile(activities=[ProfilerActivity.CPU, activity]) as trace:
+    activities = [ProfilerActivity.CPU]
+    if device != 'cpu':
+        activities.append(ProfilerActivity.CUDA)
+    with profile(activities=activities) as trace:
         crf.labels(unary, ITERATIONS)
     kind = 'cpu' if device == 'cpu' else 'device'
     own = {e.key: getattr(e, f'self_{kind}_time_total') for e in trace.key_averages()}

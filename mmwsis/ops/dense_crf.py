@@ -6,7 +6,7 @@ a kernel of position and one of position and colour (Potts model).
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -20,6 +20,9 @@ from .crf_kernels import (
     resolve_kernels,
 )
 from .tensor_checks import check_shape, full_precision, to_full_precision
+
+# A kernel's filter of (pixels, values) rows, and its weight.
+Term = tuple[Callable[[Tensor], Tensor], float | Tensor]
 
 
 class DenseCRF:
@@ -63,13 +66,18 @@ class DenseCRF:
         images = image if self._batched else image.unsqueeze(0)
         self._size = tuple(images.shape)[:3]
         self._dtype = dtype
+        # On a CPU one after the other: the rows of several do not fit its caches.
+        self._together = 1 if image.device.type == 'cpu' else max(1, len(images))
         with torch.no_grad(), full_precision(image):
             self._terms = [
-                (
-                    kernel_filter(kernel, images, normalization, backend, dtype),
-                    kernel.weight,
-                )
-                for kernel in resolve_kernels(kernels)
+                [
+                    (
+                        kernel_filter(kernel, group, normalization, backend, dtype),
+                        kernel.weight,
+                    )
+                    for kernel in resolve_kernels(kernels)
+                ]
+                for group in images.split(self._together)
             ]
 
     def marginals(self, unary: Tensor, num_iters: int = 10) -> Tensor:
@@ -119,18 +127,10 @@ class DenseCRF:
         labels, pixels = unary.shape[-3], height * width
         sharing = unary.shape[0] if unary.dim() == 4 and not self._batched else 1
         with full_precision(unary):
-            # Labels last: the filters move whole rows.
             energy = unary.to(self._dtype).reshape(images, sharing, labels, pixels)
-            energy = -energy.permute(0, 3, 1, 2).contiguous()
-            shape = energy.shape
-            q = _softmax(energy)
-            for _ in range(num_iters if q.numel() else 0):
-                rows = q.reshape(images * pixels, sharing * labels)
-                logits = energy.view(rows.shape)
-                for linear, weight in self._terms:
-                    logits = _add_message(logits, linear(rows), weight)
-                q = _softmax(logits.view(shape))
-        return q
+            groups = zip(energy.split(self._together), self._terms, strict=True)
+            found = [_iterate(group, terms, num_iters) for group, terms in groups]
+        return torch.cat(found) if len(found) > 1 else found[0]
 
 
 def dense_crf(
@@ -271,6 +271,30 @@ def crf_refine_labels(
     unary = unary_from_labels(labels, num_labels, gt_prob)
     crf = DenseCRF(image.to(labels.device), preset, backend=backend)
     return crf.labels(unary, num_iters).to(labels.dtype)
+
+
+def _iterate(energy: Tensor, terms: Sequence[Term], num_iters: int) -> Tensor:
+    """Mean field of images that are filtered together.
+
+    Args:
+        energy: (images, unaries an image, n, pixels).
+        terms: Filter and weight of each kernel.
+        num_iters: Parallel updates.
+
+    Returns:
+        Probabilities (images, pixels, unaries an image, n).
+    """
+    # Labels last: the filters move whole rows.
+    energy = -energy.permute(0, 3, 1, 2).contiguous()
+    shape = energy.shape
+    q = _softmax(energy)
+    for _ in range(num_iters if q.numel() else 0):
+        rows = q.reshape(shape[0] * shape[1], -1)
+        logits = energy.view(rows.shape)
+        for linear, weight in terms:
+            logits = _add_message(logits, linear(rows), weight)
+        q = _softmax(logits.view(shape))
+    return q
 
 
 def _softmax(logits: Tensor) -> Tensor:
