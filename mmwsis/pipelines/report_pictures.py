@@ -99,16 +99,17 @@ def _planned(
     for entry in stages:
         if not isinstance(entry, QualityStage) or entry.name not in done:
             continue
+        labels = Path(entry.pseudo).stem
         makers = [one for one in generators if Path(one.out) == Path(entry.pseudo)]
         for maker in makers[:1]:
             yield (
-                'Pseudo masks beside ground truth',
+                f'Pseudo masks of {labels} beside ground truth',
                 f'{entry.name}_masks.png',
                 _pseudo_masks(runner, entry, maker, stage),
             )
         folder = runner.root / runner.factory.quality_dir(entry.name)
         for source in sorted(folder.glob('*.png')):
-            title = f'Quality of the pseudo labels: {source.stem}'
+            title = f'Quality of {labels}: {source.stem}'
             yield title, f'{entry.name}_{source.name}', _copy(source)
     yield from _planned_predictions(runner, stage, done)
     for entry in stages:
