@@ -6,7 +6,7 @@ _base_ = [
 ]
 
 # The threshold at which the baseline is best, found with the ground truth.
-model = dict(test_cfg=dict(threshold=0.6))
+model = dict(test_cfg=dict(threshold=0.45))
 
 wsis = dict(
     method='IRNet',
