@@ -3,7 +3,7 @@
 Each seed is one directory below ``--root``, in which the pipeline of IRNet runs as a
 user would run it. Class maps and pseudo labels are measured on the scenes that they
 were made for; then both labelers run on the validation scenes, given their tags,
-because these are what the final models are tested on. All AP50 are VOC's
+because these are what the final models are tested on. All AP are VOC's
 (docs/metrics.md). Everything finished is kept: the same command continues a killed
 study, ``--table`` only reads.
 
@@ -128,33 +128,37 @@ class Study(SeedRuns):
                 value = json.loads(line).get(name, value)
         return value
 
-    def ap50(self, name: str, split: str) -> float | None:
-        """Return the AP50 of masks.
+    def ap(self, name: str, split: str, iou: int = 50) -> float | None:
+        """Return the VOC AP of masks.
 
         Args:
             name: Row of the table.
             split: 'train' or 'held_out'.
+            iou: Threshold in percent: 25, 50, 70 or 75.
         """
         parts = ('held_out/quality', name.replace(' ', '_'))
         if split == 'train':
             parts = (str(DONE), 'quality', TRAIN_QUALITY.get(name, 'none'))
         report = self.read(*parts, 'quality.json')
-        return None if report is None else report['average_precision']['AP50']
+        return None if report is None else report['average_precision'][f'AP{iou}']
 
     def retention(self) -> float | None:
         """Return the AP50 of the final model over that of full masks."""
-        weak, full = (self.ap50(name, 'held_out') for name in MODELS)
+        weak, full = (self.ap(name, 'held_out') for name in MODELS)
         return None if weak is None or full is None else weak / full
 
 
 def table(studies: list[Study]) -> str:
     """All figures, mean over the seeds and range."""
     lines = [
-        '| AP50 | training scenes | held-out scenes |',
-        '| --- | --- | --- |',
+        '| | training scenes, AP50 | AP70 | held-out scenes, AP50 | AP70 |',
+        '| --- | --- | --- | --- | --- |',
     ]
+    columns = [(split, iou) for split in SPLITS for iou in (50, 70)]
     for name in (*TRAIN_QUALITY, *MODELS):
-        cells = [cell(s.ap50(name, split) for s in studies) for split in SPLITS]
+        cells = [
+            cell(study.ap(name, *column) for study in studies) for column in columns
+        ]
         lines.append(f'| {name} | {" | ".join(cells)} |')
     miou = [cell(s.cam_miou(key) for s in studies) for key in ('mIoU', 'mIoU_best')]
     lines += [

@@ -165,9 +165,10 @@ def test_table_of_irnet_holds_every_seed(load, tmp_path):
         for place, value in places.items():
             file = run.root / place / 'quality.json'
             file.parent.mkdir(parents=True)
-            report = dict(average_precision=dict(AP50=value + run.seed / 10))
+            found = dict(AP50=value + run.seed / 10, AP70=value / 2)
+            report = dict(average_precision=found)
             file.write_text(json.dumps(report))
     table = study.table(runs)
-    assert '| CAM components | 0.550 (0.500–0.600) |  |' in table
-    assert '| IRNet | 0.650 (0.600–0.700) |  |' in table
+    assert '| CAM components | 0.550 (0.500–0.600) | 0.250 (0.250–0.250) |  |' in table
+    assert '| IRNet | 0.650 (0.600–0.700) | 0.300 (0.300–0.300) |  |' in table
     assert 'retention of AP50 0.528 (0.500–0.556)' in table
