@@ -16,6 +16,7 @@ from mmengine.registry import DATASETS, init_default_scope
 from mmwsis.datasets.annotation_file import read_json
 from mmwsis.datasets.categories import name_list, read_categories
 from mmwsis.datasets.validation import Finding
+from mmwsis.fileio import INDEX_NAME
 from mmwsis.structures.supervision import Supervision
 
 SPLITS = ('train', 'val', 'test')
@@ -76,6 +77,8 @@ def check_requirements(cfg: Config) -> None:
             state = 'does not exist'
         elif Path(path).is_file() and os.path.getsize(path) == 0:
             state = 'is empty'
+        elif _is_unfinished(Path(path)):
+            state = 'is not finished'
         else:
             continue
         missing.append(f'  {path} {state}. Make it with\n    {item["command"]}')
@@ -84,6 +87,13 @@ def check_requirements(cfg: Config) -> None:
             f'{cfg.filename or "this config"} needs what an earlier stage makes '
             f'(looked in {Path.cwd()}):\n' + '\n'.join(missing)
         )
+
+
+def _is_unfinished(path: Path) -> bool:
+    """Whether a folder of maps is being filled, or the run that did so was killed."""
+    if not path.is_dir() or (path / INDEX_NAME).exists():
+        return False
+    return path.with_name(f'{path.name}.parts').exists()
 
 
 def check_classes(cfg: Config, splits: Sequence[str] = SPLITS) -> None:

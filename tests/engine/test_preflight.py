@@ -158,6 +158,17 @@ def test_missing_requirement_names_file_and_command(tmp_path):
     assert 'make there' not in message and 'example.org' not in message
 
 
+def test_folder_that_is_being_filled_counts_as_missing(tmp_path):
+    maps, parts = tmp_path / 'maps', tmp_path / 'maps.parts'
+    cfg = Config(dict(wsis=dict(requires=[dict(path=str(maps), command='make maps')])))
+    maps.mkdir()
+    parts.mkdir()
+    with pytest.raises(FileNotFoundError, match=r'maps is not finished(.|\n)*make maps'):
+        check_requirements(cfg)
+    (maps / 'index.json').write_text('{}')
+    check_requirements(cfg)
+
+
 def test_configs_without_requirements_pass():
     check_requirements(Config(dict(model=dict(type='X'))))
     check_requirements(Config(dict(wsis=dict(method='EXITS', requires=None))))

@@ -105,7 +105,14 @@ class DisplacementMeanHook(Hook):
 
     def _batches(self, loader: dict) -> Iterator[dict]:
         """This rank's share of the images."""
-        dataset = DATASETS.build(loader['dataset'])
+        settings = dict(loader['dataset'])
+        # Nothing is labelled yet, and a broken map would end a training that is over.
+        settings['pipeline'] = [
+            step
+            for step in settings['pipeline']
+            if step['type'] not in ('mmwsis.LoadClassMaps', 'LoadClassMaps')
+        ]
+        dataset = DATASETS.build(settings)
         count = len(dataset)
         if count > self.whole_batches:
             count -= count % self.whole_batches
