@@ -16,7 +16,7 @@ from mmengine.logging import print_log
 from mmengine.registry import init_default_scope
 
 from mmwsis.checkpoint_file import check_checkpoint_file
-from mmwsis.config_files import files_named_in, paths_named_in
+from mmwsis.config_files import files_named_in
 from mmwsis.datasets.annotation_file import load_coco, match_classes, read_json
 from mmwsis.engine.preflight import check_requirements
 from mmwsis.fileio import INDEX_NAME
@@ -146,19 +146,6 @@ def _maps_read(cfg: Config) -> list[Path]:
     return [path for path in found if path.name == INDEX_NAME]
 
 
-def _require_inputs(cfg: Config) -> None:
-    """Name the commands that make what the data set reads, if it is not there.
-
-    The rest of what the config requires was needed in training only, such as weights to
-    start from.
-    """
-    requires = cfg.get('wsis', {}).get('requires', None) or ()
-    dataset = cfg.pseudo_label_dataloader.dataset
-    read = set(map(Path, paths_named_in(Config(dataset).to_dict())))
-    needed = [item for item in requires if Path(item['path']) in read]
-    check_requirements(Config(dict(wsis=dict(requires=needed)), filename=cfg.filename))
-
-
 def _plan(cfg: Config, batch_size: int, out: Path, options: GenerationOptions) -> _Work:
     wanted = cfg.get('artefact')
     settings = artefact_settings(wanted)
@@ -166,7 +153,8 @@ def _plan(cfg: Config, batch_size: int, out: Path, options: GenerationOptions) -
         settings = artefact_settings(options.artefact)
     dataset_cfg = cfg.pseudo_label_dataloader.dataset
     path = os.path.join(dataset_cfg.get('data_root') or '', dataset_cfg.ann_file)
-    _require_inputs(cfg)
+    # What training started from is not needed any more.
+    check_requirements(cfg, dataset_cfg)
     source = LabelSource(path, load_coco(path, dataset_cfg.supervision))
     if not source.coco[ARTEFACTS[settings['type']].listed_in]:
         # MMEngine cannot build a data set of nothing.
