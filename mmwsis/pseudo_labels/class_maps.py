@@ -223,7 +223,7 @@ class ClassMapStore:
             Its maps; labels ascend in the order of ``classes``.
 
         Raises:
-            KeyError: There are no maps of this image.
+            UnknownImageError: There are no maps of this image.
             FileNotFoundError: The file has gone.
             ValueError: The file is damaged, lacks a name, or is of an image of another
                 size; the message names the image id and both sizes.

@@ -44,7 +44,7 @@ class LoadClassMaps(BaseTransform):
             ``results``.
 
         Raises:
-            KeyError: There are no maps of this image.
+            UnknownImageError: There are no maps of this image.
             FileNotFoundError: The folder is not finished, or the file has gone.
             ValueError: The maps are of an image of another size, or of other classes
                 than the image's tags; the message names the image id.
@@ -99,7 +99,7 @@ class LoadSemanticMap(BaseTransform):
             ``results``.
 
         Raises:
-            KeyError: There is no map of this image.
+            UnknownImageError: There is no map of this image.
             FileNotFoundError: The folder is not finished, or the file has gone.
             ValueError: The map is damaged or has another size than the image, which the
                 message names; or the folder has classes that the data set does not.
