@@ -2,10 +2,12 @@ import json
 
 import numpy as np
 import pytest
+from mmengine.config import Config
 
 from mmwsis.pseudo_labels.map_folder import MapIndex
 from mmwsis.pseudo_labels.semantic_maps import encode_semantic_map
 from mmwsis.visualization import class_map_tiles, draw_heat, draw_numbers
+from mmwsis.visualization.browse import _loads_bgr
 from mmwsis.visualization.maps import map_tiles
 
 GREY = np.full((20, 30, 3), 120, np.uint8)
@@ -62,3 +64,11 @@ def test_captions_tell_how_much_is_unknown(tmp_path):
     assert [tile.caption for tile in tiles] == [
         'image 3: background, ring, unknown 25% (white)'
     ]
+
+
+def test_pictures_of_own_preprocessors_keep_their_colours():
+    """IRNet's config does not name the order of channels: nothing is turned."""
+    own = dict(type='mmwsis.WholeImagePreprocessor')
+    assert not _loads_bgr(Config(dict(model=dict(data_preprocessor=own))))
+    mmdet = dict(type='DetDataPreprocessor')
+    assert _loads_bgr(Config(dict(model=dict(data_preprocessor=mmdet))))
