@@ -25,22 +25,31 @@ def files_named_in(settings: Any, root: Path) -> list[Path]:
         (``work_dir``, ``wsis.produces``...) and ``data_spec`` are left out.
     """
     found = set()
-    for path in _mentioned(settings):
+    for path in paths_named_in(settings):
         index = os.path.join(path, INDEX_NAME)
         found.update(one for one in (path, index) if _is_file(root / one))
     return sorted(Path(path) for path in found)
 
 
-def _mentioned(value: Any, data_root: str = '') -> Iterator[str]:
-    """All strings that may be files, with and without the data root."""
+def paths_named_in(value: Any, data_root: str = '') -> Iterator[str]:
+    """Find the strings of a config that may be paths, whether they exist or not.
+
+    Args:
+        value: Nested settings; keys are left out as by :func:`files_named_in`.
+        data_root: Joined with each string, besides the string itself; a ``data_root``
+            in the settings takes its place.
+
+    Yields:
+        Every string with a dot or a slash, with and without the data root.
+    """
     if isinstance(value, dict):
         data_root = value.get('data_root') or data_root
         for key, entry in value.items():
             if key not in _NO_INPUT_KEYS:
-                yield from _mentioned(entry, data_root)
+                yield from paths_named_in(entry, data_root)
     elif isinstance(value, (list, tuple)):
         for entry in value:
-            yield from _mentioned(entry, data_root)
+            yield from paths_named_in(entry, data_root)
     elif isinstance(value, str) and re.search(r'[./]', value) and len(value) < 1024:
         yield value
         if data_root:

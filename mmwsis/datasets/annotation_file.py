@@ -59,9 +59,22 @@ def load_coco(
             )
     if not isinstance(coco.setdefault('annotations', []), list):
         raise ValueError(f'{ann_file}: annotations must be a list.')
+    if level is Supervision.IMAGE_TAGS and not coco['annotations']:
+        _require_tags(coco['images'], ann_file)
     coco = restrict_coco(coco, level, source=ann_file)
     check_coco(coco, level, ann_file)
     return coco
+
+
+def _require_tags(images: list[Any], ann_file: str) -> None:
+    """Refuse an image whose tags are not given: it would pass for an empty one."""
+    for image in images:
+        if isinstance(image, Mapping) and image.get('tags') is None:
+            raise ValueError(
+                f'{ann_file}: image id {image.get("id")!r} has no tags, and the file '
+                'has no annotations that would tell its classes. Give every image the '
+                'list of its category ids, "tags": [] where no class is present.'
+            )
 
 
 def read_json(path: str, backend_args: dict | None = None) -> Any:

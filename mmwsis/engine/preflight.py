@@ -13,9 +13,11 @@ from typing import Any, NamedTuple
 from mmengine.config import Config
 from mmengine.registry import DATASETS, init_default_scope
 
+from mmwsis.config_files import paths_named_in
 from mmwsis.datasets.annotation_file import read_json
 from mmwsis.datasets.categories import name_list, read_categories
 from mmwsis.datasets.validation import Finding
+from mmwsis.fileio import INDEX_NAME
 from mmwsis.structures.supervision import Supervision
 
 SPLITS = ('train', 'val', 'test')
@@ -58,24 +60,32 @@ class DatasetClasses(NamedTuple):
     stuff: int = 0
 
 
-def check_requirements(cfg: Config) -> None:
+def check_requirements(cfg: Config, reader: Any = None) -> None:
     """Check that the files which earlier stages make are there.
 
     Args:
         cfg: Config; its ``wsis.requires`` lists ``dict(path=..., command=...)``.
+        reader: The part of the config that is going to read files; all of it by
+            default. A path that it does not name is not asked for: an option has put
+            another in its place.
 
     Raises:
         FileNotFoundError: Names every missing file and the command that makes it.
     """
+    settings = (cfg if reader is None else Config(reader)).to_dict()
+    settings.pop('wsis', None)
+    read = set(map(Path, paths_named_in(settings)))
     missing = []
     for item in cfg.get('wsis', {}).get('requires', None) or ():
         path = str(item['path'])
-        if '://' in path:
+        if '://' in path or Path(path) not in read:
             continue
         if not Path(path).exists():
             state = 'does not exist'
         elif Path(path).is_file() and os.path.getsize(path) == 0:
             state = 'is empty'
+        elif _is_unfinished(Path(path)):
+            state = 'is not finished'
         else:
             continue
         missing.append(f'  {path} {state}. Make it with\n    {item["command"]}')
@@ -84,6 +94,13 @@ def check_requirements(cfg: Config) -> None:
             f'{cfg.filename or "this config"} needs what an earlier stage makes '
             f'(looked in {Path.cwd()}):\n' + '\n'.join(missing)
         )
+
+
+def _is_unfinished(path: Path) -> bool:
+    """Whether a folder of maps is being filled, or the run that did so was killed."""
+    if not path.is_dir() or (path / INDEX_NAME).exists():
+        return False
+    return path.with_name(f'{path.name}.parts').exists()
 
 
 def check_classes(cfg: Config, splits: Sequence[str] = SPLITS) -> None:

@@ -24,7 +24,7 @@ def threshold_argmax(maps: Tensor, threshold: float) -> Tensor:
 
 
 def combine_sure_labels(foreground: Tensor, background: Tensor) -> Tensor:
-    """Keep what two label maps are sure of (IRNet, spec section 3, step 3).
+    """Keep what two label maps are sure of (IRNet, released code).
 
     Args:
         foreground: ``(H, W)`` class ids from a high threshold; trusted where positive.
@@ -50,7 +50,7 @@ def relation_labels(
     background_threshold: float = 0.05,
     crf: str = 'irnet',
 ) -> Tensor:
-    """Inter-pixel relation labels of one image (IRNet, spec section 3).
+    """Inter-pixel relation labels of one image (IRNet, CVPR 2019, section 4.2).
 
     Class maps are cut at a high and at a low threshold, a dense CRF refines both, and
     only what they are sure of is kept.

@@ -113,7 +113,8 @@ def load_pipeline(
     return Pipeline(
         file=file.resolve(),
         name=content['name'] + (f'_{spec["name"]}' if other else ''),
-        title=content.get('title') or content['name'],
+        title=(content.get('title') or content['name'])
+        + (f', on the data set {spec["name"]} instead' if other else ''),
         work_dir=work_dir,
         root=overrides.get('root', content.get('root')),
         stages=stages,

@@ -109,6 +109,14 @@ class JobFactory:
         """Return a stage's overrides with checkpoints filled in."""
         where = str(self.pipeline.file)
         options = fill_placeholders(stage.cfg_options, self._checkpoint_text, where)
+        if self.dataset is not None:
+            # A data set without `val` leaves no evaluation that could be overridden.
+            plain = self._plain_config(stage)
+            options = {
+                key: value
+                for key, value in options.items()
+                if '.' not in key or plain.get(key.partition('.')[0], '') is not None
+            }
         if self.seed is not None and isinstance(stage, TrainStage):
             options = {**options, 'randomness.seed': self.seed}
         return options

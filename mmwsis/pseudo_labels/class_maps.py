@@ -97,11 +97,14 @@ def read_class_maps(
         names: Maps to read; the others are not unpacked. None reads all.
 
     Raises:
-        ValueError: The file is damaged, or has no map of that name.
+        ValueError: The file is damaged or another tool's, or has no map of that name.
     """
     path = Path(path)
     try:
-        with np.load(path, allow_pickle=False) as file:
+        archive = np.load(path, allow_pickle=False)
+        if isinstance(archive, np.ndarray):
+            raise ValueError('it holds a single array without a name')
+        with archive as file:
             there = [name for name in file.files if name not in _OWN_NAMES]
             wanted = there if names is None else list(names)
             unknown = [name for name in wanted if name not in there]
@@ -109,9 +112,22 @@ def read_class_maps(
                 raise ValueError(f'it has no {unknown}, only {there}')
             height, width = file['image_size'].tolist()
             maps = {name: file[name] for name in wanted}
-            return ClassMaps(file['labels'], (height, width), maps)
+            labels = file['labels']
     except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f'{path} cannot be read as class maps: {error}.') from error
+    if labels.ndim != 1 or labels.dtype.kind not in 'iu':
+        raise ValueError(
+            f'{path}: labels must be whole numbers (K,), got {labels.dtype} of shape '
+            f'{labels.shape}.'
+        )
+    for name, values in maps.items():
+        if values.ndim < 1 or len(values) != len(labels) or values.dtype.kind == 'U':
+            raise ValueError(
+                f'{path}: {name} must have one map for each of the {len(labels)} '
+                f'classes {labels.tolist()}, got {values.dtype} of shape '
+                f'{values.shape}.'
+            )
+    return ClassMaps(labels, (height, width), maps)
 
 
 class ClassMapFolder(MapFolder):
@@ -207,13 +223,26 @@ class ClassMapStore:
             Its maps; labels ascend in the order of ``classes``.
 
         Raises:
-            KeyError: There are no maps of this image.
+            UnknownImageError: There are no maps of this image.
             FileNotFoundError: The file has gone.
             ValueError: The file is damaged, lacks a name, or is of an image of another
                 size; the message names the image id and both sizes.
         """
         path = self.index.path(image_id)
-        found = read_class_maps(path, names)
+        try:
+            found = read_class_maps(path, names)
+        except ValueError as error:
+            raise ValueError(
+                f'image id {image_id!r}: {error} Make {self.index.folder} anew with '
+                '--overwrite.'
+            ) from error
+        outside = (found.labels < 0) | (found.labels >= len(self._label))
+        if outside.any():
+            raise ValueError(
+                f'{path}: the maps of image id {image_id!r} are of the classes '
+                f'{found.labels.tolist()}, expected 0..{len(self._label) - 1}, places '
+                f'among the classes of {self.index.folder}.'
+            )
         if image_size is not None and found.image_size != tuple(image_size):
             raise ValueError(
                 f'{path}: the maps of image id {image_id!r} are of an image of '

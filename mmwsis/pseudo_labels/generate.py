@@ -146,16 +146,6 @@ def _maps_read(cfg: Config) -> list[Path]:
     return [path for path in found if path.name == INDEX_NAME]
 
 
-def _require_source(cfg: Config, path: str) -> None:
-    """Name the command that makes the weak labels, of all that the config requires.
-
-    The weights that training started from are not needed any more.
-    """
-    requires = cfg.get('wsis', {}).get('requires', None) or ()
-    same = [item for item in requires if Path(item['path']) == Path(path)]
-    check_requirements(Config(dict(wsis=dict(requires=same))))
-
-
 def _plan(cfg: Config, batch_size: int, out: Path, options: GenerationOptions) -> _Work:
     wanted = cfg.get('artefact')
     settings = artefact_settings(wanted)
@@ -163,7 +153,8 @@ def _plan(cfg: Config, batch_size: int, out: Path, options: GenerationOptions) -
         settings = artefact_settings(options.artefact)
     dataset_cfg = cfg.pseudo_label_dataloader.dataset
     path = os.path.join(dataset_cfg.get('data_root') or '', dataset_cfg.ann_file)
-    _require_source(cfg, path)
+    # What training started from is not needed any more.
+    check_requirements(cfg, dataset_cfg)
     source = LabelSource(path, load_coco(path, dataset_cfg.supervision))
     if not source.coco[ARTEFACTS[settings['type']].listed_in]:
         # MMEngine cannot build a data set of nothing.

@@ -203,6 +203,12 @@ class MapFolder(Artefact):
             )
 
 
+class UnknownImageError(KeyError, ValueError):
+    """A folder has no map of an image that is asked for."""
+
+    __str__ = ValueError.__str__  # KeyError's would quote the message
+
+
 class MapIndex:
     """Reads the index of a folder of maps.
 
@@ -259,11 +265,11 @@ class MapIndex:
             image_id: As in the label file.
 
         Raises:
-            KeyError: The folder has no such image.
+            UnknownImageError: The folder has no such image.
         """
         entry = self._entries.get(image_id)
         if entry is None:
-            raise KeyError(
+            raise UnknownImageError(
                 f'{self.folder} has no map of image id {image_id!r}; it holds '
                 f'{len(self)} images. Was it made from another label file?'
             )
@@ -276,7 +282,7 @@ class MapIndex:
             image_id: As in the label file.
 
         Raises:
-            KeyError: The folder has no such image.
+            UnknownImageError: The folder has no such image.
             FileNotFoundError: The file has gone.
         """
         path = self.folder / self.entry(image_id)['file']

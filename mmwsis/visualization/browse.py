@@ -130,4 +130,6 @@ def _transformed(item: Mapping[str, Any], classes: tuple, bgr: bool) -> list[Til
 def _loads_bgr(cfg: Config) -> bool:
     """Whether images are BGR when packed: the model turns them to RGB then."""
     preprocessor = (cfg.get('model') or {}).get('data_preprocessor') or {}
-    return bool(preprocessor.get('bgr_to_rgb', True))
+    # Pipelines of this package load RGB, and their preprocessors turn nothing.
+    own = str(preprocessor.get('type', '')).startswith('mmwsis.')
+    return bool(preprocessor.get('bgr_to_rgb', not own))

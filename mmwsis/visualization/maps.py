@@ -170,11 +170,21 @@ def map_sheet(
     tiles = []
     for image_id in chosen:
         image = read_image(Path(img_dir, file_names[image_id]))
-        tiles += _tiles_of(index, image_id, image)
+        tiles += map_tiles(index, image_id, image)
     return contact_sheet(tiles, 4, title or f'{Path(folder).name}: {index.kind}')
 
 
-def _tiles_of(index: Any, image_id: Any, image: np.ndarray) -> list[Tile]:
+def map_tiles(index: Any, image_id: Any, image: np.ndarray) -> list[Tile]:
+    """Tiles of one image of a folder of class maps or semantic maps.
+
+    Args:
+        index: ``mmwsis.pseudo_labels.MapIndex`` of the folder.
+        image_id: Which image.
+        image: RGB ``(H, W, 3)``, uint8.
+
+    Returns:
+        One tile a class map; one tile of a semantic map.
+    """
     from ..pseudo_labels.class_maps import read_class_maps
     from ..pseudo_labels.semantic_maps import read_semantic_map
 
@@ -189,5 +199,7 @@ def _tiles_of(index: Any, image_id: Any, image: np.ndarray) -> list[Tile]:
     unknown = index.content.get('ignore_index')
     present = [n for n in np.unique(numbers).tolist() if n != unknown]
     names = ', '.join(index.classes[n] for n in present)
+    if unknown is not None and (numbers == unknown).any():
+        names += f', unknown {np.mean(numbers == unknown):.0%} (white)'
     picture = draw_numbers(image, numbers, background, unknown)
     return [Tile(picture, caption + names)]

@@ -81,11 +81,15 @@ def relation_tiles(
         ),
         Tile(
             draw_numbers(picture, instances.ids.cpu().numpy(), background=None),
-            f'instance map, {instances.count} groups',
+            f'instance map, {_count(instances.count, "group")}',
         ),
         Tile(draw_heat(picture, strength), 'after the random walk, above threshold'),
-        Tile(canvas.image, f'{len(kept)} pseudo instances'),
+        Tile(canvas.image, _count(len(kept), 'pseudo instance')),
     ]
+
+
+def _count(number: int, noun: str) -> str:
+    return f'{number} {noun}' if number == 1 else f'{number} {noun}s'
 
 
 def truth_tile(labels: LabelFile, image_id: Any, picture: np.ndarray) -> Tile:
@@ -106,7 +110,7 @@ def truth_tile(labels: LabelFile, image_id: Any, picture: np.ndarray) -> Tile:
         where = annotation_place(str(labels.path), annotation)
         mask = annotation_mask(annotation['segmentation'], picture.shape[:2], where)
         canvas.mask(mask, distinct_color(number))
-    return Tile(canvas.image, f'ground truth, {len(annotations)} objects')
+    return Tile(canvas.image, f'ground truth, {_count(len(annotations), "object")}')
 
 
 def draw_relations(

@@ -106,7 +106,11 @@ def detection_tile(
     picture = to_picture(image, bgr)
     drawn = draw_instances(picture, sample.get('gt_instances'), classes)
     count = len(sample.gt_instances) if 'gt_instances' in sample else 0
-    return Tile(drawn, f'image {sample.get("img_id")}: {count} objects')
+    caption = f'image {sample.get("img_id")}: {count} objects'
+    tags = [class_name(tag, classes) for tag in sample.get('tags', None) or ()]
+    if tags and not count:
+        caption += f', tags: {", ".join(tags)}'
+    return Tile(drawn, caption)
 
 
 def draw_instances(

@@ -146,6 +146,19 @@ def test_a_stronger_label_is_not_even_checked(labelled_coco, write_coco):
     assert load_coco(write_coco(labelled_coco, images=False), 'points')
 
 
+def test_forgotten_tags_are_not_taken_for_an_empty_image(labelled_coco, write_coco):
+    for image in labelled_coco['images']:
+        image['tags'] = []
+    labelled_coco['annotations'] = []
+    load_coco(write_coco(labelled_coco), 'image_tags')
+    forgotten = labelled_coco['images'][1]
+    del forgotten['tags']
+    path = write_coco(labelled_coco)
+    with pytest.raises(ValueError, match=rf'image id {forgotten["id"]!r} has no tags'):
+        load_coco(path, 'image_tags')
+    load_coco(path, 'points')  # there nothing drawn is nothing present
+
+
 def test_missing_file_says_what_makes_it(tmp_path):
     path = str(tmp_path / 'weak.json')
     with pytest.raises(FileNotFoundError, match=f'{path}.*coco2weak.py'):

@@ -150,12 +150,37 @@ def test_missing_requirement_names_file_and_command(tmp_path):
         dict(path=str(tmp_path / 'mae.pth'), command='python tools/train.py C'),
         dict(path='https://example.org/x.pth', command='downloaded'),
     ]
+    named = [item['path'] for item in requires]
     with pytest.raises(FileNotFoundError) as caught:
-        check_requirements(Config(dict(wsis=dict(requires=requires))))
+        check_requirements(Config(dict(wsis=dict(requires=requires), named=named)))
     message = str(caught.value)
     assert 'mae.pth does not exist' in message and 'tools/train.py C' in message
     assert 'empty.json is empty' in message
     assert 'make there' not in message and 'example.org' not in message
+
+
+def test_folder_that_is_being_filled_counts_as_missing(tmp_path):
+    maps, parts = tmp_path / 'maps', tmp_path / 'maps.parts'
+    requires = [dict(path=str(maps), command='make maps')]
+    cfg = Config(dict(wsis=dict(requires=requires), folder=str(maps)))
+    maps.mkdir()
+    parts.mkdir()
+    with pytest.raises(FileNotFoundError, match='maps is not finished'):
+        check_requirements(cfg)
+    (maps / 'index.json').write_text('{}')
+    check_requirements(cfg)
+
+
+def test_path_that_an_option_replaced_is_not_asked_for(tmp_path):
+    requires = [dict(path=f'{tmp_path}/epoch_5.pth', command='python tools/train.py A')]
+    cfg = Config(
+        dict(wsis=dict(requires=requires), model=dict(init_cfg=requires[0]['path']))
+    )
+    with pytest.raises(FileNotFoundError, match=r'epoch_5\.pth does not exist'):
+        check_requirements(cfg)
+    check_requirements(cfg, reader=dict(ann_file='tags.json'))
+    cfg.model.init_cfg = f'{tmp_path}/mine.pth'
+    check_requirements(cfg)
 
 
 def test_configs_without_requirements_pass():

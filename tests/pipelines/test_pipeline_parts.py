@@ -9,6 +9,7 @@ import pytest
 from mmengine.config import DictAction
 
 from mmwsis.config_files import files_named_in
+from mmwsis.datasets.data_spec import load_data_spec
 from mmwsis.fingerprint import flatten_settings
 from mmwsis.pipelines.definition import load_pipeline
 from mmwsis.pipelines.jobs import JobFactory
@@ -156,3 +157,29 @@ def test_generation_without_weights_has_no_checkpoint(tmp_path):
     assert Path(pending) in with_weights.inputs
     assert without.command[2:] == ['maps.py', '--out', 'made']
     assert without.inputs == []
+
+
+def test_overrides_of_an_evaluation_that_the_data_lacks_are_dropped(tmp_path):
+    """A tiny run of the shipped pipeline on a data set of tags only."""
+    (tmp_path / 'images').mkdir()
+    (tmp_path / 'tags.json').write_text('{}')
+    spec = dict(
+        name='bolts',
+        data_root=str(tmp_path),
+        classes=('bolt', 'nut'),
+        train=dict(img='images/', weak=dict(image_tags='tags.json')),
+        image_scale=None,
+    )
+    (tmp_path / 'bolts.py').write_text(f'data_spec = {spec!r}\n')
+    shipped = Path(find_config('mmwsis::irnet/pipeline_synthetic.py', tmp_path))
+    found = load_data_spec(str(tmp_path / 'bolts.py'))
+    pipeline = load_pipeline(shipped, found, fast=True)
+    assert pipeline.title == 'IRNet on synthetic scenes, on the data set bolts instead'
+    factory = JobFactory(pipeline, tmp_path, dataset=tmp_path / 'bolts.py')
+    (stage,) = [one for one in pipeline.stages if one.name == 'classifier']
+    assert 'val_dataloader.num_workers' in stage.cfg_options
+    options = factory.options_of(stage)
+    assert options['train_dataloader.num_workers'] == 0
+    assert not [key for key in options if key.startswith('val_dataloader')]
+    cfg = factory.config_of(stage)
+    assert cfg.val_dataloader is None and cfg.train_cfg.max_iters == 2

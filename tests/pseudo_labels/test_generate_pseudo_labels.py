@@ -335,6 +335,22 @@ def test_missing_weak_labels_name_their_command(config, scene):
         generate(config, scene)
 
 
+def test_missing_maps_name_their_command_before_anything_is_written(config, scene):
+    """What only training needed is not asked for."""
+    maps = str(scene / 'maps')
+    config.pseudo_label_dataloader.dataset.pipeline.insert(
+        0, dict(type='mmwsis.LoadClassMaps', folder=maps)
+    )
+    config.wsis.requires = [
+        dict(path=maps, command='make maps'),
+        dict(path=str(scene / 'start.pth'), command='make weights'),
+    ]
+    with pytest.raises(FileNotFoundError, match='make maps') as caught:
+        generate(config, scene)
+    assert 'make weights' not in str(caught.value)
+    assert not (scene / 'pseudo.json.parts').exists()
+
+
 def test_shard_syntax():
     assert Shard.parse('2/5') == Shard(2, 5)
     for wrong in ('0/4', '5/4', '1', 'a/b', '1/4/2'):

@@ -1,7 +1,14 @@
+import json
+
 import numpy as np
 import pytest
+from mmengine.config import Config
 
+from mmwsis.pseudo_labels.map_folder import MapIndex
+from mmwsis.pseudo_labels.semantic_maps import encode_semantic_map
 from mmwsis.visualization import class_map_tiles, draw_heat, draw_numbers
+from mmwsis.visualization.browse import _loads_bgr
+from mmwsis.visualization.maps import map_tiles
 
 GREY = np.full((20, 30, 3), 120, np.uint8)
 
@@ -43,3 +50,25 @@ def test_one_tile_a_class():
         'image 1: c, up to 0.25',
     ]
     assert [t.caption for t in class_map_tiles(GREY, [], maps[:0], ())] == ['no class']
+
+
+def test_captions_tell_how_much_is_unknown(tmp_path):
+    numbers = np.zeros(GREY.shape[:2], np.uint8)
+    numbers[:5], numbers[5:7] = 255, 1
+    classes = ('background', 'ring')
+    (tmp_path / 'a.png').write_bytes(encode_semantic_map(numbers, classes))
+    content = dict(type='semantic_maps', classes=classes, ignore_index=255)
+    index = dict(content, images=[dict(id=3, file='a.png')])
+    (tmp_path / 'index.json').write_text(json.dumps(index))
+    tiles = map_tiles(MapIndex(tmp_path), 3, GREY)
+    assert [tile.caption for tile in tiles] == [
+        'image 3: background, ring, unknown 25% (white)'
+    ]
+
+
+def test_pictures_of_own_preprocessors_keep_their_colours():
+    """IRNet's config does not name the order of channels: nothing is turned."""
+    own = dict(type='mmwsis.WholeImagePreprocessor')
+    assert not _loads_bgr(Config(dict(model=dict(data_preprocessor=own))))
+    mmdet = dict(type='DetDataPreprocessor')
+    assert _loads_bgr(Config(dict(model=dict(data_preprocessor=mmdet))))

@@ -44,7 +44,7 @@ class LoadClassMaps(BaseTransform):
             ``results``.
 
         Raises:
-            KeyError: There are no maps of this image.
+            UnknownImageError: There are no maps of this image.
             FileNotFoundError: The folder is not finished, or the file has gone.
             ValueError: The maps are of an image of another size, or of other classes
                 than the image's tags; the message names the image id.
@@ -99,15 +99,18 @@ class LoadSemanticMap(BaseTransform):
             ``results``.
 
         Raises:
-            KeyError: There is no map of this image.
+            UnknownImageError: There is no map of this image.
             FileNotFoundError: The folder is not finished, or the file has gone.
-            ValueError: The map has another size than the image, or the folder classes
-                that the data set does not have.
+            ValueError: The map is damaged or has another size than the image, which the
+                message names; or the folder has classes that the data set does not.
         """
         if self._index is None:
             self._open(results['classes'])
         path = self._index.path(results['img_id'])
-        labels = self._value[read_semantic_map(path)]
+        try:
+            labels = self._value[read_semantic_map(path)]
+        except ValueError as error:
+            raise ValueError(f'image id {results["img_id"]!r}: {error}') from error
         size = results['height'], results['width']
         if labels.shape != size:
             raise ValueError(

@@ -23,7 +23,7 @@ class DisplacementMeanHook(Hook):
 
     IRNet learns differences of displacements only; their mean over the images to be
     labelled, those of the config's ``pseudo_label_dataloader``, is taken off afterwards
-    (spec section 4.5). Not resized, but cut or padded to one size at the bottom and the
+    (released code). Not resized, but cut or padded to one size at the bottom and the
     right, they run through the network in evaluation mode; the mean goes over all
     cells, those of the padding too. It is set before the last checkpoint is written, so
     that the checkpoint holds it. The images are shared out to the ranks.
@@ -105,7 +105,14 @@ class DisplacementMeanHook(Hook):
 
     def _batches(self, loader: dict) -> Iterator[dict]:
         """This rank's share of the images."""
-        dataset = DATASETS.build(loader['dataset'])
+        settings = dict(loader['dataset'])
+        # Nothing is labelled yet, and a broken map would end a training that is over.
+        settings['pipeline'] = [
+            step
+            for step in settings['pipeline']
+            if step['type'] not in ('mmwsis.LoadClassMaps', 'LoadClassMaps')
+        ]
+        dataset = DATASETS.build(settings)
         count = len(dataset)
         if count > self.whole_batches:
             count -= count % self.whole_batches

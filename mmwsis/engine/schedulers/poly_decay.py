@@ -23,3 +23,25 @@ class PolyDecayLR(PolyLR):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.total_iters += 1
+
+    @classmethod
+    def build_iter_from_epoch(
+        cls, *args: Any, epoch_length: int | None = None, **kwargs: Any
+    ) -> 'PolyDecayLR':
+        """Build the schedule of iterations from one of epochs, as MMEngine does.
+
+        Args:
+            *args: As for the class.
+            epoch_length: Iterations of an epoch.
+            **kwargs: As for the class.
+
+        Raises:
+            ValueError: An epoch has no iteration.
+        """
+        if epoch_length == 0:
+            raise ValueError(
+                'an epoch has no iteration: the data set has fewer images than '
+                'train_dataloader.batch_size, and incomplete batches are dropped. Give '
+                'a smaller batch_size, or train_dataloader.drop_last=False.'
+            )
+        return super().build_iter_from_epoch(*args, epoch_length=epoch_length, **kwargs)

@@ -10,7 +10,7 @@ from mmwsis.registry import MODELS
 class StemLevelResNet(ResNet):
     """``mmdet.ResNet`` with the map behind the stem's max-pooling as first level.
 
-    IRNet reads five levels of one backbone (section 4.1 of its specification): the stem
+    IRNet reads five levels of one backbone (section 4.1): the stem
     after max-pooling and the four groups. With ``strides=(1, 2, 2, 1)``, the stride
     taken out of the last group, they have strides 4, 4, 8, 16 and 16.
 

@@ -7,9 +7,9 @@ from torch.nn import functional as F
 class LevelBranch(nn.Module):
     """Brings one level of a backbone to a common width and resolution.
 
-    The order is convolution, group normalisation, bilinear enlargement, ReLU (spec
-    section 4.1); ReLU after the enlargement is not the same as before. Weights start as
-    PyTorch draws them.
+    The order is convolution, group normalisation, bilinear enlargement, ReLU (IRNet,
+    released code); ReLU after the enlargement is not the same as before. Weights start
+    as PyTorch draws them.
 
     Args:
         in_channels: Channels of the level.

@@ -1,7 +1,9 @@
 """Class maps and semantic maps of earlier stages in a data pipeline."""
 
+import io
 import json
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -72,7 +74,7 @@ def test_class_maps_arrive_in_the_order_of_the_data_set(class_maps):
 @pytest.mark.parametrize(
     ('changes', 'error', 'message'),
     [
-        (dict(img_id=9), KeyError, 'image id 9'),
+        (dict(img_id=9), KeyError, '^[^\'"].*image id 9'),
         (dict(img_id=8), FileNotFoundError, 'image id 8, .*gone.npz, is gone'),
         (dict(height=5), ValueError, r'image id 7 .*\(12, 9\), expected \(5, 9\)'),
         (
@@ -88,6 +90,49 @@ def test_class_maps_that_do_not_fit_are_refused(class_maps, changes, error, mess
         LoadClassMaps(class_maps)(sample(**changes))
 
 
+def single_array():
+    buffer = io.BytesIO()
+    np.save(buffer, np.zeros(3))
+    return buffer.getvalue()
+
+
+def archive(**changes):
+    arrays = dict(
+        labels=np.array([0, 1]), image_size=np.array(SIZE), cam=np.zeros((2, 3, 3))
+    )
+    buffer = io.BytesIO()
+    np.savez(buffer, **{**arrays, **changes})
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ('content', 'message'),
+    [
+        (b'', 'a.npz cannot be read'),
+        (archive()[:200], 'a.npz cannot be read'),
+        (single_array(), 'a.npz cannot be read .* single array'),
+        (archive(labels=np.array([0, 5])), r'of the classes \[0, 5\], expected 0..1'),
+        (archive(labels=np.array([-1, 1])), r'of the classes \[-1, 1\], expected 0..1'),
+        (archive(labels=np.zeros(2)), r'whole numbers \(K,\), got float64'),
+        (archive(cam=np.zeros((1, 3, 3))), r'each of the 2 .*shape \(1, 3, 3\)'),
+        (archive(cam=np.array(['x', 'y'])), 'each of the 2 .*got <U1'),
+    ],
+)
+def test_files_of_other_tools_are_refused(class_maps, content, message):
+    """Every message names the file and the image."""
+    (Path(class_maps) / 'a.npz').write_bytes(content)
+    with pytest.raises(ValueError, match=message) as caught:
+        LoadClassMaps(class_maps)(sample())
+    assert 'image id 7' in str(caught.value) and 'a.npz' in str(caught.value)
+
+
+def test_damaged_semantic_map_names_file_and_image(semantic_maps):
+    path = Path(semantic_maps) / 'a.png'
+    path.write_bytes(path.read_bytes()[:40])
+    with pytest.raises(ValueError, match=r'image id 7: .*a\.png is no readable'):
+        LoadSemanticMap(semantic_maps)(sample())
+
+
 def test_semantic_map_is_translated_by_name(semantic_maps):
     load = LoadSemanticMap(semantic_maps)
     labels = load(sample())['gt_seg_map']
@@ -99,7 +144,7 @@ def test_semantic_map_is_translated_by_name(semantic_maps):
 @pytest.mark.parametrize(
     ('changes', 'error', 'message'),
     [
-        (dict(img_id=9), KeyError, 'image id 9'),
+        (dict(img_id=9), KeyError, '^[^\'"].*image id 9'),
         (dict(width=5), ValueError, r'image id 7 is \(12, 9\), expected \(12, 5\)'),
         (dict(classes=('cat', 'dog')), ValueError, "'owl'.*classes among"),
     ],

@@ -84,3 +84,18 @@ def test_example_of_the_released_code():
         scheduler.step()
     assert rates[:3] == pytest.approx([0.1, 0.0909533, 0.0818052], abs=1e-7)
     assert rates[9:] == pytest.approx([0.0125893] * 3, abs=1e-7)
+
+
+def test_fewer_images_than_a_batch_are_explained():
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.1)
+    schedule = dict(
+        type='mmwsis.PolyDecayLR',
+        power=0.9,
+        by_epoch=True,
+        end=5,
+        convert_to_iter_based=True,
+    )
+    with pytest.raises(ValueError, match=r'fewer images than train_dataloader\.batch'):
+        PARAM_SCHEDULERS.build(
+            dict(schedule, optimizer=optimizer, epoch_length=0),
+        )

@@ -261,8 +261,12 @@ def test_mean_displacement_is_that_of_whole_batches(scenes, trained):
 
 
 def test_fewer_images_than_a_batch_all_count(scenes, tmp_path):
+    """And the class maps, which the mean does not depend on, are not read."""
     work_dir = tmp_path / 'few'
-    options = {'custom_hooks.1.whole_batches': 64}
+    options = {
+        'custom_hooks.1.whole_batches': 64,
+        'pseudo_label_dataloader.dataset.pipeline.1.folder': str(tmp_path / 'gone'),
+    }
     train(scenes, work_dir, iterations=2, **options)
     assert weights(work_dir, 2)['displacement_head.mean_shift'].any()
 
