@@ -24,6 +24,7 @@ def load_coco(
     ann_file: str,
     supervision: 'str | Supervision',
     backend_args: dict | None = None,
+    need_tags: bool = True,
 ) -> dict[str, Any]:
     """Read a COCO JSON as far as a supervision level may see it.
 
@@ -34,6 +35,8 @@ def load_coco(
         ann_file: Path or URL of the file.
         supervision: Level that the data set is declared with.
         backend_args: Arguments of MMEngine's file backend.
+        need_tags: Refuse images whose tags are neither given nor told by annotations.
+            False for who reads the list of images alone.
 
     Returns:
         Dictionary of :func:`mmwsis.structures.restrict_coco`, checked. Extreme points
@@ -59,7 +62,7 @@ def load_coco(
             )
     if not isinstance(coco.setdefault('annotations', []), list):
         raise ValueError(f'{ann_file}: annotations must be a list.')
-    if level is Supervision.IMAGE_TAGS and not coco['annotations']:
+    if need_tags and level is Supervision.IMAGE_TAGS and not coco['annotations']:
         _require_tags(coco['images'], ann_file)
     coco = restrict_coco(coco, level, source=ann_file)
     check_coco(coco, level, ann_file)

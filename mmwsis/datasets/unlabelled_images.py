@@ -74,7 +74,9 @@ class UnlabelledImageDataset(SeededVisits, BaseDataset):
         return data_list
 
     def _from_coco(self, folder: str) -> list[dict[str, Any]]:
-        coco = load_coco(self.ann_file, Supervision.IMAGE_TAGS, self.backend_args)
+        coco = load_coco(
+            self.ann_file, Supervision.IMAGE_TAGS, self.backend_args, need_tags=False
+        )
         return [
             dict(
                 img_id=image['id'],
