@@ -45,8 +45,8 @@ from side_by_side import (
 )
 from torch import Tensor, nn
 
-from mmwsis.datasets.annotation_file import load_coco
 from mmwsis.datasets.transforms import object_crop
+from mmwsis.formats.coco_file import load_coco
 from mmwsis.models.labelers import MaskAutoLabeler
 from mmwsis.models.labelers.mask_auto_labeler import TEST_DEFAULTS
 from mmwsis.pseudo_labels.artefact import LabelSource

@@ -1,9 +1,9 @@
 """Weakly-supervised instance and panoptic segmentation on MMDetection.
 
 Importing the package is cheap and needs nothing but Python, so that
-``python -m mmwsis.doctor`` can explain a broken installation.
+``python -m mmwsis.utils.collect_env`` can explain a broken installation.
 """
 
-from .version import __version__
+from mmwsis.version import __version__
 
 __all__ = ['__version__']

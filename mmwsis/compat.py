@@ -69,7 +69,7 @@ def read_checkpoints_safely() -> None:
     """
     import mmengine.runner.checkpoint as module
 
-    from mmwsis.checkpoint_file import load_checkpoint_file
+    from mmwsis.utils.checkpoint import load_checkpoint_file
 
     module.CheckpointLoader.register_scheme('', load_checkpoint_file, force=True)
     if not isinstance(module.load_url, functools.partial):

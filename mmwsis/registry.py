@@ -16,7 +16,7 @@ from mmengine.registry import VISUALIZERS as MMENGINE_VISUALIZERS
 from mmengine.registry import WEIGHT_INITIALIZERS as MMENGINE_WEIGHT_INITIALIZERS
 from mmengine.registry import Registry
 
-from .compat import apply_compat
+from mmwsis.compat import apply_compat
 
 apply_compat()
 

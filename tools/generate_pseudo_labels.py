@@ -6,6 +6,7 @@ from typing import Any
 
 from mmengine.config import DictAction
 
+from mmwsis.engine.preflight import check_requirements
 from mmwsis.engine.ranks import end_ranks
 from mmwsis.engine.run_config import load_run_config
 from mmwsis.engine.user_errors import user_errors
@@ -151,6 +152,8 @@ def main() -> None:
     out = args.out or cfg.get('wsis', {}).get('produces')
     if not out:
         raise SystemExit("--out is needed: the config's wsis['produces'] names no file")
+    # What training started from is not needed any more.
+    check_requirements(cfg, cfg.pseudo_label_dataloader.dataset)
     start_ranks(args.launcher, cfg)
     options = GenerationOptions(
         batch_size=args.batch_size,

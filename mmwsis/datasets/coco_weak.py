@@ -7,17 +7,17 @@ from typing import Any
 import numpy as np
 from mmdet.datasets import CocoDataset
 
-from mmwsis.annotation_masks import check_segmentation
-from mmwsis.registry import DATASETS
-from mmwsis.structures.supervision import Supervision, image_supervision
-
-from .annotation_file import (
+from mmwsis.formats.categories import name_list
+from mmwsis.formats.coco_file import (
     annotations_by_image,
     image_file_name,
     load_coco,
     match_classes,
 )
-from .categories import name_list
+from mmwsis.formats.coco_masks import check_segmentation
+from mmwsis.registry import DATASETS
+from mmwsis.structures.supervision import Supervision, image_supervision
+
 from .seeded_visits import SeededVisits
 
 

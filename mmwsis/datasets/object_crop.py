@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 from mmengine.dataset import BaseDataset
 
-from mmwsis.registry import DATASETS
-from mmwsis.structures.supervision import Supervision
-
-from .annotation_file import (
+from mmwsis.formats.categories import name_list
+from mmwsis.formats.coco_file import (
     annotations_by_image,
     image_file_name,
     load_coco,
     match_classes,
 )
-from .categories import name_list
+from mmwsis.registry import DATASETS
+from mmwsis.structures.supervision import Supervision
+
 from .seeded_visits import SeededVisits
 
 _DEFAULT_FILTER = dict(min_area=2048, max_area=1e10, min_size=2)

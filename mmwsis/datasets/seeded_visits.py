@@ -13,8 +13,8 @@ from typing import Any
 
 from mmengine.dataset import DefaultSampler, InfiniteSampler
 
-from mmwsis.randomness import seed_random_state
 from mmwsis.registry import DATA_SAMPLERS
+from mmwsis.utils.seed import seed_random_state
 
 
 class Visit(int):

@@ -6,10 +6,10 @@ from typing import Any
 from mmengine.dataset import BaseDataset
 from mmengine.fileio import list_dir_or_file
 
+from mmwsis.formats.coco_file import image_file_name, load_coco
 from mmwsis.registry import DATASETS
 from mmwsis.structures.supervision import Supervision
 
-from .annotation_file import image_file_name, load_coco
 from .seeded_visits import SeededVisits
 
 _EXTENSIONS = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp', '.ppm')

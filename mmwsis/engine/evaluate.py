@@ -8,7 +8,7 @@ from mmengine.config import Config
 from mmengine.dist import is_main_process
 
 from mmwsis.engine.run_config import build_runner
-from mmwsis.fileio import atomic_write_json
+from mmwsis.utils.fileio import atomic_write_json
 
 
 def evaluate(

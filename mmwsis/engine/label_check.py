@@ -8,19 +8,19 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.logging import print_log
 
-from mmwsis.datasets.annotation_file import read_json
-from mmwsis.datasets.validation import (
+from mmwsis.formats.coco_file import read_json
+from mmwsis.formats.validation import (
     Finding,
     FindingLog,
     Severity,
     ValidationReport,
     validate_file,
 )
-from mmwsis.datasets.validation.image_files import check_image_files
-from mmwsis.datasets.validation.labels import LABEL_KEYS
-from mmwsis.datasets.validation.repairs import repair_coco
-from mmwsis.fileio import atomic_write_json
+from mmwsis.formats.validation.image_files import check_image_files
+from mmwsis.formats.validation.labels import LABEL_KEYS
+from mmwsis.formats.validation.repairs import repair_coco
 from mmwsis.structures.supervision import Supervision
+from mmwsis.utils.fileio import atomic_write_json
 
 from .preflight import (
     DatasetClasses,

@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 from mmengine.config import Config
 from mmengine.registry import DATASETS, init_default_scope
 
-from mmwsis.config_files import paths_named_in
-from mmwsis.datasets.annotation_file import read_json
-from mmwsis.datasets.categories import name_list, read_categories
-from mmwsis.datasets.validation import Finding
-from mmwsis.fileio import INDEX_NAME
+from mmwsis.formats.categories import name_list, read_categories
+from mmwsis.formats.coco_file import read_json
+from mmwsis.formats.map_index import INDEX_NAME
+from mmwsis.formats.validation import Finding
 from mmwsis.structures.supervision import Supervision
+from mmwsis.utils.config_files import paths_named_in
 
 SPLITS = ('train', 'val', 'test')
 # These parts of a model count something else than the classes of the data set.

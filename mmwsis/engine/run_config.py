@@ -15,8 +15,8 @@ from mmengine.logging import print_log
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from mmwsis.checkpoint_file import CheckpointError, check_checkpoint_file
 from mmwsis.compat import apply_compat, join_cpu_processes
+from mmwsis.utils.checkpoint import CheckpointError, check_checkpoint_file
 
 
 def load_run_config(
@@ -48,7 +48,7 @@ def load_run_config(
     stem = Path(str(path).rpartition('::')[2]).stem
     default_work_dir = f'work_dirs/{stem}'
     if dataset is not None:
-        from mmwsis.datasets.data_spec import apply_data_spec, load_data_spec
+        from .data_spec import apply_data_spec, load_data_spec
 
         spec = load_data_spec(str(dataset))
         cfg = apply_data_spec(cfg, spec)

@@ -4,13 +4,7 @@ from .class_map_metric import ClassMapMetric
 from .coco_instance_metric import CocoInstanceMetric
 from .compare_files import Comparison, compare_files
 from .coverage_metric import CoverageMetric
-from .mask_quality import (
-    InstanceQuality,
-    class_mean_iou,
-    is_separated,
-    mask_iou,
-    summarize,
-)
+from .mask_quality import InstanceQuality, class_mean_iou, mask_iou, summarize
 from .panoptic_quality_metric import PanopticQualityMetric
 from .pseudo_label_metric import PseudoLabelMetric
 from .quality_report import markdown_report, write_quality_report
@@ -27,7 +21,6 @@ __all__ = [
     'VOCInstanceMetric',
     'class_mean_iou',
     'compare_files',
-    'is_separated',
     'markdown_report',
     'mask_iou',
     'summarize',

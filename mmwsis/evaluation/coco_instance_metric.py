@@ -7,8 +7,8 @@ import numpy as np
 from mmdet.evaluation import CocoMetric
 from pycocotools import mask as coco_mask
 
-from mmwsis.annotation_masks import annotation_mask
 from mmwsis.compat import replaced_coco_eval
+from mmwsis.formats.coco_masks import annotation_mask
 from mmwsis.registry import METRICS
 
 from .instance_ground_truth import cut_masks

@@ -10,18 +10,13 @@ from typing import Any
 
 from pycocotools import mask as coco_mask
 
-from mmwsis.annotation_masks import annotation_mask
-from mmwsis.datasets.annotation_file import image_file_name, load_coco
+from mmwsis.formats.coco_file import image_file_name, load_coco
+from mmwsis.formats.coco_masks import annotation_mask
 from mmwsis.ops import encode_filled_box
+from mmwsis.ops.mask_parts import SEPARATED_MIN_PART, is_separated
 from mmwsis.structures import annotation_place
 
-from .mask_quality import (
-    SEPARATED_MIN_PART,
-    InstanceQuality,
-    is_separated,
-    mask_iou,
-    summarize,
-)
+from .mask_quality import InstanceQuality, mask_iou, summarize
 from .matched_quality import best_matches, matched_by_overlap
 from .pseudo_label_ap import pseudo_label_ap
 

@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from mmwsis.annotation_masks import annotation_mask
-from mmwsis.datasets.annotation_file import (
+from mmwsis.formats.coco_file import (
     annotations_by_image,
     load_coco,
     match_classes,
 )
+from mmwsis.formats.coco_masks import annotation_mask
 from mmwsis.structures import annotation_place
 
 from .mask_bits import MaskBits, pack_masks

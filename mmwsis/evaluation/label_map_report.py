@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from mmengine.config import Config
 
-from mmwsis.datasets.annotation_file import read_json
-from mmwsis.fileio import INDEX_NAME, atomic_write_json, atomic_write_text
+from mmwsis.formats.coco_file import read_json
+from mmwsis.formats.map_index import INDEX_NAME
+from mmwsis.utils.fileio import atomic_write_json, atomic_write_text
 
 from .map_folder_report import map_folder_report, semantic_figures
 from .metric_tables import percent, plain_number

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from mmwsis.pseudo_labels import ClassMapStore, MapIndex, read_semantic_map
-from mmwsis.pseudo_labels.semantic_maps import BACKGROUND, IGNORE_INDEX
+from mmwsis.formats.class_maps import ClassMapStore
+from mmwsis.formats.map_index import MapIndex
+from mmwsis.formats.semantic_maps import BACKGROUND, IGNORE_INDEX, read_semantic_map
 
 from .class_map_quality import (
     THRESHOLDS,

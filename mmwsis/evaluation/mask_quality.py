@@ -9,11 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mmwsis.ops.mask_parts import count_parts
-
 AREA_BINS = (1024.0, 9216.0)
 SIZE_NAMES = ('small', 'medium', 'large')
-SEPARATED_MIN_PART = 16
 RECALL_IOU = 0.5
 _HISTOGRAM_BINS = 20
 
@@ -75,21 +72,6 @@ def class_mean_iou(ious: Sequence[float], classes: Sequence[Any]) -> float:
     _, index = np.unique(np.asarray(classes), return_inverse=True)
     sums = np.bincount(index, weights=np.asarray(ious, dtype=float))
     return float((sums / np.bincount(index)).mean())
-
-
-def is_separated(gt: np.ndarray, min_part: int = SEPARATED_MIN_PART) -> bool:
-    """Whether a mask falls into several 8-connected parts, as occluded objects do.
-
-    Args:
-        gt: ``(H, W)``, 0 or 1.
-        min_part: Parts with fewer pixels do not count.
-    """
-    rows = np.flatnonzero(gt.any(axis=1))
-    if not len(rows):
-        return False
-    columns = np.flatnonzero(gt.any(axis=0))
-    inside = gt[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    return count_parts(inside, min_part) > 1
 
 
 def summarize(

@@ -8,7 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from mmwsis.datasets.annotation_file import read_json
+from mmwsis.formats.coco_file import read_json
 from mmwsis.structures import ids_of_colours
 
 

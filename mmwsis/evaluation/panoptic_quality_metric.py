@@ -9,7 +9,7 @@ from mmdet.evaluation.functional import INSTANCE_OFFSET
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 
-from mmwsis.datasets.annotation_file import match_classes
+from mmwsis.formats.coco_file import match_classes
 from mmwsis.registry import METRICS
 
 from .metric_tables import class_names, class_table

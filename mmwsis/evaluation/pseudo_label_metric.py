@@ -6,17 +6,12 @@ from typing import Any
 from mmengine.evaluator import BaseMetric
 from pycocotools import mask as coco_mask
 
-from mmwsis.annotation_masks import annotation_mask
+from mmwsis.formats.coco_masks import annotation_mask
 from mmwsis.ops import encode_filled_box
+from mmwsis.ops.mask_parts import SEPARATED_MIN_PART, is_separated
 from mmwsis.registry import METRICS
 
-from .mask_quality import (
-    SEPARATED_MIN_PART,
-    InstanceQuality,
-    is_separated,
-    mask_iou,
-    summarize,
-)
+from .mask_quality import InstanceQuality, mask_iou, summarize
 
 
 @METRICS.register_module()

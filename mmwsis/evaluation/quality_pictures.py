@@ -9,10 +9,10 @@ from typing import Any
 import cv2
 import numpy as np
 
-from mmwsis.annotation_masks import annotation_mask
-from mmwsis.datasets.annotation_file import image_file_name
-from mmwsis.fileio import atomic_write_bytes
+from mmwsis.formats.coco_file import image_file_name
+from mmwsis.formats.coco_masks import annotation_mask
 from mmwsis.structures import annotation_place
+from mmwsis.utils.fileio import atomic_write_bytes
 from mmwsis.visualization.coco_files import read_image
 from mmwsis.visualization.sheet import Tile, contact_sheet, save_image
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mmwsis.fileio import atomic_write_json, atomic_write_text
+from mmwsis.utils.fileio import atomic_write_json, atomic_write_text
 
 from .compare_files import Comparison
 from .pseudo_label_ap import ap_section

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mmwsis.pseudo_labels.semantic_maps import IGNORE_INDEX, read_semantic_map
+from mmwsis.formats.semantic_maps import IGNORE_INDEX, read_semantic_map
 
 
 class SemanticQuality(NamedTuple):

@@ -5,7 +5,7 @@ import os
 
 import torch
 
-from mmwsis.fileio import atomic_write_bytes
+from mmwsis.utils.fileio import atomic_write_bytes
 
 from .encoder_key_maps import to_labeler_names
 from .encoder_pretrained import read_checkpoint

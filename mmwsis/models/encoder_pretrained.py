@@ -11,8 +11,8 @@ from mmengine.model import update_init_info
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
 
-from mmwsis.checkpoint_file import load_checkpoint_file
 from mmwsis.registry import WEIGHT_INITIALIZERS
+from mmwsis.utils.checkpoint import load_checkpoint_file
 
 from .backbones import LabelerViT
 from .encoder_key_maps import to_labeler_names

@@ -4,6 +4,7 @@ import numpy as np
 from scipy import ndimage
 
 EIGHT_CONNECTED = np.ones((3, 3), dtype=bool)
+SEPARATED_MIN_PART = 16
 
 
 def label_parts(mask: np.ndarray) -> tuple[np.ndarray, int]:
@@ -39,6 +40,21 @@ def count_parts(mask: np.ndarray, min_area: int = 1) -> int:
         return count
     areas = np.bincount(labels.ravel(), minlength=count + 1)[1:]
     return int((areas >= min_area).sum())
+
+
+def is_separated(gt: np.ndarray, min_part: int = SEPARATED_MIN_PART) -> bool:
+    """Whether a mask falls into several 8-connected parts, as occluded objects do.
+
+    Args:
+        gt: ``(H, W)``, 0 or 1.
+        min_part: Parts with fewer pixels do not count.
+    """
+    rows = np.flatnonzero(gt.any(axis=1))
+    if not len(rows):
+        return False
+    columns = np.flatnonzero(gt.any(axis=0))
+    inside = gt[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return count_parts(inside, min_part) > 1
 
 
 def _label(

@@ -7,9 +7,10 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmwsis.fingerprint import flatten_settings
+from mmwsis.formats.map_index import INDEX_NAME
+from mmwsis.utils.config_files import files_named_in
+from mmwsis.utils.hashing import flatten_settings
 
-from ..config_files import files_named_in
 from .definition import Pipeline, fill_placeholders
 from .launch import Launch, option_arguments
 from .locate import PACKAGE_DIR, find_config, find_tool
@@ -99,7 +100,7 @@ class JobFactory:
             cfg = Config.fromfile(find_config(stage.config, self.pipeline.file.parent))
             if self.dataset is not None:
                 # Here, because it imports MMDetection: `--list` should not wait for it.
-                from ..datasets.data_spec import apply_data_spec
+                from mmwsis.engine.data_spec import apply_data_spec
 
                 cfg = apply_data_spec(cfg, self.pipeline.data_spec)
             self._configs[stage.config] = cfg
@@ -306,7 +307,7 @@ class JobFactory:
         cfg = self.config_of(stage)
         return Job(
             command=self.launch.wrap(self.shown_path(script), arguments),
-            inputs=files_named_in(cfg.to_dict(), self.root),
+            inputs=files_named_in(cfg.to_dict(), self.root, INDEX_NAME),
             settings=flatten_settings({'config': cfg.to_dict()}),
             scripts=[script],
         )

@@ -9,14 +9,20 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..fileio import atomic_write_json
-from ..fingerprint import hash_file
+from mmwsis.utils.fileio import atomic_write_json
+from mmwsis.utils.hashing import hash_file
+
 from .locate import PACKAGE_DIR
 
 _FORMAT = 1
 _STAMP = 'pipeline_stage.json'
 # Drawing and running stages does not change what a stage computes.
-_NOT_COMPUTING = ('visualization/', 'pipelines/', 'doctor.py', '.mim/')
+_NOT_COMPUTING = (
+    'visualization/',
+    'pipelines/',
+    'utils/collect_env.py',
+    '.mim/',
+)
 
 
 @dataclass

@@ -4,7 +4,8 @@ import datetime
 import math
 from typing import TYPE_CHECKING, Any
 
-from ..fileio import atomic_write_json, atomic_write_text
+from mmwsis.utils.fileio import atomic_write_json, atomic_write_text
+
 from .durations import format_duration
 from .launch import shown
 from .report_data import gather

@@ -5,7 +5,8 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..retention import retention
+from mmwsis.evaluation.retention import retention
+
 from .stages import (
     GenerateStage,
     QualityStage,
@@ -153,7 +154,7 @@ def _generation_result(content: dict[str, Any]) -> dict[str, float]:
 def _training_result(work_dir: Path) -> dict[str, float]:
     """Last loss and last validation metrics of a training run."""
     # Here, because pictures bring MMDetection with them, and other stages need none.
-    from ..visualization.curves import read_scalars
+    from mmwsis.visualization.curves import read_scalars
 
     try:
         curves = read_scalars(work_dir)

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from mmengine.config import Config
 
-from ..datasets.annotation_file import image_file_name
-from ..registry import MODELS
-from ..visualization.coco_files import LabelFile
-from ..visualization.comparison import MaskColumn, comparison_sheet
-from ..visualization.curves import plot_curves, read_scalars
-from ..visualization.maps import map_sheet
-from ..visualization.sheet import save_image
-from ..visualization.weak_labels import weak_label_sheet
+from mmwsis.formats.coco_file import image_file_name
+from mmwsis.registry import MODELS
+from mmwsis.visualization.coco_files import LabelFile
+from mmwsis.visualization.comparison import MaskColumn, comparison_sheet
+from mmwsis.visualization.curves import plot_curves, read_scalars
+from mmwsis.visualization.maps import map_sheet
+from mmwsis.visualization.sheet import save_image
+from mmwsis.visualization.weak_labels import weak_label_sheet
+
 from .launch import option_arguments
 from .locate import find_config, find_tool
 from .process import last_lines, run_logged

@@ -65,7 +65,7 @@ def make_runner(
     here = Path.cwd()
     dataset = spec = None
     if options.dataset is not None:
-        from ..datasets.data_spec import load_data_spec
+        from mmwsis.engine.data_spec import load_data_spec
 
         dataset = Path(options.dataset).resolve()
         with _working_in(Path(options.root or here)):  # where its data_root starts

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ..fileio import INDEX_NAME
+from mmwsis.formats.map_index import INDEX_NAME
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,12 +15,11 @@ from mmengine.dist import barrier, get_dist_info, get_rank
 from mmengine.logging import print_log
 from mmengine.registry import init_default_scope
 
-from mmwsis.checkpoint_file import check_checkpoint_file
-from mmwsis.config_files import files_named_in
-from mmwsis.datasets.annotation_file import load_coco, match_classes, read_json
-from mmwsis.engine.preflight import check_requirements
-from mmwsis.fileio import INDEX_NAME
+from mmwsis.formats.coco_file import load_coco, match_classes, read_json
+from mmwsis.formats.map_index import INDEX_NAME
 from mmwsis.registry import DATASETS
+from mmwsis.utils.checkpoint import check_checkpoint_file
+from mmwsis.utils.config_files import files_named_in
 
 from .artefact import Artefact, LabelSource
 from .artefacts import ARTEFACTS, artefact_settings, build_artefact
@@ -142,7 +141,7 @@ def _require_checkpoint(
 def _maps_read(cfg: Config) -> list[Path]:
     """Indices of the folders of maps that the model or its data pipeline reads."""
     named = dict(model=cfg.model, data=cfg.pseudo_label_dataloader.dataset)
-    found = files_named_in(Config(named).to_dict(), Path())
+    found = files_named_in(Config(named).to_dict(), Path(), INDEX_NAME)
     return [path for path in found if path.name == INDEX_NAME]
 
 
@@ -153,8 +152,6 @@ def _plan(cfg: Config, batch_size: int, out: Path, options: GenerationOptions) -
         settings = artefact_settings(options.artefact)
     dataset_cfg = cfg.pseudo_label_dataloader.dataset
     path = os.path.join(dataset_cfg.get('data_root') or '', dataset_cfg.ann_file)
-    # What training started from is not needed any more.
-    check_requirements(cfg, dataset_cfg)
     source = LabelSource(path, load_coco(path, dataset_cfg.supervision))
     if not source.coco[ARTEFACTS[settings['type']].listed_in]:
         # MMEngine cannot build a data set of nothing.

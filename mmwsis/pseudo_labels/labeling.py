@@ -12,8 +12,8 @@ from mmengine.logging import print_log
 from torch import nn
 from torch.utils.data import DataLoader
 
-from mmwsis.checkpoint_file import load_checkpoint_file
 from mmwsis.registry import MODELS
+from mmwsis.utils.checkpoint import load_checkpoint_file
 
 from .artefact import Artefact
 from .labeler import Labeler

@@ -8,8 +8,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from mmwsis.fileio import atomic_write_json
-from mmwsis.fingerprint import flatten_settings, hash_file
+from mmwsis.utils.fileio import atomic_write_json
+from mmwsis.utils.hashing import flatten_settings, hash_file
 from mmwsis.version import __version__
 
 MANIFEST_NAME = 'manifest.json'

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmwsis.fileio import atomic_write_text
+from mmwsis.utils.fileio import atomic_write_text
 
 from .entries import pseudo_annotation
 from .plan import Unit

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmwsis.fileio import sync_directory
+from mmwsis.utils.fileio import sync_directory
 
 try:
     import fcntl

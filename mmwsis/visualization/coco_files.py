@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..datasets.transforms.loading import read_rgb
+from mmwsis.datasets.transforms.loading import read_rgb
 
 
 @dataclass

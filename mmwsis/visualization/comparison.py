@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..annotation_masks import annotation_mask
-from ..datasets.annotation_file import image_file_name
-from ..structures import annotation_place
+from mmwsis.formats.coco_file import image_file_name
+from mmwsis.formats.coco_masks import annotation_mask
+from mmwsis.structures import annotation_place
+
 from .canvas import Canvas
 from .coco_files import LabelFile, read_image
 from .palette import Color, distinct_color

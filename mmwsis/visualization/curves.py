@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..fileio import atomic_write_bytes
+from mmwsis.utils.fileio import atomic_write_bytes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,6 +8,10 @@ from typing import Any
 import cv2
 import numpy as np
 
+from mmwsis.formats.class_maps import read_class_maps
+from mmwsis.formats.map_index import MapIndex
+from mmwsis.formats.semantic_maps import BACKGROUND, read_semantic_map
+
 from .canvas import Canvas
 from .coco_files import read_image
 from .palette import distinct_color, heatmap
@@ -156,8 +160,6 @@ def map_sheet(
         FileNotFoundError: The folder is not finished, or an image is missing.
         ValueError: The folder has no image of ``file_names``.
     """
-    from ..pseudo_labels.map_folder import MapIndex
-
     index = MapIndex(folder)
     ids = [key for key in index.image_ids if key in file_names]
     if index.kind == 'class_maps':
@@ -174,20 +176,17 @@ def map_sheet(
     return contact_sheet(tiles, 4, title or f'{Path(folder).name}: {index.kind}')
 
 
-def map_tiles(index: Any, image_id: Any, image: np.ndarray) -> list[Tile]:
+def map_tiles(index: MapIndex, image_id: Any, image: np.ndarray) -> list[Tile]:
     """Tiles of one image of a folder of class maps or semantic maps.
 
     Args:
-        index: ``mmwsis.pseudo_labels.MapIndex`` of the folder.
+        index: ``mmwsis.formats.map_index.MapIndex`` of the folder.
         image_id: Which image.
         image: RGB ``(H, W, 3)``, uint8.
 
     Returns:
         One tile a class map; one tile of a semantic map.
     """
-    from ..pseudo_labels.class_maps import read_class_maps
-    from ..pseudo_labels.semantic_maps import read_semantic_map
-
     path, caption = index.path(image_id), f'image {image_id}: '
     if index.kind == 'class_maps':
         found = read_class_maps(path)
@@ -195,7 +194,7 @@ def map_tiles(index: Any, image_id: Any, image: np.ndarray) -> list[Tile]:
         maps = found.maps[name].astype(np.float32)
         return class_map_tiles(image, found.labels, maps, index.classes, caption)
     numbers = read_semantic_map(path)
-    background = 0 if index.classes[:1] == ('background',) else None
+    background = 0 if index.classes[:1] == (BACKGROUND,) else None
     unknown = index.content.get('ignore_index')
     present = [n for n in np.unique(numbers).tolist() if n != unknown]
     names = ', '.join(index.classes[n] for n in present)

@@ -11,14 +11,15 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 
-from ..annotation_masks import annotation_mask
-from ..ops import (
+from mmwsis.formats.coco_masks import annotation_mask
+from mmwsis.ops import (
     affinity_walk,
     best_channels,
     centroid_instance_map,
     instance_channels,
 )
-from ..structures import annotation_place
+from mmwsis.structures import annotation_place
+
 from .canvas import Canvas
 from .coco_files import LabelFile, read_image
 from .displacement import draw_displacement
@@ -136,8 +137,8 @@ def draw_relations(
         TypeError: The config's model has no relations to draw.
         ValueError: No image has a tag.
     """
-    from ..pseudo_labels.labeling import load_labeler
-    from ..registry import DATASETS
+    from mmwsis.pseudo_labels.labeling import load_labeler
+    from mmwsis.registry import DATASETS
 
     init_default_scope(cfg.get('default_scope', 'mmdet'))
     dataset = DATASETS.build(cfg.pseudo_label_dataloader.dataset)

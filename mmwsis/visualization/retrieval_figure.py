@@ -125,8 +125,8 @@ def draw_retrieval(
     Raises:
         TypeError: The config's model has no point retrieval.
     """
-    from ..pseudo_labels.labeling import load_labeler
-    from ..registry import DATASETS
+    from mmwsis.pseudo_labels.labeling import load_labeler
+    from mmwsis.registry import DATASETS
 
     init_default_scope(cfg.get('default_scope', 'mmwsis'))
     dataset = DATASETS.build(cfg.train_dataloader.dataset)

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..annotation_masks import annotation_mask
+from mmwsis.formats.coco_masks import annotation_mask
+
 from .canvas import Canvas
 from .palette import EXTREME_POINT_COLORS, POINT_COLOR, distinct_color
 from .retrieval import points_on_crop

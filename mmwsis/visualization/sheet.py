@@ -82,7 +82,7 @@ def save_image(path: Path, image: np.ndarray) -> Path:
     """
     import io
 
-    from ..fileio import atomic_write_bytes
+    from mmwsis.utils.fileio import atomic_write_bytes
 
     path = Path(path)
     buffer = io.BytesIO()

@@ -8,8 +8,9 @@ from mmdet.visualization import DetLocalVisualizer
 from mmengine.dist import master_only
 from mmengine.visualization import Visualizer
 
-from ..annotation_masks import annotation_mask
-from ..registry import VISUALIZERS
+from mmwsis.formats.coco_masks import annotation_mask
+from mmwsis.registry import VISUALIZERS
+
 from .canvas import Canvas
 from .comparison import mask_overlap
 from .palette import EXTREME_POINT_COLORS

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ..annotation_masks import annotation_mask
-from ..datasets.annotation_file import image_file_name
-from ..structures import Supervision, annotation_place, restrict_coco
+from mmwsis.formats.coco_file import image_file_name
+from mmwsis.formats.coco_masks import annotation_mask
+from mmwsis.structures import Supervision, annotation_place, restrict_coco
+
 from .canvas import Canvas
 from .coco_files import LabelFile, read_image
 from .palette import EXTREME_POINT_COLORS, POINT_COLOR, Color, distinct_color

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
 
-from mmwsis.datasets.data_spec import load_data_spec
-from mmwsis.datasets.synthetic import SyntheticSettings, make_synthetic
-from mmwsis.pseudo_labels.class_maps import encode_class_maps
-from mmwsis.pseudo_labels.semantic_maps import encode_semantic_map
+from mmwsis.dataset_converters.synthetic import SyntheticSettings, make_synthetic
+from mmwsis.engine.data_spec import load_data_spec
+from mmwsis.formats.class_maps import encode_class_maps
+from mmwsis.formats.semantic_maps import encode_semantic_map
 
 
 @pytest.fixture(scope='session')

@@ -11,8 +11,8 @@ from mmengine.dataset import pseudo_collate
 from mmengine.logging import MessageHub
 from mmengine.registry import DATASETS, MODELS, init_default_scope
 
-from mmwsis.datasets.data_spec import apply_data_spec
-from mmwsis.datasets.fit_config import LOADERS
+from mmwsis.engine.data_spec import apply_data_spec
+from mmwsis.engine.fit_config import LOADERS
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 FILES = sorted(

@@ -7,17 +7,20 @@ import pytest
 from mmengine.config import Config
 from mmengine.registry import DATASETS, init_default_scope
 
-from mmwsis.datasets import CocoWeakDataset
-from mmwsis.datasets.cityscapes_classes import (
+from mmwsis.dataset_converters.cityscapes_classes import (
     CITYSCAPES_STUFF,
     CITYSCAPES_THINGS,
     cityscapes_categories,
 )
-from mmwsis.datasets.converters.coco2weak import output_name
-from mmwsis.datasets.data_spec import load_data_spec
-from mmwsis.datasets.kitti_classes import KITTI_BOX_CLASSES, KITTI_MASK_CLASSES
-from mmwsis.datasets.synthetic.scene import STUFF_CLASSES, THING_CLASSES
-from mmwsis.datasets.voc_classes import VOC_CLASSES, VOC_PALETTE, VOC_STUFF
+from mmwsis.dataset_converters.coco2weak import output_name
+from mmwsis.dataset_converters.kitti_classes import (
+    KITTI_BOX_CLASSES,
+    KITTI_MASK_CLASSES,
+)
+from mmwsis.dataset_converters.synthetic.scene import STUFF_CLASSES, THING_CLASSES
+from mmwsis.dataset_converters.voc_classes import VOC_CLASSES, VOC_PALETTE, VOC_STUFF
+from mmwsis.datasets import CocoWeakDataset
+from mmwsis.engine.data_spec import load_data_spec
 from mmwsis.structures.supervision import Supervision
 
 ROOT = Path(__file__).parents[2]
@@ -102,7 +105,7 @@ def load_module(path):
 def data(tmp_path_factory):
     """All data sets in their real layout, converted with the commands of the docs."""
     root = tmp_path_factory.mktemp('shipped')
-    layouts = load_module(Path(__file__).with_name('real_layouts.py'))
+    layouts = load_module(ROOT / 'tests/dataset_converters/real_layouts.py')
     for name in ('voc', 'coco', 'lvis', 'cityscapes', 'kitti', 'synthetic'):
         getattr(layouts, name)(root)
     with pytest.MonkeyPatch.context() as patch:

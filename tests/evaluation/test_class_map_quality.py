@@ -16,8 +16,8 @@ from mmwsis.evaluation.class_map_quality import (
     count_pixels,
 )
 from mmwsis.evaluation.label_map_report import report_of_maps
-from mmwsis.fileio import INDEX_NAME
-from mmwsis.pseudo_labels.class_maps import encode_class_maps
+from mmwsis.formats.class_maps import encode_class_maps
+from mmwsis.formats.map_index import INDEX_NAME
 
 CLASSES = ('nut', 'bolt', 'gear')
 SHAPE = (12, 17)

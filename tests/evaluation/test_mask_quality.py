@@ -6,14 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
-from mmwsis.annotation_masks import annotation_mask
-from mmwsis.evaluation import (
-    InstanceQuality,
-    class_mean_iou,
-    is_separated,
-    mask_iou,
-    summarize,
-)
+from mmwsis.evaluation import InstanceQuality, class_mean_iou, mask_iou, summarize
+from mmwsis.formats.coco_masks import annotation_mask
+from mmwsis.ops.mask_parts import is_separated
 
 GOLDEN = Path(__file__).parents[1] / 'golden' / 'exits'
 

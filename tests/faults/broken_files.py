@@ -105,7 +105,7 @@ def write_config(files):
 
 
 def convert(files):
-    from mmwsis.datasets.converters.coco2weak import convert_file
+    from mmwsis.dataset_converters.coco2weak import convert_file
     from mmwsis.structures import Supervision
 
     levels = [level for level in Supervision if level < Supervision.MASKS]

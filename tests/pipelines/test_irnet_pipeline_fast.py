@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmwsis.pseudo_labels import MapIndex, read_semantic_map
+from mmwsis.formats.map_index import MapIndex
+from mmwsis.formats.semantic_maps import read_semantic_map
 
 sys.path.insert(0, str(Path(__file__).parent))
 from fast_run import run_fast

@@ -8,9 +8,7 @@ from pathlib import Path
 import pytest
 from mmengine.config import DictAction
 
-from mmwsis.config_files import files_named_in
-from mmwsis.datasets.data_spec import load_data_spec
-from mmwsis.fingerprint import flatten_settings
+from mmwsis.engine.data_spec import load_data_spec
 from mmwsis.pipelines.definition import load_pipeline
 from mmwsis.pipelines.jobs import JobFactory
 from mmwsis.pipelines.launch import Launch, option_arguments, shown
@@ -18,6 +16,8 @@ from mmwsis.pipelines.locate import find_config, find_tool
 from mmwsis.pipelines.manifest import FileHasher, code_version
 from mmwsis.pipelines.process import last_lines, run_logged
 from mmwsis.pipelines.report_data import final_metrics, headline_retention
+from mmwsis.utils.config_files import files_named_in
+from mmwsis.utils.hashing import flatten_settings
 
 
 def test_launch_lines(monkeypatch):
@@ -76,7 +76,7 @@ def test_files_named_in_a_config(tmp_path):
         data_spec=dict(data_root='data', train=dict(ann_file='out.json')),
         missing='data/none.json',
     )
-    assert files_named_in(settings, tmp_path) == [
+    assert files_named_in(settings, tmp_path, 'index.json') == [
         Path('data/ann.json'),
         Path('w/a.pth'),
     ]

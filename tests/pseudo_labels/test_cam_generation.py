@@ -12,13 +12,9 @@ import torch
 from mmengine.config import Config
 from PIL import Image
 
+from mmwsis.formats.class_maps import ClassMapStore
 from mmwsis.models.labelers import CAMClassifier
-from mmwsis.pseudo_labels import (
-    ClassMapStore,
-    GenerationOptions,
-    Shard,
-    generate_pseudo_labels,
-)
+from mmwsis.pseudo_labels import GenerationOptions, Shard, generate_pseudo_labels
 from mmwsis.registry import MODELS
 
 sys.path.insert(0, str(Path(__file__).parent))

@@ -16,16 +16,12 @@ from mmengine.config import Config
 from mmengine.structures import InstanceData, PixelData
 from pycocotools.coco import COCO
 
-from mmwsis.datasets.data_spec import apply_data_spec, load_data_spec
+from mmwsis.engine.data_spec import apply_data_spec, load_data_spec
 from mmwsis.engine.run_config import build_runner, load_run_config
 from mmwsis.evaluation import compare_files, write_quality_report
-from mmwsis.pseudo_labels import (
-    ClassMapStore,
-    GenerationOptions,
-    Shard,
-    generate_pseudo_labels,
-    read_semantic_map,
-)
+from mmwsis.formats.class_maps import ClassMapStore
+from mmwsis.formats.semantic_maps import read_semantic_map
+from mmwsis.pseudo_labels import GenerationOptions, Shard, generate_pseudo_labels
 from mmwsis.registry import DATASETS
 
 sys.path.insert(0, str(Path(__file__).parent))

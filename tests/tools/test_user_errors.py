@@ -113,7 +113,7 @@ def test_a_program_error_keeps_its_traceback():
 
 
 def test_the_traceback_of_our_own_checks_on_request(monkeypatch):
-    from mmwsis.annotation_masks import annotation_mask
+    from mmwsis.formats.coco_masks import annotation_mask
 
     with pytest.raises(SystemExit) as caught, user_errors():
         annotation_mask([], (4, 5), 'f.json: annotation id 1')

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from mmengine.config import Config
 
-from mmwsis.pseudo_labels.map_folder import MapIndex
-from mmwsis.pseudo_labels.semantic_maps import encode_semantic_map
+from mmwsis.formats.map_index import MapIndex
+from mmwsis.formats.semantic_maps import encode_semantic_map
 from mmwsis.visualization import class_map_tiles, draw_heat, draw_numbers
 from mmwsis.visualization.browse import _loads_bgr
 from mmwsis.visualization.maps import map_tiles

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from mmwsis.datasets.validation import ValidationReport
-from mmwsis.datasets.validation.report import report_json, report_text
 from mmwsis.engine.label_check import check_dataset, repair_file
-from mmwsis.fileio import atomic_write_json
+from mmwsis.formats.validation import ValidationReport
+from mmwsis.formats.validation.report import report_json, report_text
 from mmwsis.structures import Supervision
+from mmwsis.utils.fileio import atomic_write_json
 
 EXAMPLES = """examples:
   # the file alone; the level is what info.mmwsis says, or what every object has

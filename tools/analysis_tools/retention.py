@@ -10,8 +10,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from mmwsis.fileio import atomic_write_json
-from mmwsis.retention import format_retention, read_metrics, retention_table
+from mmwsis.evaluation.retention import format_retention, read_metrics, retention_table
+from mmwsis.utils.fileio import atomic_write_json
 
 
 def main() -> int:

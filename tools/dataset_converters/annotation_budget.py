@@ -4,19 +4,19 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from mmwsis.datasets.converters.budget import (
+from mmwsis.dataset_converters.budget import (
     VOC_COSTS,
     format_table,
     parse_cost,
     read_costs,
     spend_budget,
 )
-from mmwsis.datasets.converters.command_line import (
+from mmwsis.dataset_converters.command_line import (
     add_protocol_options,
     add_run_options,
     protocol_of,
 )
-from mmwsis.datasets.converters.progress_bar import progress_bar
+from mmwsis.utils.progress_bar import progress_bar
 
 EXAMPLES = f"""examples:
   # Table 2 of WISE: tags of all 1464 images of VOC, 1325 with points, 122 with masks;

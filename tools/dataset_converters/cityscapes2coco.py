@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmwsis.datasets.converters.cityscapes import (
+from mmwsis.dataset_converters.cityscapes import (
     CATEGORY_IDS,
     KINDS,
     LABEL_FILES,
@@ -13,9 +13,9 @@ from mmwsis.datasets.converters.cityscapes import (
     CityscapesOptions,
     convert_split,
 )
-from mmwsis.datasets.converters.command_line import add_run_options
-from mmwsis.datasets.converters.image_records import Summary
-from mmwsis.datasets.converters.progress_bar import progress_bar
+from mmwsis.dataset_converters.command_line import add_run_options
+from mmwsis.dataset_converters.image_records import Summary
+from mmwsis.utils.progress_bar import progress_bar
 
 EXAMPLES = """expected folders:
   ROOT

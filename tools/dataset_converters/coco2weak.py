@@ -5,14 +5,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmwsis.datasets.converters.coco2weak import convert_file, output_name
-from mmwsis.datasets.converters.command_line import (
+from mmwsis.dataset_converters.coco2weak import convert_file, output_name
+from mmwsis.dataset_converters.command_line import (
     add_protocol_options,
     add_run_options,
     protocol_of,
 )
-from mmwsis.datasets.converters.progress_bar import progress_bar
 from mmwsis.structures.supervision import Supervision
+from mmwsis.utils.progress_bar import progress_bar
 
 EXAMPLES = """examples:
   # extreme points of COCO, four processes

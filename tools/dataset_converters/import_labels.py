@@ -5,16 +5,21 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmwsis.datasets.converters.command_line import add_run_options
-from mmwsis.datasets.converters.progress_bar import progress_bar
-from mmwsis.datasets.importers.import_labels import (
+from mmwsis.dataset_converters.command_line import add_run_options
+from mmwsis.dataset_converters.importers.import_labels import (
     TOOLS,
     ImportResult,
     ImportSettings,
     import_labels,
 )
-from mmwsis.datasets.importers.records import CHANGED, INVALID, LEFT_OUT, ReadOptions
+from mmwsis.dataset_converters.importers.records import (
+    CHANGED,
+    INVALID,
+    LEFT_OUT,
+    ReadOptions,
+)
 from mmwsis.structures.supervision import Supervision
+from mmwsis.utils.progress_bar import progress_bar
 
 EXAMPLES = """examples:
   # a folder of LabelMe files; the images lie beside them

@@ -5,17 +5,20 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmwsis.datasets.converters.command_line import add_run_options
-from mmwsis.datasets.converters.image_records import Summary
-from mmwsis.datasets.converters.kitti_boxes import (
+from mmwsis.dataset_converters.command_line import add_run_options
+from mmwsis.dataset_converters.image_records import Summary
+from mmwsis.dataset_converters.kitti_boxes import (
     LEVELS,
     KittiBoxOptions,
     convert_boxes,
 )
-from mmwsis.datasets.converters.kitti_masks import KittiMaskOptions, convert_masks
-from mmwsis.datasets.converters.progress_bar import progress_bar
-from mmwsis.datasets.kitti_classes import KITTI_BOX_CLASSES, KITTI_MASK_CLASSES
+from mmwsis.dataset_converters.kitti_classes import (
+    KITTI_BOX_CLASSES,
+    KITTI_MASK_CLASSES,
+)
+from mmwsis.dataset_converters.kitti_masks import KittiMaskOptions, convert_masks
 from mmwsis.structures.supervision import Supervision
+from mmwsis.utils.progress_bar import progress_bar
 
 EXAMPLES = """expected folders:
   ROOT (object detection)                     ROOT (semantics, 200 images)

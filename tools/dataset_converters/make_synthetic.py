@@ -4,10 +4,10 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from mmwsis.datasets.converters.command_line import add_workers_option
-from mmwsis.datasets.converters.progress_bar import progress_bar
-from mmwsis.datasets.synthetic import SyntheticSettings, make_synthetic
-from mmwsis.datasets.synthetic.statistics import format_summary
+from mmwsis.dataset_converters.command_line import add_workers_option
+from mmwsis.dataset_converters.synthetic import SyntheticSettings, make_synthetic
+from mmwsis.dataset_converters.synthetic.statistics import format_summary
+from mmwsis.utils.progress_bar import progress_bar
 
 EXAMPLES = """examples:
   # 400 training and 100 validation scenes of 128 x 128

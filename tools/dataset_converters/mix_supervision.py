@@ -4,19 +4,19 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from mmwsis.datasets.converters.command_line import (
+from mmwsis.dataset_converters.command_line import (
     add_protocol_options,
     add_run_options,
     protocol_of,
 )
-from mmwsis.datasets.converters.mixture import (
+from mmwsis.dataset_converters.mixture import (
     Share,
     mix_file,
     parse_amount,
     summarize_levels,
 )
-from mmwsis.datasets.converters.progress_bar import progress_bar
 from mmwsis.structures.supervision import Supervision
+from mmwsis.utils.progress_bar import progress_bar
 
 EXAMPLES = """examples:
   # masks for a tenth of COCO, one click an object for the rest

@@ -4,10 +4,10 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from mmwsis.datasets.converters.command_line import add_run_options
-from mmwsis.datasets.converters.progress_bar import progress_bar
-from mmwsis.datasets.converters.separated import separated_file
-from mmwsis.evaluation.mask_quality import SEPARATED_MIN_PART
+from mmwsis.dataset_converters.command_line import add_run_options
+from mmwsis.dataset_converters.separated import separated_file
+from mmwsis.ops.mask_parts import SEPARATED_MIN_PART
+from mmwsis.utils.progress_bar import progress_bar
 
 EXAMPLES = """examples:
   # the published benchmark: a list of objects of COCO val2017

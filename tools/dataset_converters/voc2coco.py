@@ -5,12 +5,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmwsis.datasets.converters.command_line import add_run_options
-from mmwsis.datasets.converters.image_records import Summary
-from mmwsis.datasets.converters.progress_bar import progress_bar
-from mmwsis.datasets.converters.voc import TAGS, VocOptions, convert_split
-from mmwsis.datasets.converters.voc_clicks import convert_clicks
-from mmwsis.datasets.converters.voc_layout import SPLITS, VocLayout, find_layout
+from mmwsis.dataset_converters.command_line import add_run_options
+from mmwsis.dataset_converters.image_records import Summary
+from mmwsis.dataset_converters.voc import TAGS, VocOptions, convert_split
+from mmwsis.dataset_converters.voc_clicks import convert_clicks
+from mmwsis.dataset_converters.voc_layout import SPLITS, VocLayout, find_layout
+from mmwsis.utils.progress_bar import progress_bar
 
 EXAMPLES = """expected folders:
   VOC_ROOT (or the folder VOCdevkit around VOC2012)

@@ -5,13 +5,9 @@ from typing import Any
 import numpy as np
 from mmcv.transforms import BaseTransform
 
-from mmwsis.pseudo_labels.class_maps import ClassMapStore
-from mmwsis.pseudo_labels.map_folder import MapIndex
-from mmwsis.pseudo_labels.semantic_maps import (
-    BACKGROUND,
-    IGNORE_INDEX,
-    read_semantic_map,
-)
+from mmwsis.formats.class_maps import ClassMapStore
+from mmwsis.formats.map_index import MapIndex
+from mmwsis.formats.semantic_maps import BACKGROUND, IGNORE_INDEX, read_semantic_map
 from mmwsis.registry import TRANSFORMS
 
 
@@ -19,10 +15,10 @@ from mmwsis.registry import TRANSFORMS
 class LoadClassMaps(BaseTransform):
     """Load the class maps of an image from a folder of them.
 
-    Sets ``class_maps``: ``labels`` (K,) int64 and one array a name, as
-    ``mmwsis.pseudo_labels.ClassMapStore`` reads them; labels are translated to the data
-    set's by class name. :class:`PackWeakInputs` packs them. The folder is opened at the
-    first sample, once a process.
+    Sets ``class_maps``: ``labels`` (K,) int64 and one array per name, as
+    :class:`mmwsis.formats.class_maps.ClassMapStore` reads them; labels are translated
+    to the dataset's by class name. :class:`PackWeakInputs` packs them. The folder is
+    opened at the first sample, once per process.
 
     Args:
         folder: What ``tools/generate_pseudo_labels.py --artefact class_maps`` wrote.

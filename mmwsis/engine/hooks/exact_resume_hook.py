@@ -9,8 +9,8 @@ from mmengine.runner import Runner
 
 from mmwsis.compat import move_training_data_to
 from mmwsis.datasets.seeded_visits import SeededEpochSampler, SeededInfiniteSampler
-from mmwsis.randomness import seed_random_state
 from mmwsis.registry import HOOKS
+from mmwsis.utils.seed import seed_random_state
 
 
 @HOOKS.register_module()

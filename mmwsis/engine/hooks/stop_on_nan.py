@@ -10,8 +10,8 @@ from mmengine.dist import all_gather, get_rank, get_world_size
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mmwsis.fileio import atomic_write_json
 from mmwsis.registry import HOOKS
+from mmwsis.utils.fileio import atomic_write_json
 
 _REPORT_KEYS = ('img_path', 'img_id', 'ann_id')
 

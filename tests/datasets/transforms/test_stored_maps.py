@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from mmwsis.datasets.transforms import LoadClassMaps, LoadSemanticMap, PackWeakInputs
-from mmwsis.pseudo_labels.class_maps import encode_class_maps
-from mmwsis.pseudo_labels.semantic_maps import encode_semantic_map
+from mmwsis.formats.class_maps import encode_class_maps
+from mmwsis.formats.semantic_maps import encode_semantic_map
 
 CLASSES = ('cat', 'dog', 'owl')
 SIZE = (12, 9)

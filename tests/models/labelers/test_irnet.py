@@ -19,12 +19,12 @@ from irnet_toy import irnet_config, irnet_model, random_sample  # noqa: E402
 from own_process import run_ranks  # noqa: E402
 
 from mmwsis.engine.run_config import build_runner, load_run_config  # noqa: E402
+from mmwsis.formats.map_index import MapIndex  # noqa: E402
+from mmwsis.formats.semantic_maps import read_semantic_map  # noqa: E402
 from mmwsis.pseudo_labels import (  # noqa: E402
     GenerationOptions,
-    MapIndex,
     Shard,
     generate_pseudo_labels,
-    read_semantic_map,
 )
 from mmwsis.registry import DATASETS, MODELS  # noqa: E402
 

@@ -1,0 +1,274 @@
+"""Cityscapes, fine or coarse, as COCO JSON: instances and panoptic."""
+
+import functools
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmwsis.structures.supervision import Supervision
+from mmwsis.utils.fileio import atomic_write_json
+
+from .cityscapes_classes import (
+    CITYSCAPES_SIZES,
+    CITYSCAPES_THINGS,
+    TRAIN_ID_VOID,
+    cityscapes_categories,
+)
+from .cityscapes_labels import (
+    Segment,
+    ids_from_train_ids,
+    image_segments,
+    is_void,
+    object_entries,
+    select_pixels,
+)
+from .image_records import (
+    Progress,
+    Record,
+    Summary,
+    add_annotations,
+    convert_images,
+    number_images,
+)
+from .label_maps import bitmap_region, check_size, image_size, read_labels
+from .output_files import provenance
+from .panoptic_output import (
+    check_panoptic_output,
+    panoptic_document,
+    write_png,
+    write_segment_ids,
+)
+
+KINDS = {'fine': 'gtFine', 'coarse': 'gtCoarse'}
+SPLITS = ('train', 'val', 'test', 'train_extra')
+LABEL_FILES = ('instanceIds', 'instanceTrainIds')
+CATEGORY_IDS = ('ids', 'trainIds')
+
+
+@dataclass(frozen=True)
+class CityscapesOptions:
+    """How a split of Cityscapes is converted.
+
+    Attributes:
+        root: Folder with leftImg8bit and gtFine or gtCoarse.
+        kind: 'gtFine' or 'gtCoarse'.
+        split: One of :data:`SPLITS`.
+        label_files: 'instanceIds', the files of the archive, or 'instanceTrainIds',
+            which cityscapesscripts makes of them.
+        category_ids: 'ids' (7 to 33) or 'trainIds' (0 to 18).
+        panoptic_dir: Folder for panoptic PNGs; None writes none.
+        semantic: Write labelTrainIds files beside the label files, as mmsegmentation
+            reads them.
+    """
+
+    root: Path
+    kind: str
+    split: str
+    label_files: str = 'instanceIds'
+    category_ids: str = 'ids'
+    panoptic_dir: Path | None = None
+    semantic: bool = False
+
+    def __post_init__(self) -> None:
+        for key, known in (
+            ('kind', tuple(KINDS.values())),
+            ('split', SPLITS),
+            ('label_files', LABEL_FILES),
+            ('category_ids', CATEGORY_IDS),
+        ):
+            if getattr(self, key) not in known:
+                raise ValueError(
+                    f'{key} must be one of {known}, given {getattr(self, key)!r}'
+                )
+
+    def categories(self) -> list[dict]:
+        """Categories of the documents."""
+        return cityscapes_categories(self.category_ids == 'trainIds')
+
+
+def convert_split(
+    options: CityscapesOptions,
+    output: str | os.PathLike,
+    panoptic_output: str | os.PathLike | None = None,
+    *,
+    workers: int = 1,
+    skip_invalid: bool = False,
+    overwrite: bool = False,
+    open_progress: Callable[[int], Progress] | None = None,
+) -> Summary:
+    """Convert one split.
+
+    Args:
+        options: What and how.
+        output: COCO instances JSON to write.
+        panoptic_output: COCO panoptic JSON to write; needs ``options.panoptic_dir``.
+        workers: Number of processes, >= 1. The result does not depend on it.
+        skip_invalid: Leave images with broken labels out.
+        overwrite: Replace the outputs and forget an unfinished conversion.
+        open_progress: Called once with the number of images; returns the callback
+            that counts finished ones.
+
+    Returns:
+        The document, what was left out, and warnings. Things have masks and boxes;
+        groups of things have ``iscrowd`` 1. Images have ``tags``, things and stuff,
+        and ``void``, a compressed RLE of the pixels that are neither trained nor
+        measured on.
+
+    Raises:
+        ConversionError: Images are broken, and ``skip_invalid`` is off.
+        FileExistsError: ``output`` holds something else, and ``overwrite`` is off.
+        FileNotFoundError: There are no label files.
+    """
+    names = find_names(options)
+    settings = {k: v for k, v in vars(options).items() if k != 'root'}
+    if panoptic_output is not None:
+        settings['panoptic_output'] = Path(panoptic_output).name
+        check_panoptic_output(Path(panoptic_output), Path(output), overwrite)
+    document, left_out = convert_images(
+        names,
+        functools.partial(image_record, options=options),
+        output,
+        dict(settings, tool='cityscapes2coco', root=options.root.resolve()),
+        functools.partial(_assemble, options=options, panoptic_output=panoptic_output),
+        workers=workers,
+        skip_invalid=skip_invalid,
+        overwrite=overwrite,
+        progress=open_progress(len(names)) if open_progress else None,
+    )
+    return Summary(document, left_out, _warnings(document, options))
+
+
+def find_names(options: CityscapesOptions) -> list[str]:
+    """Images of a split that have labels.
+
+    Args:
+        options: Where and which.
+
+    Returns:
+        Names such as 'aachen/aachen_000000_000019', sorted.
+
+    Raises:
+        FileNotFoundError: There are none.
+    """
+    folder = options.root / options.kind / options.split
+    ending = f'_{options.kind}_{options.label_files}.png'
+    files = sorted(folder.glob(f'*/*{ending}'))
+    if not files:
+        hint = ''
+        if options.label_files == 'instanceTrainIds':
+            hint = '; cityscapesscripts makes these, the archive has instanceIds'
+        raise FileNotFoundError(f'{folder}: has no files */*{ending}{hint}')
+    return [f'{file.parent.name}/{file.name.removesuffix(ending)}' for file in files]
+
+
+def image_record(name: str, options: CityscapesOptions) -> Record:
+    """Convert one image.
+
+    Args:
+        name: Of :func:`find_names`.
+        options: How.
+
+    Returns:
+        ``image`` (without id), ``objects``, ``segments`` (of the panoptic annotation).
+
+    Raises:
+        FileNotFoundError: The image is missing.
+        ValueError: The labels are broken; the message names the file and the number.
+    """
+    stem = options.root / options.kind / options.split / f'{name}_{options.kind}'
+    path = stem.with_name(f'{stem.name}_{options.label_files}.png')
+    labels = read_labels(path, f'Cityscapes {options.label_files} file (16 bit PNG)')
+    labels = labels.astype(np.uint16)
+    if options.label_files == 'instanceTrainIds':
+        labels = ids_from_train_ids(labels, path)
+    file_name = f'{name}_leftImg8bit.png'
+    photograph = options.root / 'leftImg8bit' / options.split / file_name
+    size = image_size(photograph)
+    check_size(labels, size, path, photograph)
+    segments = image_segments(labels, path)
+    category_ids = {entry['name']: entry['id'] for entry in options.categories()}
+    measured = [segment for segment in segments if not is_void(segment)]
+    image = dict(file_name=file_name, height=size[0], width=size[1])
+    image['tags'] = sorted({category_ids[one.label.name] for one in measured})
+    void = bitmap_region(select_pixels(labels, filter(is_void, segments)))
+    if void is not None:
+        image['void'] = void.rle
+    if options.panoptic_dir is not None:
+        # Named like the image: MMDetection looks for it under that name.
+        ids = _segment_ids(labels, measured)
+        write_segment_ids(options.panoptic_dir / file_name, ids)
+    if options.semantic:
+        target = stem.with_name(f'{stem.name}_labelTrainIds.png')
+        write_png(target, _train_ids(labels, segments))
+    things = {key: category_ids[key] for key in CITYSCAPES_THINGS}
+    return dict(
+        image=image,
+        objects=object_entries(segments, things),
+        segments=[_segment_info(one, category_ids) for one in measured],
+    )
+
+
+def _segment_info(segment: Segment, category_ids: Mapping[str, int]) -> dict[str, Any]:
+    return dict(
+        id=segment.number,
+        category_id=category_ids[segment.label.name],
+        bbox=segment.region.bbox,
+        area=segment.region.area,
+        iscrowd=int(segment.is_group),
+    )
+
+
+def _segment_ids(labels: np.ndarray, segments: Sequence[Segment]) -> np.ndarray:
+    """The numbers of these segments; 0, which is void, elsewhere."""
+    table = np.zeros(1 << 16, dtype=np.uint16)
+    for segment in segments:
+        table[segment.number] = segment.number
+    return table[labels]
+
+
+def _train_ids(labels: np.ndarray, segments: Sequence[Segment]) -> np.ndarray:
+    table = np.full(1 << 16, TRAIN_ID_VOID, dtype=np.uint8)
+    for segment in segments:
+        table[segment.number] = segment.label.train_id
+    return table[labels]
+
+
+def _assemble(
+    records: Sequence[Record],
+    options: CityscapesOptions,
+    panoptic_output: str | os.PathLike | None,
+) -> dict[str, Any]:
+    number_images(records)
+    info = {
+        'description': f'Cityscapes {options.kind} {options.split}',
+        'mmwsis': provenance(
+            'cityscapes2coco',
+            options.label_files,
+            Supervision.MASKS,
+            category_ids=options.category_ids,
+        ),
+    }
+    if panoptic_output is not None:
+        panoptic = panoptic_document(records, info, options.categories())
+        atomic_write_json(panoptic_output, panoptic)
+    return {
+        'info': info,
+        'images': [record['image'] for record in records],
+        'annotations': [annotation for _, annotation in add_annotations(records)],
+        'categories': options.categories(),
+    }
+
+
+def _warnings(document: Mapping[str, Any], options: CityscapesOptions) -> list[str]:
+    published = CITYSCAPES_SIZES.get((options.kind, options.split))
+    count = len(document['images'])
+    if published in (None, count):
+        return []
+    return [
+        f'{count} images, but Cityscapes {options.kind} {options.split} has '
+        f'{published}: results are not comparable with published ones'
+    ]

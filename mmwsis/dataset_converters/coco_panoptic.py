@@ -1,0 +1,291 @@
+"""COCO panoptic files: things become objects, stuff becomes image tags.
+
+A panoptic file holds one PNG an image, whose colours are segment ids (R + 256 G +
+65536 B, 0 where nothing is labelled), and a JSON that gives every segment its class
+(Kirillov et al., Panoptic Segmentation, CVPR 2019; format of the COCO 2018 task).
+"""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+
+from mmwsis.formats.coco_file import read_json
+from mmwsis.formats.coco_segmentation import encode_mask
+from mmwsis.structures import ids_of_colours
+from mmwsis.utils.parallel import OrderedPool
+
+from .finished_jobs import RememberingPool, file_stamp
+
+_CATEGORY_NEEDS = ('id', 'name', 'isthing')
+_SEGMENT_NEEDS = ('id', 'category_id', 'bbox', 'area')
+
+
+class _MapJob(NamedTuple):
+    """One PNG and the segments whose masks are wanted."""
+
+    path: str
+    size: tuple[int, int]
+    segment_ids: list[int]
+    where: str
+    stamp: tuple[int, int] | None
+
+
+def is_panoptic(document: Any) -> bool:
+    """Whether a parsed JSON is a COCO panoptic file.
+
+    Args:
+        document: Parsed JSON.
+    """
+    annotations = document.get('annotations') if isinstance(document, Mapping) else None
+    if not isinstance(annotations, list) or not annotations:
+        return False
+    return isinstance(annotations[0], Mapping) and 'segments_info' in annotations[0]
+
+
+def panoptic_to_instances(
+    panoptic: Mapping[str, Any],
+    png_dir: str | os.PathLike,
+    *,
+    source: str,
+    read_masks: bool,
+    pool: OrderedPool | RememberingPool,
+    open_progress: Callable[[int], Callable[[int], None]],
+) -> dict[str, Any]:
+    """Turn a panoptic file into a COCO instances dictionary with stuff tags.
+
+    Segment ids are unique within an image only, so annotations are numbered from 1 in
+    the order of the file; ``segment_id`` keeps the old one.
+
+    Args:
+        panoptic: Parsed panoptic JSON.
+        png_dir: Folder of its PNGs.
+        source: Name of the file, for messages.
+        read_masks: Whether ``segmentation`` is wanted; boxes and tags need no PNG.
+        pool: Processes that read the PNGs.
+        open_progress: Called with the number of PNGs; returns the function that counts
+            finished ones.
+
+    Returns:
+        COCO dictionary; ``annotations`` are the things, with ``bbox``, ``area``,
+        ``iscrowd`` and, if wanted, an RLE; ``images[].tags`` are the ids of all classes
+        present, things and stuff.
+
+    Raises:
+        FileNotFoundError: A PNG does not exist.
+        ValueError: JSON and PNG do not fit together; the message names both.
+    """
+    isthing = _thing_flags(panoptic, source)
+    segments = segments_by_image(panoptic, source, isthing)
+    annotations: list[dict[str, Any]] = []
+    jobs: list[_MapJob] = []
+    images = []
+    for image in panoptic['images']:
+        record = segments.get(image.get('id'))
+        if record is None:
+            raise ValueError(
+                f'{source}: image id {image.get("id")!r} has no entry in annotations'
+            )
+        own = record['segments_info']
+        images.append({**image, 'tags': sorted({seg['category_id'] for seg in own})})
+        things = [seg for seg in own if isthing[seg['category_id']]]
+        annotations += [
+            {
+                'id': len(annotations) + number,
+                'image_id': image['id'],
+                'category_id': segment['category_id'],
+                'iscrowd': int(bool(segment.get('iscrowd', 0))),
+                'bbox': segment['bbox'],
+                'area': segment['area'],
+                'segment_id': segment['id'],
+            }
+            for number, segment in enumerate(things, start=1)
+        ]
+        jobs.append(_job(image, record, things, Path(png_dir), source))
+    if read_masks:
+        _check_folder(Path(png_dir), source)
+        advance = open_progress(len(jobs))
+        masks = iter(annotations)
+        for rles in pool.imap(_masks_of_map, jobs):
+            for rle in rles:
+                next(masks)['segmentation'] = rle
+            advance(1)
+    return {**panoptic, 'images': images, 'annotations': annotations}
+
+
+def add_stuff_tags(
+    coco: Mapping[str, Any], files: Sequence[str | os.PathLike], source: str
+) -> dict[str, Any]:
+    """Give the images of an instances file the stuff tags of panoptic files.
+
+    Images are matched by id, which is the same in COCO 2014 and 2017. Thing tags stay
+    those of the instances file.
+
+    Args:
+        coco: Checked COCO dictionary; is left as it is.
+        files: Panoptic JSONs that together cover its images.
+        source: Name of the instances file, for messages.
+
+    Returns:
+        A new dictionary: ``categories`` with the stuff classes, which are marked by
+        ``isthing``, and ``images[].tags``.
+
+    Raises:
+        FileNotFoundError: A panoptic file does not exist.
+        ValueError: A file is no panoptic file, an image is in none of them, or ids and
+            names of the classes differ.
+    """
+    stuff: dict[Any, set[Any]] = {}
+    categories = {c['id']: {**c, 'isthing': 1} for c in coco['categories']}
+    for file in map(str, files):
+        panoptic = read_json(file)
+        if not is_panoptic(panoptic):
+            raise ValueError(
+                f'{file}: --stuff-tags needs a COCO panoptic JSON, whose annotations '
+                'have segments_info'
+            )
+        isthing = _thing_flags(panoptic, file)
+        for category in panoptic['categories']:
+            own = categories.setdefault(category['id'], category)
+            if own['name'] != category['name'] or bool(own['isthing']) != bool(
+                category['isthing']
+            ):
+                raise ValueError(
+                    f'{file}: category id {category["id"]!r} is {category["name"]!r} '
+                    f'(isthing {category["isthing"]}), but {source} has it as '
+                    f'{own["name"]!r} (isthing {own["isthing"]})'
+                )
+        for image_id, record in segments_by_image(panoptic, file, isthing).items():
+            stuff.setdefault(image_id, set()).update(
+                segment['category_id']
+                for segment in record['segments_info']
+                if not isthing[segment['category_id']]
+            )
+    lacking = [image['id'] for image in coco['images'] if image['id'] not in stuff]
+    if lacking:
+        raise ValueError(
+            f'{len(lacking)} of {len(coco["images"])} images of {source} are in no '
+            f'file of --stuff-tags, the first are {lacking[:5]}; COCO 2014 needs '
+            'both panoptic_train2017.json and panoptic_val2017.json'
+        )
+    present: dict[Any, set[Any]] = {image['id']: set() for image in coco['images']}
+    for annotation in coco['annotations']:
+        present[annotation['image_id']].add(annotation['category_id'])
+    images = [
+        {
+            **image,
+            'tags': sorted(
+                present[image['id']] | stuff[image['id']] | set(image.get('tags') or ())
+            ),
+        }
+        for image in coco['images']
+    ]
+    return {**coco, 'categories': list(categories.values()), 'images': images}
+
+
+def segments_by_image(
+    panoptic: Mapping[str, Any], source: str, category_ids: Mapping[Any, Any]
+) -> dict[Any, Mapping[str, Any]]:
+    """Entries of ``annotations`` by image id, checked.
+
+    Args:
+        panoptic: Parsed panoptic JSON.
+        source: Name of the file, for messages.
+        category_ids: The known category ids.
+
+    Returns:
+        Image id -> entry.
+
+    Raises:
+        ValueError: An entry or one of its segments is broken.
+    """
+    found: dict[Any, Mapping[str, Any]] = {}
+    for index, record in enumerate(panoptic['annotations']):
+        if not isinstance(record, Mapping) or not {
+            'image_id', 'file_name', 'segments_info',
+        } <= record.keys():  # fmt: skip
+            raise ValueError(
+                f'{source}: annotations[{index}] must have image_id, file_name and '
+                'segments_info'
+            )
+        image_id = record['image_id']
+        if image_id in found:
+            raise ValueError(f'{source}: image id {image_id!r} has two annotations')
+        for segment in record['segments_info']:
+            lacking = [key for key in _SEGMENT_NEEDS if key not in segment]
+            where = f'{source}: image id {image_id!r}, segment {segment.get("id")!r}'
+            if lacking:
+                raise ValueError(f'{where}: {lacking} is missing')
+            if segment['category_id'] not in category_ids:
+                raise ValueError(
+                    f'{where}: category_id {segment["category_id"]!r} is not in the '
+                    'file'
+                )
+        found[image_id] = record
+    return found
+
+
+def _thing_flags(panoptic: Mapping[str, Any], source: str) -> dict[Any, bool]:
+    for key in ('images', 'categories'):
+        if not isinstance(panoptic.get(key), list):
+            raise ValueError(f'{source}: the list {key!r} is missing')
+    for category in panoptic['categories']:
+        lacking = [key for key in _CATEGORY_NEEDS if key not in category]
+        if lacking:
+            raise ValueError(
+                f'{source}: category id {category.get("id")!r} has no {lacking}; a '
+                'panoptic file says of every class whether it is a thing'
+            )
+    return {c['id']: bool(c['isthing']) for c in panoptic['categories']}
+
+
+def _job(
+    image: Mapping[str, Any],
+    record: Mapping[str, Any],
+    things: Sequence[Mapping[str, Any]],
+    folder: Path,
+    source: str,
+) -> _MapJob:
+    path = folder / record['file_name']
+    return _MapJob(
+        str(path),
+        (image.get('height'), image.get('width')),
+        [segment['id'] for segment in things],
+        f'{source}: image id {image["id"]!r}',
+        file_stamp(path),
+    )
+
+
+def _check_folder(folder: Path, source: str) -> None:
+    if not folder.is_dir():
+        raise FileNotFoundError(
+            f'{folder} does not exist; it should hold the PNGs of {source}. Unpack '
+            'them (COCO packs them into the zip of the annotations) or give '
+            '--panoptic-dir.'
+        )
+
+
+def _masks_of_map(job: _MapJob) -> list[dict[str, Any]]:
+    """RLEs of the wanted segments of one PNG."""
+    if not Path(job.path).is_file():
+        raise FileNotFoundError(f'{job.path} does not exist; {job.where} names it')
+    pixels = cv2.imread(job.path, cv2.IMREAD_COLOR)
+    if pixels is None:
+        raise ValueError(f'{job.path} is no readable PNG; {job.where} names it')
+    if pixels.shape[:2] != tuple(job.size):
+        raise ValueError(
+            f'{job.path} is {pixels.shape[1]}x{pixels.shape[0]} pixels, but '
+            f'{job.where} is {job.size[1]}x{job.size[0]}'
+        )
+    ids = ids_of_colours(pixels)
+    masks = []
+    for segment_id in job.segment_ids:
+        mask = ids == segment_id
+        if not mask.any():
+            raise ValueError(
+                f'{job.path} has no pixel of segment {segment_id}; {job.where} lists it'
+            )
+        masks.append(encode_mask(mask))
+    return masks

@@ -1,0 +1,236 @@
+"""Putting the label file of an import together, and refusing it."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmwsis.formats.annotation_checks import check_coco
+from mmwsis.structures.supervision import Supervision, restrict_coco
+
+from ..output_files import provenance
+from .built_image import BuiltImage
+from .records import CHANGED, INVALID, LEFT_OUT, Notice, ReadResult
+from .settings import ImportSettings
+
+SHOWN_ERRORS = 10
+
+
+class LabelImportError(ValueError):
+    """Labels that are broken, or that must not be left out.
+
+    Attributes:
+        notices: One each.
+    """
+
+    def __init__(self, message: str, notices: Sequence[Notice], advice: str) -> None:
+        self.notices = list(notices)
+        shown = [f'  {notice}' for notice in notices[:SHOWN_ERRORS]]
+        if len(notices) > SHOWN_ERRORS:
+            shown.append(f'  ... and {len(notices) - SHOWN_ERRORS} more')
+        super().__init__('\n'.join([message, *shown, advice]))
+
+
+@dataclass
+class ImportResult:
+    """What an import gave.
+
+    Attributes:
+        coco: The label file.
+        notices: What did not go over as it was.
+        missing_images: File names without a file in the image folder.
+        empty_images: Number of images without any label.
+    """
+
+    coco: dict[str, Any]
+    notices: list[Notice]
+    missing_images: list[str]
+    empty_images: int
+
+    def count(self, kind: str) -> Counter:
+        """How often each thing was left out, changed or invalid.
+
+        Args:
+            kind: 'left_out', 'changed' or 'invalid'.
+
+        Returns:
+            What it is -> how often.
+        """
+        return Counter(notice.what for notice in self.notices if notice.kind == kind)
+
+    def report(self) -> dict[str, Any]:
+        """The whole list, for a file.
+
+        Returns:
+            JSON-serialisable: counts and lists of the three kinds, and missing images.
+        """
+        kinds = (LEFT_OUT, CHANGED, INVALID)
+        return dict(
+            counts={kind: dict(self.count(kind)) for kind in kinds},
+            missing_images=self.missing_images,
+            empty_images=self.empty_images,
+            **{
+                kind: [
+                    dict(
+                        source=one.source,
+                        item=one.item,
+                        what=one.what,
+                        reason=one.reason,
+                    )
+                    for one in self.notices
+                    if one.kind == kind
+                ]
+                for kind in kinds
+            },
+        )
+
+
+def assemble(
+    tool: str,
+    path: Path,
+    read: ReadResult,
+    built: Sequence[BuiltImage],
+    names: Sequence[str],
+    settings: ImportSettings,
+) -> ImportResult:
+    """Number images and objects, and say where the file comes from.
+
+    Args:
+        tool: The labelling tool.
+        path: Its file or folder.
+        read: What was read.
+        built: The images, checked.
+        names: Class names, ids from 1 on in this order.
+        settings: The user's choices.
+
+    Returns:
+        The label file and what is to be said about it.
+    """
+    notices = [*read.notices, *(one for image in built for one in image.notices)]
+    images = [image for image in built if image.is_usable]
+    notices += _duplicates(images)
+    images = [image for image in images if image.is_usable]
+    empty = [image for image in images if not image.tags]
+    if settings.drop_empty:
+        reason = 'it has no label at all'
+        notices += [
+            Notice(LEFT_OUT, image.source, '', 'empty image', reason) for image in empty
+        ]
+        images = [image for image in images if image.tags]
+    images.sort(key=lambda image: image.file_name)
+    # Nothing in an image is as complete a label as any: it takes the others' level.
+    strongest = max(
+        (image.level for image in images if image.level is not None),
+        default=Supervision.IMAGE_TAGS,
+    )
+    ids = {name: number for number, name in enumerate(names, start=1)}
+    coco: dict[str, Any] = dict(
+        info={},
+        images=[],
+        annotations=[],
+        categories=[dict(id=number, name=name) for name, number in ids.items()],
+    )
+    for category in coco['categories'] if settings.stuff else ():
+        category['isthing'] = int(category['name'] not in settings.stuff)
+    levels: Counter = Counter()
+    for image_id, image in enumerate(images, start=1):
+        level = image.level
+        if level is None:
+            level = Supervision.IMAGE_TAGS if image.tags else strongest
+        levels[level.label] += 1
+        coco['images'].append(
+            dict(
+                id=image_id,
+                file_name=image.file_name,
+                width=image.width,
+                height=image.height,
+                tags=sorted(ids[name] for name in image.tags),
+                supervision=level.label,
+            )
+        )
+        for name, keys in image.annotations:
+            annotation = dict(
+                id=len(coco['annotations']) + 1,
+                image_id=image_id,
+                category_id=ids[name],
+                iscrowd=0,
+                **keys,
+            )
+            coco['annotations'].append(annotation)
+    result = ImportResult(
+        coco=coco,
+        notices=notices,
+        missing_images=[image.file_name for image in images if not image.is_found],
+        empty_images=0 if settings.drop_empty else len(empty),
+    )
+    coco['info']['mmwsis'] = provenance(
+        'import_labels',
+        path,
+        strongest if len(levels) == 1 else None,
+        labelling_tool=tool,
+        images_by_level=dict(levels),
+        **{kind: result.count(kind).total() for kind in (LEFT_OUT, CHANGED, INVALID)},
+    )
+    return result
+
+
+def _duplicates(images: Sequence[BuiltImage]) -> list[Notice]:
+    first: dict[str, str] = {}
+    notices = []
+    for image in images:
+        if image.file_name in first:
+            reason = (
+                f'{image.file_name} has labels in {first[image.file_name]} already; an '
+                'image can be in a label file once'
+            )
+            notices.append(Notice(INVALID, image.source, '', 'image twice', reason))
+            image.is_usable = False
+        first.setdefault(image.file_name, image.source)
+    return notices
+
+
+def refuse(result: ImportResult, settings: ImportSettings, path: Path) -> None:
+    """Raise if what was found must not be written.
+
+    Args:
+        result: Of :func:`assemble`.
+        settings: The user's choices.
+        path: The label files, for messages.
+
+    Raises:
+        LabelImportError: Something is broken, or lost although ``strict`` is on, or no
+            image is left.
+        ValueError: There is no class, or the result is no label file.
+    """
+    invalid = [one for one in result.notices if one.kind == INVALID]
+    if invalid and not settings.skip_invalid:
+        raise LabelImportError(
+            f'{path}: {len(invalid)} label(s) are broken, so that nothing was written:',
+            invalid,
+            'Mend them in the labelling tool, or leave them out with --skip-invalid.',
+        )
+    lost = [one for one in result.notices if one.kind in (LEFT_OUT, CHANGED)]
+    if lost and settings.strict:
+        raise LabelImportError(
+            f'{path}: {len(lost)} label(s) cannot go over as they are, so that nothing '
+            'was written:',
+            lost,
+            'Change them in the labelling tool, or drop --strict.',
+        )
+    if not result.coco['images']:
+        raise LabelImportError(
+            f'{path}: no image is left, so that nothing was written:',
+            result.notices,
+            'Is it a file of this tool, and is anything labelled in it?',
+        )
+    if not result.coco['categories']:
+        raise LabelImportError(
+            f'{path}: there is no label in any of {len(result.coco["images"])} images:',
+            result.notices,
+            'Name the classes with --classes if that is right.',
+        )
+    # What a data set would refuse must not be written; the guard may drop nothing but
+    # the tool's own attributes.
+    masks = Supervision.MASKS
+    check_coco(restrict_coco(result.coco, masks), masks, f'import of {path}')

@@ -1,0 +1,349 @@
+"""From what an annotator drew to an image of a label file, and its supervision level.
+
+An image has one level, the strongest that all its objects have. A mask gives every
+weaker label, extreme points give a box; a box gives no click and no extreme points.
+"""
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mmwsis.formats.coco_segmentation import (
+    MaskCrop,
+    decode_segmentation,
+    encode_mask,
+)
+from mmwsis.structures.extreme_points import box_of_extreme_points
+from mmwsis.structures.supervision import Supervision
+
+from ..weak_labels import WeakProtocol, derive_weak_labels
+from .built_image import BuildJob, BuildOptions, BuiltImage
+from .image_files import find_image, image_size
+from .records import (
+    CHANGED,
+    INVALID,
+    LEFT_OUT,
+    LabelledImage,
+    LabelledObject,
+    Notice,
+    Point,
+)
+from .shapes import sort_extreme_points
+
+# As in label files: rounding of the tool, not a mistake of the annotator.
+_OUTSIDE = 1.0
+_DIGITS = 3
+_SHARED_LEVELS = 'objects of an image without a common level'
+
+Labels = dict[Supervision, dict[str, Any]]
+
+
+class _Checked(NamedTuple):
+    """An object and what it says at each level that it has."""
+
+    item: str
+    name: str
+    labels: Labels
+    attributes: Mapping[str, Any]
+
+
+def build_image(job: BuildJob) -> BuiltImage:
+    """Check an image and its objects and decide its level.
+
+    Args:
+        job: What was read, and the user's choices.
+
+    Returns:
+        The image. Broken parts are notices of kind 'invalid'; nothing is raised.
+    """
+    image, options = job.image, job.options
+    built = _place(image, options)
+    if not built.is_usable:
+        return built
+    objects: list[_Checked] = []
+    tags = [name for name in image.tags if name not in options.ignored]
+    for obj in image.objects:
+        if obj.name in options.ignored:
+            reason = 'its label is one to ignore'
+            what = f'label {obj.name!r}'
+            built.notices.append(Notice(LEFT_OUT, image.source, obj.item, what, reason))
+            continue
+        tags.append(obj.name)
+        if obj.name in options.stuff:
+            reason = 'stuff has no objects; its class is a tag of the image'
+            what = f'object of stuff class {obj.name!r}'
+            built.notices.append(Notice(CHANGED, image.source, obj.item, what, reason))
+            continue
+        try:
+            labels = _labels(obj, built, options)
+        except ValueError as error:
+            built.notices.append(
+                Notice(INVALID, image.source, obj.item, 'object', str(error))
+            )
+            continue
+        objects.append(_Checked(obj.item, obj.name, labels, obj.attributes))
+    built.tags = sorted(set(tags))
+    if objects:
+        built.level = _common_level(objects, options)
+        _report_levels(objects, built, options)
+        built.annotations = _annotations(objects, built.level)
+    return built
+
+
+def _place(image: LabelledImage, options: BuildOptions) -> BuiltImage:
+    """Find the image file and settle the image's size."""
+    file_name, path = find_image(image.paths, options.img_dir)
+    built = BuiltImage(image.source, file_name, is_found=path is not None)
+    said = (image.width, image.height)
+    problem = None
+    if path is not None:
+        try:
+            built.width, built.height = image_size(path)
+        except ValueError as error:
+            problem = str(error)
+        else:
+            if None not in said and said != (built.width, built.height):
+                problem = (
+                    f'the labels were made on an image of {said[0]}x{said[1]} pixels, '
+                    f'{path} has {built.width}x{built.height}'
+                )
+    elif None in said:
+        problem = (
+            f'the size of the image is not known: the labels do not say it, and '
+            f'{file_name} is not in {options.img_dir}; give --img-dir'
+        )
+    else:
+        built.width, built.height = said
+    if problem:
+        built.notices.append(Notice(INVALID, image.source, '', 'image', problem))
+        built.is_usable = False
+    return built
+
+
+def _labels(obj: LabelledObject, built: BuiltImage, options: BuildOptions) -> Labels:
+    """What an object says at each level that it has."""
+    size = (built.width, built.height)
+    labels: Labels = {}
+    if obj.polygons or obj.masks:
+        reach = _reach([point for polygon in obj.polygons for point in polygon], size)
+        _report_reach(reach, 'polygon', obj, built)
+        labels = _labels_of_mask(obj, size)
+    if obj.box is not None:
+        box, reach = _box(obj.box, size)
+        _report_reach(reach, 'box', obj, built)
+        labels[Supervision.BOXES] = _box_label(box)
+    if obj.extreme_points is not None:
+        inside = [_point(point, size) for point in obj.extreme_points]
+        points, all_extreme = sort_extreme_points(inside)
+        if not all_extreme:
+            reason = (
+                'one of its four clicks is extreme in no direction and another in two; '
+                'the box is that of all four'
+            )
+            built.notices.append(
+                Notice(CHANGED, built.source, obj.item, 'clicks not extreme', reason)
+            )
+        extreme = [_tidy(point) for point in points]
+        box = _box_label(box_of_extreme_points(extreme))
+        labels[Supervision.EXTREME_POINTS] = dict(extreme_points=extreme, **box)
+        labels[Supervision.BOXES] = box
+        if Supervision.MASKS in labels:
+            labels[Supervision.MASKS]['extreme_points'] = extreme
+    if obj.point is not None:
+        labels[Supervision.POINTS] = dict(point=_tidy(_point(obj.point, size)))
+        for level in labels:
+            if level > Supervision.POINTS:
+                labels[level] = {**labels[level], **labels[Supervision.POINTS]}
+    elif options.points_from_boxes and Supervision.BOXES in labels:
+        x, y, width, height = labels[Supervision.BOXES]['bbox']
+        middle = _tidy((x + width / 2, y + height / 2))
+        labels.setdefault(Supervision.POINTS, dict(point=middle))
+    return labels
+
+
+def _report_reach(
+    reach: float, kind: str, obj: LabelledObject, built: BuiltImage
+) -> None:
+    if reach > _OUTSIDE:
+        reason = (
+            f'reached {reach:g} px out of the image; what is outside does not count'
+        )
+        what = f'{kind} beyond the border'
+        built.notices.append(Notice(CHANGED, built.source, obj.item, what, reason))
+
+
+def _reach(points: Sequence[Point], size: tuple[int, int]) -> float:
+    """By how many pixels corners of polygons leave the image."""
+    if not points:
+        return 0.0
+    corners = np.asarray(points, dtype=np.float64)
+    if not np.isfinite(corners).all():
+        raise ValueError('a polygon must have finite corners')
+    beyond = np.maximum(-corners, corners - size).max(axis=1)
+    farthest = int(beyond.argmax())
+    # Drawing the outline of such a polygon takes time and memory by its length.
+    if beyond[farthest] > max(size):
+        x, y = points[farthest]
+        raise ValueError(
+            f'the corner ({x:g}, {y:g}) of the polygon is far outside the image of '
+            f'{size[0]}x{size[1]} pixels'
+        )
+    return max(float(beyond[farthest]), 0.0)
+
+
+def _labels_of_mask(obj: LabelledObject, size: tuple[int, int]) -> Labels:
+    width, height = size
+    segmentation = _segmentation(obj, size)
+    crop = decode_segmentation(segmentation, height, width)
+    weak = derive_weak_labels(
+        dict(id=0, segmentation=segmentation),
+        (height, width),
+        (Supervision.POINTS, Supervision.EXTREME_POINTS),
+        WeakProtocol(),
+    )
+    box = _mask_box(obj, crop, size)
+    extreme = weak['extreme_points']
+    return {
+        Supervision.MASKS: dict(
+            segmentation=segmentation, bbox=box, area=int(crop.mask.sum())
+        ),
+        Supervision.EXTREME_POINTS: dict(
+            extreme_points=extreme, **_box_label(box_of_extreme_points(extreme))
+        ),
+        Supervision.BOXES: _box_label(box),
+        Supervision.POINTS: dict(point=weak['point']),
+    }
+
+
+def _segmentation(
+    obj: LabelledObject, size: tuple[int, int]
+) -> list[list[float]] | dict[str, Any]:
+    """Polygons as they are; where a part is a bitmap, one RLE of all parts."""
+    polygons = [
+        [value for point in polygon for value in _tidy(point)]
+        for polygon in obj.polygons
+    ]
+    if not obj.masks:
+        return polygons
+    width, height = size
+    bitmap = np.zeros((height, width), dtype=np.uint8)
+    for x, y, mask in obj.masks:
+        rows, columns = mask.shape
+        if x < 0 or y < 0 or x + columns > width or y + rows > height:
+            raise ValueError(
+                f'the mask of {columns}x{rows} pixels at ({x}, {y}) leaves the image '
+                f'of {width}x{height}'
+            )
+        bitmap[y : y + rows, x : x + columns] |= mask
+    if polygons:
+        crop = decode_segmentation(polygons, height, width)
+        (x, y), (rows, columns) = crop.offset, crop.mask.shape
+        bitmap[y : y + rows, x : x + columns] |= crop.mask
+    return encode_mask(bitmap)
+
+
+def _mask_box(
+    obj: LabelledObject, crop: MaskCrop, size: tuple[int, int]
+) -> list[float]:
+    """COCO's boxes: the bounds of polygons, the pixels of bitmaps."""
+    if obj.masks:
+        rows, columns = crop.mask.shape
+        return [*crop.offset, columns, rows]
+    xs, ys = zip(*(point for polygon in obj.polygons for point in polygon))
+    box, _ = _box((min(xs), min(ys), max(xs), max(ys)), size)
+    return box
+
+
+def _box(corners: Sequence[float], size: tuple[int, int]) -> tuple[list[float], float]:
+    """Cut a box at the border; also by how many pixels it left the image."""
+    if not all(map(math.isfinite, corners)):
+        raise ValueError(f'the box must have finite corners, got {tuple(corners)}')
+    limits = (*size, *size)
+    cut = [min(max(value, 0.0), limit) for value, limit in zip(corners, limits)]
+    x0, y0, x1, y1 = _tidy(cut)
+    if x1 <= x0 or y1 <= y0:
+        raise ValueError(
+            f'the box {tuple(corners)} has no area in the image of {size[0]}x{size[1]} '
+            'pixels'
+        )
+    reach = max(abs(a - b) for a, b in zip(corners, cut))
+    return _tidy((x0, y0, x1 - x0, y1 - y0)), reach
+
+
+def _box_label(box: Sequence[float]) -> dict[str, Any]:
+    return dict(bbox=list(box), area=_tidy((box[2] * box[3],))[0])
+
+
+def _point(point: Point, size: tuple[int, int]) -> Point:
+    """Move a point that is a little outside onto the last pixel."""
+    if not all(map(math.isfinite, point)):
+        raise ValueError(f'a point must have finite coordinates, got {point}')
+    for value, side in zip(point, size):
+        if value < -_OUTSIDE or value > side + _OUTSIDE:
+            raise ValueError(
+                f'the point ({point[0]:g}, {point[1]:g}) is outside the image of '
+                f'{size[0]}x{size[1]} pixels'
+            )
+    x, y = (min(max(value, 0.0), side - 1) for value, side in zip(point, size))
+    return x, y
+
+
+def _tidy(values: Sequence[float]) -> list[float]:
+    """Thousandths of a pixel, and whole numbers as such."""
+    rounded = (round(float(value), _DIGITS) for value in values)
+    return [int(value) if value.is_integer() else value for value in rounded]
+
+
+def _common_level(objects: Sequence[_Checked], options: BuildOptions) -> Supervision:
+    common = set(Supervision).intersection(*(obj.labels for obj in objects))
+    allowed = [level for level in common if level <= options.level]
+    return max(allowed, default=Supervision.IMAGE_TAGS)
+
+
+def _report_levels(
+    objects: Sequence[_Checked], built: BuiltImage, options: BuildOptions
+) -> None:
+    """Say which objects give up what the annotator drew."""
+    ceiling = options.level
+    for obj in objects:
+        usable = [level for level in obj.labels if level <= ceiling]
+        own = max(usable, default=None)
+        if built.level is Supervision.IMAGE_TAGS:
+            kinds = sorted({max(other.labels).label for other in objects})
+            reason = (
+                f'the objects of this image are {" and ".join(kinds)}, and no level '
+                f'up to {ceiling.label} holds them all; its classes remain as tags'
+            )
+            if ceiling > Supervision.IMAGE_TAGS:
+                built.notices.append(
+                    Notice(LEFT_OUT, built.source, obj.item, _SHARED_LEVELS, reason)
+                )
+        elif own is not None and own > built.level:
+            # The one that has no more than the level of the image.
+            other = min(objects, key=lambda o: max(_up_to(o, ceiling)))
+            reason = (
+                f'kept as {built.level.label} though it has {own.label}, because '
+                f'{other.item} of this image has no more'
+            )
+            what = f'{own.label} kept as {built.level.label}'
+            built.notices.append(Notice(CHANGED, built.source, obj.item, what, reason))
+
+
+def _up_to(obj: _Checked, ceiling: Supervision) -> Collection[Supervision]:
+    return [level for level in obj.labels if level <= ceiling] or [min(obj.labels)]
+
+
+def _annotations(
+    objects: Sequence[_Checked], level: Supervision
+) -> list[tuple[str, dict[str, Any]]]:
+    if level is Supervision.IMAGE_TAGS:
+        return []
+    annotations = []
+    for obj in objects:
+        keys = dict(obj.labels[level])
+        if obj.attributes:
+            keys['attributes'] = dict(obj.attributes)
+        annotations.append((obj.name, keys))
+    return annotations

@@ -1,0 +1,202 @@
+"""KITTI's instance maps as COCO JSON with masks."""
+
+import functools
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmwsis.structures.supervision import Supervision
+
+from .cityscapes_classes import (
+    CITYSCAPES_LABELS,
+    INSTANCE_BASE,
+    cityscapes_categories,
+)
+from .cityscapes_labels import (
+    image_segments,
+    is_void,
+    object_entries,
+    select_pixels,
+)
+from .image_records import (
+    Progress,
+    Record,
+    Summary,
+    add_annotations,
+    convert_images,
+    number_images,
+    read_list,
+)
+from .kitti_boxes import check_classes
+from .kitti_classes import KITTI_MASK_CLASSES, KITTI_MASK_IMAGES
+from .label_maps import bitmap_region, check_size, image_size, read_labels
+from .output_files import provenance
+
+
+@dataclass(frozen=True)
+class KittiMaskOptions:
+    """How KITTI's instance maps are converted.
+
+    Attributes:
+        image_dir: Folder of the images, 'training/image_2'.
+        instance_dir: Folder of the instance maps, 'training/instance'.
+        classes: Names of :data:`~.kitti_classes.KITTI_MASK_CLASSES`.
+    """
+
+    image_dir: Path
+    instance_dir: Path
+    classes: tuple[str, ...] = ('car',)
+
+    def __post_init__(self) -> None:
+        check_classes(self.classes, KITTI_MASK_CLASSES)
+
+
+def convert_masks(
+    image_list: str | os.PathLike | None,
+    output: str | os.PathLike,
+    options: KittiMaskOptions,
+    *,
+    workers: int = 1,
+    skip_invalid: bool = False,
+    overwrite: bool = False,
+    open_progress: Callable[[int], Progress] | None = None,
+) -> Summary:
+    """Convert the images of a list, or all that have an instance map.
+
+    Args:
+        image_list: Text file with one image name a line, or None for all.
+        output: JSON file to write.
+        options: How.
+        workers: Number of processes, >= 1. The result does not depend on it.
+        skip_invalid: Leave images with broken labels out.
+        overwrite: Replace ``output`` and forget an unfinished conversion.
+        open_progress: Called once with the number of images; returns the callback
+            that counts finished ones.
+
+    Returns:
+        The document, what was left out, and warnings.
+
+    Raises:
+        ConversionError: Images are broken, and ``skip_invalid`` is off.
+        FileExistsError: ``output`` holds something else, and ``overwrite`` is off.
+        FileNotFoundError: There is no list, or no instance map.
+    """
+    if image_list is not None:
+        names = read_list(image_list)
+    else:
+        names = sorted(file.stem for file in options.instance_dir.glob('*.png'))
+        if not names:
+            raise FileNotFoundError(f'{options.instance_dir}: has no *.png')
+    source = Path(image_list or options.instance_dir).name
+    document, left_out = convert_images(
+        names,
+        functools.partial(image_record, options=options),
+        output,
+        dict(
+            tool='kitti2coco masks',
+            image_dir=options.image_dir.resolve(),
+            instance_dir=options.instance_dir.resolve(),
+            classes=options.classes,
+        ),
+        functools.partial(_assemble, source=source, options=options),
+        workers=workers,
+        skip_invalid=skip_invalid,
+        overwrite=overwrite,
+        progress=open_progress(len(names)) if open_progress else None,
+    )
+    count, warnings = len(document['images']), []
+    if image_list is None and count != KITTI_MASK_IMAGES:
+        warnings.append(
+            f'{count} images, but KITTI has {KITTI_MASK_IMAGES} with instance maps'
+        )
+    return Summary(document, left_out, warnings)
+
+
+def image_record(name: str, options: KittiMaskOptions) -> Record:
+    """Convert one image.
+
+    Pixels of a thing class with instance 0 have no instance ground truth: a crowd.
+
+    Args:
+        name: Such as '000007_10'.
+        options: How.
+
+    Returns:
+        ``image`` (without id) and ``objects``.
+
+    Raises:
+        FileNotFoundError: The image or its instance map is missing.
+        ValueError: The map is broken; the message names the file and the number.
+    """
+    file_name = f'{name}.png'
+    path = options.instance_dir / file_name
+    labels = read_labels(path, 'KITTI instance map (16 bit PNG)')
+    size = image_size(options.image_dir / file_name)
+    check_size(labels, size, path, options.image_dir / file_name)
+    labels = cityscapes_numbers(labels, path)
+    segments = image_segments(labels, path)
+    category_ids = {
+        entry['name']: entry['id'] for entry in _categories(options.classes)
+    }
+    objects = object_entries(segments, category_ids)
+    image = dict(file_name=file_name, height=size[0], width=size[1])
+    image['tags'] = sorted({entry['category_id'] for entry in objects})
+    void = bitmap_region(select_pixels(labels, filter(is_void, segments)))
+    if void is not None:
+        image['void'] = void.rle
+    return dict(image=image, objects=objects)
+
+
+def cityscapes_numbers(labels: np.ndarray, path: Path) -> np.ndarray:
+    """Turn KITTI's ``label * 256 + instance`` into Cityscapes' instanceIds.
+
+    Args:
+        labels: uint8 or uint16 (H, W).
+        path: File of the labels, for the message.
+
+    Returns:
+        uint16 (H, W): ``label * 1000 + instance`` for things with an instance number,
+        else the label.
+
+    Raises:
+        ValueError: A label that Cityscapes does not have.
+    """
+    known = {label.id: label for label in CITYSCAPES_LABELS}
+    present = np.unique(labels).tolist()
+    table = np.zeros(max(present) + 1, dtype=np.uint16)
+    for number in present:
+        label_id, instance = divmod(number, 256)
+        label = known.get(label_id)
+        if label is None:
+            raise ValueError(
+                f'{path}: has the number {number}, that is label {label_id} and '
+                f'instance {instance}; labels go from 0 to {max(known)}'
+            )
+        numbered = label.has_instances and instance
+        table[number] = label_id * INSTANCE_BASE + instance if numbered else label_id
+    return table[labels]
+
+
+def _categories(classes: Sequence[str]) -> list[dict[str, Any]]:
+    by_name: Mapping[str, dict] = {x['name']: x for x in cityscapes_categories()}
+    keys = ('id', 'name', 'supercategory', 'color')
+    return [{key: by_name[name][key] for key in keys} for name in classes]
+
+
+def _assemble(
+    records: Sequence[Record], source: str, options: KittiMaskOptions
+) -> dict[str, Any]:
+    number_images(records)
+    return {
+        'info': {
+            'description': 'KITTI instance segmentation',
+            'mmwsis': provenance('kitti2coco', source, Supervision.MASKS),
+        },
+        'images': [record['image'] for record in records],
+        'annotations': [annotation for _, annotation in add_annotations(records)],
+        'categories': _categories(options.classes),
+    }

@@ -1,0 +1,91 @@
+"""COCO's panoptic format beside an instances file: a PNG an image and one JSON."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from mmwsis.structures import colours_of_ids
+from mmwsis.utils.fileio import atomic_write_bytes
+
+from .image_records import Record
+from .unfinished import SUFFIX
+
+
+def check_panoptic_output(panoptic: Path, output: Path, overwrite: bool) -> None:
+    """Refuse to write over a panoptic file of other origin, or to do without it.
+
+    Args:
+        panoptic: COCO panoptic JSON to write.
+        output: COCO instances JSON that is made with it.
+        overwrite: Replace both.
+
+    Raises:
+        FileExistsError: One of the two is there without the other.
+    """
+    if overwrite:
+        return
+    begun = output.exists() or Path(f'{output}{SUFFIX}').exists()
+    if panoptic.exists() and not begun:
+        raise FileExistsError(
+            f'{panoptic} exists; give another name, or --overwrite to replace it'
+        )
+    if output.exists() and not panoptic.exists():
+        raise FileExistsError(
+            f'{output} exists, but {panoptic}, which belongs to it, does not; '
+            '--overwrite makes both'
+        )
+
+
+def write_segment_ids(path: str | os.PathLike, ids: np.ndarray) -> None:
+    """Write segment ids as COCO stores them: R + 256 G + 65536 B.
+
+    Args:
+        path: PNG to write, in one step.
+        ids: Integers (H, W), 0 (void) to 2**24 - 1.
+    """
+    write_png(path, colours_of_ids(ids))
+
+
+def write_png(path: str | os.PathLike, pixels: np.ndarray) -> None:
+    """Write a PNG in one step.
+
+    Args:
+        path: File to write.
+        pixels: uint8 grey (H, W) or BGR (H, W, 3).
+    """
+    _, content = cv2.imencode('.png', pixels)
+    atomic_write_bytes(path, content.tobytes())
+
+
+def panoptic_document(
+    records: Sequence[Record],
+    info: Mapping[str, Any],
+    categories: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
+    """The JSON that goes with the PNGs.
+
+    Args:
+        records: With ``image`` (its id included) and ``segments`` (``segments_info``).
+        info: The document's ``info``.
+        categories: Things before stuff, with ``isthing``.
+
+    Returns:
+        COCO panoptic dictionary; a PNG has the name of its image.
+    """
+    return {
+        'info': info,
+        'images': [record['image'] for record in records],
+        'annotations': [
+            dict(
+                image_id=record['image']['id'],
+                file_name=str(Path(record['image']['file_name']).with_suffix('.png')),
+                segments_info=record['segments'],
+            )
+            for record in records
+        ],
+        'categories': list(categories),
+    }

@@ -1,0 +1,244 @@
+"""Writing of a whole synthetic data set: scenes, labels of every kind, statistics."""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from mmwsis.structures.supervision import Supervision
+from mmwsis.utils.fileio import atomic_write_json, atomic_write_text, sync_directory
+from mmwsis.utils.parallel import OrderedPool
+
+from ..coco2weak import output_name, weaken_coco
+from .records import CATEGORY_IDS, SceneJob, SceneRecord, write_scene
+from .scene import THING_CLASSES
+from .statistics import summarize
+
+# Raise it whenever the scenes change, so that older data sets are not kept.
+GENERATOR_VERSION = 1
+MANIFEST = 'dataset.json'
+SPLITS = ('train', 'val')
+_VAL_FIRST_ID = 500_001
+
+
+@dataclass(frozen=True)
+class SyntheticSettings:
+    """What determines a synthetic data set.
+
+    Attributes:
+        train: Number of training scenes, >= 0 and <= 500 000.
+        val: Number of validation scenes, >= 0.
+        size: Side of the square images in pixels, >= 64.
+        seed: Seed, >= 0.
+
+    Raises:
+        ValueError: A value is out of range.
+    """
+
+    train: int = 400
+    val: int = 100
+    size: int = 128
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if min(self.train, self.val, self.seed) < 0 or self.train + self.val == 0:
+            raise ValueError(
+                'train, val and seed must not be negative and there must be a scene, '
+                f'given train={self.train}, val={self.val}, seed={self.seed}'
+            )
+        if self.train >= _VAL_FIRST_ID:
+            raise ValueError(f'train must be below {_VAL_FIRST_ID}, given {self.train}')
+        if self.size < 64:
+            raise ValueError(f'size must be at least 64 pixels, given {self.size}')
+
+
+def make_synthetic(
+    out: str | os.PathLike,
+    settings: SyntheticSettings | None = None,
+    *,
+    workers: int = 1,
+    overwrite: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> tuple[dict[str, Any], bool]:
+    """Write a synthetic data set, or keep the one that is there.
+
+    Everything is written into a temporary folder beside ``out``, which is renamed at
+    the end: ``out`` is complete or absent. Equal settings give equal bytes.
+
+    Args:
+        out: Root folder of the data set.
+        settings: What to make; the defaults if None.
+        workers: Number of processes, >= 1. The result does not depend on it.
+        overwrite: Replace whatever is at ``out``, with all that lies in it.
+        progress: Called with the number of scenes that were just finished.
+
+    Returns:
+        The manifest, with statistics by split; and whether it was made now.
+
+    Raises:
+        FileExistsError: ``out`` holds something else and ``overwrite`` is off.
+    """
+    out = Path(out)
+    settings = settings or SyntheticSettings()
+    if not overwrite:
+        existing = _existing_manifest(out, settings)
+        if existing is not None:
+            return existing, False
+    out.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=f'.{out.name}.', dir=out.parent))
+    try:
+        work.chmod(0o755)
+        manifest = _write_all(work, settings, workers, progress or (lambda done: None))
+        _put_in_place(work, out)
+    except BaseException:
+        shutil.rmtree(work, ignore_errors=True)
+        raise
+    return manifest, True
+
+
+def _existing_manifest(out: Path, settings: SyntheticSettings) -> dict[str, Any] | None:
+    """Manifest of a data set with these settings; None if ``out`` is free."""
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return None
+    wanted = _identity(settings)
+    try:
+        manifest = json.loads((out / MANIFEST).read_text(encoding='utf-8'))
+        found = {key: manifest[key] for key in wanted}
+    except (OSError, ValueError, KeyError, TypeError):
+        raise FileExistsError(
+            f'{out} exists and is no synthetic data set ({MANIFEST} is missing or '
+            'broken); choose another folder, or --overwrite to replace it'
+        ) from None
+    if found != wanted:
+        raise FileExistsError(
+            f'{out} holds another synthetic data set: {found}, wanted {wanted}; choose '
+            'another folder, or --overwrite to replace it and all that lies in it'
+        )
+    return manifest
+
+
+def _identity(settings: SyntheticSettings) -> dict[str, Any]:
+    return {'generator_version': GENERATOR_VERSION, **asdict(settings)}
+
+
+def _put_in_place(work: Path, out: Path) -> None:
+    if out.exists():
+        old = Path(tempfile.mkdtemp(prefix=f'.{out.name}.old.', dir=out.parent))
+        os.replace(out, old / 'replaced')
+        os.replace(work, out)
+        shutil.rmtree(old, ignore_errors=True)
+    else:
+        os.replace(work, out)
+    sync_directory(out.parent)
+
+
+def _write_all(
+    root: Path,
+    settings: SyntheticSettings,
+    workers: int,
+    progress: Callable[[int], None],
+) -> dict[str, Any]:
+    counts = {'train': settings.train, 'val': settings.val}
+    manifest: dict[str, Any] = {**_identity(settings), 'statistics': {}}
+    with OrderedPool(workers) as pool:
+        for split in SPLITS:
+            _make_folders(root, split)
+            records = []
+            for record in pool.imap(
+                write_scene, _jobs(root, split, settings, counts[split])
+            ):
+                records.append(record)
+                progress(1)
+            instances = _instances_document(records, split, settings)
+            _write_documents(root, split, records, instances)
+            manifest['statistics'][split] = summarize(records)
+    # Written last: without it the folder is no data set.
+    atomic_write_json(root / MANIFEST, manifest, indent=2)
+    return manifest
+
+
+def _make_folders(root: Path, split: str) -> None:
+    for name in (
+        split,
+        f'annotations/panoptic_{split}',
+        'voc/JPEGImages',
+        'voc/SegmentationClass',
+        'voc/SegmentationObject',
+        'voc/ImageSets/Segmentation',
+        'weak',
+    ):
+        (root / name).mkdir(parents=True, exist_ok=True)
+
+
+def _jobs(
+    root: Path, split: str, settings: SyntheticSettings, count: int
+) -> Iterator[SceneJob]:
+    stream = SPLITS.index(split)
+    first = 1 if split == 'train' else _VAL_FIRST_ID
+    for index in range(count):
+        yield SceneJob(
+            root, split, settings.seed, stream, index, first + index, settings.size
+        )
+
+
+def _write_documents(
+    root: Path, split: str, records: list[SceneRecord], instances: dict[str, Any]
+) -> None:
+    atomic_write_json(root / f'annotations/instances_{split}.json', instances)
+    panoptic = {
+        'info': instances['info'],
+        'licenses': [],
+        'images': instances['images'],
+        'annotations': [record.panoptic for record in records],
+        'categories': _categories(with_stuff=True),
+    }
+    atomic_write_json(root / f'annotations/panoptic_{split}.json', panoptic)
+    names = [Path(image['file_name']).stem for image in instances['images']]
+    image_set = ''.join(f'{name}\n' for name in names)
+    atomic_write_text(root / f'voc/ImageSets/Segmentation/{split}.txt', image_set)
+    levels = [level for level in Supervision if level < Supervision.MASKS]
+    source = f'instances_{split}.json'
+    weak = weaken_coco(instances, levels, source=source)
+    for level, document in weak.items():
+        atomic_write_json(root / 'weak' / output_name(source, level), document)
+
+
+def _instances_document(
+    records: list[SceneRecord], split: str, settings: SyntheticSettings
+) -> dict[str, Any]:
+    annotations = []
+    for record in records:
+        for annotation in record.annotations:
+            annotations.append({'id': len(annotations) + 1, **annotation})
+    return {
+        'info': {
+            'description': f'synthetic scenes of mmwsis, {split}',
+            'version': str(GENERATOR_VERSION),
+            'mmwsis': {'tool': 'make_synthetic', **_identity(settings)},
+        },
+        'licenses': [],
+        'images': [record.image for record in records],
+        'annotations': annotations,
+        'categories': _categories(with_stuff=False),
+    }
+
+
+def _categories(with_stuff: bool) -> list[dict[str, Any]]:
+    categories = []
+    for name, identifier in CATEGORY_IDS.items():
+        is_thing = name in THING_CLASSES
+        entry = {
+            'id': identifier,
+            'name': name,
+            'supercategory': 'thing' if is_thing else 'stuff',
+        }
+        if with_stuff:
+            entry['isthing'] = int(is_thing)
+            entry['color'] = [(67 * identifier * k + 40 * k) % 256 for k in (1, 2, 3)]
+        if with_stuff or is_thing:
+            categories.append(entry)
+    return categories

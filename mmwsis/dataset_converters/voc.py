@@ -1,0 +1,308 @@
+"""PASCAL VOC 2012 and SBD as COCO JSON."""
+
+import functools
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmwsis.structures.supervision import Supervision
+from mmwsis.utils.fileio import atomic_write_bytes, atomic_write_json
+
+from .image_records import (
+    Progress,
+    Record,
+    Summary,
+    add_annotations,
+    convert_images,
+    read_list,
+    sum_notes,
+)
+from .label_maps import bitmap_region, check_size, image_size, label_regions
+from .output_files import provenance
+from .panoptic_output import (
+    check_panoptic_output,
+    panoptic_document,
+    write_segment_ids,
+)
+from .synthetic.png import encode_palette, voc_palette
+from .voc_classes import (
+    VOC_CLASSES,
+    VOC_SIZES,
+    VOC_VOID,
+    voc_categories,
+    voc_panoptic_categories,
+)
+from .voc_labels import (
+    VocLabels,
+    match_difficult,
+    read_sbd_labels,
+    read_voc_labels,
+    read_xml,
+)
+from .voc_layout import VocLayout, image_ids, split_names
+
+TAGS = ('masks', 'xml')
+# Objects are numbered up to 254, so that this number is free.
+BACKGROUND_SEGMENT = 256
+_UNMATCHED = 'masks that no box of the XML belongs to, not flagged'
+_NO_XML = 'images without XML, whose difficult objects are not known'
+
+
+@dataclass(frozen=True)
+class VocOptions:
+    """How VOC is converted.
+
+    Attributes:
+        tags: Where the image tags come from: 'masks', the class map; or 'xml', the
+            box annotations (IRNet), which name objects that no mask shows, too.
+        semantic_dir: Folder for semantic maps, ``<name>.png`` with VOC's colours: 0
+            background, 1 to 20 the classes, 255 void; None writes none.
+        panoptic_dir: Folder for panoptic PNGs, ``<name>.png``; None writes none.
+    """
+
+    tags: str = 'masks'
+    semantic_dir: str | None = None
+    panoptic_dir: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.tags not in TAGS:
+            raise ValueError(f'tags must be one of {TAGS}, given {self.tags!r}')
+
+
+def convert_split(
+    layout: VocLayout,
+    split: str | os.PathLike,
+    output: str | os.PathLike,
+    options: VocOptions | None = None,
+    panoptic_output: str | os.PathLike | None = None,
+    *,
+    workers: int = 1,
+    skip_invalid: bool = False,
+    overwrite: bool = False,
+    open_progress: Callable[[int], Progress] | None = None,
+) -> Summary:
+    """Convert one split of VOC 2012, with SBD's masks where VOC has none.
+
+    Args:
+        layout: Where the data set is.
+        split: One of :data:`mmwsis.dataset_converters.voc_layout.SPLITS`, or a text
+            file with one image name a line.
+        output: JSON file to write, in one step at the end.
+        options: How; the defaults if None.
+        panoptic_output: COCO panoptic JSON to write; needs ``options.panoptic_dir``.
+        workers: Number of processes, >= 1. The result does not depend on it.
+        skip_invalid: Leave images with broken labels out.
+        overwrite: Replace ``output`` and forget an unfinished conversion.
+        open_progress: Called once with the number of images; returns the callback
+            that counts finished ones.
+
+    Returns:
+        The document, what was left out, and warnings. Annotations have
+        ``segmentation``, ``bbox``, ``area``, ``iscrowd`` 0 and, where the XML tells,
+        ``difficult``; images have ``tags`` and, where there is void, ``void``: a
+        compressed RLE of the pixels that belong to no label and must be neither
+        trained nor measured on.
+
+    Raises:
+        FileExistsError: ``output`` holds something else, and ``overwrite`` is off.
+        FileNotFoundError: A list is missing.
+        ConversionError: Images are broken, and ``skip_invalid`` is off.
+        ValueError: A list is broken, or SBD is needed and not given.
+    """
+    options = options or VocOptions()
+    known = str(split) in VOC_SIZES
+    names = split_names(layout, str(split)) if known else read_list(split)
+    panoptic: dict[str, Any] = {}
+    if panoptic_output is not None:
+        panoptic = dict(
+            panoptic_output=Path(panoptic_output).name,
+            panoptic_dir=options.panoptic_dir,
+        )
+        check_panoptic_output(Path(panoptic_output), Path(output), overwrite)
+    document, left_out = convert_images(
+        names,
+        functools.partial(image_record, layout=layout, options=options),
+        output,
+        dict(
+            tool='voc2coco',
+            voc=layout.voc.resolve(),
+            sbd=layout.sbd and layout.sbd.resolve(),
+            tags=options.tags,
+            semantic_dir=options.semantic_dir,
+            **panoptic,
+        ),
+        functools.partial(
+            _assemble,
+            split=str(split),
+            options=options,
+            panoptic_output=panoptic_output,
+        ),
+        workers=workers,
+        skip_invalid=skip_invalid,
+        overwrite=overwrite,
+        progress=open_progress(len(names)) if open_progress else None,
+    )
+    return Summary(document, left_out, _warnings(document, str(split)))
+
+
+def image_record(name: str, layout: VocLayout, options: VocOptions) -> Record:
+    """Convert one image.
+
+    VOC's own masks come before SBD's, because they have void and finer outlines.
+
+    Args:
+        name: Such as '2007_000032'.
+        layout: Where the data set is.
+        options: How.
+
+    Returns:
+        ``image`` (without id), ``objects``, ``source`` ('voc' or 'sbd'), ``notes``.
+
+    Raises:
+        FileNotFoundError: The image or its labels are missing.
+        ValueError: The labels are broken; the message names the file.
+    """
+    labels, path = _read_labels(name, layout)
+    size = image_size(layout.image(name))
+    check_size(labels.objects, size, path, layout.image(name))
+    regions = label_regions(labels.objects)
+    objects = [
+        dict(
+            category_id=category_id,
+            iscrowd=0,
+            bbox=regions[number].bbox,
+            area=regions[number].area,
+            segmentation=regions[number].rle,
+        )
+        for number, category_id in labels.class_of.items()
+        if number in regions
+    ]
+    notes = dict(labels.notes)
+    present = set(np.unique(labels.classes).tolist()) - {0, VOC_VOID}
+    present |= {entry['category_id'] for entry in objects}
+    present = _add_xml(objects, present, layout.boxes(name), options, notes)
+    image = dict(file_name=f'{name}.jpg', height=size[0], width=size[1])
+    image['tags'] = sorted(present)
+    void = bitmap_region(labels.objects == VOC_VOID)
+    if void is not None:
+        image['void'] = void.rle
+    if options.semantic_dir is not None:
+        target = Path(options.semantic_dir, f'{name}.png')
+        atomic_write_bytes(target, encode_palette(labels.classes, voc_palette()))
+    source = 'sbd' if path.suffix == '.mat' else 'voc'
+    record = dict(image=image, objects=objects, source=source, notes=notes)
+    if options.panoptic_dir is not None:
+        record['segments'] = _panoptic(name, labels, options.panoptic_dir)
+    return record
+
+
+def _panoptic(name: str, labels: VocLabels, folder: str) -> list[dict[str, Any]]:
+    """Write the PNG of an image; returns its segments.
+
+    Pixels of SBD whose class has no object are void, as they are in VOC's own maps.
+    """
+    ids = np.where(labels.objects == VOC_VOID, 0, labels.objects.astype(np.uint16))
+    background = (labels.objects == 0) & (labels.classes == 0)
+    ids[background] = BACKGROUND_SEGMENT
+    write_segment_ids(Path(folder, f'{name}.png'), ids)
+    category_of = {**labels.class_of, BACKGROUND_SEGMENT: len(VOC_CLASSES) + 1}
+    return [
+        dict(
+            id=number,
+            category_id=category_of[number],
+            bbox=region.bbox,
+            area=region.area,
+            iscrowd=0,
+        )
+        for number, region in label_regions(ids).items()
+        if number
+    ]
+
+
+def _read_labels(name: str, layout: VocLayout) -> tuple[VocLabels, Path]:
+    objects = layout.objects(name)
+    if objects.is_file() or layout.sbd is None:
+        return read_voc_labels(objects, layout.classes(name)), objects
+    path = layout.sbd / 'inst' / f'{name}.mat'
+    if not path.is_file():
+        raise FileNotFoundError(
+            f'image {name}: has masks neither in VOC ({objects}) nor in SBD ({path})'
+        )
+    return read_sbd_labels(path, layout.sbd / 'cls' / f'{name}.mat'), path
+
+
+def _add_xml(
+    objects: list[dict[str, Any]],
+    present: set[int],
+    path: Path,
+    options: VocOptions,
+    notes: dict[str, int],
+) -> set[int]:
+    """Flag difficult objects; returns the classes of the image's tags."""
+    if not path.is_file():
+        if options.tags == 'xml':
+            raise FileNotFoundError(f'{path}: is needed for tags from the XML')
+        notes[_NO_XML] = 1
+        return present
+    annotated = read_xml(path)
+    flags = match_difficult(objects, annotated)
+    for entry, flag in zip(objects, flags):
+        if flag is not None:
+            entry['difficult'] = int(flag)
+    notes[_UNMATCHED] = flags.count(None)
+    if options.tags == 'masks':
+        return present
+    return {one.category_id for one in annotated}
+
+
+def _assemble(
+    records: Sequence[Record],
+    split: str,
+    options: VocOptions,
+    panoptic_output: str | os.PathLike | None,
+) -> dict[str, Any]:
+    names = [Path(record['image']['file_name']).stem for record in records]
+    for record, identifier in zip(records, image_ids(names)):
+        record['image'] = {'id': identifier, **record['image']}
+    sources = [record['source'] for record in records]
+    info = {
+        'description': f'PASCAL VOC 2012 {Path(split).stem}',
+        'mmwsis': provenance(
+            'voc2coco',
+            split,
+            Supervision.MASKS,
+            tags=options.tags,
+            images_from={key: sources.count(key) for key in ('voc', 'sbd')},
+            notes=sum_notes(records),
+        ),
+    }
+    if panoptic_output is not None:
+        panoptic = panoptic_document(records, info, voc_panoptic_categories())
+        atomic_write_json(panoptic_output, panoptic)
+    return {
+        'info': info,
+        'images': [record['image'] for record in records],
+        'annotations': [annotation for _, annotation in add_annotations(records)],
+        'categories': voc_categories(),
+    }
+
+
+def _warnings(document: Mapping[str, Any], split: str) -> list[str]:
+    warnings = []
+    published = VOC_SIZES.get(split)
+    for key, count in (
+        ('images', len(document['images'])),
+        ('objects', len(document['annotations'])),
+    ):
+        wanted = getattr(published, key) if published else None
+        if wanted is not None and wanted != count:
+            warnings.append(
+                f'{count} {key}, but VOC 2012 {split} has {wanted}: results are not '
+                'comparable with published ones'
+            )
+    notes = document['info']['mmwsis']['notes']
+    return warnings + [f'{count} {note}' for note, count in notes.items()]

@@ -1,0 +1,206 @@
+"""Weak labels of single annotations, derived from their masks.
+
+The protocols are those of EXITS (CVPR 2024) for extreme points, and three ways to
+simulate a click. Everything here looks at one annotation at a time, so that the
+result does not depend on the order of annotations or the number of processes.
+"""
+
+import hashlib
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from mmwsis.formats.coco_segmentation import (
+    MaskCrop,
+    check_polygons,
+    decode_segmentation,
+    leaves_image,
+    segmentation_kind,
+    tight_box,
+)
+from mmwsis.ops.extreme_points import (
+    extreme_points_from_mask,
+    extreme_points_from_polygons,
+)
+from mmwsis.ops.interior_points import interior_point
+from mmwsis.structures.supervision import Supervision
+
+POINTS_MODES = ('distance', 'centre', 'uniform')
+EXTREME_MODES = ('auto', 'band', 'rowmajor', 'polygon', 'polygon-cyclic')
+BOXES_MODES = ('file', 'mask')
+
+
+@dataclass(frozen=True)
+class WeakProtocol:
+    """How weak labels are simulated.
+
+    Attributes:
+        points_mode: See :func:`mmwsis.ops.interior_points.interior_point`.
+        extreme_mode: 'band' or 'rowmajor' on bitmaps, 'polygon' or 'polygon-cyclic'
+            on polygons, 'auto': 'polygon' where the object is polygons that stay in
+            the image, else 'band'.
+        boxes_mode: 'file' keeps the boxes of the file and derives missing ones;
+            'mask' derives all from the masks.
+        seed: Seed of the 'uniform' points, >= 0.
+
+    Raises:
+        ValueError: A mode is unknown or the seed is negative.
+    """
+
+    points_mode: str = 'distance'
+    extreme_mode: str = 'auto'
+    boxes_mode: str = 'file'
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, value, known in (
+            ('points_mode', self.points_mode, POINTS_MODES),
+            ('extreme_mode', self.extreme_mode, EXTREME_MODES),
+            ('boxes_mode', self.boxes_mode, BOXES_MODES),
+        ):
+            if value not in known:
+                raise ValueError(f'{name} must be one of {known}, given {value!r}')
+        if self.seed < 0:
+            raise ValueError(f'seed must not be negative, given {self.seed}')
+
+    def describe(self, level: Supervision) -> dict[str, Any]:
+        """The settings that ``level`` depends on, for the file's ``info`` block."""
+        reads = {
+            Supervision.IMAGE_TAGS: (),
+            Supervision.POINTS: ('points_mode',),
+            Supervision.BOXES: ('boxes_mode',),
+            Supervision.EXTREME_POINTS: ('extreme_mode',),
+        }[level]
+        if level is Supervision.POINTS and self.points_mode == 'uniform':
+            reads = (*reads, 'seed')
+        return {name: value for name, value in asdict(self).items() if name in reads}
+
+
+def derive_weak_labels(
+    annotation: Mapping[str, Any],
+    size: tuple[int, int],
+    levels: Collection[Supervision],
+    protocol: WeakProtocol,
+) -> dict[str, Any]:
+    """Weak labels of one annotation.
+
+    Crowd regions have no single object to click on: they get a box and nothing else.
+
+    Args:
+        annotation: COCO annotation with ``segmentation``; ``iscrowd`` may be missing.
+        size: Height and width of its image in pixels.
+        levels: The levels wanted; the mask is decoded once for all of them.
+        protocol: How labels are simulated.
+
+    Returns:
+        ``point`` ``[x, y]`` for POINTS, ``bbox`` ``[x, y, w, h]`` for BOXES,
+        ``extreme_points`` for EXTREME_POINTS (a crowd region: ``bbox``).
+
+    Raises:
+        ValueError: The mask or the box is broken; the message says how.
+    """
+    labels: dict[str, Any] = {}
+    mask = _LazyMask(annotation, size)
+    is_crowd = bool(annotation.get('iscrowd', 0))
+    wants_box = Supervision.BOXES in levels
+    if wants_box or (is_crowd and Supervision.EXTREME_POINTS in levels):
+        labels['bbox'] = _box(annotation, mask, protocol)
+    if Supervision.EXTREME_POINTS in levels and not is_crowd:
+        labels['extreme_points'] = _extreme_points(annotation, mask, protocol)
+    if Supervision.POINTS in levels and not is_crowd:
+        labels['point'] = _point(annotation, mask.crop(), protocol)
+    return labels
+
+
+class _LazyMask:
+    """The annotation's bitmap, decoded when it is first needed."""
+
+    def __init__(self, annotation: Mapping[str, Any], size: tuple[int, int]) -> None:
+        self._segmentation = annotation.get('segmentation')
+        self.size = size
+        self._crop: MaskCrop | None = None
+
+    @property
+    def segmentation(self) -> Any:
+        if self._segmentation is None:
+            raise ValueError(
+                'segmentation is missing; weak labels are derived from masks'
+            )
+        return self._segmentation
+
+    def crop(self) -> MaskCrop:
+        if self._crop is None:
+            self._crop = decode_segmentation(self.segmentation, *self.size)
+        return self._crop
+
+
+def _point(
+    annotation: Mapping[str, Any], crop: MaskCrop, protocol: WeakProtocol
+) -> list[int]:
+    generator = None
+    if protocol.points_mode == 'uniform':
+        generator = _generator_of(annotation['id'], protocol.seed)
+    return list(interior_point(crop.mask, protocol.points_mode, generator, crop.offset))
+
+
+def _generator_of(annotation_id: int | str, seed: int) -> np.random.Generator:
+    """Random generator that depends on nothing but the seed and the annotation."""
+    digest = hashlib.sha256(repr(annotation_id).encode('utf-8')).digest()
+    return np.random.Generator(
+        np.random.PCG64([seed, int.from_bytes(digest[:8], 'little')])
+    )
+
+
+def _box(
+    annotation: Mapping[str, Any], mask: _LazyMask, protocol: WeakProtocol
+) -> list[float]:
+    box = annotation.get('bbox')
+    if protocol.boxes_mode == 'mask' or box is None:
+        return tight_box(mask.crop())
+    try:
+        x, y, width, height = (float(value) for value in box)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f'bbox must be four numbers [x, y, width, height], given {box!r}'
+        ) from None
+    if not all(map(math.isfinite, (x, y, width, height))) or min(width, height) <= 0:
+        raise ValueError(
+            'bbox must have finite coordinates and a positive width and height, '
+            f'given {box!r}; --boxes-mode mask takes the box of the mask instead'
+        )
+    return list(box)
+
+
+def _extreme_points(
+    annotation: Mapping[str, Any], mask: _LazyMask, protocol: WeakProtocol
+) -> list[list[int]]:
+    mode = protocol.extreme_mode
+    kind = segmentation_kind(mask.segmentation)
+    if mode.startswith('polygon') and kind == 'rle':
+        raise ValueError(
+            f'--extreme-mode {mode} needs polygons, but the mask is an RLE; use auto '
+            'or band'
+        )
+    if mode in ('band', 'rowmajor') or kind == 'rle':
+        return _from_bitmap(mask.crop(), 'rowmajor' if mode == 'rowmajor' else 'band')
+    check_polygons(mask.segmentation)
+    height, width = mask.size
+    if leaves_image(mask.segmentation, height, width):
+        if mode != 'auto':
+            raise ValueError(
+                'a polygon leaves the image by more than one pixel; use --extreme-mode '
+                'auto or band'
+            )
+        return _from_bitmap(mask.crop(), 'band')
+    points = extreme_points_from_polygons(
+        mask.segmentation, cyclic=mode == 'polygon-cyclic'
+    )
+    # COCO's polygons end on the image's far border, one pixel past the last one.
+    return np.clip(points, 0, (width - 1, height - 1)).tolist()
+
+
+def _from_bitmap(crop: MaskCrop, mode: str) -> list[list[int]]:
+    return extreme_points_from_mask(crop.mask, mode, crop.offset).tolist()

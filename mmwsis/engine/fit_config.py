@@ -1,0 +1,358 @@
+"""Rewriting a config for another data set."""
+
+import copy
+import math
+import os
+import re
+import shlex
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from mmengine.config import Config
+
+from .fit_model import fit_model
+
+# Loaders that go through the training images, and those of the evaluation.
+TRAIN_LOADERS = ('train_dataloader', 'pseudo_label_dataloader')
+LOADERS = (*TRAIN_LOADERS, 'val_dataloader', 'test_dataloader')
+_PANOPTIC_METRICS = ('CocoPanopticMetric', 'PanopticQualityMetric')
+_RESIZES = ('Resize', 'RandomResize')
+_TOOL = re.compile(r'python tools/\S+')
+
+
+def apply_data_spec(cfg: Config, spec: Mapping[str, Any]) -> Config:
+    """Rewrite a shipped or MMDetection config for another data set.
+
+    Set are: root, label file, image folder and classes of every data loader, wrapped
+    data sets too; the label file of the evaluators; every ``num_classes`` and the
+    class weights; ``wsis.requires`` and ``wsis.produces``; ``work_dirs/X`` becomes
+    ``work_dirs/<name>/X`` everywhere; the scale of resizing transforms, if ``spec`` has
+    one, and with it SOLO's ``scale_ranges``, if the config says by a top-level
+    ``image_scale=(width, height)`` which scale they were chosen for. LVIS' own data set
+    and metric give way to COCO's. Without ``val`` in ``spec`` the config loses its
+    evaluation. A panoptic config gets the panoptic files and the stuff classes, too;
+    one whose metrics read both kinds of files loses those that ``spec`` has none for.
+
+    Args:
+        cfg: Config; is left as it is.
+        spec: What :func:`mmwsis.engine.data_spec.load_data_spec` returns.
+
+    Returns:
+        A new config with ``spec`` as ``data_spec``.
+
+    Raises:
+        ValueError: The config needs masks or panoptic files, and ``spec`` has none.
+    """
+    old = _old_paths(cfg)
+    settings = copy.deepcopy(cfg.to_dict())
+    settings = _map_strings(settings, _string_rule(old, spec))
+    method = (settings.get('wsis') or {}).get('method')
+    for key in LOADERS:
+        for dataset in _inner_datasets(settings.get(key)):
+            _fit_dataset(dataset, key, spec, method)
+    for key in ('val_evaluator', 'test_evaluator'):
+        if settings.get(key):
+            settings[key] = _fit_evaluators(settings[key], spec)
+    if 'wsis' in settings:
+        _fit_requirements(settings['wsis'], old, spec)
+    stuff = spec.get('stuff_classes') or ()
+    fit_model(settings.get('model') or {}, len(spec['classes']), len(stuff))
+    if spec.get('image_scale'):
+        scale = tuple(spec['image_scale'])
+        _fit_scale(settings, scale)
+        own = settings.get('image_scale')
+        if isinstance(own, (list, tuple)) and len(own) == 2:
+            _fit_scale_ranges(settings.get('model'), own, scale)
+            settings['image_scale'] = scale
+    if spec.get('val') is None:
+        _drop_evaluation(settings)
+    settings['data_spec'] = copy.deepcopy(dict(spec))
+    if 'metainfo' in settings:
+        with_stuff = 'stuff_classes' in settings['metainfo']
+        settings['metainfo'] = _metainfo(spec, with_stuff)
+    return Config(settings, filename=cfg.filename)
+
+
+def _old_paths(cfg: Config) -> dict[str, Any]:
+    """Root and weak label files of the data set that a config was written for."""
+    spec = cfg.get('data_spec')
+    if spec:
+        root = os.path.normpath(spec['data_root'])
+        weak = spec['train'].get('weak') or {}
+        return dict(
+            root=root, weak={os.path.join(root, weak[level]): level for level in weak}
+        )
+    first = next(_inner_datasets(cfg.get('train_dataloader')), {})
+    root = first.get('data_root')
+    return dict(root=os.path.normpath(root) if root else None, weak={})
+
+
+def _inner_datasets(loader: Any) -> Iterator[dict[str, Any]]:
+    """Data sets of a loader, those inside of wrappers instead of the wrappers."""
+    waiting = [loader['dataset']] if loader and loader.get('dataset') else []
+    while waiting:
+        dataset = waiting.pop(0)
+        inner = (
+            [dataset['dataset']] if 'dataset' in dataset else dataset.get('datasets')
+        )
+        if inner:
+            waiting.extend(inner)
+        else:
+            yield dataset
+
+
+def _map_strings(value: Any, rule: Callable[[str], str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _map_strings(entry, rule) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_map_strings(entry, rule) for entry in value)
+    return rule(value) if isinstance(value, str) else value
+
+
+def _string_rule(
+    old: Mapping[str, Any], spec: Mapping[str, Any]
+) -> Callable[[str], str]:
+    """How any string of the config changes: work dirs, data root, commands."""
+    name, new_root = spec['name'], spec['data_root']
+    start = r'(?<![\w/.-])(?:\./)?'
+    work_dirs = re.compile(start + r'work_dirs/')
+    root = (
+        re.compile(start + re.escape(old['root']) + r'(?=/|\s|$)')
+        if old['root']
+        else None
+    )
+    option = f' --dataset {shlex.quote(str(spec["file"]))}' if spec.get('file') else ''
+
+    def rule(text: str) -> str:
+        if '://' in text:
+            return text
+        text = work_dirs.sub(lambda _: f'work_dirs/{name}/', text)
+        if root is not None:
+            text = root.sub(lambda _: new_root, text)
+        return text + option if option and _TOOL.match(text) else text
+
+    return rule
+
+
+def _fit_dataset(
+    dataset: dict[str, Any], loader: str, spec: Mapping[str, Any], method: str | None
+) -> None:
+    kind = str(dataset.get('type', '')).rpartition('.')[2]
+    level = dataset.get('supervision')
+    of_train = loader in TRAIN_LOADERS
+    part = spec['train'] if of_train else spec.get('val')
+    if part is None:
+        return
+    prefix = dict(img=part['img'])
+    is_panoptic = kind == 'CocoPanopticDataset'
+    if is_panoptic:
+        dataset['ann_file'], prefix['seg'] = _panoptic_files(dataset, part, spec)
+    elif of_train:
+        dataset['ann_file'] = _training_file(dataset, kind, level, spec, method)
+    elif part['ann_file'] is None:
+        raise _lacks_masks(spec)
+    else:
+        dataset['ann_file'] = part['ann_file']
+    dataset['data_root'] = os.path.join(spec['data_root'], '')
+    if kind != 'UnlabelledImageDataset':
+        # At every level, a data set whose classes include stuff keeps its stuff tags.
+        with_stuff = is_panoptic or 'stuff_classes' in (dataset.get('metainfo') or {})
+        dataset['metainfo'] = _metainfo(spec, with_stuff)
+    dataset['data_prefix'] = prefix
+    if kind.startswith('LVIS'):
+        dataset['type'] = 'CocoDataset'
+
+
+def _metainfo(spec: Mapping[str, Any], with_stuff: bool) -> dict[str, Any]:
+    things, stuff = tuple(spec['classes']), tuple(spec.get('stuff_classes') or ())
+    metainfo: dict[str, Any] = dict(classes=things)
+    if with_stuff:
+        metainfo = dict(
+            classes=(*things, *stuff), thing_classes=things, stuff_classes=stuff
+        )
+    if spec.get('palette'):
+        metainfo['palette'] = spec['palette'][: len(metainfo['classes'])]
+    return metainfo
+
+
+def _panoptic_files(
+    dataset: Mapping[str, Any], part: Mapping[str, Any], spec: Mapping[str, Any]
+) -> tuple[str, str]:
+    """JSON and folder of PNGs of a panoptic data set."""
+    ann_file = str(dataset.get('ann_file', ''))
+    if ann_file.startswith('pseudo_labels/'):
+        return ann_file, dataset['data_prefix']['seg']
+    files = part.get('panoptic')
+    if files is None:
+        name = 'train' if part is spec['train'] else 'val'
+        raise ValueError(
+            f'{spec.get("file", "the data set")}: this config reads panoptic files, '
+            f'but data_spec.{name}.panoptic is missing. Write '
+            'panoptic=dict(ann_file=..., seg=...): the JSON and the folder of its PNGs.'
+        )
+    return files['ann_file'], files['seg']
+
+
+def _lacks_masks(spec: Mapping[str, Any]) -> ValueError:
+    return ValueError(
+        f'{spec.get("file", "the data set")}: this config measures masks of instances, '
+        'but data_spec.val.ann_file is None; coco2weak.py --level masks makes that '
+        'file of a panoptic one.'
+    )
+
+
+def _training_file(
+    dataset: Mapping[str, Any],
+    kind: str,
+    level: str | None,
+    spec: Mapping[str, Any],
+    method: str | None,
+) -> str:
+    train = spec['train']
+    if kind == 'UnlabelledImageDataset':
+        # Only the list of images is read, so any file with them will do.
+        weak = train['weak'].values()
+        there = [f for f in weak if os.path.isfile(os.path.join(spec['data_root'], f))]
+        panoptic = train.get('panoptic') or {}
+        return train['ann_file'] or panoptic.get('ann_file') or there[0]
+    if level not in (None, 'masks'):
+        return train['weak'][level]
+    pseudo = str(dataset.get('ann_file', ''))
+    if method not in (None, 'FULL') and level is None:
+        return pseudo if pseudo.startswith('pseudo_labels/') else _pseudo_file(method)
+    if train['ann_file'] is None:
+        raise ValueError(
+            f'{spec.get("file", "the data set")}: this config trains on masks, but '
+            'data_spec.train.ann_file is None. Use a config of configs/exits or '
+            'configs/mal, or add the file with the masks (coco2weak.py --level masks '
+            'makes it of a panoptic one).'
+        )
+    return train['ann_file']
+
+
+def _pseudo_file(method: str) -> str:
+    return f'pseudo_labels/{method.lower()}.json'
+
+
+def _fit_evaluators(given: Any, spec: Mapping[str, Any]) -> Any:
+    """One evaluator or a list; those that the data set has no file for are left out."""
+    listed = given if isinstance(given, (list, tuple)) else [given]
+    fitted = [item for item in listed if _fit_evaluator(item, spec)]
+    if not fitted:
+        raise _lacks_masks(spec)
+    return fitted if isinstance(given, (list, tuple)) else fitted[0]
+
+
+def _fit_evaluator(evaluator: dict[str, Any], spec: Mapping[str, Any]) -> bool:
+    """Whether the data set has the file that the evaluator reads."""
+    kind = str(evaluator.get('type', '')).rpartition('.')[2]
+    if kind == 'LVISMetric':
+        evaluator['type'] = 'CocoMetric'
+    if 'ann_file' not in evaluator or spec.get('val') is None:
+        return True
+    part = spec['val']
+    if kind in _PANOPTIC_METRICS:
+        # Without the files its loader has been refused.
+        part = part['panoptic']
+        evaluator['seg_prefix'] = os.path.join(spec['data_root'], part['seg'])
+    if part['ann_file'] is None:
+        return False
+    evaluator['ann_file'] = os.path.join(spec['data_root'], part['ann_file'])
+    return True
+
+
+def _fit_requirements(
+    wsis: dict[str, Any], old: Mapping[str, Any], spec: Mapping[str, Any]
+) -> None:
+    """Weak label files come from the user's masks, or have to be drawn."""
+    root = spec['data_root']
+    levels = {
+        os.path.join(root, os.path.relpath(path, old['root'])): level
+        for path, level in old['weak'].items()
+    }
+    train = spec['train']
+    for item in wsis.get('requires') or []:
+        level = levels.get(os.path.normpath(item['path']))
+        if level is None:
+            continue
+        item['path'] = os.path.join(root, train['weak'][level])
+        panoptic = train.get('panoptic') or {}
+        strong = train['ann_file'] or panoptic.get('ann_file')
+        if strong is None:
+            item['command'] = (
+                f'an annotation tool: it is data_spec.train.weak.{level} of '
+                f'{spec.get("file", "the data set file")}'
+            )
+        else:
+            source = os.path.join(root, strong)
+            words = ['python', 'tools/dataset_converters/coco2weak.py', source]
+            words += ['--level', level, '--out', item['path']]
+            if train['ann_file'] is None:
+                words += ['--panoptic-dir', os.path.join(root, panoptic['seg'])]
+            item['command'] = shlex.join(words)
+
+
+def _fit_scale(settings: dict[str, Any], scale: tuple[int, int]) -> None:
+    pipelines = [settings.get(key) for key in ('train_pipeline', 'test_pipeline')]
+    for key in LOADERS:
+        pipelines += [
+            inner.get('pipeline') for inner in _inner_datasets(settings.get(key))
+        ]
+    for transform in (step for pipeline in pipelines for step in pipeline or []):
+        kind = str(transform.get('type', '')).rpartition('.')[2]
+        if kind in _RESIZES and 'scale' in transform:
+            transform['scale'] = scale
+        elif kind == 'RandomChoiceResize':
+            transform['scales'] = _scaled_choices(transform['scales'], scale)
+        elif kind == 'RandomCrop' and transform.get('crop_type') == 'absolute':
+            transform['crop_size'] = scale
+    preprocessor = (settings.get('model') or {}).get('data_preprocessor') or {}
+    for augment in preprocessor.get('batch_augments') or []:
+        if augment.get('type') == 'BatchFixedSizePad':
+            augment['size'] = scale[::-1]  # height, width
+
+
+def _scaled_choices(
+    choices: list[tuple[int, int]], scale: tuple[int, int]
+) -> list[tuple[int, int]]:
+    """Keep the choice of short sides, relative to the largest one."""
+    largest = max(min(choice) for choice in choices)
+    short = scale.index(min(scale))
+    fitted = []
+    for choice in choices:
+        sides = list(scale)
+        sides[short] = round(scale[short] * min(choice) / largest)
+        fitted.append(tuple(sides))
+    return fitted
+
+
+def _fit_scale_ranges(
+    node: Any, before: tuple[int, int], after: tuple[int, int]
+) -> None:
+    """Let SOLO's ranges of sqrt(w * h), in pixels, grow with the image.
+
+    SOLO's grids follow the image by themselves. Anchors stay too: an object between or
+    beyond them still gets the nearest, one of another range goes to the wrong level.
+    """
+    if isinstance(node, (list, tuple)):
+        for entry in node:
+            _fit_scale_ranges(entry, before, after)
+    if not isinstance(node, dict):
+        return
+    for entry in node.values():
+        _fit_scale_ranges(entry, before, after)
+    if node.get('scale_ranges'):
+        ratio = math.sqrt(math.prod(after) / math.prod(before))
+        bounds = [
+            [round(low * ratio), round(high * ratio)]
+            for low, high in node['scale_ranges']
+        ]
+        # The last bound is there to let every larger object in: it never shrinks.
+        bounds[-1][1] = max(node['scale_ranges'][-1][1], bounds[-1][1])
+        node['scale_ranges'] = tuple(tuple(pair) for pair in bounds)
+
+
+def _drop_evaluation(settings: dict[str, Any]) -> None:
+    for split in ('val', 'test'):
+        for key in (f'{split}_dataloader', f'{split}_evaluator', f'{split}_cfg'):
+            settings[key] = None

@@ -1,0 +1,1 @@
+"""The files on disk: each format is read and written in one place."""

@@ -1,0 +1,73 @@
+"""Checks of a COCO dictionary after the leak guard; errors name file and ids.
+
+The rules are those of :mod:`mmwsis.formats.validation`; a loader stops at the first
+error and looks at labels of its own level only.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from mmwsis.structures.extreme_points import box_of_extreme_points
+from mmwsis.structures.supervision import Supervision, image_supervision
+
+from .validation.annotations import AnnotationChecker
+from .validation.columns import ImageTable, number_column
+from .validation.findings import FindingLog
+from .validation.header import check_categories, check_images, check_tags
+
+Annotation = dict[str, Any]
+
+
+def check_coco(coco: Mapping[str, Any], level: Supervision, source: str) -> None:
+    """Refuse what no data set can be read from.
+
+    Args:
+        coco: Result of :func:`mmwsis.structures.restrict_coco`. Points up to one pixel
+            outside their image are moved onto its border, in place.
+        level: Supervision level of the data set.
+        source: Name of the file, for error messages.
+
+    Raises:
+        ValueError: Names the file, the image id and the annotation id.
+    """
+    log = FindingLog(max_examples=1)
+    known = check_categories(coco['categories'], log)
+    log.raise_first(source)
+    images = ImageTable()
+    check_images(coco['images'], images, log, level, Supervision.MASKS)
+    log.raise_first(source)
+    checker = AnnotationChecker(images, log, masks=False, leaks=False)
+    checker.add(coco['annotations'])
+    checker.finish(known)
+    log.raise_first(source)
+    # Last, because the tags of the guard hold the categories of the annotations.
+    check_tags(images, known, log)
+    log.raise_first(source)
+    for key, shape in (('point', (2,)), ('extreme_points', (4, 2))):
+        if log.counts['point-border' if key == 'point' else 'extreme-border']:
+            _move_points(coco, key, shape, level)
+
+
+def _move_points(
+    coco: Mapping[str, Any], key: str, shape: tuple[int, ...], level: Supervision
+) -> None:
+    """Move points that are up to a pixel outside onto the border, in place."""
+    images = {image['id']: image for image in coco['images']}
+    annotations: Sequence[Annotation] = coco['annotations']
+    owners = [images[annotation['image_id']] for annotation in annotations]
+    sizes = np.array([(image['width'], image['height']) for image in owners], float)
+    points = number_column(annotations, key, shape).values
+    points = points.reshape(len(annotations), -1, 2)
+    inside = np.clip(points, 0, sizes[:, None])
+    for row in np.flatnonzero(
+        (inside != points).any(axis=(1, 2)) & ~np.isnan(points[:, 0, 0])
+    ):
+        annotation = annotations[row]
+        moved = inside[row].tolist()
+        annotation[key] = moved if key == 'extreme_points' else moved[0]
+        own = image_supervision(owners[row], level)
+        if key == 'extreme_points' and own is Supervision.EXTREME_POINTS:
+            box = box_of_extreme_points(moved)
+            annotation.update(bbox=box, area=box[2] * box[3])

@@ -1,0 +1,114 @@
+"""Image files on disk against the label file, several processes at once."""
+
+import os
+import os.path as osp
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from PIL import Image
+
+from mmwsis.utils.parallel import OrderedPool
+
+from .columns import ImageTable
+from .findings import Finding, FindingLog
+
+_CHUNK = 16
+_EXIF_ORIENTATION = 0x0112
+
+
+class _Job(NamedTuple):
+    folder: str
+    files: Sequence[tuple[Any, str, tuple[float, float]]]
+    decode: bool
+
+
+def check_image_files(
+    images: ImageTable,
+    folder: str | os.PathLike,
+    log: FindingLog,
+    *,
+    workers: int = 1,
+    decode: bool = True,
+    progress: Callable[[int], None] | None = None,
+) -> int:
+    """Check that image files are there, whole, and of the size that the file says.
+
+    Args:
+        images: Images of the label file.
+        folder: Image folder; ``file_name`` is relative to it.
+        log: Takes the findings.
+        workers: Number of processes, >= 1.
+        decode: Decode the pixels too, which finds cut-off files.
+        progress: Called with the number of files that were just finished.
+
+    Returns:
+        Number of files looked at.
+
+    Raises:
+        NotADirectoryError: There is no such folder.
+    """
+    if not osp.isdir(folder):
+        raise NotADirectoryError(
+            f'Image folder {os.fspath(folder)} does not exist. Give the folder that '
+            'file_name is relative to.'
+        )
+    files = [
+        (image_id, name, size)
+        for image_id, name, size in zip(images.ids, images.files, images.sizes)
+        if name is not None
+    ]
+    with OrderedPool(workers) as pool:
+        for findings, count in pool.imap(_check_chunk, _jobs(folder, files, decode)):
+            for finding in findings:
+                log.add(finding)
+            if progress is not None:
+                progress(count)
+    return len(files)
+
+
+def _jobs(
+    folder: str | os.PathLike, files: Sequence[Any], decode: bool
+) -> Iterator[_Job]:
+    for start in range(0, len(files), _CHUNK):
+        yield _Job(os.fspath(folder), files[start : start + _CHUNK], decode)
+
+
+def _check_chunk(job: _Job) -> tuple[list[Finding], int]:
+    findings = []
+    for image_id, name, size in job.files:
+        for rule, message in _faults(osp.join(job.folder, name), size, job.decode):
+            place = f'image id {image_id!r} ({name})'
+            findings.append(Finding(rule, message, image_id, place=place))
+    return findings, len(job.files)
+
+
+def _faults(
+    path: str, size: tuple[float, float], decode: bool
+) -> Iterator[tuple[str, str]]:
+    if not osp.isfile(path):
+        yield 'image-missing', f'there is no file {path}.'
+        return
+    try:
+        with Image.open(path) as picture:
+            real, orientation = picture.size, None
+            if decode:
+                picture.load()
+            if decode or picture.format != 'PNG':  # PNG has it behind the pixels.
+                orientation = picture.getexif().get(_EXIF_ORIENTATION)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        yield 'image-unreadable', f'{path} cannot be decoded: {error}.'
+        return
+    known = size[0] == size[0]
+    if known and real != size:
+        turned = ' (the other way round)' if real[::-1] == size else ''
+        yield (
+            'image-size-differs',
+            f'the label file says {size[0]} x {size[1]} pixels, {path} has {real[0]} x '
+            f'{real[1]}{turned}.',
+        )
+    if orientation not in (None, 0, 1):
+        yield (
+            'image-orientation',
+            f'{path} has EXIF orientation {orientation}: mmcv.LoadImageFromFile turns '
+            'it, mmwsis.LoadCachedImage and COCO tools do not.',
+        )

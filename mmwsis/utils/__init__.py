@@ -1,0 +1,1 @@
+"""What every layer may use: files, hashes, seeds, checkpoints, processes."""

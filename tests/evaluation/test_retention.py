@@ -1,0 +1,110 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mmwsis.evaluation.retention import (
+    format_retention,
+    read_metrics,
+    retention_table,
+)
+
+WEAK = {
+    'coco/bbox_mAP': 0.3,
+    'coco/segm_mAP': 0.361,
+    'coco/segm_mAP_s': -1.0,
+    'coco/segm_mAP_copypaste': '0.361 ...',
+    'coco/only_weak': 1.0,
+}
+FULL = {
+    'coco/segm_mAP': 0.375,
+    'coco/segm_mAP_s': 0.2,
+    'coco/bbox_mAP': 0.0,
+    'coco/segm_mAP_copypaste': '0.375 ...',
+}
+
+
+def test_published_figure_of_the_paper():
+    # EXITS, COCO val, SOLOv2 R50: 36.1 of 37.5.
+    rows = retention_table(WEAK, FULL)
+    assert rows[0].metric == 'coco/segm_mAP'
+    assert rows[0].retention == pytest.approx(96.3, abs=0.05)
+
+
+def test_only_shared_numbers_are_compared_and_masks_come_first():
+    names = [row.metric for row in retention_table(WEAK, FULL)]
+    assert names == ['coco/segm_mAP', 'coco/segm_mAP_s', 'coco/bbox_mAP']
+
+
+def test_undefined_ratios_are_not_invented():
+    rows = {row.metric: row for row in retention_table(WEAK, FULL)}
+    assert rows['coco/segm_mAP_s'].retention is None
+    assert rows['coco/bbox_mAP'].retention is None
+
+
+def test_panoptic_semantic_and_voc_metrics():
+    weak = {
+        'coco/bbox_mAP': 0.2,
+        'panoptic/PQ': 0.59,
+        'voc/AP50': 0.5,
+        'mIoU': 74.3,
+        'voc/AP50_gear': float('nan'),
+    }
+    full = {
+        'panoptic/PQ': 0.627,
+        'voc/AP50': 0.625,
+        'mIoU': 77.3,
+        'coco/bbox_mAP': 0.4,
+        'voc/AP50_gear': float('nan'),
+    }
+    rows = retention_table(weak, full)
+    assert [row.metric for row in rows] == [
+        'panoptic/PQ',
+        'voc/AP50',
+        'mIoU',
+        'coco/bbox_mAP',
+    ]
+    text = format_retention(rows)
+    assert '59.0 |    62.7 |    94.1 %' in text
+    # MMSegmentation's figures are percentages already.
+    assert '74.3 |    77.3 |    96.1 %' in text
+
+
+def test_nothing_shared_is_an_error():
+    with pytest.raises(ValueError, match="'segm_mAP'.*'bbox_mAP'"):
+        retention_table({'segm_mAP': 0.1}, {'bbox_mAP': 0.2})
+
+
+def test_table_shows_percentages():
+    text = format_retention(retention_table(WEAK, FULL))
+    assert '36.1 |    37.5 |    96.3 %' in text
+
+
+@pytest.mark.parametrize(
+    ('content', 'message'), [('{', 'not valid JSON'), ('[1]', 'holds a list')]
+)
+def test_broken_files_are_named(tmp_path, content, message):
+    path = tmp_path / 'weak.json'
+    path.write_text(content)
+    with pytest.raises(ValueError, match=message) as caught:
+        read_metrics(path)
+    assert 'weak.json' in str(caught.value)
+
+
+def test_tool_prints_and_writes(tmp_path):
+    weak, full, out = (tmp_path / name for name in ('w.json', 'f.json', 'o.json'))
+    weak.write_text(json.dumps(WEAK))
+    full.write_text(json.dumps(FULL))
+    tool = Path(__file__).parents[2] / 'tools' / 'analysis_tools' / 'retention.py'
+    command = [sys.executable, str(tool), str(weak), str(full), '--out', str(out)]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert '96.3 %' in result.stdout
+    written = json.loads(out.read_text())
+    assert written['coco/segm_mAP']['retention'] == pytest.approx(96.267, abs=1e-3)
+    assert written['coco/segm_mAP_s']['retention'] is None
+    full.unlink()
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 1
+    assert 'f.json does not exist' in result.stderr and '--metrics-out' in result.stderr

@@ -1,0 +1,97 @@
+"""Image files against the label file."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mmwsis.formats.validation import validate_file
+from mmwsis.formats.validation.image_files import check_image_files
+
+
+@pytest.fixture
+def look(clean, write, tmp_path):
+    """Findings about the image files after a change of the folder."""
+
+    def run(change=lambda folder: None, **options):
+        path = write(clean, images=True)
+        change(tmp_path)
+        report = validate_file(path)
+        assert check_image_files(report.images, tmp_path, report.log, **options) == 2
+        return {
+            rule: [str(finding) for finding in examples]
+            for rule, examples in report.log.examples.items()
+        }
+
+    return run
+
+
+@pytest.mark.parametrize('workers', [1, 2])
+def test_sound_images(look, workers):
+    counted = []
+    assert look(workers=workers, progress=counted.append) == {}
+    assert sum(counted) == 2
+
+
+def test_missing(look, tmp_path):
+    found = look(lambda folder: (folder / 'a.png').unlink())
+    assert found == {
+        'image-missing': [
+            f'image id 70 (a.png): there is no file {tmp_path / "a.png"}.'
+        ]
+    }
+
+
+def cut_off(folder):
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 256, (90, 120, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(folder / 'a.png')
+    content = (folder / 'a.png').read_bytes()
+    (folder / 'a.png').write_bytes(content[: len(content) // 2])
+
+
+def test_cut_off_is_found_by_decoding_only(look, tmp_path):
+    (found,) = look(cut_off)['image-unreadable']
+    start = f'image id 70 (a.png): {tmp_path / "a.png"} cannot be decoded: '
+    assert found.startswith(start)
+    assert look(cut_off, decode=False) == {}
+
+
+def test_no_image(look):
+    (found,) = look(lambda folder: (folder / 'b.png').write_text('x'), decode=False)[
+        'image-unreadable'
+    ]
+    assert found.startswith('image id 3 (b.png): ')
+
+
+def test_turned_image(look, tmp_path):
+    def turn(folder):
+        Image.new('RGB', (90, 120)).save(folder / 'a.png')
+
+    assert look(turn) == {
+        'image-size-differs': [
+            'image id 70 (a.png): the label file says 120 x 90 pixels, '
+            f'{tmp_path / "a.png"} has 90 x 120 (the other way round).'
+        ]
+    }
+
+
+def test_orientation(look, tmp_path):
+    def tag(folder):
+        picture = Image.new('RGB', (120, 90))
+        exif = picture.getexif()
+        exif[0x0112] = 6
+        picture.save(folder / 'a.png', exif=exif)
+
+    assert look(tag) == {
+        'image-orientation': [
+            f'image id 70 (a.png): {tmp_path / "a.png"} has EXIF orientation 6: '
+            'mmcv.LoadImageFromFile turns it, mmwsis.LoadCachedImage and COCO tools '
+            'do not.'
+        ]
+    }
+
+
+def test_no_such_folder(clean, write):
+    report = validate_file(write(clean))
+    with pytest.raises(NotADirectoryError, match='Image folder nowhere does not exist'):
+        check_image_files(report.images, 'nowhere', report.log)
