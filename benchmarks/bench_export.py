@@ -2,7 +2,7 @@
 
 Both sides turn JPEG files, boxes and given 128x128 logits into annotations with
 run-length codes. Ours is the code behind tools/generate_pseudo_labels.py in one
-process: data set, units, labeler (its network replaced by the given logits), part
+process: dataset, units, labeler (its network replaced by the given logits), part
 files, merging. The other side decodes the image for every object, and resizes, pastes
 and encodes at image size. Every image size has two rows: without the network, and with
 the 512x512 crops that it would be given, where both sides pay the same for Pillow's
@@ -49,7 +49,7 @@ from mmwsis.datasets.transforms import object_crop
 from mmwsis.formats.coco_file import load_coco
 from mmwsis.models.labelers import MaskAutoLabeler
 from mmwsis.models.labelers.mask_auto_labeler import TEST_DEFAULTS
-from mmwsis.pseudo_labels.artefact import LabelSource
+from mmwsis.pseudo_labels.artifact import LabelSource
 from mmwsis.pseudo_labels.labeling import label_units
 from mmwsis.pseudo_labels.loading import build_loader
 from mmwsis.pseudo_labels.merge import merge_annotations
@@ -107,7 +107,7 @@ class Ours:
         self.loader_cfg.dataset.metainfo = dict(classes=CLASSES)
         self.source = load_coco(str(ann_file), 'extreme_points')
         labels = LabelSource(str(ann_file), self.source)
-        self.artefact = ObjectMasks(folder / 'not_written.json', labels)
+        self.artifact = ObjectMasks(folder / 'not_written.json', labels)
         # Its cache holds the last four images only: with more, every call starts cold.
         self.dataset = DATASETS.build(self.loader_cfg.dataset)
         self.model = GivenLogits(logits).eval()
@@ -137,7 +137,7 @@ class Ours:
         with tempfile.TemporaryDirectory(dir=self.folder) as parts:
             writer = PartWriter(Path(parts), 'benchmark')
             progress = GenerationProgress(len(infos), visible=False)
-            label_units(self.model, loader, self.artefact, writer, progress)
+            label_units(self.model, loader, self.artifact, writer, progress)
             writer.close()
             category_ids = [c['id'] for c in self.source['categories']]
             finished = read_parts(Path(parts))

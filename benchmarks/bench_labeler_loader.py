@@ -1,6 +1,6 @@
 """How many training crops a data loader worker makes, and what each transform costs.
 
-The data set and pipeline are those of configs/exits/labeler_vit-b_coco.py, on made-up
+The dataset and pipeline are those of configs/exits/labeler_vit-b_coco.py, on made-up
 640x480 photographs in random order, so that every sample decodes its image. Times are
 processor seconds of one worker; workers share nothing, so a GPU with four of them gets
 four times the rate as long as there are cores.
@@ -36,7 +36,7 @@ READING = 'reading the annotation'
 
 
 def build_dataset(folder: Path, images: int, size: tuple[int, int]) -> Any:
-    """The config's training data set on made-up photographs."""
+    """The config's training dataset on made-up photographs."""
     ann_file = write_photographs(folder, images, [size])
     cfg = Config.fromfile(str(CONFIG)).train_dataloader.dataset
     cfg.update(data_root=f'{folder}/', ann_file=ann_file.name, data_prefix=dict(img=''))

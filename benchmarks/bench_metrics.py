@@ -215,7 +215,7 @@ def compare(ours: Callable, plain: Callable, data: list, rounds: int) -> list[st
 
 
 def whole_metric(config: dict, samples: list, count: int, classes: tuple) -> tuple:
-    """Processor and wall seconds of a metric over a data set."""
+    """Processor and wall seconds of a metric over a dataset."""
     inputs = [sample.to_dict() for sample in samples]
     start = time.perf_counter()
 

@@ -70,7 +70,7 @@ class Study(SeedRuns):
     def measure(
         self, name: str, config: str, folder: Path, data: Path, split: str
     ) -> None:
-        """Export pseudo labels of a data set and report their quality.
+        """Export pseudo labels of a dataset and report their quality.
 
         Args:
             name: Row of the table.

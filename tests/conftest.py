@@ -22,7 +22,7 @@ def _denormal_numbers():
 
 @pytest.fixture(autouse=True, scope='session')
 def _quick_garbage_collection():
-    # MMEngine collects garbage whenever a data set is built; walking through all of
+    # MMEngine collects garbage whenever a dataset is built; walking through all of
     # torch and mmdet each time takes longer than the tests.
     gc.freeze()
     yield

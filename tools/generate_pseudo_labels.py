@@ -11,7 +11,7 @@ from mmwsis.engine.ranks import end_ranks
 from mmwsis.engine.run_config import load_run_config
 from mmwsis.engine.user_errors import user_errors
 from mmwsis.pseudo_labels import GenerationOptions, Shard, generate_pseudo_labels
-from mmwsis.pseudo_labels.artefacts import ARTEFACTS
+from mmwsis.pseudo_labels.artifacts import ARTIFACTS
 from mmwsis.pseudo_labels.distributed import start_ranks
 
 EXAMPLES = """examples:
@@ -28,7 +28,7 @@ EXAMPLES = """examples:
     python tools/generate_pseudo_labels.py CONFIG CHECKPOINT --merge
 
   class activation maps of every image, a folder with one file an image:
-    python tools/generate_pseudo_labels.py CONFIG CHECKPOINT --artefact class_maps \\
+    python tools/generate_pseudo_labels.py CONFIG CHECKPOINT --artifact class_maps \\
         --out data/voc/class_maps
 
   inter-pixel relation labels, which need no weights but the class maps:
@@ -66,9 +66,10 @@ def parse_args() -> argparse.Namespace:
         "wsis['produces']",
     )
     parser.add_argument(
+        '--artifact',
         '--artefact',
-        choices=sorted(ARTEFACTS),
-        help="what to make; default: the config's artefact, else object_masks",
+        choices=sorted(ARTIFACTS),
+        help="what to make; default: the config's artifact, else object_masks",
     )
     parser.add_argument('--results-out', help='also write the bare list of annotations')
     parser.add_argument(
@@ -99,7 +100,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--keep-parts', action='store_true', help='keep the part files after merging'
     )
-    parser.add_argument('--dataset', help='data set file to apply to the config')
+    parser.add_argument('--dataset', help='dataset file to apply to the config')
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, help='key=value of the config'
     )
@@ -164,7 +165,7 @@ def main() -> None:
         overwrite=args.overwrite,
         keep_parts=args.keep_parts,
         results_out=args.results_out,
-        artefact=args.artefact,
+        artifact=args.artifact,
     )
     generate_pseudo_labels(cfg, args.checkpoint, out, options)
     end_ranks()

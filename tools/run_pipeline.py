@@ -24,7 +24,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('config', help='pipeline file, or mmwsis::METHOD/pipeline_X.py')
     parser.add_argument('--fast', action='store_true', help='the tiny form for a try')
-    parser.add_argument('--dataset', metavar='FILE', help='config of your own data set')
+    parser.add_argument('--dataset', metavar='FILE', help='config of your own dataset')
     parser.add_argument(
         '--gpus', type=int, metavar='N', help='processes of parallel stages'
     )

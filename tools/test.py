@@ -49,7 +49,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--tta', action='store_true', help='test-time augmentation')
     parser.add_argument(
-        '--dataset', metavar='FILE', help='data specification of your own data set'
+        '--dataset', metavar='FILE', help='data specification of your own dataset'
     )
     parser.add_argument(
         '--cfg-options',

@@ -50,7 +50,7 @@ def parse_args() -> argparse.Namespace:
         help='go on from this checkpoint, or from the newest of the work directory',
     )
     parser.add_argument(
-        '--dataset', metavar='FILE', help='data specification of your own data set'
+        '--dataset', metavar='FILE', help='data specification of your own dataset'
     )
     parser.add_argument(
         '--cfg-options',

@@ -1,4 +1,4 @@
-# Loaders and metric of panoptic data sets; a data set's own file says where its images
+# Loaders and metric of panoptic datasets; a dataset's own file says where its images
 # and labels are. As MMDetection's coco_panoptic.py, without the package panopticapi; the
 # metric follows the official rules.
 train_pipeline = [

@@ -3,5 +3,5 @@ _base_ = [
     '../_base_/training_masks/exits_lvis.py',
 ]
 
-# The inner data set: ClassBalancedDataset wraps it.
+# The inner dataset: ClassBalancedDataset wraps it.
 train_dataloader = dict(dataset=dict(dataset=dict(ann_file='pseudo_labels/exits.json')))

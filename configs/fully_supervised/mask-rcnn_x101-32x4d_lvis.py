@@ -4,7 +4,7 @@ _base_ = [
     '../_base_/training_masks/ground_truth.py',
 ]
 
-# The inner data set: ClassBalancedDataset wraps it.
+# The inner dataset: ClassBalancedDataset wraps it.
 train_dataloader = dict(
     dataset=dict(dataset=dict(ann_file=_base_.data_spec.train.ann_file))
 )

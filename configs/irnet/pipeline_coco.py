@@ -32,7 +32,7 @@ pipeline = dict(
             name='semantic_maps',
             type='generate',
             config='irnet_r50_coco.py',
-            artefact='semantic_maps',
+            artifact='semantic_maps',
             out='{data_root}/pseudo_labels/irnet_semantic',
         ),
         dict(_base_.quality, pseudo='{data_root}/pseudo_labels/irnet.json'),

@@ -38,7 +38,7 @@ pipeline = dict(
             name='semantic_maps',
             type='generate',
             config='irnet_r18_synthetic.py',
-            artefact='semantic_maps',
+            artifact='semantic_maps',
             out='{data_root}/pseudo_labels/irnet_semantic',
         ),
         # What the class maps are worth alone.

@@ -4,6 +4,6 @@ _base_ = [
     '../_base_/training_masks/mal_lvis.py',
 ]
 
-# The inner data set: ClassBalancedDataset wraps it.
+# The inner dataset: ClassBalancedDataset wraps it.
 train_dataloader = dict(dataset=dict(dataset=dict(ann_file='pseudo_labels/mal.json')))
 work_dir = 'work_dirs/mal/mask-rcnn_x101-64x4d_lvis'

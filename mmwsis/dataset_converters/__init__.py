@@ -1,1 +1,1 @@
-"""Shared code of the data set converters in ``tools/dataset_converters``."""
+"""Shared code of the dataset converters in ``tools/dataset_converters``."""

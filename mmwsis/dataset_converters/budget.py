@@ -63,7 +63,7 @@ class BudgetRow(NamedTuple):
         image_ids: The images drawn, in the order of the draw.
         objects: Objects in them.
         seconds: What they cost.
-        is_capped: Whether the data set ended before the money.
+        is_capped: Whether the dataset ended before the money.
         file: The label file; None for 'counts'.
     """
 

@@ -8,7 +8,7 @@ INSTANCE_BASE = 1000
 
 
 class CityscapesLabel(NamedTuple):
-    """One label of the data set.
+    """One label of the dataset.
 
     Attributes:
         name: Its name.
@@ -68,7 +68,7 @@ _MEASURED = [label for label in CITYSCAPES_LABELS if label.train_id != TRAIN_ID_
 CITYSCAPES_THINGS = tuple(x.name for x in _MEASURED if x.has_instances)
 CITYSCAPES_STUFF = tuple(x.name for x in _MEASURED if not x.has_instances)
 
-# Images by kind of annotation and split (the data set's paper and download page).
+# Images by kind of annotation and split (the dataset's paper and download page).
 CITYSCAPES_SIZES = {
     ('gtFine', 'train'): 2975,
     ('gtFine', 'val'): 500,

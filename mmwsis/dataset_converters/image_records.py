@@ -1,4 +1,4 @@
-"""Conversion of a data set image by image: in parallel, resumable, with all errors."""
+"""Conversion of a dataset image by image: in parallel, resumable, with all errors."""
 
 import hashlib
 import json

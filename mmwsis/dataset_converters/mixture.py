@@ -81,7 +81,7 @@ def rank_images(ids: Sequence[int | str], seed: int) -> list[int | str]:
     """Random order of images that depends on the seed and on each id alone.
 
     A prefix of it is a uniform draw without replacement, and a shorter prefix is part
-    of a longer one: 5 % of a data set are among its 10 %, whatever the order of the
+    of a longer one: 5 % of a dataset are among its 10 %, whatever the order of the
     file and whatever other images are in it.
 
     Args:

@@ -2,7 +2,7 @@
 
 The benchmark (Zhan et al., A Tri-Layer Plugin to Improve Occluded Detection, BMVC 2022)
 is a pickled list of ``[file name, class name, _, box, RLE]`` of objects of COCO
-val2017. For other data sets our own rule stands in: the mask has two or more
+val2017. For other datasets our own rule stands in: the mask has two or more
 8-connected parts of at least a few pixels each.
 """
 

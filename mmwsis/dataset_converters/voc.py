@@ -88,7 +88,7 @@ def convert_split(
     """Convert one split of VOC 2012, with SBD's masks where VOC has none.
 
     Args:
-        layout: Where the data set is.
+        layout: Where the dataset is.
         split: One of :data:`mmwsis.dataset_converters.voc_layout.SPLITS`, or a text
             file with one image name a line.
         output: JSON file to write, in one step at the end.
@@ -156,7 +156,7 @@ def image_record(name: str, layout: VocLayout, options: VocOptions) -> Record:
 
     Args:
         name: Such as '2007_000032'.
-        layout: Where the data set is.
+        layout: Where the dataset is.
         options: How.
 
     Returns:

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-# In the order of the data set's label images: class k has the value k + 1 there.
+# In the order of the dataset's label images: class k has the value k + 1 there.
 VOC_CLASSES = (
     'aeroplane',
     'bicycle',
@@ -25,7 +25,7 @@ VOC_CLASSES = (
     'train',
     'tvmonitor',
 )
-# The data set's colour map, entries 1 to 20.
+# The dataset's colour map, entries 1 to 20.
 VOC_PALETTE = (
     (128, 0, 0),
     (0, 128, 0),

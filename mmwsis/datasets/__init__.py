@@ -1,4 +1,4 @@
-"""Data sets; a config writes them ``type='mmwsis.X'``."""
+"""Datasets; a config writes them ``type='mmwsis.X'``."""
 
 from .coco_weak import CocoWeakDataset
 from .object_crop import ObjectCropDataset

@@ -1,4 +1,4 @@
-"""COCO data set that shows an image's labels only as far as its supervision goes."""
+"""COCO dataset that shows an image's labels only as far as its supervision goes."""
 
 import os.path as osp
 from collections.abc import Mapping
@@ -49,7 +49,7 @@ class CocoWeakDataset(SeededVisits, CocoDataset):
 
     Args:
         *args: Arguments of ``mmdet.CocoDataset``.
-        supervision: Level the data set is declared with: 'image_tags', 'points',
+        supervision: Level the dataset is declared with: 'image_tags', 'points',
             'boxes', 'extreme_points' or 'masks'. An image with a weaker level of its
             own (``images[].supervision``) is read at that one.
         **kwargs: Arguments of ``mmdet.CocoDataset``.
@@ -204,7 +204,7 @@ class CocoWeakDataset(SeededVisits, CocoDataset):
         """Data of one image, points as arrays.
 
         Args:
-            idx: Index in the data set.
+            idx: Index in the dataset.
 
         Returns:
             A copy that a pipeline may change.
@@ -233,7 +233,7 @@ class CocoWeakDataset(SeededVisits, CocoDataset):
         """Labels in one image, for ``ClassBalancedDataset``.
 
         Args:
-            idx: Index in the data set.
+            idx: Index in the dataset.
 
         Returns:
             One label an instance; at 'image_tags' one a class present.

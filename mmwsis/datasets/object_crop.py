@@ -1,4 +1,4 @@
-"""Data set of object crops: one sample an annotation, as labelers train on them."""
+"""Dataset of object crops: one sample an annotation, as labelers train on them."""
 
 import os.path as osp
 from collections.abc import Mapping
@@ -169,7 +169,7 @@ class ObjectCropDataset(SeededVisits, BaseDataset):
         """Data of one annotation.
 
         Args:
-            idx: Index in the data set.
+            idx: Index in the dataset.
 
         Returns:
             A copy that a pipeline may change; keys as in the class docstring.
@@ -187,7 +187,7 @@ class ObjectCropDataset(SeededVisits, BaseDataset):
         """Label of one sample, for ``ClassBalancedDataset``.
 
         Args:
-            idx: Index in the data set.
+            idx: Index in the dataset.
 
         Returns:
             A list with the one label.

@@ -2,7 +2,7 @@
 
 MMEngine seeds every data loader worker once; what a transform draws then depends on
 everything that this worker did before, and a resumed run draws something else. Here
-the sampler gives every visit of a sample a number, and the data set sets the random
+the sampler gives every visit of a sample a number, and the dataset sets the random
 state from it. A crop then depends on the seed of the run and the number of the visit
 alone: not on a resume, nor on the number of workers.
 """
@@ -40,7 +40,7 @@ class Visit(int):
 
 
 class SeededVisits:
-    """Mix-in of MMEngine data sets that sets the random state of every visit.
+    """Mix-in of MMEngine datasets that sets the random state of every visit.
 
     Plain indices leave the random state alone.
     """
@@ -49,7 +49,7 @@ class SeededVisits:
         """Data of one sample after the pipeline.
 
         Args:
-            idx: Index in the data set; a :class:`Visit` fixes what transforms draw.
+            idx: Index in the dataset; a :class:`Visit` fixes what transforms draw.
         """
         if isinstance(idx, Visit):
             seed_random_state(idx.seed, idx.number)

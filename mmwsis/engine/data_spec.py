@@ -1,6 +1,6 @@
-"""One small file that fits every shipped config to another data set.
+"""One small file that fits every shipped config to another dataset.
 
-A data set file is an MMEngine config with one entry::
+A dataset file is an MMEngine config with one entry::
 
     data_spec = dict(
         name='bolts',                     # folder below work_dirs/
@@ -23,7 +23,7 @@ A panoptic one has, on top of that or instead of the files of instances::
         val=dict(..., panoptic=dict(ann_file='panoptic_val.json', seg='panoptic_val/')),
 
 ``--dataset FILE`` of the tools reads it and rewrites a config with it, so that a new
-data set needs this file and nothing else.
+dataset needs this file and nothing else.
 """
 
 import difflib
@@ -50,7 +50,7 @@ _WEAK_KEYS = ('image_tags', 'points', 'boxes', 'extreme_points')
 
 
 def load_data_spec(path: str | os.PathLike) -> dict[str, Any]:
-    """Read and check a data set file.
+    """Read and check a dataset file.
 
     Args:
         path: Python file (or JSON, YAML) with ``data_spec = dict(...)``; the module's
@@ -64,7 +64,7 @@ def load_data_spec(path: str | os.PathLike) -> dict[str, Any]:
         ``seg``, or None) and ``weak``, which has a path for every level whether that
         file exists or not; ``val`` with ``ann_file``, ``img`` and ``panoptic``, or
         None; ``image_scale``, (width, height) or None; ``generator``, the tool that
-        draws the data set, or None. All paths but that of the tool are relative to
+        draws the dataset, or None. All paths but that of the tool are relative to
         ``data_root``.
 
     Raises:
@@ -75,12 +75,12 @@ def load_data_spec(path: str | os.PathLike) -> dict[str, Any]:
     where = str(path)
     if not Path(path).is_file():
         raise FileNotFoundError(
-            f'Data set file {where} does not exist (looked in {Path.cwd()}).'
+            f'Dataset file {where} does not exist (looked in {Path.cwd()}).'
         )
     cfg = Config.fromfile(path)
     if not isinstance(cfg.get('data_spec'), dict):
         raise ValueError(
-            f'{where} is no data set file: it has no `data_spec = dict(...)`; it has '
+            f'{where} is no dataset file: it has no `data_spec = dict(...)`; it has '
             f'{sorted(cfg.keys())}. docs/custom_dataset.md shows one.'
         )
     spec = cfg.data_spec.to_dict()

@@ -1,4 +1,4 @@
-"""Rewriting a config for another data set."""
+"""Rewriting a config for another dataset."""
 
 import copy
 import math
@@ -21,14 +21,14 @@ _TOOL = re.compile(r'python tools/\S+')
 
 
 def apply_data_spec(cfg: Config, spec: Mapping[str, Any]) -> Config:
-    """Rewrite a shipped or MMDetection config for another data set.
+    """Rewrite a shipped or MMDetection config for another dataset.
 
     Set are: root, label file, image folder and classes of every data loader, wrapped
-    data sets too; the label file of the evaluators; every ``num_classes`` and the
+    datasets too; the label file of the evaluators; every ``num_classes`` and the
     class weights; ``wsis.requires`` and ``wsis.produces``; ``work_dirs/X`` becomes
     ``work_dirs/<name>/X`` everywhere; the scale of resizing transforms, if ``spec`` has
     one, and with it SOLO's ``scale_ranges``, if the config says by a top-level
-    ``image_scale=(width, height)`` which scale they were chosen for. LVIS' own data set
+    ``image_scale=(width, height)`` which scale they were chosen for. LVIS' own dataset
     and metric give way to COCO's. Without ``val`` in ``spec`` the config loses its
     evaluation. A panoptic config gets the panoptic files and the stuff classes, too;
     one whose metrics read both kinds of files loses those that ``spec`` has none for.
@@ -74,7 +74,7 @@ def apply_data_spec(cfg: Config, spec: Mapping[str, Any]) -> Config:
 
 
 def _old_paths(cfg: Config) -> dict[str, Any]:
-    """Root and weak label files of the data set that a config was written for."""
+    """Root and weak label files of the dataset that a config was written for."""
     spec = cfg.get('data_spec')
     if spec:
         root = os.path.normpath(spec['data_root'])
@@ -88,7 +88,7 @@ def _old_paths(cfg: Config) -> dict[str, Any]:
 
 
 def _inner_datasets(loader: Any) -> Iterator[dict[str, Any]]:
-    """Data sets of a loader, those inside of wrappers instead of the wrappers."""
+    """Datasets of a loader, those inside of wrappers instead of the wrappers."""
     waiting = [loader['dataset']] if loader and loader.get('dataset') else []
     while waiting:
         dataset = waiting.pop(0)
@@ -155,7 +155,7 @@ def _fit_dataset(
         dataset['ann_file'] = part['ann_file']
     dataset['data_root'] = os.path.join(spec['data_root'], '')
     if kind != 'UnlabelledImageDataset':
-        # At every level, a data set whose classes include stuff keeps its stuff tags.
+        # At every level, a dataset whose classes include stuff keeps its stuff tags.
         with_stuff = is_panoptic or 'stuff_classes' in (dataset.get('metainfo') or {})
         dataset['metainfo'] = _metainfo(spec, with_stuff)
     dataset['data_prefix'] = prefix
@@ -178,7 +178,7 @@ def _metainfo(spec: Mapping[str, Any], with_stuff: bool) -> dict[str, Any]:
 def _panoptic_files(
     dataset: Mapping[str, Any], part: Mapping[str, Any], spec: Mapping[str, Any]
 ) -> tuple[str, str]:
-    """JSON and folder of PNGs of a panoptic data set."""
+    """JSON and folder of PNGs of a panoptic dataset."""
     ann_file = str(dataset.get('ann_file', ''))
     if ann_file.startswith('pseudo_labels/'):
         return ann_file, dataset['data_prefix']['seg']
@@ -186,7 +186,7 @@ def _panoptic_files(
     if files is None:
         name = 'train' if part is spec['train'] else 'val'
         raise ValueError(
-            f'{spec.get("file", "the data set")}: this config reads panoptic files, '
+            f'{spec.get("file", "the dataset")}: this config reads panoptic files, '
             f'but data_spec.{name}.panoptic is missing. Write '
             'panoptic=dict(ann_file=..., seg=...): the JSON and the folder of its PNGs.'
         )
@@ -195,7 +195,7 @@ def _panoptic_files(
 
 def _lacks_masks(spec: Mapping[str, Any]) -> ValueError:
     return ValueError(
-        f'{spec.get("file", "the data set")}: this config measures masks of instances, '
+        f'{spec.get("file", "the dataset")}: this config measures masks of instances, '
         'but data_spec.val.ann_file is None; coco2weak.py --level masks makes that '
         'file of a panoptic one.'
     )
@@ -222,7 +222,7 @@ def _training_file(
         return pseudo if pseudo.startswith('pseudo_labels/') else _pseudo_file(method)
     if train['ann_file'] is None:
         raise ValueError(
-            f'{spec.get("file", "the data set")}: this config trains on masks, but '
+            f'{spec.get("file", "the dataset")}: this config trains on masks, but '
             'data_spec.train.ann_file is None. Use a config of configs/exits or '
             'configs/mal, or add the file with the masks (coco2weak.py --level masks '
             'makes it of a panoptic one).'
@@ -235,7 +235,7 @@ def _pseudo_file(method: str) -> str:
 
 
 def _fit_evaluators(given: Any, spec: Mapping[str, Any]) -> Any:
-    """One evaluator or a list; those that the data set has no file for are left out."""
+    """One evaluator or a list; those that the dataset has no file for are left out."""
     listed = given if isinstance(given, (list, tuple)) else [given]
     fitted = [item for item in listed if _fit_evaluator(item, spec)]
     if not fitted:
@@ -244,7 +244,7 @@ def _fit_evaluators(given: Any, spec: Mapping[str, Any]) -> Any:
 
 
 def _fit_evaluator(evaluator: dict[str, Any], spec: Mapping[str, Any]) -> bool:
-    """Whether the data set has the file that the evaluator reads."""
+    """Whether the dataset has the file that the evaluator reads."""
     kind = str(evaluator.get('type', '')).rpartition('.')[2]
     if kind == 'LVISMetric':
         evaluator['type'] = 'CocoMetric'
@@ -281,7 +281,7 @@ def _fit_requirements(
         if strong is None:
             item['command'] = (
                 f'an annotation tool: it is data_spec.train.weak.{level} of '
-                f'{spec.get("file", "the data set file")}'
+                f'{spec.get("file", "the dataset file")}'
             )
         else:
             source = os.path.join(root, strong)

@@ -1,14 +1,14 @@
-"""Rewriting a model's numbers of classes for another data set."""
+"""Rewriting a model's numbers of classes for another dataset."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-# Parts of a model that count something else than the classes of the data set.
+# Parts of a model that count something else than the classes of the dataset.
 _OTHER_COUNTS = ('backbone', 'encoder', 'semantic_head', 'similarity_extractor')
 
 
 class _Counts(NamedTuple):
-    """Numbers of classes of a data set."""
+    """Numbers of classes of a dataset."""
 
     things: int
     stuff: int
@@ -19,7 +19,7 @@ def fit_model(model: Any, things: int, stuff: int = 0) -> None:
 
     Args:
         model: Config of a model, changed in place.
-        things: Number of the data set's thing classes.
+        things: Number of the dataset's thing classes.
         stuff: Number of its stuff classes, which panoptic models count after the
             things; other models do without.
 
@@ -29,8 +29,8 @@ def fit_model(model: Any, things: int, stuff: int = 0) -> None:
     before = next(_panoptic_counts(model), _Counts(0, 0))
     if before.stuff and not stuff:
         raise ValueError(
-            f'a panoptic config (num_stuff_classes={before.stuff}) needs the data '
-            "set's stuff: data_spec.stuff_classes, or panoptic files that list it."
+            f'a panoptic config (num_stuff_classes={before.stuff}) needs the '
+            "dataset's stuff: data_spec.stuff_classes, or panoptic files that list it."
         )
     _fit(model, before, _Counts(things, stuff if before.stuff else 0))
 
@@ -78,6 +78,6 @@ def _fit_class_weights(head: dict[str, Any], before: int, after: int) -> None:
             continue
         weights = loss.get('class_weight')
         if isinstance(weights, (list, tuple)) and len(weights) in (before, before + 1):
-            # Per-class weights of another data set mean nothing; background's stays.
+            # Per-class weights of another dataset mean nothing; background's stays.
             mean = sum(weights[:before]) / before
             loss['class_weight'] = [mean] * after + list(weights[before:])

@@ -43,7 +43,7 @@ def check_labels(
 ) -> None:
     """Check the label files of a run against the cheap rules, on the first rank.
 
-    Each file is judged at the level that its data set reads, so a broken label that no
+    Each file is judged at the level that its dataset reads, so a broken label that no
     loader sees stops nothing. Masks and image files are not looked at.
 
     Args:

@@ -21,7 +21,7 @@ from mmwsis.structures.supervision import Supervision
 from mmwsis.utils.config_files import paths_named_in
 
 SPLITS = ('train', 'val', 'test')
-# These parts of a model count something else than the classes of the data set.
+# These parts of a model count something else than the classes of the dataset.
 _OTHER_COUNTS = {
     'backbone',
     'encoder',
@@ -38,13 +38,13 @@ class PreflightError(ValueError):
 
 
 class DatasetClasses(NamedTuple):
-    """The class names that one data set of a config will be read with.
+    """The class names that one dataset of a config will be read with.
 
     Args:
         where: Place in the config, for example ``train_dataloader.dataset``.
         names: Class names in the order of the labels.
         ann_file: Annotation file, ``None`` if it is not a local JSON file.
-        by_name: Whether the data set maps categories to labels by name; MMDetection's
+        by_name: Whether the dataset maps categories to labels by name; MMDetection's
             own ones do so by their order in the file.
         supervision: Level that the file is read at; None: not a COCO instances file.
         images: Folder that ``file_name`` is relative to.
@@ -153,7 +153,7 @@ def class_problems(cfg: Config, splits: Sequence[str] = SPLITS) -> Iterator[Find
 
 
 def datasets_of(cfg: Config, splits: Sequence[str] = SPLITS) -> list[DatasetClasses]:
-    """Data sets of a config that state classes, wrapped ones too.
+    """Datasets of a config that state classes, wrapped ones too.
 
     Args:
         cfg: Config of a run.
@@ -163,7 +163,7 @@ def datasets_of(cfg: Config, splits: Sequence[str] = SPLITS) -> list[DatasetClas
         Their classes and files; no file is opened.
 
     Raises:
-        PreflightError: A data set of an unknown type, or classes that are a text.
+        PreflightError: A dataset of an unknown type, or classes that are a text.
     """
     init_default_scope(cfg.get('default_scope') or 'mmdet')
     return [
@@ -203,7 +203,7 @@ def model_problems(cfg: Config, found: Sequence[DatasetClasses]) -> Iterator[Fin
                 f'{where} is {count}, but {first.where} has {len(first.names)} classes '
                 f'({name_list(first.names)}). Set {where}='
                 f'{" or ".join(map(str, allowed))}, or correct metainfo.classes; '
-                '--dataset FILE does both for a data set of your own.',
+                '--dataset FILE does both for a dataset of your own.',
             )
 
 
@@ -224,7 +224,7 @@ def _classes_of(loader: Any, where: str) -> Iterator[DatasetClasses]:
 
 
 def _walk_dataset(dataset: Any, where: str) -> Iterator[DatasetClasses]:
-    """Yield the classes of a data set, or of those that a wrapper contains."""
+    """Yield the classes of a dataset, or of those that a wrapper contains."""
     if 'datasets' in dataset:
         for index, inner in enumerate(dataset['datasets']):
             yield from _walk_dataset(inner, f'{where}.datasets.{index}')
@@ -269,12 +269,12 @@ def _dataset_class(dataset: Any) -> Any:
     with DATASETS.switch_scope_and_registry(dataset.get('_scope_')) as registry:
         found = registry.get(kind)
     if found is None:
-        raise PreflightError(f'unknown data set type {kind!r}')
+        raise PreflightError(f'unknown dataset type {kind!r}')
     return found
 
 
 def _supervision(dataset: Any, kind: Any) -> str | None:
-    """Level that a data set reads its file at; MMDetection's own ones read all."""
+    """Level that a dataset reads its file at; MMDetection's own ones read all."""
     if dataset.get('supervision') is not None:
         return Supervision.parse(dataset['supervision']).label
     bases = [base.__name__ for base in getattr(kind, '__mro__', ())]
@@ -298,7 +298,7 @@ def _annotation_file(dataset: Any) -> Path | None:
 def file_problems(
     classes: DatasetClasses, names: Sequence[str], path: str
 ) -> Iterator[Finding]:
-    """Compare the classes of a data set with the categories of its file.
+    """Compare the classes of a dataset with the categories of its file.
 
     Args:
         classes: Of :func:`datasets_of`.

@@ -31,9 +31,9 @@ def load_run_config(
     Args:
         path: Config file, or ``'mmwsis::exits/solov2_r50.py'`` for a shipped one.
         cfg_options: Overrides, dotted keys; they win over everything else.
-        dataset: Data specification; the config is rewritten for this data set.
+        dataset: Data specification; the config is rewritten for this dataset.
         work_dir: Output folder. Default: the config's own ``work_dir``, else
-            ``work_dirs/<config name>``, with the data set's name between the two if
+            ``work_dirs/<config name>``, with the dataset's name between the two if
             ``dataset`` is given.
         launcher: ``'none'``, ``'pytorch'``, ``'slurm'`` or ``'mpi'``.
 

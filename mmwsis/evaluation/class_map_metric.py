@@ -88,7 +88,7 @@ class ClassMapMetric(InstanceMetric):
             self.results.append((image_id, *counts))
 
     def compute_metrics(self, results: list) -> dict[str, float]:
-        """Figures over the whole data set.
+        """Figures over the whole dataset.
 
         Args:
             results: One entry an image, of all ranks.

@@ -71,7 +71,7 @@ def class_map_quality(
     num_classes: int,
     thresholds: Sequence[float] = THRESHOLDS,
 ) -> list[SemanticQuality]:
-    """Figures of a data set, one a threshold.
+    """Figures of a dataset, one a threshold.
 
     Args:
         counts: Of all images.

@@ -78,7 +78,7 @@ class CocoInstanceMetric(CocoMetric):
                 result['masks'] = cut_masks(result['masks'], void)
 
     def compute_metrics(self, results: list) -> dict[str, float]:
-        """Figures over the whole data set.
+        """Figures over the whole dataset.
 
         Args:
             results: Of all ranks.

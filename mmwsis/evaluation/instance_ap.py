@@ -11,13 +11,13 @@ import numpy as np
 
 
 class Detections(NamedTuple):
-    """Predictions of a data set, matched to their objects.
+    """Predictions of a dataset, matched to their objects.
 
     Attributes:
         score: ``(N,)`` float.
         label: ``(N,)`` int, the class.
         iou: ``(N,)`` float, largest overlap with an object of the class; -1 if none.
-        obj: ``(N,)`` int64, number of that object in the data set; -1 if there is none
+        obj: ``(N,)`` int64, number of that object in the dataset; -1 if there is none
             or it is one that does not count (Cityscapes: a group, a small object).
         ignored: ``(N,)`` float, share of the prediction on pixels that are not judged;
             used by the rules of Cityscapes.

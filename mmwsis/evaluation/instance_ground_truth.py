@@ -35,7 +35,7 @@ class ImageObjects(NamedTuple):
 
 
 class InstanceGroundTruth:
-    """Ground truth of a data set; masks are read when an image is asked for.
+    """Ground truth of a dataset; masks are read when an image is asked for.
 
     Args:
         ann_file: COCO JSON at level 'masks'. ``images[].void`` may hold a compressed
@@ -80,7 +80,7 @@ class InstanceGroundTruth:
             raise ValueError(
                 f'{self.ann_file} has no image with the id {image_id!r}, for which '
                 'there are predictions. Set ann_file of the metric to the one of the '
-                'data set that is tested.'
+                'dataset that is tested.'
             )
         image = self._images[image_id]
         return int(image['height']), int(image['width'])

@@ -125,7 +125,7 @@ def semantic_figures(
     """Entries of a report on semantic maps.
 
     Args:
-        quality: Of the data set.
+        quality: Of the dataset.
         classes: Names of the values in the maps.
 
     Returns:

@@ -29,8 +29,10 @@ def matched_by_overlap(pseudo: Mapping[str, Any]) -> bool:
         pseudo: COCO JSON of pseudo labels. Its ``info.mmwsis`` says what it holds;
             files of other origin are taken to keep the ids of the ground truth.
     """
-    artefact = (pseudo.get('info') or {}).get('mmwsis', {}).get('artefact') or {}
-    return artefact.get('type') == 'instances'
+    made_by = (pseudo.get('info') or {}).get('mmwsis', {})
+    # Files of version 0.1 spell the key with an e.
+    artifact = made_by.get('artifact') or made_by.get('artefact') or {}
+    return artifact.get('type') == 'instances'
 
 
 def best_matches(

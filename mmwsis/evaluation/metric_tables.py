@@ -11,10 +11,10 @@ from .instance_ap import mean_over_classes
 
 
 def class_names(metric: BaseMetric) -> tuple[str, ...]:
-    """Classes of the data set that a metric is used with.
+    """Classes of the dataset that a metric is used with.
 
     Args:
-        metric: After the data set's ``metainfo`` was given to it.
+        metric: After the dataset's ``metainfo`` was given to it.
 
     Raises:
         ValueError: It has no classes.
@@ -22,7 +22,7 @@ def class_names(metric: BaseMetric) -> tuple[str, ...]:
     classes = (metric.dataset_meta or {}).get('classes')
     if not classes:
         raise ValueError(
-            f'{type(metric).__name__} needs the class names of the data set '
+            f'{type(metric).__name__} needs the class names of the dataset '
             "(metainfo['classes']), which the evaluator passes on; there are none."
         )
     return tuple(classes)

@@ -13,7 +13,7 @@ from mmwsis.structures import ids_of_colours
 
 
 class PanopticFile:
-    """Segments of a data set, read image by image.
+    """Segments of a dataset, read image by image.
 
     Args:
         ann_file: COCO panoptic JSON.

@@ -90,7 +90,7 @@ class PanopticQualityMetric(BaseMetric):
             self.results.append((image_id, rows, counts[rows]))
 
     def compute_metrics(self, results: list) -> dict[str, float]:
-        """Figures over the whole data set.
+        """Figures over the whole dataset.
 
         Args:
             results: One entry an image, of all ranks.
@@ -173,7 +173,7 @@ def predicted_segments(
     if len(unknown):
         raise ValueError(
             f'{where}: the panoptic prediction has the label {int(unknown[0])}; labels '
-            f'must be 0 to {len(category_ids) - 1}, one a class of the data set.'
+            f'must be 0 to {len(category_ids) - 1}, one a class of the dataset.'
         )
     # Code 0 is the first class, which is not to be taken for void: one is added.
     segment_map = np.where(

@@ -67,9 +67,9 @@ def predicted_instances(
         raise ValueError(f'{where}: a score is not finite.')
     if ((labels < 0) | (labels >= num_classes)).any():
         raise ValueError(
-            f'{where}: labels must be 0 to {num_classes - 1}, one a class of the data '
-            f'set; got {labels.min()} to {labels.max()}. Does num_classes of the model '
-            'fit metainfo?'
+            f'{where}: labels must be 0 to {num_classes - 1}, one per class of the '
+            f'dataset; got {labels.min()} to {labels.max()}. Does num_classes of the '
+            'model fit metainfo?'
         )
     bits = pack_masks(masks, image_size)
     return PredictedInstances(bits, labels, scores.astype(np.float64))

@@ -66,7 +66,7 @@ class PseudoLabelMetric(BaseMetric):
         )
         if sample.get('gt_mask') is None:
             raise ValueError(
-                f'{where}: no ground-truth mask to compare with. Declare the data set '
+                f'{where}: no ground-truth mask to compare with. Declare the dataset '
                 "of val_dataloader with supervision='masks' and an annotation file "
                 'that has segmentation.'
             )
@@ -89,7 +89,7 @@ class PseudoLabelMetric(BaseMetric):
         )
 
     def compute_metrics(self, results: list) -> dict[str, float]:
-        """Figures over the whole data set.
+        """Figures over the whole dataset.
 
         Args:
             results: Of all ranks.

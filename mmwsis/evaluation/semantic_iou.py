@@ -75,7 +75,7 @@ def confusion_counts(
 
 
 def semantic_quality(counts: np.ndarray) -> SemanticQuality:
-    """Figures of a data set.
+    """Figures of a dataset.
 
     Args:
         counts: ``(C, C + 1)`` of :func:`confusion_counts`, summed over all images.

@@ -105,7 +105,7 @@ class VOCInstanceMetric(InstanceMetric):
             self.results.append((image_id, *match))
 
     def compute_metrics(self, results: list) -> dict[str, float]:
-        """Figures over the whole data set.
+        """Figures over the whole dataset.
 
         Args:
             results: One entry an image, of all ranks.

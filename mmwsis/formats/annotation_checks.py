@@ -21,12 +21,12 @@ Annotation = dict[str, Any]
 
 
 def check_coco(coco: Mapping[str, Any], level: Supervision, source: str) -> None:
-    """Refuse what no data set can be read from.
+    """Refuse what no dataset can be read from.
 
     Args:
         coco: Result of :func:`mmwsis.structures.restrict_coco`. Points up to one pixel
             outside their image are moved onto its border, in place.
-        level: Supervision level of the data set.
+        level: Supervision level of the dataset.
         source: Name of the file, for error messages.
 
     Raises:

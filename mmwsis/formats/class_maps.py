@@ -45,7 +45,7 @@ def encode_class_maps(
     Args:
         labels: ``(K,)`` integers; K may be 0.
         image_size: ``(H, W)`` in pixels.
-        maps: Name -> ``(K, ...)``; floats are stored as float16, whole numbers and
+        maps: Name -> ``(K, ...)``; floats are stored as float16, integers and
             bools as they are.
         where: Names the image in messages.
 
@@ -116,7 +116,7 @@ def read_class_maps(
         raise ValueError(f'{path} cannot be read as class maps: {error}.') from error
     if labels.ndim != 1 or labels.dtype.kind not in 'iu':
         raise ValueError(
-            f'{path}: labels must be whole numbers (K,), got {labels.dtype} of shape '
+            f'{path}: labels must be integers (K,), got {labels.dtype} of shape '
             f'{labels.shape}.'
         )
     for name, values in maps.items():

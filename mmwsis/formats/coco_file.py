@@ -33,7 +33,7 @@ def load_coco(
 
     Args:
         ann_file: Path or URL of the file.
-        supervision: Level that the data set is declared with.
+        supervision: Level that the dataset is declared with.
         backend_args: Arguments of MMEngine's file backend.
         need_tags: Refuse images whose tags are neither given nor told by annotations.
             False for who reads the list of images alone.

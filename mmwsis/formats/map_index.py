@@ -41,7 +41,7 @@ class MapIndex:
 
     Args:
         folder: What ``tools/generate_pseudo_labels.py`` wrote.
-        kind: Kind of artefact that is expected, such as 'class_maps'; None takes any.
+        kind: Kind of artifact that is expected, such as 'class_maps'; None takes any.
 
     Attributes:
         kind: What the folder holds.
@@ -60,7 +60,7 @@ class MapIndex:
             state = 'is not finished' if self.folder.is_dir() else 'does not exist'
             raise FileNotFoundError(
                 f'{self.folder} {state}: it has no {INDEX_NAME}. Make it with python '
-                'tools/generate_pseudo_labels.py CONFIG CHECKPOINT --artefact '
+                'tools/generate_pseudo_labels.py CONFIG CHECKPOINT --artifact '
                 f'{kind or "class_maps"} --out {self.folder}; a killed run goes on '
                 'with the same command.'
             )

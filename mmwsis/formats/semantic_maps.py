@@ -17,7 +17,7 @@ def encode_semantic_map(
     """Make a single-channel PNG of 8 bits.
 
     Args:
-        values: ``(H, W)`` whole numbers: an index into ``classes``, or 255.
+        values: ``(H, W)`` integers: an index into ``classes``, or 255.
         classes: Name of every value.
         where: Names the image in messages.
 
@@ -26,7 +26,7 @@ def encode_semantic_map(
     """
     if values.ndim != 2 or values.dtype.kind not in 'iub':
         raise ValueError(
-            f'{where}: a semantic map is (H, W) of whole numbers, got {values.shape} '
+            f'{where}: a semantic map is (H, W) of integers, got {values.shape} '
             f'of {values.dtype}.'
         )
     wrong = (values < 0) | ((values >= len(classes)) & (values != IGNORE_INDEX))

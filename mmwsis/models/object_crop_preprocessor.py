@@ -66,6 +66,6 @@ class ObjectCropPreprocessor(BaseDataPreprocessor):
         if len(shapes) != 1 or len(shapes[0]) != 3 or shapes[0][0] != 3:
             raise ValueError(
                 f'all crops of inputs[{view!r}] must have the same shape (3, S, S); '
-                f'got {shapes}. Set one crop_size for the whole data set.'
+                f'got {shapes}. Set one crop_size for the whole dataset.'
             )
         return torch.stack(list(crops))

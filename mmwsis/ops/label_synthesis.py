@@ -253,7 +253,7 @@ def split_parts(
     areas = np.bincount(parts.ravel(), minlength=len(channels) + 1)[1:]
     scores = np.zeros(len(channels) + 1, dtype=score.dtype)
     np.maximum.at(scores, parts.ravel(), score.ravel())
-    # The smallest whole number of pixels that is no fragment.
+    # The smallest integer of pixels that is no fragment.
     least = math.ceil(min_area * index.size - ROUNDING)
     scores = np.where(areas < least, 0, scores[1:])
     per_class = max(1, instances.count if instances else 1)

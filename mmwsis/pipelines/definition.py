@@ -15,9 +15,9 @@ A pipeline file is an MMEngine config with one entry::
     )
 
 Strings may hold placeholders: ``{name}``, ``{data_root}``, ``{train.ann_file}`` and
-so on from the data set's ``data_spec``, and ``{checkpoint:STAGE}`` for the last
+so on from the dataset's ``data_spec``, and ``{checkpoint:STAGE}`` for the last
 checkpoint of an earlier train stage. A stage with ``only_with=['train.ann_file']`` is
-left out on a data set whose ``data_spec`` has no such entry.
+left out on a dataset whose ``data_spec`` has no such entry.
 
 The shipped pipelines take the stages that all methods have from
 ``configs/_base_/pipelines`` (``_base_.final_model``) and write their own beside them.
@@ -48,7 +48,7 @@ class Pipeline:
         root: Directory that relative paths start from, where the file asks for one
             of its own (``fast``); ``None`` is the current directory.
         stages: In the order in which they run.
-        data_spec: The data set's description, possibly empty.
+        data_spec: The dataset's description, possibly empty.
         fast: Whether the ``fast`` overrides were applied.
     """
 
@@ -69,7 +69,7 @@ def load_pipeline(
 
     Args:
         file: Pipeline file.
-        data_spec: Description of another data set (``--dataset``); by default the
+        data_spec: Description of another dataset (``--dataset``); by default the
             file's own ``data_spec``.
         fast: Apply the file's ``fast`` overrides.
 
@@ -108,13 +108,13 @@ def load_pipeline(
     _check_stages(stages, str(file))
     work_dir = content.get('work_dir') or f'work_dirs/pipelines/{content["name"]}'
     if other:
-        # Two data sets never share a manifest.
+        # Two datasets never share a manifest.
         work_dir = _in_folder_of(work_dir, str(spec['name']))
     return Pipeline(
         file=file.resolve(),
         name=content['name'] + (f'_{spec["name"]}' if other else ''),
         title=(content.get('title') or content['name'])
-        + (f', on the data set {spec["name"]} instead' if other else ''),
+        + (f', on the dataset {spec["name"]} instead' if other else ''),
         work_dir=work_dir,
         root=overrides.get('root', content.get('root')),
         stages=stages,
@@ -168,7 +168,7 @@ def _spec_lookup(spec: dict[str, Any]) -> Callable[[str], str]:
         value = _spec_value(spec, key)
         if value is None:
             known = ', '.join(sorted(spec)) or 'nothing: there is no data_spec'
-            raise KeyError(f'the data set defines {known}')
+            raise KeyError(f'the dataset defines {known}')
         return str(value)
 
     return lookup
@@ -187,7 +187,7 @@ def _spec_value(spec: dict[str, Any], key: str) -> Any:
 def _with_data(
     entries: list[dict[str, Any]], spec: dict[str, Any]
 ) -> list[dict[str, Any]]:
-    """Leave out the stages that the data set has no data for."""
+    """Leave out the stages that the dataset has no data for."""
     dropped = {
         entry.get('name')
         for entry in entries

@@ -86,7 +86,7 @@ class JobFactory:
         return Path(self.pipeline.work_dir, *parts)
 
     def config_of(self, stage: ConfigStage) -> Config:
-        """Return a stage's config with data set and overrides applied."""
+        """Return a stage's config with dataset and overrides applied."""
         cfg = self._plain_config(stage)
         options = self.options_of(stage)
         if options:
@@ -111,7 +111,7 @@ class JobFactory:
         where = str(self.pipeline.file)
         options = fill_placeholders(stage.cfg_options, self._checkpoint_text, where)
         if self.dataset is not None:
-            # A data set without `val` leaves no evaluation that could be overridden.
+            # A dataset without `val` leaves no evaluation that could be overridden.
             plain = self._plain_config(stage)
             options = {
                 key: value
@@ -219,8 +219,8 @@ class JobFactory:
         checkpoints = [self._checkpoint_argument(stage)] if stage.has_weights else []
         arguments = [self._config_argument(stage), *checkpoints]
         arguments += ['--out', stage.out, *stage.args, *self._data_option()]
-        if stage.artefact is not None:
-            arguments += ['--artefact', stage.artefact]
+        if stage.artifact is not None:
+            arguments += ['--artifact', stage.artifact]
         arguments += option_arguments(self.options_of(stage))
         script = find_tool('tools/generate_pseudo_labels.py')
         job = self._config_job(stage, script, arguments)
@@ -229,8 +229,8 @@ class JobFactory:
         job.outputs = [stage.result]
         job.resumable = [out, out.with_name(out.name + '.parts')]
         job.settings.update(flatten_settings({'args': [*stage.args, stage.out]}))
-        if stage.artefact is not None:
-            job.settings.update(flatten_settings({'artefact': stage.artefact}))
+        if stage.artifact is not None:
+            job.settings.update(flatten_settings({'artifact': stage.artifact}))
         return job
 
     def _test_job(self, stage: TestStage) -> Job:
@@ -339,7 +339,7 @@ class JobFactory:
         return [] if self.dataset is None else ['--dataset', str(self.dataset)]
 
     def _dataset_arguments(self, stage: ConfigStage) -> list[str]:
-        """Data set and work dir, where they are not the tools' own defaults."""
+        """Dataset and work dir, where they are not the tools' own defaults."""
         arguments = self._data_option()
         if self.dataset is not None or stage.work_dir is not None:
             arguments += ['--work-dir', str(self.train_dir(stage))]

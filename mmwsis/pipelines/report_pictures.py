@@ -87,7 +87,7 @@ def _planned(
     models = set()
     for entry in generators:
         own = _own_picture(runner, entry)
-        # One model may make several artefacts.
+        # One model may make several artifacts.
         if own is not None and entry.config not in models:
             models.add(entry.config)
             yield own['title'], f'{entry.name}.png', _tool_picture(runner, entry, own)
@@ -163,10 +163,10 @@ def _column_title(entry: TestStage, stage: ReportStage) -> str:
 
 
 def dataset_files(dataset: dict[str, Any]) -> tuple[str, str]:
-    """Annotation file and image folder of a data set's config.
+    """Annotation file and image folder of a dataset's config.
 
     Args:
-        dataset: Config of a data set; a wrapped one is unwrapped.
+        dataset: Config of a dataset; a wrapped one is unwrapped.
 
     Returns:
         Both as paths from the root.

@@ -270,7 +270,7 @@ class PipelineRunner:
         remedy = (
             f'Stage {maker!r} makes it: run the pipeline from there (--from {maker}).'
             if maker
-            else 'No stage of the pipeline makes it; see the docs of the data set.'
+            else 'No stage of the pipeline makes it; see the docs of the dataset.'
         )
         raise StageFailedError(
             f'Stage {stage.name!r} needs {path}, which does not exist below '

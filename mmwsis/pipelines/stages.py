@@ -18,7 +18,7 @@ class Stage:
         outputs: Files or directories that the stage makes, besides the ones that its
             kind implies.
         only_with: Dotted keys of the ``data_spec``, such as ``'train.ann_file'``. On a
-            data set that lacks one of them there is no such stage.
+            dataset that lacks one of them there is no such stage.
     """
 
     kind: ClassVar[str]
@@ -71,7 +71,7 @@ class GenerateStage(ConfigStage):
 
     Attributes:
         out: Pseudo-label file (``.json``) or folder of maps to write.
-        artefact: What to make, such as 'class_maps'; by default what the config says.
+        artifact: What to make, such as 'class_maps'; by default what the config says.
         args: Further arguments of the tool, such as ``('--weights', 'teacher')``.
         checkpoint: Checkpoint to use instead of the last one of the work dir.
         has_weights: False for a model that has none, and so no checkpoint.
@@ -80,7 +80,7 @@ class GenerateStage(ConfigStage):
     kind: ClassVar[str] = 'generate'
 
     out: str
-    artefact: str | None = None
+    artifact: str | None = None
     args: tuple[str, ...] = ()
     checkpoint: str | None = None
     has_weights: bool = True

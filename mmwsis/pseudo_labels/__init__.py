@@ -1,4 +1,4 @@
-"""Making, merging and checking the artefacts that labelers make."""
+"""Making, merging and checking the artifacts that labelers make."""
 
 from .generate import GenerationOptions, generate_pseudo_labels
 from .labeler import Labeler

@@ -38,7 +38,7 @@ class ClassMapFolder(MapFolder):
         if found is None or 'labels' not in found or len(found.keys()) < 2:
             raise ValueError(
                 f'{where}: the model returned no pred_class_maps with labels and at '
-                "least one map. Its predict() must fill them for artefact='class_maps'."
+                "least one map. Its predict() must fill them for artifact='class_maps'."
             )
         fields = {name: _array(values) for name, values in found.items()}
         labels = fields.pop('labels')

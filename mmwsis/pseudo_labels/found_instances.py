@@ -9,12 +9,12 @@ import torch
 from mmengine.structures import BaseDataElement
 from pycocotools import mask as coco_mask
 
-from .artefact import Artefact, Finished, LabelSource
+from .artifact import Artifact, Finished, LabelSource
 from .entries import mask_keys
 from .merge import write_pseudo_labels
 
 
-class FoundInstances(Artefact):
+class FoundInstances(Artifact):
     """COCO JSON with the instances that a labeler found (IRNet, WISE, any detector).
 
     Annotation ids run from 1 over the whole file, in the order of its images and, in
@@ -59,7 +59,7 @@ class FoundInstances(Artefact):
             raise ValueError(
                 f'{where}: the model returned no pred_instances.'
                 f'{", pred_instances.".join(missing)}. Is this the config of a labeler '
-                "that finds instances? Its predict() must fill them for artefact='"
+                "that finds instances? Its predict() must fill them for artifact='"
                 f"{self.kind}'."
             )
         labels = _numbers(found.labels).astype(int)

@@ -21,8 +21,8 @@ from mmwsis.registry import DATASETS
 from mmwsis.utils.checkpoint import check_checkpoint_file
 from mmwsis.utils.config_files import files_named_in
 
-from .artefact import Artefact, LabelSource
-from .artefacts import ARTEFACTS, artefact_settings, build_artefact
+from .artifact import Artifact, LabelSource
+from .artifacts import ARTIFACTS, artifact_settings, build_artifact
 from .distributed import default_device, on_first_rank
 from .labeling import label_units, load_labeler
 from .loading import build_loader
@@ -47,7 +47,7 @@ class GenerationOptions:
         overwrite: Discard a result or parts of another run.
         keep_parts: Keep the part files after merging.
         results_out: Also write the bare list of annotations here.
-        artefact: Kind to make instead of the config's ``artefact``.
+        artifact: Kind to make instead of the config's ``artifact``.
     """
 
     batch_size: int | None = None
@@ -58,14 +58,14 @@ class GenerationOptions:
     overwrite: bool = False
     keep_parts: bool = False
     results_out: str | os.PathLike | None = None
-    artefact: str | None = None
+    artifact: str | None = None
 
 
 @dataclass
 class _Work:
-    """What a run makes, of which data set, in which units."""
+    """What a run makes, of which dataset, in which units."""
 
-    artefact: Artefact
+    artifact: Artifact
     settings: dict[str, Any]
     dataset: BaseDataset | None
     units: list[Unit]
@@ -79,7 +79,7 @@ def generate_pseudo_labels(
 ) -> Path:
     """Label the config's ``pseudo_label_dataloader``, every annotation or image.
 
-    The config's ``artefact`` says what is made, by default a mask for each annotation;
+    The config's ``artifact`` says what is made, by default a mask for each annotation;
     :class:`~mmwsis.pseudo_labels.labeler.Labeler` says what the model must predict.
 
     Runs on every rank of a launched process group. Finished units lie in
@@ -97,7 +97,7 @@ def generate_pseudo_labels(
 
     Raises:
         FileNotFoundError: No checkpoint, annotation file or image.
-        ValueError: ``out`` or its parts belong to another run, the data set hides
+        ValueError: ``out`` or its parts belong to another run, the dataset hides
             annotations or images, the checkpoint does not fit, or there is none
             though the model has weights.
     """
@@ -146,23 +146,23 @@ def _maps_read(cfg: Config) -> list[Path]:
 
 
 def _plan(cfg: Config, batch_size: int, out: Path, options: GenerationOptions) -> _Work:
-    wanted = cfg.get('artefact')
-    settings = artefact_settings(wanted)
-    if options.artefact not in (None, settings['type']):
-        settings = artefact_settings(options.artefact)
+    wanted = cfg.get('artifact')
+    settings = artifact_settings(wanted)
+    if options.artifact not in (None, settings['type']):
+        settings = artifact_settings(options.artifact)
     dataset_cfg = cfg.pseudo_label_dataloader.dataset
     path = os.path.join(dataset_cfg.get('data_root') or '', dataset_cfg.ann_file)
     source = LabelSource(path, load_coco(path, dataset_cfg.supervision))
-    if not source.coco[ARTEFACTS[settings['type']].listed_in]:
-        # MMEngine cannot build a data set of nothing.
-        return _Work(build_artefact(settings, out, source), settings, None, [])
+    if not source.coco[ARTIFACTS[settings['type']].listed_in]:
+        # MMEngine cannot build a dataset of nothing.
+        return _Work(build_artifact(settings, out, source), settings, None, [])
     dataset = DATASETS.build(dataset_cfg)
     classes = tuple(dataset.metainfo['classes'])
     ids = match_classes(classes, source.coco['categories'], path)
     source = replace(source, classes=classes, category_ids=tuple(ids))
-    artefact = build_artefact(settings, out, source)
-    units = plan_units(artefact.items(dataset), batch_size)
-    return _Work(artefact, settings, dataset, units)
+    artifact = build_artifact(settings, out, source)
+    units = plan_units(artifact.items(dataset), batch_size)
+    return _Work(artifact, settings, dataset, units)
 
 
 def _enter(
@@ -175,33 +175,33 @@ def _enter(
 ) -> dict[str, Any] | None:
     """Check what lies there already; None if the result is finished."""
     how = dict(cfg.model.get('test_cfg') or {})
-    artefact = work.artefact
+    artifact = work.artifact
     manifest = build_manifest(
         method=cfg.get('wsis', {}).get('method', 'unknown'),
         config=Path(cfg.filename).stem if cfg.filename else 'unnamed',
         checkpoint=checkpoint,
-        source=artefact.source.path,
+        source=artifact.source.path,
         supervision=cfg.pseudo_label_dataloader.dataset.supervision,
         options=dict(**how, batch_size=batch_size, amp=options.amp),
         settings=dict(
             model=cfg.model.to_dict(),
             dataset=cfg.pseudo_label_dataloader.dataset.to_dict(),
         ),
-        artefact=None if isinstance(artefact, ObjectMasks) else work.settings,
+        artifact=None if isinstance(artifact, ObjectMasks) else work.settings,
         maps=_maps_read(cfg),
     )
-    result = artefact.result
+    result = artifact.result
     if not parts.exists():
         if result.exists() and not options.overwrite:
             info = read_json(str(result)).get('info', {}).get('mmwsis', {})
-            refuse(artefact.out, differences(info, manifest))
+            refuse(artifact.out, differences(info, manifest))
             return None
         if options.merge:
             raise FileNotFoundError(
                 f'There is nothing to merge: {parts} does not exist. Run the shards '
                 'first, with the same --out.'
             )
-        artefact.begin(options.overwrite)
+        artifact.begin(options.overwrite)
     parts.mkdir(parents=True, exist_ok=True)
     try:
         return enter_parts(parts, manifest)
@@ -209,7 +209,7 @@ def _enter(
         if not options.overwrite or options.merge:
             raise
     shutil.rmtree(parts)
-    artefact.begin(overwrite=True)
+    artifact.begin(overwrite=True)
     parts.mkdir()
     return enter_parts(parts, manifest)
 
@@ -230,7 +230,7 @@ def _label(
 
         def lock_and_look() -> list[int]:
             stack.enter_context(JobLock(parts, label))
-            return _pending(work.units, shard, parts, work.artefact.noun)
+            return _pending(work.units, shard, parts, work.artifact.noun)
 
         units = [work.units[number] for number in on_first_rank(lock_and_look)]
         mine = units[rank::ranks]
@@ -273,9 +273,9 @@ def _label_units(
     model = load_labeler(cfg.model, checkpoint, options.device or default_device())
     loader = build_loader(work.dataset, units, batch_size, cfg.pseudo_label_dataloader)
     total = sum(len(unit.item_ids) for unit in units)
-    artefact, visible = work.artefact, get_rank() == 0
-    with GenerationProgress(total, artefact.title, artefact.noun, visible) as progress:
-        label_units(model, loader, artefact, writer, progress, options.amp)
+    artifact, visible = work.artifact, get_rank() == 0
+    with GenerationProgress(total, artifact.title, artifact.noun, visible) as progress:
+        label_units(model, loader, artifact, writer, progress, options.amp)
 
 
 def _finish(
@@ -284,10 +284,10 @@ def _finish(
     parts: Path,
     options: GenerationOptions,
 ) -> None:
-    artefact = work.artefact
+    artifact = work.artifact
     finished = read_parts(parts)
-    check_complete(work.units, finished, artefact.title)
-    made = artefact.finish(finished, provenance(held), options.results_out)
-    print_log(f'{artefact.out}: {made}.', logger='current')
+    check_complete(work.units, finished, artifact.title)
+    made = artifact.finish(finished, provenance(held), options.results_out)
+    print_log(f'{artifact.out}: {made}.', logger='current')
     if not options.keep_parts:
         shutil.rmtree(parts)

@@ -11,13 +11,13 @@ class Labeler(Protocol):
     There is nothing to inherit and nothing to register but the model itself. Any
     ``mmengine.model.BaseModel`` whose ``predict`` returns its samples in the order of
     the batch, with the metainfo of the data pipeline, is one; so is every detector of
-    MMDetection (artefact 'instances') and every segmentor that fills ``pred_sem_seg``
+    MMDetection (artifact 'instances') and every segmentor that fills ``pred_sem_seg``
     ('semantic_maps').
 
-    The config's ``artefact`` says what a run makes, and so which fields are read:
+    The config's ``artifact`` says what a run makes, and so which fields are read:
 
     ================ ======== =========================================================
-    artefact         a sample fields that ``predict`` fills
+    artifact         a sample fields that ``predict`` fills
     ================ ======== =========================================================
     'object_masks'   an anno- metainfo ``pred_mask`` (compressed RLE of image size),
     (default)        tation   ``pred_score`` (0 to 1), ``empty_prediction``; needs
@@ -26,17 +26,17 @@ class Labeler(Protocol):
                               [0, 1], ``masks`` bool (N, H, W) or N RLEs
     'class_maps'     an image ``pred_class_maps``: InstanceData with ``labels`` (K,),
                               ascending, and maps (K, ...) under names of your choice
-    'semantic_maps'  an image ``pred_sem_seg.sem_seg`` whole numbers (1, H, W); 0 is
+    'semantic_maps'  an image ``pred_sem_seg.sem_seg`` integers (1, H, W); 0 is
                               the background, ``k + 1`` class ``k``, 255 unknown
     ================ ======== =========================================================
 
     Masks and semantic maps have the size of the original image. ``labels`` are indices
-    into ``metainfo['classes']`` of the data set; category ids are found by name. Images
+    into ``metainfo['classes']`` of the dataset; category ids are found by name. Images
     are known by the metainfo ``img_id``.
 
     Optional attributes:
 
-    - ``artefact``: is set to the kind before the first batch, so that a model that can
+    - ``artifact``: is set to the kind before the first batch, so that a model that can
       make several leaves out the work for the others.
     - ``unused_in_prediction``: prefixes of weights that prediction does not run; a
       checkpoint may lack them. All others must be there.
@@ -53,6 +53,6 @@ class Labeler(Protocol):
                 them.
 
         Returns:
-            The samples, in order, with the artefact's fields.
+            The samples, in order, with the artifact's fields.
         """
         ...

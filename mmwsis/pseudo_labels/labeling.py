@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 from mmwsis.registry import MODELS
 from mmwsis.utils.checkpoint import load_checkpoint_file
 
-from .artefact import Artefact
+from .artifact import Artifact
 from .labeler import Labeler
 from .parts import PartWriter
 from .progress import GenerationProgress
@@ -99,7 +99,7 @@ def _check_weights(model: nn.Module, weights: Mapping[str, Any], path: Any) -> N
 def label_units(
     model: Labeler,
     loader: DataLoader,
-    artefact: Artefact,
+    artifact: Artifact,
     writer: PartWriter,
     progress: GenerationProgress,
     amp: bool = False,
@@ -109,16 +109,16 @@ def label_units(
     Args:
         model: Labeler in evaluation mode.
         loader: Of ``build_loader``.
-        artefact: Says what is kept of a predicted sample.
+        artifact: Says what is kept of a predicted sample.
         writer: Receives the finished units.
         progress: Told of every finished unit.
         amp: Run the model under autocast.
 
     Raises:
         ValueError: The model failed on a batch, or returned something else than what
-            the artefact needs of every sample; the message names the ids.
+            the artifact needs of every sample; the message names the ids.
     """
-    model.artefact = artefact.kind
+    model.artifact = artifact.kind
     parameter = next(model.parameters(), None)  # some models have none
     device = 'cpu' if parameter is None else parameter.device.type
     open_units: dict[int, dict[int, list[dict]]] = {}
@@ -128,10 +128,10 @@ def label_units(
             with torch.no_grad(), autocast:
                 samples = model.test_step(batch.data)
         except ValueError as error:
-            place = _place(batch.item_ids, artefact)
+            place = _place(batch.item_ids, artifact)
             raise ValueError(f'{place}: {error}') from error
         done = open_units.setdefault(batch.unit, {})
-        done[batch.batch] = _records(samples, batch.item_ids, artefact)
+        done[batch.batch] = _records(samples, batch.item_ids, artifact)
         if len(done) == batch.batches:
             open_units.pop(batch.unit)
             records = [record for index in sorted(done) for record in done[index]]
@@ -140,18 +140,18 @@ def label_units(
 
 
 def _records(
-    samples: list, item_ids: tuple[Any, ...], artefact: Artefact
+    samples: list, item_ids: tuple[Any, ...], artifact: Artifact
 ) -> list[dict[str, Any]]:
-    returned = [sample.get(artefact.key) for sample in samples]
+    returned = [sample.get(artifact.key) for sample in samples]
     if returned != list(item_ids):
         raise ValueError(
-            f'{_place(item_ids, artefact)}: the model returned predictions for '
+            f'{_place(item_ids, artifact)}: the model returned predictions for '
             f'{returned}; expected one for each, in order. The data pipeline must pack '
-            f'{artefact.key!r} as metainfo, and predict() must keep it.'
+            f'{artifact.key!r} as metainfo, and predict() must keep it.'
         )
-    return [artefact.record(sample) for sample in samples]
+    return [artifact.record(sample) for sample in samples]
 
 
-def _place(item_ids: tuple[Any, ...], artefact: Artefact) -> str:
-    kind = artefact.listed_in.removesuffix('s')
+def _place(item_ids: tuple[Any, ...], artifact: Artifact) -> str:
+    kind = artifact.listed_in.removesuffix('s')
     return f'labelling {kind} ids {list(item_ids)}'

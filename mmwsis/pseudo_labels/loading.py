@@ -25,7 +25,7 @@ class UnitBatches(IterableDataset):
     """Yields the batches of some units; a worker keeps a unit, and so its images.
 
     Args:
-        dataset: Data set of samples in test mode.
+        dataset: Dataset of samples in test mode.
         units: What to yield, in order.
         batch_size: Samples in a batch; the last of a unit may hold fewer.
     """
@@ -61,7 +61,7 @@ def build_loader(
     """Loader of :class:`UnitBatches`.
 
     Args:
-        dataset: Data set of samples in test mode.
+        dataset: Dataset of samples in test mode.
         units: What this rank labels.
         batch_size: Samples in a batch.
         settings: The config's ``pseudo_label_dataloader``; ``num_workers``,

@@ -19,7 +19,7 @@ _IDENTITY = (
     'source_sha256',
     'config_sha256',
     'supervision',
-    'artefact',
+    'artifact',
     'maps',
     'options',
     'version',
@@ -34,7 +34,7 @@ def build_manifest(
     supervision: str,
     options: Mapping[str, Any],
     settings: Mapping[str, Any],
-    artefact: Mapping[str, Any] | None = None,
+    artifact: Mapping[str, Any] | None = None,
     maps: Sequence[Path] = (),
 ) -> dict[str, Any]:
     """Describe a run completely enough to recognise another one that must not mix.
@@ -44,10 +44,10 @@ def build_manifest(
         config: Name of the config.
         checkpoint: Checkpoint file; hashed. None for a model without weights.
         source: Weak annotation file; hashed.
-        supervision: Level that the data set is declared with.
+        supervision: Level that the dataset is declared with.
         options: How masks are made: weights, flip, thresholds, batch size, amp.
-        settings: Model and data set of the config, nested.
-        artefact: ``type`` and options of the artefact; masks of the weak file's own
+        settings: Model and dataset of the config, nested.
+        artifact: ``type`` and options of the artifact; masks of the weak file's own
             objects, which need no further word, have None.
         maps: Indices of the folders of maps that are read; hashed. An index holds the
             checksums of its files.
@@ -65,7 +65,7 @@ def build_manifest(
         source=Path(source).name,
         source_sha256=hash_file(Path(source)),
         supervision=supervision,
-        **({} if artefact is None else dict(artefact=dict(artefact))),
+        **({} if artifact is None else dict(artifact=dict(artifact))),
         **({} if not maps else dict(maps={str(p.parent): hash_file(p) for p in maps})),
         options=json.loads(json.dumps(dict(options), default=list)),
         version=__version__,
@@ -92,9 +92,11 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
         new: Manifest of the present run.
 
     Returns:
-        One line a difference; empty if the outputs may mix.
+        One line per difference; empty if the outputs may mix.
     """
     lines = []
+    if 'artefact' in old:  # as files of version 0.1 spell it
+        old = dict(old, artifact=old['artefact'])
     for key in _IDENTITY:
         if old.get(key) == new.get(key):
             continue

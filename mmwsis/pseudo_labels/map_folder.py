@@ -1,4 +1,4 @@
-"""Artefacts with one file an image: a folder of maps and an index.
+"""Artifacts with one file an image: a folder of maps and an index.
 
 ``index.json`` is written when every file is there, so a folder without it is
 unfinished. It says which image has which file, the classes that numbers in the files
@@ -22,10 +22,10 @@ from mmwsis.formats.coco_file import image_file_name
 from mmwsis.formats.map_index import INDEX_NAME, map_file
 from mmwsis.utils.fileio import atomic_write_bytes, atomic_write_text
 
-from .artefact import Artefact, Finished
+from .artifact import Artifact, Finished
 
 
-class MapFolder(Artefact):
+class MapFolder(Artifact):
     """Writes one file an image; subclasses say what is in it.
 
     Files are written atomically before their unit counts as finished, under the name of
@@ -49,7 +49,7 @@ class MapFolder(Artefact):
             dataset: Has one sample an image.
 
         Raises:
-            ValueError: The data set hides images, or two have the same name.
+            ValueError: The dataset hides images, or two have the same name.
         """
         owner: dict[str, Any] = {}
         for image in self.source.images.values():

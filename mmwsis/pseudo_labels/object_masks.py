@@ -9,13 +9,13 @@ from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 from mmengine.structures import BaseDataElement
 
-from .artefact import Artefact, Finished
+from .artifact import Artifact, Finished
 from .entries import prediction_record
 from .merge import merge_annotations, write_pseudo_labels
 from .plan import check_coverage, needs_no_network
 
 
-class ObjectMasks(Artefact):
+class ObjectMasks(Artifact):
     """COCO JSON with the annotations of the weak file, ids and order kept (EXITS, MAL).
 
     Crowds and boxes under one pixel need no network; their boxes are filled.
@@ -38,7 +38,7 @@ class ObjectMasks(Artefact):
             dataset: Has one sample an annotation.
 
         Raises:
-            ValueError: The data set hides annotations of its classes.
+            ValueError: The dataset hides annotations of its classes.
         """
         rows = []
         for index in range(len(dataset)):

@@ -39,7 +39,7 @@ class PartWriter:
 
         Args:
             unit: Number of the unit.
-            records: What the artefact keeps of each sample.
+            records: What the artifact keeps of each sample.
         """
         if self._file is None:
             self._file = open(self.path, 'ab')  # noqa: SIM115 - lives as long as self

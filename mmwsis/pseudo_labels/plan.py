@@ -18,8 +18,8 @@ BATCHES_PER_UNIT = 4
 class Unit(NamedTuple):
     """Whole images that are labelled together.
 
-    ``indices`` are places in the data set, ``item_ids`` what lies there (annotations,
-    or the images themselves), both in the data set's order; ``image_ids`` are the
+    ``indices`` are places in the dataset, ``item_ids`` what lies there (annotations,
+    or the images themselves), both in the dataset's order; ``image_ids`` are the
     images they belong to.
     """
 
@@ -73,12 +73,12 @@ def check_coverage(
     category_ids: Iterable[int],
     source: str,
 ) -> int:
-    """Make sure that the data set hides no annotation of its classes.
+    """Make sure that the dataset hides no annotation of its classes.
 
     Args:
-        dataset_ids: Annotation ids of the data set's samples.
+        dataset_ids: Annotation ids of the dataset's samples.
         annotations: All annotations of the source file.
-        category_ids: Categories that the data set is made of.
+        category_ids: Categories that the dataset is made of.
         source: Name of the source file, for the message.
 
     Returns:
@@ -97,7 +97,7 @@ def check_coverage(
     if missing:
         raise ValueError(
             f'{len(missing)} of {len(annotations)} annotations would get no pseudo '
-            f'label, the first is {annotation_place(source, missing[0])}. The data set '
+            f'label, the first is {annotation_place(source, missing[0])}. The dataset '
             'of pseudo_label_dataloader must hold every annotation: set '
             'test_mode=True, remove indices, and give every annotation a bbox or '
             'extreme_points.'
@@ -109,13 +109,13 @@ def plan_units(samples: Iterable[tuple[int, Any, Any]], batch_size: int) -> list
     """Group samples by image and images into units.
 
     Args:
-        samples: ``(index in the data set, id, image id)`` of every sample that the
+        samples: ``(index in the dataset, id, image id)`` of every sample that the
             network must label; the id is that of the annotation or of the image.
         batch_size: Samples in a batch; a unit holds about four batches, more only
             where one image has more samples.
 
     Returns:
-        Units in the order of the data set.
+        Units in the order of the dataset.
 
     Raises:
         ValueError: ``batch_size`` is not positive, or an id occurs twice.

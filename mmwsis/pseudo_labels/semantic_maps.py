@@ -13,7 +13,7 @@ from mmwsis.formats.semantic_maps import (
     encode_semantic_map,
 )
 
-from .artefact import LabelSource
+from .artifact import LabelSource
 from .map_folder import MapFolder
 
 
@@ -23,10 +23,10 @@ class SemanticMapFolder(MapFolder):
     With its ``reduce_zero_label=False`` and the ``classes`` of the index file.
     A pixel holds the index of its class in ``classes`` of the index file, 255 where
     nothing is known. With ``background`` class 0 is the background and class ``k + 1``
-    is the data set's class ``k``, as in PASCAL VOC; without it class ``k`` is ``k``.
+    is the dataset's class ``k``, as in PASCAL VOC; without it class ``k`` is ``k``.
 
     Reads ``pred_sem_seg.sem_seg`` of a predicted sample, as MMSegmentation's models
-    fill it: whole numbers (1, H, W) of image size, in this numbering.
+    fill it: integers (1, H, W) of image size, in this numbering.
 
     Args:
         out: Folder to write.
@@ -71,7 +71,7 @@ class SemanticMapFolder(MapFolder):
         if found is None or 'sem_seg' not in found:
             raise ValueError(
                 f'{where}: the model returned no pred_sem_seg.sem_seg. Its predict() '
-                "must fill it for artefact='semantic_maps'."
+                "must fill it for artifact='semantic_maps'."
             )
         values = found.sem_seg
         if isinstance(values, torch.Tensor):

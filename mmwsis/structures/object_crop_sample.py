@@ -6,7 +6,7 @@ from mmengine.structures import BaseDataElement
 class ObjectCropSample(BaseDataElement):
     """One annotation seen as a square crop (EXITS and MAL, stage 1).
 
-    Meta information (``sample.metainfo``; absent where the data set does not know it):
+    Meta information (``sample.metainfo``; absent where the dataset does not know it):
 
     - ``img_id``, ``img_path``, ``height``, ``width``: the image; sizes in pixels.
     - ``ann_id``, ``category_id``, ``label``: the annotation, its class id in the file

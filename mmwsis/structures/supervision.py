@@ -1,7 +1,7 @@
 """Supervision levels and the leak guard: which keys each level may read.
 
 The guard is an allow-list. It works on the raw COCO dictionary, before any index,
-filter or transform sees it, so that a data set declared with points cannot reach a
+filter or transform sees it, so that a dataset declared with points cannot reach a
 box or a mask, nor anything computed from one (``area`` included).
 """
 
@@ -178,7 +178,7 @@ def image_supervision(
 
     Args:
         image: One entry of ``images``; its key ``supervision`` is optional.
-        level: What the data set is declared with.
+        level: What the dataset is declared with.
         source: Name of the file, for error messages.
 
     Returns:
@@ -212,7 +212,7 @@ def restrict_coco(
 
     Args:
         coco: Parsed COCO JSON; is left as it is.
-        level: Supervision level of the data set.
+        level: Supervision level of the dataset.
         per_image: Honour ``images[].supervision``: such an image is read at that level
             if it is weaker than ``level``.
         source: Name of the file, for error messages.

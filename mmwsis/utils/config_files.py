@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-# Keys that say where things are written, or all that a data set has, used or not.
+# Keys that say where things are written, or all that a dataset has, used or not.
 _NO_INPUT_KEYS = ('work_dir', 'produces', 'outfile_prefix', 'filename', 'data_spec')
 
 

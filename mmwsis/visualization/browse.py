@@ -1,4 +1,4 @@
-"""Looking at a data set as the config yields it."""
+"""Looking at a dataset as the config yields it."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -22,11 +22,11 @@ def browse_dataset(
     mode: str = 'transformed',
     loader: str = 'train_dataloader',
 ) -> Iterator[list[Tile]]:
-    """Draw samples of a config's data set.
+    """Draw samples of a config's dataset.
 
     Args:
         cfg: Config with the data loader.
-        num: Number of samples, spread over the data set; 0 means all.
+        num: Number of samples, spread over the dataset; 0 means all.
         mode: ``'transformed'``: what the pipeline yields; ``'original'``: the labels
             on the stored image, before any transform.
         loader: Data loader of the config.
@@ -35,7 +35,7 @@ def browse_dataset(
         The tiles of one sample: one of a whole image, one a view of an object crop.
 
     Raises:
-        ValueError: Unknown mode or data loader, or a data set of an unknown kind.
+        ValueError: Unknown mode or data loader, or a dataset of an unknown kind.
     """
     if mode not in MODES:
         raise ValueError(f'mode must be one of {MODES}, got {mode!r}.')
@@ -68,7 +68,7 @@ def browse_to_files(
     sheet_rows: int = 4,
     show: bool = False,
 ) -> list[Path]:
-    """Write the samples of a config's data set as contact sheets.
+    """Write the samples of a config's dataset as contact sheets.
 
     Args:
         cfg: Config with the data loader.
@@ -122,7 +122,7 @@ def _transformed(item: Mapping[str, Any], classes: tuple, bgr: bool) -> list[Til
     if 'gt_instances' in sample:
         return [detection_tile(inputs, sample, classes, bgr)]
     raise ValueError(
-        'Expected samples of an object crop or detection data set, got '
+        'Expected samples of an object crop or detection dataset, got '
         f'{type(sample).__name__} with {sorted(sample.keys())}.'
     )
 

@@ -73,7 +73,7 @@ def draw_numbers(
 
     Args:
         image: RGB ``(H, W, 3)``, uint8.
-        numbers: ``(h, w)`` whole numbers of any resolution.
+        numbers: ``(h, w)`` integers of any resolution.
         background: Number that is left as it is; None tints every one.
         unknown: Number that becomes white, such as 255 in semantic maps.
         alpha: Opacity of the tint, 0 to 1.
@@ -84,11 +84,11 @@ def draw_numbers(
         RGB picture, uint8.
 
     Raises:
-        ValueError: ``numbers`` is no map of whole numbers.
+        ValueError: ``numbers`` is no map of integers.
     """
     if numbers.ndim != 2 or not numbers.size or numbers.dtype.kind not in 'iub':
         raise ValueError(
-            f'Expected a map (h, w) of whole numbers, got {numbers.shape} of '
+            f'Expected a map (h, w) of integers, got {numbers.shape} of '
             f'{numbers.dtype}.'
         )
     canvas = Canvas(image, min_side, max_side).image

@@ -61,7 +61,7 @@ def relation_tiles(
     best = best_channels(walked, size, cfg['instance_threshold'])
     strength = torch.where(best.index > 0, best.score, 0).cpu().numpy()
     strongest = cams.amax(0) if len(cams) else edge.new_zeros(edge.shape[1:])
-    model.artefact = 'instances'
+    model.artifact = 'instances'
     (found,) = model.predict(image[None], [sample])
     kept = found.pred_instances[found.pred_instances.scores > 0]
     canvas = Canvas(picture)

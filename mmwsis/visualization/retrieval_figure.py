@@ -50,7 +50,7 @@ def retrieval_pictures(
     if any('extreme_points' not in sample for sample in samples):
         raise ValueError(
             'Point retrieval needs extreme points, but the samples have none; the '
-            "data set's supervision must be 'extreme_points'."
+            "dataset's supervision must be 'extreme_points'."
         )
     devices = _cuda_devices(model)
     with torch.random.fork_rng(devices=devices):
@@ -115,7 +115,7 @@ def draw_retrieval(
         cfg: Config of the labeler.
         checkpoint: Its checkpoint.
         out_file: Picture to write.
-        num: Number of crops, spread over the data set.
+        num: Number of crops, spread over the dataset.
         seed: Seed of the random crops.
         device: Where the model runs.
 

@@ -1,4 +1,4 @@
-"""Tiles of what a data set yields: object crops, whole images, raw entries."""
+"""Tiles of what a dataset yields: object crops, whole images, raw entries."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -172,10 +172,10 @@ def draw_instances(
 def original_tile(
     info: Mapping[str, Any], picture: np.ndarray, classes: Sequence[str]
 ) -> Tile:
-    """Draw an entry of a data set before its pipeline, on the whole image.
+    """Draw an entry of a dataset before its pipeline, on the whole image.
 
     Args:
-        info: ``dataset.get_data_info(i)`` of a COCO or object crop data set.
+        info: ``dataset.get_data_info(i)`` of a COCO or object crop dataset.
         picture: The image, RGB ``(H, W, 3)``, uint8.
         classes: Class names.
 

@@ -73,7 +73,7 @@ def write_maps(root, truth):
 
 @pytest.fixture(scope='session')
 def tiny_spec(tiny_scenes):
-    """The data set file of these scenes, with images of 64 pixels."""
+    """The dataset file of these scenes, with images of 64 pixels."""
     file = tiny_scenes.parent / 'tiny.py'
     file.write_text(
         f'data_spec = dict(name="tiny", data_root={str(tiny_scenes)!r},\n'

@@ -159,7 +159,7 @@ def test_what_a_stage_requires_is_what_another_makes(file):
             assert item.path in weak
             continue
         maker = Config.fromfile(ROOT / configs[0])
-        if script.endswith('train.py') and maker.get('artefact') == 'class_maps':
+        if script.endswith('train.py') and maker.get('artifact') == 'class_maps':
             # A classifier makes maps; its weights are a start for others, too.
             assert item.path == work_dir(ROOT / configs[0]) + last_checkpoint(maker)
             continue
@@ -205,7 +205,7 @@ def test_labelers_write_what_final_models_read(file):
 )
 def test_classifiers_see_tags_alone(file):
     cfg = Config.fromfile(file)
-    assert cfg.artefact == 'class_maps'
+    assert cfg.artifact == 'class_maps'
     assert cfg.wsis.produces == f'{cfg.data_spec.data_root}/class_maps/irnet'
     for loader in (cfg.train_dataloader, cfg.pseudo_label_dataloader):
         assert loader.dataset.supervision == 'image_tags'
@@ -271,7 +271,7 @@ def test_pipelines_load_and_name_existing_files(file, fast):
     for stage in pipeline.stages:
         if isinstance(stage, ConfigStage):
             config = Config.fromfile(file.parent / stage.config)
-            if stage.kind == 'generate' and stage.artefact is None:
+            if stage.kind == 'generate' and stage.artifact is None:
                 assert stage.out == config.wsis.produces
             config.merge_from_dict(
                 {k: v for k, v in stage.cfg_options.items() if '{' not in str(v)}

@@ -11,7 +11,7 @@ from torch import nn
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 PAPER = [
-    # method, stage, data set, epochs
+    # method, stage, dataset, epochs
     ('exits', 'similarity-extractor', 'coco', 1),
     ('exits', 'similarity-extractor', 'voc', 8),
     ('exits', 'similarity-extractor', 'lvis', 10),

@@ -1,4 +1,4 @@
-"""Every config: data sets, model, one loss step with gradients, one prediction."""
+"""Every config: datasets, model, one loss step with gradients, one prediction."""
 
 import json
 import math
@@ -161,7 +161,7 @@ def check_loss_step(model, data):
 
 
 def check_prediction(cfg, sample):
-    if cfg.wsis.stage == 'final_model' or cfg.get('artefact') == 'instances':
+    if cfg.wsis.stage == 'final_model' or cfg.get('artifact') == 'instances':
         assert sample.pred_instances.masks.shape[-2:] == sample.ori_shape
     elif cfg.wsis.stage == 'pretrain':
         assert sample.restored.shape == (3, CROP, CROP)
@@ -169,7 +169,7 @@ def check_prediction(cfg, sample):
         found = sample.pred_class_maps
         assert found.labels.tolist() == sample.tags
         assert found.high_res.shape == (len(sample.tags), *sample.ori_shape)
-    elif cfg.get('artefact') == 'semantic_maps':
+    elif cfg.get('artifact') == 'semantic_maps':
         assert sample.pred_sem_seg.sem_seg.shape == (1, *sample.ori_shape)
     else:
         assert sample.pred_mask['size'] == [sample.height, sample.width]

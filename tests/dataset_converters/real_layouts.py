@@ -1,4 +1,4 @@
-"""Tiny data sets in the layouts, the formats and the names of the real ones.
+"""Tiny datasets in the layouts, the formats and the names of the real ones.
 
 Each function makes one below ``data/`` of a folder; the pictures are a few pixels wide.
 """

@@ -1,4 +1,4 @@
-"""Nothing stronger than the declared supervision is reachable from a data set."""
+"""Nothing stronger than the declared supervision is reachable from a dataset."""
 
 import pickle
 import types

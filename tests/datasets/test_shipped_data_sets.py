@@ -1,4 +1,4 @@
-"""The shipped data set files: classes, paths, and what the converters write there."""
+"""The shipped dataset files: classes, paths, and what the converters write there."""
 
 import importlib.util
 from pathlib import Path
@@ -37,7 +37,7 @@ CLASSES = {
     'synthetic': (THING_CLASSES, (), None),
     'synthetic_panoptic': (THING_CLASSES, STUFF_CLASSES, None),
 }
-# Which levels the papers use; a data set may offer more.
+# Which levels the papers use; a dataset may offer more.
 LEVELS_OF_PAPERS = {
     'voc': {*LEVELS},  # IRNet, BESTIE; BESTIE; MAL, weak panoptic; EXITS
     'voc_train': {'points'},  # WISE
@@ -103,7 +103,7 @@ def load_module(path):
 
 @pytest.fixture(scope='module')
 def data(tmp_path_factory):
-    """All data sets in their real layout, converted with the commands of the docs."""
+    """All datasets in their real layout, converted with the commands of the docs."""
     root = tmp_path_factory.mktemp('shipped')
     layouts = load_module(ROOT / 'tests/dataset_converters/real_layouts.py')
     for name in ('voc', 'coco', 'lvis', 'cityscapes', 'kitti', 'synthetic'):
@@ -199,7 +199,7 @@ def test_classes_and_colours_stand_in_one_place():
 
 
 def test_default_names_are_those_of_the_files():
-    """A data set file that leaves `weak` out finds what coco2weak.py writes."""
+    """A dataset file that leaves `weak` out finds what coco2weak.py writes."""
     for file in FILES:
         train = Config.fromfile(file).data_spec.train
         source = train.get('ann_file') or (train.get('panoptic') or {}).get('ann_file')

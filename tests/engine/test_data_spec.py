@@ -160,7 +160,7 @@ def test_missing_file_and_other_files(tmp_path):
         load_data_spec(tmp_path / 'none.py')
     other = tmp_path / 'other.py'
     other.write_text('model = dict(type="SOLOv2")\n')
-    with pytest.raises(ValueError, match='is no data set file'):
+    with pytest.raises(ValueError, match='is no dataset file'):
         load_data_spec(other)
 
 
@@ -174,7 +174,7 @@ def test_weak_file_that_nothing_can_make_must_exist(tmp_path, spec_text):
 @pytest.mark.parametrize('file', FINAL_MODELS, ids=lambda file: file.stem)
 @pytest.mark.parametrize('method', ['exits', 'fully_supervised'])
 def test_one_class_final_models(method, file, spec, scenes):
-    """The data sets build, and every number of classes is one."""
+    """The datasets build, and every number of classes is one."""
     cfg = apply_data_spec(load(f'{method}/{file.stem}'), spec)
     init_default_scope('mmdet')
     for loader in (key for key in LOADERS if key in cfg):

@@ -97,7 +97,7 @@ KILL = f"{EXACT}, dict(type='mmwsis.KillAt', iteration=5)"
 
 @pytest.fixture(autouse=True, scope='module')
 def _quick_garbage_collection():
-    # MMEngine collects garbage with every data set; forks share what is frozen.
+    # MMEngine collects garbage with every dataset; forks share what is frozen.
     gc.freeze()
     yield
     gc.unfreeze()

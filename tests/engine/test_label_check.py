@@ -174,7 +174,7 @@ def test_number_of_classes_of_the_model(write, config):
         'config-num-classes': (
             'model.head.num_classes is 80, but train_dataloader.dataset has 2 classes '
             "('disc', 'ring'). Set model.head.num_classes=2, or correct "
-            'metainfo.classes; --dataset FILE does both for a data set of your own.'
+            'metainfo.classes; --dataset FILE does both for a dataset of your own.'
         )
     }
 

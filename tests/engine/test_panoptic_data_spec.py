@@ -1,4 +1,4 @@
-"""A panoptic data set of one's own, from one file."""
+"""A panoptic dataset of one's own, from one file."""
 
 import json
 from pathlib import Path
@@ -29,7 +29,7 @@ def scenes(tmp_path_factory):
 
 
 def write(folder, scenes, **changes):
-    """A data set file that knows panoptic files alone."""
+    """A dataset file that knows panoptic files alone."""
     spec = dict(
         name='scenes',
         data_root=str(scenes),
@@ -66,7 +66,7 @@ def test_classes_and_folders_are_those_of_the_panoptic_files(tmp_path, scenes):
 
 @pytest.mark.parametrize('name', [PANOPTIC_FPN, MASK2FORMER])
 def test_panoptic_models_of_mmdet_fit(name, tmp_path, scenes):
-    """Data sets load, counts agree, and a wrong one is still found before the run."""
+    """Datasets load, counts agree, and a wrong one is still found before the run."""
     cfg = mmdet_config(name)
     for split in ('train', 'val', 'test'):
         for step in cfg[f'{split}_dataloader'].dataset.pipeline:
@@ -132,7 +132,7 @@ def test_what_is_missing_is_named(tmp_path, scenes):
     with pytest.raises(ValueError, match='train.panoptic is missing'):
         apply_data_spec(mmdet_config(PANOPTIC_FPN), without)
     no_stuff = write(tmp_path, scenes, classes=THINGS, stuff_classes=())
-    with pytest.raises(ValueError, match=r'num_stuff_classes=53\) needs the data set'):
+    with pytest.raises(ValueError, match=r'num_stuff_classes=53\) needs the dataset'):
         apply_data_spec(mmdet_config(PANOPTIC_FPN), load_data_spec(no_stuff))
     with pytest.raises(FileNotFoundError, match='val.panoptic.seg: there is no folder'):
         load_data_spec(

@@ -1,4 +1,4 @@
-"""Small data sets and predicted samples for the tests of metrics."""
+"""Small datasets and predicted samples for the tests of metrics."""
 
 import json
 

@@ -40,7 +40,7 @@ def files(tmp_path):
         annotation(5, 2, 3, (0, 0, 20, 10), score=0.5),
         annotation(6, 2, 8, (0, 20, 20, 10), score=0.4),
     ]
-    info = dict(mmwsis=dict(artefact=dict(type='instances')))
+    info = dict(mmwsis=dict(artifact=dict(type='instances')))
     paths = tmp_path / 'pseudo.json', tmp_path / 'gt.json'
     head = dict(images=images, categories=categories)
     paths[0].write_text(json.dumps(dict(head, annotations=pseudo, info=info)))

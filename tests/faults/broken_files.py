@@ -1,4 +1,4 @@
-"""A small sound data set, ways to break it, and every place where it is read."""
+"""A small sound dataset, ways to break it, and every place where it is read."""
 
 import copy
 import json
@@ -49,7 +49,7 @@ def sound_coco():
 
 
 class Files:
-    """The data set on disk; a fault changes ``coco`` or one of the files."""
+    """The dataset on disk; a fault changes ``coco`` or one of the files."""
 
     def __init__(self, root):
         self.root = Path(root)

@@ -186,7 +186,7 @@ TEXTS = dict(
 
 @pytest.fixture(autouse=True, scope='module')
 def _quick_garbage_collection():
-    gc.freeze()  # MMEngine collects garbage with every data set
+    gc.freeze()  # MMEngine collects garbage with every dataset
     yield
     gc.unfreeze()
 

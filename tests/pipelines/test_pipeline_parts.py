@@ -160,7 +160,7 @@ def test_generation_without_weights_has_no_checkpoint(tmp_path):
 
 
 def test_overrides_of_an_evaluation_that_the_data_lacks_are_dropped(tmp_path):
-    """A tiny run of the shipped pipeline on a data set of tags only."""
+    """A tiny run of the shipped pipeline on a dataset of tags only."""
     (tmp_path / 'images').mkdir()
     (tmp_path / 'tags.json').write_text('{}')
     spec = dict(
@@ -174,7 +174,7 @@ def test_overrides_of_an_evaluation_that_the_data_lacks_are_dropped(tmp_path):
     shipped = Path(find_config('mmwsis::irnet/pipeline_synthetic.py', tmp_path))
     found = load_data_spec(str(tmp_path / 'bolts.py'))
     pipeline = load_pipeline(shipped, found, fast=True)
-    assert pipeline.title == 'IRNet on synthetic scenes, on the data set bolts instead'
+    assert pipeline.title == 'IRNet on synthetic scenes, on the dataset bolts instead'
     factory = JobFactory(pipeline, tmp_path, dataset=tmp_path / 'bolts.py')
     (stage,) = [one for one in pipeline.stages if one.name == 'classifier']
     assert 'val_dataloader.num_workers' in stage.cfg_options

@@ -80,7 +80,7 @@ def test_from_tags_to_a_final_model(config, trained, tmp_path):
     ids = [annotation['id'] for annotation in pseudo['annotations']]
     assert ids == list(range(1, len(ids) + 1))
     assert pseudo['categories'] == truth['categories']
-    assert pseudo['info']['mmwsis']['artefact'] == dict(type='instances')
+    assert pseudo['info']['mmwsis']['artifact'] == dict(type='instances')
     assert pseudo['info']['mmwsis']['supervision'] == 'image_tags'
     assert {a['category_id'] for a in pseudo['annotations']} == {30, 4, 11}
     assert all(0 < a['score'] <= 1 and a['area'] > 0 for a in pseudo['annotations'])
@@ -113,7 +113,7 @@ def test_from_tags_to_a_final_model(config, trained, tmp_path):
 
 
 def test_class_maps_are_read_in_part(config, trained, tmp_path):
-    folder = generate(config, trained, tmp_path / 'maps', artefact='class_maps')
+    folder = generate(config, trained, tmp_path / 'maps', artifact='class_maps')
     store = ClassMapStore(folder)
     tags = {
         im['id']: im for im in json.loads((trained / 'tags.json').read_text())['images']
@@ -153,17 +153,17 @@ def test_class_maps_are_read_in_part(config, trained, tmp_path):
 
 def test_unfinished_folder_is_not_read(config, trained, tmp_path):
     generate(
-        config, trained, tmp_path / 'maps', artefact='class_maps', shard=Shard(1, 2)
+        config, trained, tmp_path / 'maps', artifact='class_maps', shard=Shard(1, 2)
     )
     assert list((tmp_path / 'maps').rglob('*.npz'))
     with pytest.raises(FileNotFoundError, match='is not finished: it has no index'):
         ClassMapStore(tmp_path / 'maps')
     with pytest.raises(ValueError, match=r'\d images have no class maps yet'):
-        generate(config, trained, tmp_path / 'maps', artefact='class_maps', merge=True)
+        generate(config, trained, tmp_path / 'maps', artifact='class_maps', merge=True)
 
 
 def test_semantic_maps(config, trained, tmp_path):
-    folder = generate(config, trained, tmp_path / 'sem', artefact='semantic_maps')
+    folder = generate(config, trained, tmp_path / 'sem', artifact='semantic_maps')
     index = json.loads((folder / 'index.json').read_text())
     assert index['classes'] == ['background', 'berry', 'leaf', 'pool']
     assert index['ignore_index'] == 255
@@ -180,13 +180,13 @@ def test_semantic_maps(config, trained, tmp_path):
         read_semantic_map(tmp_path / 'colour.png')
 
 
-@pytest.mark.parametrize('artefact', ['instances', 'class_maps', 'semantic_maps'])
+@pytest.mark.parametrize('artifact', ['instances', 'class_maps', 'semantic_maps'])
 def test_shards_and_interruptions_change_no_byte(
-    config, trained, tmp_path, monkeypatch, artefact
+    config, trained, tmp_path, monkeypatch, artifact
 ):
-    whole = generate(config, trained, tmp_path / 'a' / 'out', artefact=artefact)
+    whole = generate(config, trained, tmp_path / 'a' / 'out', artifact=artifact)
     out = tmp_path / 'b' / 'out'
-    generate(config, trained, out, artefact=artefact, shard=Shard(2, 2))
+    generate(config, trained, out, artifact=artifact, shard=Shard(2, 2))
     encode = toy_image_labeler.ToyImageLabeler.predict
 
     def dying(self, *args):
@@ -197,17 +197,17 @@ def test_shards_and_interruptions_change_no_byte(
     with monkeypatch.context() as patch:
         patch.setattr(toy_image_labeler.ToyImageLabeler, 'predict', dying)
         with pytest.raises(KeyboardInterrupt):
-            generate(config, trained, out, artefact=artefact, shard=Shard(1, 2))
-    generate(config, trained, out, artefact=artefact, shard=Shard(1, 2))
-    generate(config, trained, out, artefact=artefact, merge=True)
+            generate(config, trained, out, artifact=artifact, shard=Shard(1, 2))
+    generate(config, trained, out, artifact=artifact, shard=Shard(1, 2))
+    generate(config, trained, out, artifact=artifact, merge=True)
     assert content(out.parent) == content(whole.parent)
     before = content(out.parent)
-    generate(config, trained, out, artefact=artefact)  # finished: nothing to do
+    generate(config, trained, out, artifact=artifact)  # finished: nothing to do
     assert content(out.parent) == before
-    other = 'semantic_maps' if artefact == 'class_maps' else 'class_maps'
-    if artefact != 'instances':
-        with pytest.raises(ValueError, match=f"artefact: was .*'{artefact}'.*{other}"):
-            generate(config, trained, out, artefact=other)
+    other = 'semantic_maps' if artifact == 'class_maps' else 'class_maps'
+    if artifact != 'instances':
+        with pytest.raises(ValueError, match=f"artifact: was .*'{artifact}'.*{other}"):
+            generate(config, trained, out, artifact=other)
 
 
 def test_kill_in_two_ranks_then_resume_in_one(config, trained, tmp_path):
@@ -219,7 +219,7 @@ def test_kill_in_two_ranks_then_resume_in_one(config, trained, tmp_path):
         command = [sys.executable, tool, trained / 'labeler.py']
         command += [trained / 'work' / 'epoch_25.pth', '--out', out]
         return subprocess.Popen(
-            [*command, '--artefact', 'class_maps', '--launcher', 'pytorch'],
+            [*command, '--artifact', 'class_maps', '--launcher', 'pytorch'],
             env={
                 **os.environ,
                 'PYTHONPATH': f'{Path(__file__).parent}:{ROOT}',
@@ -241,8 +241,8 @@ def test_kill_in_two_ranks_then_resume_in_one(config, trained, tmp_path):
     assert first.returncode != 0, output
     assert not (out / 'index.json').exists()
     killed = content(out)
-    generate(config, trained, out, artefact='class_maps')
-    whole = generate(config, trained, tmp_path / 'whole', artefact='class_maps')
+    generate(config, trained, out, artifact='class_maps')
+    whole = generate(config, trained, tmp_path / 'whole', artifact='class_maps')
     resumed, reference = content(out), content(whole)
     assert killed.items() <= resumed.items() and len(killed) > 1
     indices = [json.loads(files.pop('index.json')) for files in (resumed, reference)]
@@ -253,7 +253,7 @@ def test_kill_in_two_ranks_then_resume_in_one(config, trained, tmp_path):
 
 
 @pytest.mark.parametrize(
-    'artefact, fields, message',
+    'artifact, fields, message',
     [
         ('instances', {}, 'no pred_instances.labels, pred_instances.scores'),
         (
@@ -301,15 +301,15 @@ def test_kill_in_two_ranks_then_resume_in_one(config, trained, tmp_path):
     ],
 )
 def test_wrong_predictions_name_the_image(
-    config, trained, tmp_path, monkeypatch, artefact, fields, message
+    config, trained, tmp_path, monkeypatch, artifact, fields, message
 ):
     def predict(self, responses, data_samples):
         name = dict(
             instances='pred_instances',
             class_maps='pred_class_maps',
             semantic_maps='pred_sem_seg',
-        )[artefact]
-        kind = PixelData if artefact == 'semantic_maps' else InstanceData
+        )[artifact]
+        kind = PixelData if artifact == 'semantic_maps' else InstanceData
         for sample in data_samples:
             if fields:
                 sample.set_field(kind(**fields), name)
@@ -317,18 +317,18 @@ def test_wrong_predictions_name_the_image(
 
     monkeypatch.setattr(toy_image_labeler.ToyImageLabeler, 'predict', predict)
     with pytest.raises(ValueError, match=f'000.png: image id 100: .*{message}'):
-        generate(config, trained, tmp_path / 'out', artefact=artefact)
+        generate(config, trained, tmp_path / 'out', artifact=artifact)
     assert not (tmp_path / 'out').exists()
 
 
 def test_settings_and_places_that_cannot_be(config, trained, tmp_path):
-    config.artefact = dict(type='instances', threshold=1)
+    config.artifact = dict(type='instances', threshold=1)
     with pytest.raises(ValueError, match=r"unknown options \['threshold'\]"):
         generate(config, trained, tmp_path / 'out')
-    config.artefact = 'cam'
+    config.artifact = 'cam'
     with pytest.raises(ValueError, match=r"must be one of .*class_maps.*, got 'cam'"):
         generate(config, trained, tmp_path / 'out')
-    config.artefact = 'class_maps'
+    config.artifact = 'class_maps'
     config.pseudo_label_dataloader.dataset.indices = 3
     with pytest.raises(ValueError, match=r'9 of 12 images .* would get no class maps'):
         generate(config, trained, tmp_path / 'out')
@@ -347,19 +347,19 @@ def test_settings_and_places_that_cannot_be(config, trained, tmp_path):
 
 
 def test_overwriting_another_runs_folder(config, trained, tmp_path, monkeypatch):
-    folder = generate(config, trained, tmp_path / 'maps', artefact='class_maps')
+    folder = generate(config, trained, tmp_path / 'maps', artifact='class_maps')
     reference = content(folder)
     config.pseudo_label_dataloader.batch_size = 1
     with pytest.raises(ValueError, match=r'(?s)options: was .*--overwrite'):
-        generate(config, trained, folder, artefact='class_maps')
+        generate(config, trained, folder, artifact='class_maps')
     assert content(folder) == reference
     with monkeypatch.context() as patch:
         patch.setattr(toy_image_labeler.ToyImageLabeler, 'predict', interrupt)
         with pytest.raises(KeyboardInterrupt):
-            generate(config, trained, folder, artefact='class_maps', overwrite=True)
+            generate(config, trained, folder, artifact='class_maps', overwrite=True)
     # Old files stay until they are replaced, but nobody takes them for finished.
     assert content(folder).keys() == reference.keys() - {'index.json'}
-    generate(config, trained, folder, artefact='class_maps', overwrite=True)
+    generate(config, trained, folder, artifact='class_maps', overwrite=True)
     assert content(folder).keys() == reference.keys()
 
 
@@ -373,18 +373,18 @@ def test_folders_of_other_things_are_spared(config, trained, tmp_path):
             config,
             trained,
             trained / 'images',
-            artefact='semantic_maps',
+            artifact='semantic_maps',
             overwrite=True,
         )
     (tmp_path / 'out').mkdir()
     (tmp_path / 'out' / 'thesis.txt').touch()
     with pytest.raises(ValueError, match='is not empty and has no index.json'):
-        generate(config, trained, tmp_path / 'out', artefact='semantic_maps')
+        generate(config, trained, tmp_path / 'out', artifact='semantic_maps')
     assert not (tmp_path / 'out.parts').exists()
-    generate(config, trained, tmp_path / 'out', artefact='class_maps', overwrite=True)
+    generate(config, trained, tmp_path / 'out', artifact='class_maps', overwrite=True)
     assert (tmp_path / 'out' / 'thesis.txt').exists()
     (tmp_path / 'file').touch()
     with pytest.raises(ValueError, match='is a file'):
         generate(
-            config, trained, tmp_path / 'file', artefact='class_maps', overwrite=True
+            config, trained, tmp_path / 'file', artifact='class_maps', overwrite=True
         )

@@ -22,7 +22,7 @@ KILL_AFTER = 'MMWSIS_TEST_KILL_AFTER'  # batches until the process kills itself
 
 @MODELS.register_module()
 class ToyImageLabeler(BaseModel):
-    artefact = None
+    artifact = None
     unused_in_prediction = ('not_needed.',)
 
     def __init__(self, num_classes, data_preprocessor=None):
@@ -51,7 +51,7 @@ class ToyImageLabeler(BaseModel):
             height, width = sample.ori_shape
             labels = torch.tensor(sample.tags, dtype=torch.int64)
             maps = response[labels, :height, :width].sigmoid()
-            if self.artefact == 'class_maps':
+            if self.artifact == 'class_maps':
                 coarse = maps[:, ::4, ::4]
                 sample.pred_class_maps = InstanceData(
                     labels=labels, cam=coarse, high_res=maps
@@ -60,7 +60,7 @@ class ToyImageLabeler(BaseModel):
             scores = torch.cat([torch.full((1, height, width), 0.5), maps])
             index = torch.cat([torch.zeros(1, dtype=torch.int64), labels + 1])
             sem_seg = index[scores.argmax(0)]
-            if self.artefact == 'semantic_maps':
+            if self.artifact == 'semantic_maps':
                 sample.pred_sem_seg = PixelData(sem_seg=sem_seg[None])
             else:
                 sample.pred_instances = self.parts(sem_seg.numpy(), maps, labels)

@@ -39,7 +39,7 @@ optim_wrapper = dict(optimizer=dict(type='Adam', lr=0.2))
 default_hooks = dict(checkpoint=dict(type='CheckpointHook', interval=25))
 randomness = dict(seed=0)
 log_level = 'WARNING'
-artefact = 'instances'
+artifact = 'instances'
 wsis = dict(
     method='TOY', stage='labeler', supervision='image_tags', requires=[],
     produces={root!r} + 'pseudo.json',

@@ -13,7 +13,7 @@ import torch
 ROOT = Path(__file__).parents[2]
 TOOLS = ROOT / 'tools'
 
-# A model of one number on a data set of eight, so that a run costs its imports only.
+# A model of one number on a dataset of eight, so that a run costs its imports only.
 PARTS = """
 import torch
 from mmengine.evaluator import BaseMetric

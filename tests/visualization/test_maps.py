@@ -38,7 +38,7 @@ def test_numbers_get_colours_of_their_own():
     assert len(colors) == 4
     tinted = draw_numbers(GREY, numbers, background=None, alpha=1.0, min_side=20)
     assert (tinted[15:] != 120).any(-1).all()
-    with pytest.raises(ValueError, match='whole numbers'):
+    with pytest.raises(ValueError, match='integers'):
         draw_numbers(GREY, np.zeros((2, 2)))
 
 

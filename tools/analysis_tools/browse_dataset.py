@@ -1,4 +1,4 @@
-"""Draw what a config's data set yields, as contact sheets.
+"""Draw what a config's dataset yields, as contact sheets.
 
 Example::
 
@@ -17,9 +17,9 @@ from mmwsis.visualization.browse import MODES, browse_to_files
 
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(description='Look at a data set.')
+    parser = argparse.ArgumentParser(description='Look at a dataset.')
     parser.add_argument('config', help='config of a labeler or of a final model')
-    parser.add_argument('--dataset', metavar='FILE', help='config of your own data set')
+    parser.add_argument('--dataset', metavar='FILE', help='config of your own dataset')
     parser.add_argument(
         '--out-dir',
         '--output-dir',

@@ -52,7 +52,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         '--config', help='config that reads the file, or mmwsis::exits/solov2_r50.py'
     )
     parser.add_argument(
-        '--dataset', metavar='SPEC', help='with --config: data set file to fit it to'
+        '--dataset', metavar='SPEC', help='with --config: dataset file to fit it to'
     )
     parser.add_argument('--images', metavar='DIR', help='look at the image files too')
     parser.add_argument(

@@ -7,7 +7,7 @@ Example::
 
 A row an image: class maps, boundary map, displacement field with its colour wheel,
 instance map, the strongest of the channels after the random walk, pseudo instances, and
-the ground truth where the data set has one.
+the ground truth where the dataset has one.
 """
 
 import argparse
@@ -29,7 +29,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--out', default='irnet.png', help='picture to write')
     parser.add_argument('--num', type=int, default=4, help='number of images')
     parser.add_argument('--device', default='cpu', help='such as cpu or cuda:0')
-    parser.add_argument('--dataset', metavar='FILE', help='config of your own data set')
+    parser.add_argument('--dataset', metavar='FILE', help='config of your own dataset')
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, help='override config settings'
     )

@@ -24,7 +24,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--num', type=int, default=4, help='number of crops')
     parser.add_argument('--seed', type=int, default=0, help='seed of the crops')
     parser.add_argument('--device', default='cpu', help='such as cpu or cuda:0')
-    parser.add_argument('--dataset', metavar='FILE', help='config of your own data set')
+    parser.add_argument('--dataset', metavar='FILE', help='config of your own dataset')
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, help='override config settings'
     )

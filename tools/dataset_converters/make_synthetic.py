@@ -1,4 +1,4 @@
-"""Make the synthetic scenes: a small data set with labels of every kind."""
+"""Make the synthetic scenes: a small dataset with labels of every kind."""
 
 import argparse
 import sys
@@ -18,7 +18,7 @@ EXAMPLES = """examples:
 
 Written: {train,val}/*.png, annotations/instances_*.json, annotations/panoptic_*.json
 with panoptic_*/*.png, voc/ in the layout of PASCAL VOC, and weak/<level>_<split>.json
-for every supervision level. The same settings give the same bytes. A data set with the
+for every supervision level. The same settings give the same bytes. A dataset with the
 same settings is kept; another one is replaced only with --overwrite. The folder is put
 in place when all is drawn, which takes seconds: an interrupted run starts anew.
 """
@@ -57,7 +57,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Make the data set and print its statistics."""
+    """Make the dataset and print its statistics."""
     args = parse_args(argv)
     try:
         settings = SyntheticSettings(args.train, args.val, args.size, args.seed)

@@ -31,8 +31,8 @@ EXAMPLES = """examples:
 
 An amount is a share (0.1 or 10%), a number of images (500), or 'rest'. With the same
 seed, the images of a smaller share are among those of a larger one. Every image says
-its level in images[].supervision and holds no label that is stronger; declare the data
-set with supervision='masks' (or the strongest level in it) to train on it.
+its level in images[].supervision and holds no label that is stronger; declare the
+dataset with supervision='masks' (or the strongest level in it) to train on it.
 An interrupted run goes on where it stopped when the same command is given again.
 """
 SHOWN_CLASSES = 10

@@ -15,12 +15,12 @@ EXAMPLES = """examples:
       data/coco/annotations/instances_val2017.json --pickle separated_coco.pkl \\
       --out data/coco/annotations/separated_val2017.json
 
-  # any data set: masks of two or more parts of at least 16 pixels
+  # any dataset: masks of two or more parts of at least 16 pixels
   python tools/dataset_converters/separated_coco.py data/voc/annotations/val.json \\
       --out data/voc/annotations/separated_val.json
 
 The output is the input with these objects alone, ids unchanged: derive weak labels from
-it with coco2weak.py, or measure pseudo labels of the whole data set with
+it with coco2weak.py, or measure pseudo labels of the whole dataset with
   python tools/analysis_tools/pseudo_label_quality.py PSEUDO GT --separated FILE ...
 An interrupted search goes on where it stopped when the same command is given again.
 """

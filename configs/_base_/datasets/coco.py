@@ -5,7 +5,7 @@
 data_spec = dict(
     name='coco',
     data_root='data/coco',
-    classes=None,  # the data set's own: CocoDataset's metainfo, the categories of the file
+    classes=None,  # the dataset's own: CocoDataset's metainfo, the categories of the file
     train=dict(
         ann_file='annotations/instances_train2017.json',
         img='train2017/',

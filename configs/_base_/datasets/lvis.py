@@ -3,7 +3,7 @@
 data_spec = dict(
     name='lvis',
     data_root='data/lvis_v1',
-    classes=None,  # the data set's own 1203: LVISV1Dataset's metainfo, the file's categories
+    classes=None,  # the dataset's own 1203: LVISV1Dataset's metainfo, the file's categories
     train=dict(
         ann_file='annotations/lvis_v1_train.json',
         img='',

@@ -16,6 +16,6 @@ data_spec = dict(
     ),
     val=dict(ann_file='annotations/instances_val.json', img='val/'),
     image_scale=None,
-    # Data sets with a generator are drawn by the pipelines; others lack this key.
+    # Datasets with a generator are drawn by the pipelines; others lack this key.
     generator='tools/dataset_converters/make_synthetic.py',
 )

@@ -2,4 +2,4 @@ model = dict(
     type='mmwsis.ClassMapComponents',
     test_cfg=dict(threshold=0.25, min_area=0.01),  # IRNet's own
 )
-artefact = 'instances'
+artifact = 'instances'

@@ -6,4 +6,4 @@ model = dict(
         crf='irnet',
     ),
 )
-artefact = 'semantic_maps'
+artifact = 'semantic_maps'

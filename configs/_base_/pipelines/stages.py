@@ -1,6 +1,6 @@
 # Stages that the pipelines share, by name. A pipeline file lists them in its order and
 # writes its method's own stages beside them; `dict(_base_.quality, pseudo=...)` changes
-# or adds keys. The files beside this one say which final model a data set has.
+# or adds keys. The files beside this one say which final model a dataset has.
 
 
 def weak_labels(level):
@@ -33,7 +33,7 @@ quality = dict(
     img_dir='{data_root}/{train.img}',
 )
 
-# The data set adds `config`; it is sought beside the pipeline file.
+# The dataset adds `config`; it is sought beside the pipeline file.
 final_model = dict(name='final_model', type='train')
 final_test = dict(name='final_test', type='test', only_with=['val.ann_file'])
 full_supervision = dict(

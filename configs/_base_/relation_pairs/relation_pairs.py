@@ -1,5 +1,5 @@
 # Loader of IRNet's training: crops with inter-pixel relation labels. `LoadSemanticMap`
-# names the folder that an earlier stage wrote; the data set's file says which. The images
+# names the folder that an earlier stage wrote; the dataset's file says which. The images
 # to label, from which the mean displacement is taken too, are those of stored_class_maps.
 train_dataloader = dict(
     batch_size=32,  # one GPU
@@ -13,7 +13,7 @@ train_dataloader = dict(
         filter_cfg=None,  # all of an image without tags is sure background
     ),
 )
-artefact = 'instances'
+artifact = 'instances'
 # Pseudo labels are measured when they are made: tools/analysis_tools/pseudo_label_quality.py
 val_dataloader = None
 val_evaluator = None

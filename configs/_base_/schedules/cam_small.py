@@ -1,6 +1,6 @@
 # Small classifiers from scratch on two CPU cores. The paper's SGD without momentum needs
 # pretrained weights; AdamW does not. Iterations, not epochs, so that the recipe also fits
-# data sets of another size.
+# datasets of another size.
 max_iters = 150
 warmup_iters = 20
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=max_iters)

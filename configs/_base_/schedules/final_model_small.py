@@ -1,5 +1,5 @@
 # Small final models on two CPU cores. Iterations, not epochs, so that the recipe also
-# fits data sets of another size.
+# fits datasets of another size.
 _base_ = 'mmdet::_base_/schedules/schedule_1x.py'
 
 max_iters = 400

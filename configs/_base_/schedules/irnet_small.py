@@ -1,6 +1,6 @@
 # IRNet's heads on two CPU cores. The paper's SGD without momentum needs a thousand
 # iterations of 32 crops; AdamW does with fewer. Iterations, not epochs, so that the recipe
-# also fits data sets of another size.
+# also fits datasets of another size.
 max_iters = 300
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters)
 

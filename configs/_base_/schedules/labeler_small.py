@@ -1,5 +1,5 @@
 # Small labelers on two CPU cores. Iterations, not epochs, so that the recipe also fits
-# data sets of another size.
+# datasets of another size.
 max_iters = 1400
 warmup_iters = 140
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=max_iters)

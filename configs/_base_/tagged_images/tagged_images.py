@@ -52,6 +52,6 @@ pseudo_label_dataloader = dict(
         pipeline=test_pipeline,
     ),
 )
-artefact = 'class_maps'
+artifact = 'class_maps'
 val_evaluator = dict(type='mmwsis.ClassMapMetric', threshold=0.15)
 test_evaluator = val_evaluator

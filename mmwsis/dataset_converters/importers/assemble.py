@@ -230,7 +230,7 @@ def refuse(result: ImportResult, settings: ImportSettings, path: Path) -> None:
             result.notices,
             'Name the classes with --classes if that is right.',
         )
-    # What a data set would refuse must not be written; the guard may drop nothing but
+    # What a dataset would refuse must not be written; the guard may drop nothing but
     # the tool's own attributes.
     masks = Supervision.MASKS
     check_coco(restrict_coco(result.coco, masks), masks, f'import of {path}')

@@ -291,7 +291,7 @@ def _point(point: Point, size: tuple[int, int]) -> Point:
 
 
 def _tidy(values: Sequence[float]) -> list[float]:
-    """Thousandths of a pixel, and whole numbers as such."""
+    """Thousandths of a pixel, and integers as such."""
     rounded = (round(float(value), _DIGITS) for value in values)
     return [int(value) if value.is_integer() else value for value in rounded]
 

@@ -1,4 +1,4 @@
-"""Writing of a whole synthetic data set: scenes, labels of every kind, statistics."""
+"""Writing of a whole synthetic dataset: scenes, labels of every kind, statistics."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from .records import CATEGORY_IDS, SceneJob, SceneRecord, write_scene
 from .scene import THING_CLASSES
 from .statistics import summarize
 
-# Raise it whenever the scenes change, so that older data sets are not kept.
+# Raise it whenever the scenes change, so that older datasets are not kept.
 GENERATOR_VERSION = 1
 MANIFEST = 'dataset.json'
 SPLITS = ('train', 'val')
@@ -27,7 +27,7 @@ _VAL_FIRST_ID = 500_001
 
 @dataclass(frozen=True)
 class SyntheticSettings:
-    """What determines a synthetic data set.
+    """What determines a synthetic dataset.
 
     Attributes:
         train: Number of training scenes, >= 0 and <= 500 000.
@@ -64,13 +64,13 @@ def make_synthetic(
     overwrite: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> tuple[dict[str, Any], bool]:
-    """Write a synthetic data set, or keep the one that is there.
+    """Write a synthetic dataset, or keep the one that is there.
 
     Everything is written into a temporary folder beside ``out``, which is renamed at
     the end: ``out`` is complete or absent. Equal settings give equal bytes.
 
     Args:
-        out: Root folder of the data set.
+        out: Root folder of the dataset.
         settings: What to make; the defaults if None.
         workers: Number of processes, >= 1. The result does not depend on it.
         overwrite: Replace whatever is at ``out``, with all that lies in it.
@@ -101,7 +101,7 @@ def make_synthetic(
 
 
 def _existing_manifest(out: Path, settings: SyntheticSettings) -> dict[str, Any] | None:
-    """Manifest of a data set with these settings; None if ``out`` is free."""
+    """Manifest of a dataset with these settings; None if ``out`` is free."""
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return None
     wanted = _identity(settings)
@@ -110,12 +110,12 @@ def _existing_manifest(out: Path, settings: SyntheticSettings) -> dict[str, Any]
         found = {key: manifest[key] for key in wanted}
     except (OSError, ValueError, KeyError, TypeError):
         raise FileExistsError(
-            f'{out} exists and is no synthetic data set ({MANIFEST} is missing or '
+            f'{out} exists and is no synthetic dataset ({MANIFEST} is missing or '
             'broken); choose another folder, or --overwrite to replace it'
         ) from None
     if found != wanted:
         raise FileExistsError(
-            f'{out} holds another synthetic data set: {found}, wanted {wanted}; choose '
+            f'{out} holds another synthetic dataset: {found}, wanted {wanted}; choose '
             'another folder, or --overwrite to replace it and all that lies in it'
         )
     return manifest
@@ -156,7 +156,7 @@ def _write_all(
             instances = _instances_document(records, split, settings)
             _write_documents(root, split, records, instances)
             manifest['statistics'][split] = summarize(records)
-    # Written last: without it the folder is no data set.
+    # Written last: without it the folder is no dataset.
     atomic_write_json(root / MANIFEST, manifest, indent=2)
     return manifest
 

@@ -1,7 +1,7 @@
 """PNG files whose bytes follow from the pixels.
 
 Image libraries choose filters, chunk order and their own copy of zlib; this writer
-fixes all of it but Python's zlib itself, so that a data set keeps its check sums.
+fixes all of it but Python's zlib itself, so that a dataset keeps its check sums.
 """
 
 import struct

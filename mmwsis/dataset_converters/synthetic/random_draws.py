@@ -16,7 +16,7 @@ def scene_generator(seed: int, stream: int, index: int) -> np.random.Generator:
     """Random generator of one scene, independent of every other scene.
 
     Args:
-        seed: Seed of the data set, >= 0.
+        seed: Seed of the dataset, >= 0.
         stream: Number of the split, so that splits never share scenes.
         index: Position of the scene in its split, >= 0.
 

@@ -24,7 +24,7 @@ JPEG_QUALITY = 95
 
 @dataclass
 class SceneRecord:
-    """What a scene contributes to the data set's documents.
+    """What a scene contributes to the dataset's documents.
 
     Attributes:
         image: COCO image entry.
@@ -44,12 +44,12 @@ class SceneJob:
     """Which scene to write, and where.
 
     Attributes:
-        root: Root folder of the data set.
+        root: Root folder of the dataset.
         split: 'train' or 'val'.
-        seed: Seed of the data set.
+        seed: Seed of the dataset.
         stream: Number of the split.
         index: Position in the split, from 0.
-        image_id: Id of the image, unique in the data set.
+        image_id: Id of the image, unique in the dataset.
         size: Side of the square image in pixels.
     """
 
@@ -69,7 +69,7 @@ def write_scene(job: SceneJob) -> SceneRecord:
         job: Which scene, and where to.
 
     Returns:
-        Its entries in the data set's documents.
+        Its entries in the dataset's documents.
     """
     scene = compose_scene(job.seed, job.stream, job.index, job.size)
     stem = f'{job.image_id:06d}'

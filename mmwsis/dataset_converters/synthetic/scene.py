@@ -52,7 +52,7 @@ def compose_scene(seed: int, stream: int, index: int, size: int = FRAME) -> Scen
     """Paint one scene; equal arguments give equal pixels.
 
     Args:
-        seed: Seed of the data set, >= 0.
+        seed: Seed of the dataset, >= 0.
         stream: Number of the split.
         index: Position of the scene in its split, >= 0.
         size: Side of the square image in pixels, >= 64. Objects scale with it.

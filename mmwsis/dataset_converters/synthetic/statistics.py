@@ -1,4 +1,4 @@
-"""Figures that say whether a synthetic data set is what it should be."""
+"""Figures that say whether a synthetic dataset is what it should be."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence

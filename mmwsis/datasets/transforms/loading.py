@@ -26,7 +26,7 @@ class LoadCachedImage(BaseTransform):
     refused.
 
     Sets ``img`` (uint8 (H, W, 3), read-only where it is shared), ``img_shape`` and
-    ``ori_shape`` (H, W); ``height`` and ``width`` where the data set did not.
+    ``ori_shape`` (H, W); ``height`` and ``width`` where the dataset did not.
 
     Args:
         max_images: Most images remembered a process; 0 for none.

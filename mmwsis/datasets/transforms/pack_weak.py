@@ -60,7 +60,7 @@ class PackWeakInputs(PackDetInputs):
             is a list with one tensor a scale after :class:`ImageScales`.
 
         Raises:
-            KeyError: The data set gives no tags.
+            KeyError: The dataset gives no tags.
         """
         missing = [key for key in ('tags', 'num_classes') if key not in results]
         if missing:

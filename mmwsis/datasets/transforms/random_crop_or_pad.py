@@ -20,7 +20,7 @@ class RandomCropOrPad(BaseTransform):
     and placed alike. Random numbers come from NumPy's global state.
 
     The default fills with ImageNet's mean colour, which is 0 after normalisation; as
-    it is no whole number, padded images become float32.
+    it is no integer, padded images become float32.
 
     Args:
         crop_size: Side of the window in pixels, or ``(height, width)``.

@@ -21,7 +21,7 @@ class LoadClassMaps(BaseTransform):
     opened at the first sample, once per process.
 
     Args:
-        folder: What ``tools/generate_pseudo_labels.py --artefact class_maps`` wrote.
+        folder: What ``tools/generate_pseudo_labels.py --artifact class_maps`` wrote.
         names: Maps to load; the others are not unpacked. None loads all.
     """
 
@@ -71,13 +71,13 @@ class LoadClassMaps(BaseTransform):
 class LoadSemanticMap(BaseTransform):
     """Load the semantic map of an image from a folder of them.
 
-    Sets ``gt_seg_map``, uint8 (H, W): 0 is the background, ``k + 1`` the data set's
+    Sets ``gt_seg_map``, uint8 (H, W): 0 is the background, ``k + 1`` the dataset's
     class ``k``, matched by name, and 255 unknown. Transforms of MMDetection and
     MMSegmentation treat it as their own. The folder is opened at the first sample, once
     a process.
 
     Args:
-        folder: What ``tools/generate_pseudo_labels.py --artefact semantic_maps`` wrote.
+        folder: What ``tools/generate_pseudo_labels.py --artifact semantic_maps`` wrote.
     """
 
     def __init__(self, folder: str) -> None:
@@ -98,7 +98,7 @@ class LoadSemanticMap(BaseTransform):
             UnknownImageError: There is no map of this image.
             FileNotFoundError: The folder is not finished, or the file has gone.
             ValueError: The map is damaged or has another size than the image, which the
-                message names; or the folder has classes that the data set does not.
+                message names; or the folder has classes that the dataset does not.
         """
         if self._index is None:
             self._open(results['classes'])

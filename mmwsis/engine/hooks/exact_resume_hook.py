@@ -22,7 +22,7 @@ class ExactResumeHook(Hook):
     needed, none of which MMEngine's checkpoints hold:
 
     - What transforms draw: ``mmwsis.SeededEpochSampler`` or
-      ``mmwsis.SeededInfiniteSampler`` in ``train_dataloader``, on a data set of
+      ``mmwsis.SeededInfiniteSampler`` in ``train_dataloader``, on a dataset of
       mmwsis (not inside a wrapper such as ``RepeatDataset``).
     - What the model draws, point dropout for example: this hook sets the random state
       before every iteration, from the seed, the rank and the iteration.

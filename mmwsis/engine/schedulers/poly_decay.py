@@ -40,7 +40,7 @@ class PolyDecayLR(PolyLR):
         """
         if epoch_length == 0:
             raise ValueError(
-                'an epoch has no iteration: the data set has fewer images than '
+                'an epoch has no iteration: the dataset has fewer images than '
                 'train_dataloader.batch_size, and incomplete batches are dropped. Give '
                 'a smaller batch_size, or train_dataloader.drop_last=False.'
             )

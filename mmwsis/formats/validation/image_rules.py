@@ -93,7 +93,7 @@ IMAGE_RULES = (
         _E,
         'image',
         'images[].void is an RLE of the size of the image.',
-        'Write it again with the converter of the data set.',
+        'Write it again with the converter of the dataset.',
     ),
     Rule(
         'image-unlabelled',
@@ -153,7 +153,7 @@ CONFIG_RULES = (
         'config-order',
         _E,
         'config',
-        "Data sets of mmdet list classes in the file's order; ours match by name.",
+        "Datasets of mmdet list classes in the file's order; ours match by name.",
         "List metainfo.classes in the file's order.",
     ),
     Rule(
@@ -182,6 +182,6 @@ CONFIG_RULES = (
         _N,
         'config',
         'The config reads this file.',
-        'It was compared with the classes of the first data set instead.',
+        'It was compared with the classes of the first dataset instead.',
     ),
 )

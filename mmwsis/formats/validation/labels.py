@@ -73,7 +73,7 @@ def check_leaks(part: Annotations, log: FindingLog) -> None:
     Args:
         part: Annotations.
         log: Takes the findings: ``leak`` for claims, ``guarded`` for what a config
-            declares, whose data set removes the rest.
+            declares, whose dataset removes the rest.
     """
     config_only = np.where(
         part.required >= 0, part.required, Supervision.MASKS

@@ -96,12 +96,12 @@ class ClassMapLabeler(BaseModel):
 class RelationLabeler(ClassMapLabeler):
     """Inter-pixel relation labels, the targets of :class:`IRNet`.
 
-    Makes the artefact 'semantic_maps': 0 is sure background, ``k + 1`` sure class
+    Makes the artifact 'semantic_maps': 0 is sure background, ``k + 1`` sure class
     ``k``, 255 unsure; see :func:`mmwsis.ops.relation_labels.relation_labels`.
     ``test_cfg`` are its ``foreground_threshold``, ``background_threshold`` and ``crf``.
     """
 
-    artefact = 'semantic_maps'
+    artifact = 'semantic_maps'
     defaults: ClassVar[dict[str, Any]] = dict(
         foreground_threshold=0.30, background_threshold=0.05, crf='irnet'
     )
@@ -122,11 +122,11 @@ class ClassMapComponents(ClassMapLabeler):
     Every pixel belongs to the class whose map is highest there, if it exceeds
     ``threshold``; every 4-connected part is an instance that scores its highest value,
     0 if it covers less than ``min_area`` of the image. Parts are judged as IRNet's are,
-    so the two compare. Makes the artefact 'instances'. ``test_cfg`` are ``threshold``
+    so the two compare. Makes the artifact 'instances'. ``test_cfg`` are ``threshold``
     and ``min_area``.
     """
 
-    artefact = 'instances'
+    artifact = 'instances'
     defaults: ClassVar[dict[str, Any]] = dict(threshold=0.25, min_area=0.01)
 
     def label(

@@ -161,7 +161,7 @@ def _extreme_points(data_samples: list[ObjectCropSample]) -> Tensor:
     if lacking:
         raise ValueError(
             f'annotation ids {lacking} have no extreme_points, which EXITS learns '
-            "from: declare the data set with supervision='extreme_points' and give a "
+            "from: declare the dataset with supervision='extreme_points' and give a "
             'file that has them (tools/dataset_converters/coco2weak.py).'
         )
     return torch.stack([sample.extreme_points for sample in data_samples])

@@ -65,13 +65,13 @@ class IRNet(BaseModel):
         init_cfg: Initialisation of the whole; the backbone has its own.
 
     Attributes:
-        artefact: What ``predict`` makes: 'instances' or 'semantic_maps'.
+        artifact: What ``predict`` makes: 'instances' or 'semantic_maps'.
 
     Raises:
         ValueError: An unknown key in ``test_cfg``.
     """
 
-    artefact = 'instances'
+    artifact = 'instances'
     report_picture = dict(
         title='Boundaries, displacements, instance map and random walk',
         tool='tools/analysis_tools/show_irnet.py',
@@ -221,7 +221,7 @@ class IRNet(BaseModel):
 
         Returns:
             The samples with ``pred_instances`` (``labels``, ``scores``, ``masks``) or,
-            if ``artefact`` is 'semantic_maps', ``pred_sem_seg``.
+            if ``artifact`` is 'semantic_maps', ``pred_sem_seg``.
 
         Raises:
             ValueError: Class maps of another size than the image; the message names
@@ -238,7 +238,7 @@ class IRNet(BaseModel):
                 )
             else:
                 edge, displacement = self.relations(image[:, :height, :width])
-            if self.artefact == 'semantic_maps':
+            if self.artifact == 'semantic_maps':
                 self._fill_semantics(sample, cams, labels, edge)
             else:
                 self._fill_instances(sample, cams, labels, edge, displacement)

@@ -151,12 +151,12 @@ def test_an_equal_data_set_is_kept_and_another_is_refused(root, tmp_path, capsys
     manifest, is_new = make_synthetic(root, SETTINGS)
     assert not is_new
     assert manifest['statistics']['train']['images'] == 50
-    with pytest.raises(FileExistsError, match='another synthetic data set'):
+    with pytest.raises(FileExistsError, match='another synthetic dataset'):
         make_synthetic(root, SyntheticSettings(train=50, val=25, seed=1))
     assert contents(root) == before
     (tmp_path / 'mine').mkdir()
     (tmp_path / 'mine/photo.txt').write_text('dear')
-    with pytest.raises(FileExistsError, match='is no synthetic data set'):
+    with pytest.raises(FileExistsError, match='is no synthetic dataset'):
         make_synthetic(tmp_path / 'mine', SETTINGS)
     assert (tmp_path / 'mine/photo.txt').read_text() == 'dear'
 

@@ -113,7 +113,7 @@ def archive(**changes):
         (single_array(), 'a.npz cannot be read .* single array'),
         (archive(labels=np.array([0, 5])), r'of the classes \[0, 5\], expected 0..1'),
         (archive(labels=np.array([-1, 1])), r'of the classes \[-1, 1\], expected 0..1'),
-        (archive(labels=np.zeros(2)), r'whole numbers \(K,\), got float64'),
+        (archive(labels=np.zeros(2)), r'integers \(K,\), got float64'),
         (archive(cam=np.zeros((1, 3, 3))), r'each of the 2 .*shape \(1, 3, 3\)'),
         (archive(cam=np.array(['x', 'y'])), 'each of the 2 .*got <U1'),
     ],

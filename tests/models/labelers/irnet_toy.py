@@ -21,7 +21,7 @@ CROP = 48
 class ColorMaps(ClassMapLabeler):
     """Class maps that say how near a pixel's colour is to that of the class."""
 
-    artefact = 'class_maps'
+    artifact = 'class_maps'
 
     def forward(self, inputs, data_samples=None, mode='predict'):
         for image, sample in zip(inputs, data_samples):
@@ -58,13 +58,13 @@ def data_set(folder, *steps, **changes):
     )
 
 
-def stage_config(folder, model, artefact, *steps):
+def stage_config(folder, model, artifact, *steps):
     """Config of a stage without weights."""
     return Config(
         dict(
             default_scope='mmdet',
             model=model,
-            artefact=artefact,
+            artifact=artifact,
             pseudo_label_dataloader=dict(
                 batch_size=2,
                 num_workers=0,
@@ -142,7 +142,7 @@ def irnet_config(folder, iterations=4):
         dict(
             default_scope='mmdet',
             model=irnet_model(),
-            artefact='instances',
+            artifact='instances',
             train_dataloader=dict(
                 batch_size=4,
                 num_workers=0,

@@ -158,13 +158,13 @@ def test_padding_follows_the_larger_of_the_two_rules(monkeypatch, size, padded):
 
 
 @pytest.mark.parametrize('size', [(48, 40), (61, 75), (1, 1), (3, 50)])
-@pytest.mark.parametrize('artefact', ['instances', 'semantic_maps'])
-def test_prediction_fits_the_image(size, artefact):
+@pytest.mark.parametrize('artifact', ['instances', 'semantic_maps'])
+def test_prediction_fits_the_image(size, artifact):
     model = tiny()
-    model.artefact = artefact
+    model.artifact = artifact
     image, sample = random_sample(size)
     (found,) = model(image[None], [sample], mode='predict')
-    if artefact == 'instances':
+    if artifact == 'instances':
         instances = found.pred_instances
         assert instances.masks.shape == (len(instances), *size)
         assert set(instances.labels.tolist()) <= {0, 2}
@@ -197,20 +197,20 @@ def test_labels_of_an_enlarged_image_have_its_own_size(labels):
     (found,) = model(image, [sample], mode='predict')
     assert found.pred_instances.masks.shape[1:] == (24, 20)
     assert found.pred_instances.masks.dtype == torch.bool
-    model.artefact = 'semantic_maps'
+    model.artifact = 'semantic_maps'
     (found,) = model(image, [sample], mode='predict')
     assert found.pred_sem_seg.sem_seg.shape == (1, 24, 20)
 
 
 @pytest.mark.parametrize('labels', [(), (1,)], ids=['no tag', 'no activation'])
 def test_nothing_is_found_where_there_is_nothing(labels):
-    for artefact in ('instances', 'semantic_maps'):
+    for artifact in ('instances', 'semantic_maps'):
         model = tiny()
-        model.artefact = artefact
+        model.artifact = artifact
         image, sample = random_sample(labels=labels)
         sample.class_maps.cam.zero_()
         (found,) = model(image[None], [sample], mode='predict')
-        if artefact == 'instances':
+        if artifact == 'instances':
             assert found.pred_instances.masks.shape == (0, 48, 40)
             assert found.pred_instances.scores.shape == (0,)
         else:
@@ -322,7 +322,7 @@ def test_labels_from_images_to_files(scenes, trained, tmp_path):
     assert not empty & {a['image_id'] for a in content['annotations']}
 
     maps = tmp_path / 'semantic'
-    options = GenerationOptions(artefact='semantic_maps')
+    options = GenerationOptions(artifact='semantic_maps')
     generate_pseudo_labels(cfg, checkpoint, maps, options)
     index = MapIndex(maps, 'semantic_maps')
     assert index.classes == ('background', 'berry', 'leaf', 'pool')

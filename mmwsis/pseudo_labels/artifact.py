@@ -1,4 +1,4 @@
-"""What every kind of artefact has in common: the unit of work, records, the result."""
+"""What every kind of artifact has in common: the unit of work, records, the result."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -40,21 +40,21 @@ class LabelSource:
         return image['height'], image['width']
 
 
-class Artefact(ABC):
+class Artifact(ABC):
     """One kind of output: what is labelled, what is kept of it, what is written.
 
-    A run labels *items*, each a sample of the data set: images, unless a subclass says
+    A run labels *items*, each a sample of the dataset: images, unless a subclass says
     otherwise. Of every predicted sample a JSON-serialisable *record* goes into a part
-    file; when all are there :meth:`finish` writes the result. An artefact with a file
+    file; when all are there :meth:`finish` writes the result. An artifact with a file
     an image writes that file in :meth:`record`, before the record exists.
 
     Args:
         out: File or folder to write.
         source: What is labelled.
-        **options: Further keys of the config's ``artefact``; subclasses name theirs.
+        **options: Further keys of the config's ``artifact``; subclasses name theirs.
 
     Attributes:
-        kind: Name in the config's ``artefact``.
+        kind: Name in the config's ``artifact``.
         title: What a run makes, for people.
         listed_in: Key of the COCO JSON under which the items stand.
         noun: What the items are called.
@@ -90,13 +90,13 @@ class Artefact(ABC):
         """List what has to be labelled.
 
         Args:
-            dataset: The data set of ``pseudo_label_dataloader``.
+            dataset: The dataset of ``pseudo_label_dataloader``.
 
         Returns:
-            ``(index in the data set, id of the item, image id)`` of every item.
+            ``(index in the dataset, id of the item, image id)`` of every item.
 
         Raises:
-            ValueError: The data set hides items of the source file.
+            ValueError: The dataset hides items of the source file.
         """
         ids = [dataset.get_data_info(index)['img_id'] for index in range(len(dataset))]
         known = set(ids)
@@ -105,7 +105,7 @@ class Artefact(ABC):
             raise ValueError(
                 f'{len(hidden)} of {len(self.source.images)} images of '
                 f'{self.source.path} would get no {self.title}, the first image ids '
-                f'are {hidden[:5]}. The data set of pseudo_label_dataloader must hold '
+                f'are {hidden[:5]}. The dataset of pseudo_label_dataloader must hold '
                 'every image: set test_mode=True and remove indices.'
             )
         return [(index, image_id, image_id) for index, image_id in enumerate(ids)]

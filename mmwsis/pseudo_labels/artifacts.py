@@ -1,9 +1,9 @@
-"""The kinds of artefacts that a config may ask for.
+"""The kinds of artifacts that a config may ask for.
 
 A config says what its model makes, by default masks of the weak file's own objects::
 
-    artefact = 'class_maps'
-    artefact = dict(type='instances', min_score=1e-5)
+    artifact = 'class_maps'
+    artifact = dict(type='instances', min_score=1e-5)
 """
 
 import inspect
@@ -11,20 +11,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .artefact import Artefact, LabelSource
+from .artifact import Artifact, LabelSource
 from .class_maps import ClassMapFolder
 from .found_instances import FoundInstances
 from .object_masks import ObjectMasks
 from .semantic_maps import SemanticMapFolder
 
-ARTEFACTS: dict[str, type[Artefact]] = {
-    artefact.kind: artefact
-    for artefact in (ObjectMasks, FoundInstances, ClassMapFolder, SemanticMapFolder)
+ARTIFACTS: dict[str, type[Artifact]] = {
+    artifact.kind: artifact
+    for artifact in (ObjectMasks, FoundInstances, ClassMapFolder, SemanticMapFolder)
 }
 
 
-def artefact_settings(value: str | Mapping[str, Any] | None) -> dict[str, Any]:
-    """Read a config's ``artefact``.
+def artifact_settings(value: str | Mapping[str, Any] | None) -> dict[str, Any]:
+    """Read a config's ``artifact``.
 
     Args:
         value: Name of the kind, or ``dict(type=..., **options)``; None is the default.
@@ -39,27 +39,27 @@ def artefact_settings(value: str | Mapping[str, Any] | None) -> dict[str, Any]:
         value = ObjectMasks.kind
     settings = dict(type=value) if isinstance(value, str) else dict(value)
     kind = settings.get('type')
-    if kind not in ARTEFACTS:
-        raise ValueError(f'artefact must be one of {sorted(ARTEFACTS)}, got {kind!r}.')
-    known = set(inspect.signature(ARTEFACTS[kind]).parameters) - {'out', 'source'}
+    if kind not in ARTIFACTS:
+        raise ValueError(f'artifact must be one of {sorted(ARTIFACTS)}, got {kind!r}.')
+    known = set(inspect.signature(ARTIFACTS[kind]).parameters) - {'out', 'source'}
     unknown = sorted(set(settings) - known - {'type'})
     if unknown:
         raise ValueError(
-            f'artefact {kind!r} has the unknown options {unknown}; it knows '
+            f'artifact {kind!r} has the unknown options {unknown}; it knows '
             f'{sorted(known)}.'
         )
     return settings
 
 
-def build_artefact(
+def build_artifact(
     settings: Mapping[str, Any], out: Path, source: LabelSource
-) -> Artefact:
-    """Make an artefact.
+) -> Artifact:
+    """Make an artifact.
 
     Args:
-        settings: Of :func:`artefact_settings`.
+        settings: Of :func:`artifact_settings`.
         out: File or folder to write.
         source: What is labelled.
     """
     options = {key: value for key, value in settings.items() if key != 'type'}
-    return ARTEFACTS[settings['type']](out, source, **options)
+    return ARTIFACTS[settings['type']](out, source, **options)
