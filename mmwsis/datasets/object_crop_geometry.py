@@ -130,24 +130,6 @@ def box_mask_lines(
     return lines[0], lines[1]
 
 
-def box_mask_crop(
-    bbox: Sequence[float], image_size: tuple[int, int], box: Box, wrap: bool
-) -> np.ndarray:
-    """Crop of the box mask of an image, before resizing.
-
-    Args:
-        bbox: Object box ``(x0, y0, x1, y1)`` in image pixels.
-        image_size: ``(height, width)`` of the image in pixels.
-        box: Half-open crop box ``(X0, Y0, X1, Y1)``.
-        wrap: See :func:`box_mask_lines`.
-
-    Returns:
-        uint8 (Y1 - Y0, X1 - X0), 0 or 1.
-    """
-    rows, columns = box_mask_lines(bbox, image_size, box, wrap)
-    return np.outer(rows, columns)
-
-
 def resize_box_mask(rows: np.ndarray, columns: np.ndarray, size: int) -> np.ndarray:
     """Pillow's bicubic resize of the outer product of two 0/1 lines.
 

@@ -23,7 +23,8 @@ def image_coverage(iou: np.ndarray, gt_area: np.ndarray) -> Coverage:
     ``WCov = sum_i |g_i| best_i / sum_i |g_i|``. A prediction may be the best of several
     objects.
 
-    Source: Silberman et al., ECCV 2014; WISE, section 12.2 of the specification.
+    Source: Silberman et al., Instance Segmentation of Indoor Scenes using a Coverage
+    Loss, ECCV 2014, Section 5; Laradji et al., WISE, 2019, Section 4.
 
     Args:
         iou: ``(P, G)`` float.
@@ -39,39 +40,11 @@ def image_coverage(iou: np.ndarray, gt_area: np.ndarray) -> Coverage:
     return Coverage(float(best.mean()), float(best @ gt_area / gt_area.sum()))
 
 
-def label_map_iou(gt: np.ndarray, pred: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Overlaps of the segments of two label maps, from one joint histogram.
-
-    Args:
-        gt: Integers of any shape; 0 is background, other values are segments.
-        pred: The same shape.
-
-    Returns:
-        ``(P, G)`` IoU and ``(G,)`` areas in pixels, both in ascending order of the
-        values in the maps.
-
-    Raises:
-        ValueError: The maps have different shapes.
-    """
-    if gt.shape != pred.shape:
-        raise ValueError(f'label maps have shapes {gt.shape} and {pred.shape}.')
-    gt_values, gt_index = np.unique(gt, return_inverse=True)
-    pred_values, pred_index = np.unique(pred, return_inverse=True)
-    shape = len(pred_values), len(gt_values)
-    joint = np.bincount(
-        pred_index.ravel() * shape[1] + gt_index.ravel(), minlength=shape[0] * shape[1]
-    ).reshape(shape)
-    area, pred_area = joint.sum(axis=0), joint.sum(axis=1)
-    iou = joint / (area[None] + pred_area[:, None] - joint)
-    objects = gt_values != 0
-    return iou[pred_values != 0][:, objects], area[objects]
-
-
 def mean_coverage(images: list[Coverage]) -> Coverage:
     """MUCov and MWCov: the mean over the images that have an object.
 
     Args:
-        images: One entry an image.
+        images: One entry per image.
 
     Returns:
         The means; NaN if no image has an object.

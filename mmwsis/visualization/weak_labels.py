@@ -8,7 +8,7 @@ import numpy as np
 
 from mmwsis.formats.coco_file import image_file_name
 from mmwsis.formats.coco_masks import annotation_mask
-from mmwsis.structures import Supervision, annotation_place, restrict_coco
+from mmwsis.structures import annotation_place
 
 from .canvas import Canvas
 from .coco_files import LabelFile, read_image
@@ -155,41 +155,3 @@ def weak_label_sheet(
         if any('extreme_points' in annotation for annotation in annotations):
             legend = EXTREME_POINT_LEGEND
     return contact_sheet(tiles, columns, title or Path(ann_file).name, legend)
-
-
-def supervision_levels_sheet(
-    coco: Mapping[str, Any], img_dir: str | Path, image_id: int
-) -> np.ndarray:
-    """One image as each of the five supervision levels sees it.
-
-    Args:
-        coco: Parsed COCO JSON that carries all kinds of labels.
-        img_dir: Folder of its images.
-        image_id: The image.
-
-    Returns:
-        RGB picture, uint8: five tiles, weakest first.
-
-    Raises:
-        ValueError: There is no such image.
-    """
-    images = [image for image in coco['images'] if image['id'] == image_id]
-    if not images:
-        raise ValueError(f'There is no image {image_id} in the file.')
-    single = dict(coco, images=images)
-    single['annotations'] = [
-        annotation
-        for annotation in coco['annotations']
-        if annotation['image_id'] == image_id
-    ]
-    classes = {item['id']: item['name'] for item in coco['categories']}
-    image = read_image(Path(img_dir, image_file_name(images[0])))
-    tiles = []
-    for level in Supervision:
-        seen = restrict_coco(single, level)
-        tags = seen['images'][0].get('tags', ()) if not seen['annotations'] else ()
-        picture = draw_weak_labels(image, seen['annotations'], classes, tags)
-        tiles.append(Tile(picture, level.label.replace('_', ' ')))
-    title = f'What each supervision level sees of image {image_id}'
-    legend = [('point', POINT_COLOR), *EXTREME_POINT_LEGEND]
-    return contact_sheet(tiles, len(tiles), title, legend)

@@ -7,9 +7,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmwsis.evaluation.coverage import image_coverage, label_map_iou, mean_coverage
+from mmwsis.evaluation.coverage import image_coverage, mean_coverage
 
 GOLDEN = Path(__file__).parents[1] / 'golden' / 'wise' / 'coverage_a.npz'
+
+
+def label_map_iou(gt, pred):
+    """IoU (P, G) and areas (G,) of the segments of two label maps, 0 is background."""
+    objects = [gt == value for value in np.unique(gt[gt != 0])]
+    found = [pred == value for value in np.unique(pred[pred != 0])]
+    iou = [[(p & g).sum() / (p | g).sum() for g in objects] for p in found]
+    areas = np.array([g.sum() for g in objects])
+    return np.reshape(iou, (len(found), len(objects))), areas
 
 
 def reference(gt, pred):
@@ -33,11 +42,11 @@ def test_golden():
         image_coverage(*label_map_iou(gt, pred))
         for gt, pred in zip(data['gt'], data['pred'])
     ]
-    np.testing.assert_allclose([i.unweighted for i in images], data['ucov'], atol=1e-9)
-    np.testing.assert_allclose([i.weighted for i in images], data['wcov'], atol=1e-9)
+    np.testing.assert_allclose([i.unweighted for i in images], data['ucov'], 0, 1e-9)
+    np.testing.assert_allclose([i.weighted for i in images], data['wcov'], 0, 1e-9)
     mean = mean_coverage(images)
-    assert mean.unweighted == pytest.approx(float(data['MUCov']), abs=1e-9)
-    assert mean.weighted == pytest.approx(float(data['MWCov']), abs=1e-9)
+    assert mean.unweighted == pytest.approx(float(data['MUCov']), rel=0, abs=1e-9)
+    assert mean.weighted == pytest.approx(float(data['MWCov']), rel=0, abs=1e-9)
 
 
 @given(st.integers(0, 10**6))
@@ -57,11 +66,8 @@ def test_label_maps(seed):
 
 
 def test_hand_checked_and_empty_cases():
-    # Specification of WISE, section 16, example 9.
     found = image_coverage(np.array([[0.5, 0.2], [0.1, 0.9]]), np.array([10, 30]))
     assert found == pytest.approx((0.7, 0.8))
     assert image_coverage(np.zeros((0, 2)), np.array([1, 2])) == (0, 0)
     assert np.isnan(image_coverage(np.zeros((3, 0)), np.zeros(0))).all()
     assert np.isnan(mean_coverage([])).all()
-    with pytest.raises(ValueError, match='shapes'):
-        label_map_iou(np.zeros((2, 2)), np.zeros((2, 3)))

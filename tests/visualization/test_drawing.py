@@ -16,7 +16,6 @@ from mmwsis.visualization import (
     contact_sheet,
     draw_weak_labels,
     save_image,
-    supervision_levels_sheet,
     weak_label_sheet,
 )
 from mmwsis.visualization.palette import EXTREME_POINT_COLORS, distinct_color, heatmap
@@ -118,10 +117,6 @@ def test_sheets_of_a_file(tmp_path):
     content = coco(tmp_path)
     sheet = weak_label_sheet(tmp_path / 'gt.json', tmp_path, num=2)
     assert sheet.shape[1] == 2 * 384 + 3 * 8
-    levels = supervision_levels_sheet(content, tmp_path, 2)
-    assert levels.shape[1] == 5 * 384 + 6 * 8
-    with pytest.raises(ValueError, match='no image 9'):
-        supervision_levels_sheet(content, tmp_path, 9)
     content['annotations'] = []
     (tmp_path / 'gt.json').write_text(json.dumps(content))
     with pytest.raises(ValueError, match='no image has an annotation'):

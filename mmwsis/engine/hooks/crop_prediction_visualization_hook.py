@@ -12,8 +12,8 @@ from mmengine.visualization import Visualizer
 
 from mmwsis.registry import HOOKS
 from mmwsis.visualization.coco_files import read_image
+from mmwsis.visualization.object_tiles import object_tiles
 from mmwsis.visualization.sheet import contact_sheet, save_image
-from mmwsis.visualization.visualizers import object_tiles
 from mmwsis.visualization.weak_labels import extreme_point_legend
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mmwsis.datasets.object_crop_geometry import (
-    box_mask_crop,
+    box_mask_lines,
     crop_box,
     resize_crop,
     training_margins,
@@ -27,6 +27,10 @@ def picture(height=40, width=50, seed=0):
     return rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
+def box_mask(bbox, image_size, box, wrap):
+    return np.outer(*box_mask_lines(bbox, image_size, box, wrap))
+
+
 def sample(bbox=(10.5, 8, 30, 20.25), **kwargs):
     return dict(img=picture(), bbox=np.float32(bbox), **kwargs)
 
@@ -41,7 +45,7 @@ def test_training_crop_draws_margins_then_gates():
     np.testing.assert_array_equal(
         results['img'], resize_crop(wrap_crop(picture(), box), 24)
     )
-    mask = box_mask_crop(sample()['bbox'], (40, 50), box, wrap=True)
+    mask = box_mask(sample()['bbox'], (40, 50), box, wrap=True)
     np.testing.assert_array_equal(results['box_mask'], resize_crop(mask, 24))
     assert results['flip'] is False and results['crop_size'] == 24
 
@@ -51,7 +55,7 @@ def test_test_crop_is_fixed_and_empty_outside_the_image():
     results = build('ObjectCrop', crop_size=24, train=False)(sample(bbox))
     again = build('ObjectCrop', crop_size=24, train=False)(sample(bbox))
     assert results['crop_box'] == again['crop_box'] == (38, -2, 53, 15)
-    mask = box_mask_crop(bbox, (40, 50), (38, -2, 53, 15), wrap=False)
+    mask = box_mask(bbox, (40, 50), (38, -2, 53, 15), wrap=False)
     assert not mask[:, 12:].any() and not mask[:2].any()
     np.testing.assert_array_equal(results['box_mask'], resize_crop(mask, 24))
 

@@ -1,4 +1,4 @@
-"""Visualizers and hooks as a run uses them: files, backends, ``--show-dir``."""
+"""Figures and hooks as a run uses them: files, backends, ``--show-dir``."""
 
 from types import SimpleNamespace
 
@@ -13,19 +13,12 @@ from pycocotools import mask as mask_codec
 from mmwsis.engine.hooks import (
     CropPredictionVisualizationHook,
     RetrievalVisualizationHook,
-    TrainingBatchVisualizationHook,
 )
-from mmwsis.registry import HOOKS, VISUALIZERS
+from mmwsis.registry import HOOKS
 from mmwsis.structures import ObjectCropSample
+from mmwsis.visualization import object_tiles
 
 IMAGE = np.full((48, 64, 3), 90, np.uint8)
-
-
-def build(kind, tmp_path, name):
-    backends = [dict(type='LocalVisBackend'), dict(type='TensorboardVisBackend')]
-    return VISUALIZERS.build(
-        dict(type=kind, name=name, vis_backends=backends, save_dir=str(tmp_path))
-    )
 
 
 def rle():
@@ -60,44 +53,17 @@ def crop_sample(tmp_path):
     return sample
 
 
-def test_object_crop_visualizer_writes_files_and_backends(tmp_path):
-    visualizer = build('mmwsis.ObjectCropVisualizer', tmp_path, 'crops')
-    visualizer.dataset_meta = dict(classes=('star',))
+def test_tiles_show_weak_label_ground_truth_and_prediction(tmp_path):
     sample = crop_sample(tmp_path)
-    visualizer.add_datasample('object', IMAGE, sample, step=2)
-    visualizer.close()
-    assert (tmp_path / 'vis_data/vis_image/object_2.png').is_file()
-    assert list((tmp_path / 'vis_data').glob('events.out.tfevents.*'))
-    out = tmp_path / 'out.png'
-    visualizer.add_datasample('object', IMAGE, sample, out_file=str(out))
-    width = Image.open(out).width
-    assert width > 3 * 256  # weak label, ground truth, prediction
-    visualizer.add_datasample('o', IMAGE, sample, draw_gt=False, out_file=str(out))
-    assert Image.open(out).width < width
-
-
-def test_weak_label_visualizer_draws_weak_points(tmp_path):
-    visualizer = build('mmwsis.WeakLabelVisualizer', tmp_path, 'weak')
-    visualizer.dataset_meta = dict(classes=('star',))
-    instances = InstanceData(
-        bboxes=torch.tensor([[12.0, 10, 39, 29]]),
-        labels=torch.tensor([0]),
-        points=torch.tensor([[20.0, 20]]),
-        extreme_points=torch.zeros(1, 4, 2) + 20,
-    )
-    predicted = InstanceData(
-        masks=torch.zeros(2, 48, 64, dtype=torch.bool),
-        labels=torch.tensor([0, 0]),
-        scores=torch.tensor([0.9, 0.1]),
-    )
-    predicted.masks[:, 5:20, 5:20] = True
-    sample = DetDataSample(metainfo=dict(img_id=1), gt_instances=instances)
-    sample.pred_instances = predicted
-    out = tmp_path / 'both.png'
-    visualizer.add_datasample('x', IMAGE, sample, out_file=str(out))
-    assert Image.open(out).width > 2 * 256
-    visualizer.add_datasample('x', IMAGE, None, out_file=str(out))
-    assert Image.open(out).height >= 256
+    tiles = object_tiles(IMAGE, sample, ('star',))
+    captions = [tile.caption for tile in tiles]
+    assert captions == [
+        'image 3, annotation 8: star',
+        'ground truth',
+        'prediction, score 0.70, IoU 1.00',
+    ]
+    assert len(object_tiles(IMAGE, sample, draw_gt=False)) == 2
+    assert len(object_tiles(IMAGE, sample, draw_gt=False, draw_pred=False)) == 1
 
 
 def fake_runner(tmp_path, visualizer, iteration=0):
@@ -164,27 +130,6 @@ def test_class_map_hook_draws_maps_over_the_image(tmp_path):
     hook = HOOKS.build(dict(type='mmwsis.ClassMapVisualizationHook', draw=True))
     hook.after_test_iter(runner, 0, None, samples)
     assert len(recorder.images) == 2  # an image without classes is shown as it is
-
-
-def test_training_batch_hook_draws_crops_and_images_once(tmp_path):
-    recorder = Recorder()
-    hook = TrainingBatchVisualizationHook()
-    view = torch.zeros(3, 32, 32, dtype=torch.uint8)
-    crops = dict(
-        inputs=dict(student=[view], teacher=[view]),
-        data_samples=[crop_sample(tmp_path)],
-    )
-    hook.before_train_iter(fake_runner(tmp_path, recorder), 0, crops)
-    hook.before_train_iter(fake_runner(tmp_path, recorder, 1), 1, crops)
-    assert list(recorder.images) == [('training_batch', 1)]
-    sample = DetDataSample(metainfo=dict(img_id=1))
-    sample.gt_instances = InstanceData(bboxes=torch.ones(1, 4), labels=torch.zeros(1))
-    blue = torch.zeros(3, 48, 64, dtype=torch.uint8)
-    blue[0] = 255  # BGR
-    images = dict(inputs=[blue], data_samples=[sample])
-    hook.before_train_iter(fake_runner(tmp_path, recorder), 0, images)
-    drawn = recorder.images['training_batch', 1]
-    assert (drawn == (0, 0, 255)).all(-1).any()
 
 
 def test_retrieval_hook_draws_at_its_interval(tmp_path, monkeypatch):
