@@ -169,7 +169,7 @@ def test_golden_bestie():
     found = tables(scenes, len(data['ap_50']))
     for percent in (25, 50, 70, 75):
         np.testing.assert_allclose(
-            found[f'AP{percent}'], data[f'ap_{percent}'], atol=1e-9
+            found[f'AP{percent}'], data[f'ap_{percent}'], rtol=0, atol=1e-9
         )
         mean = mean_over_classes(found[f'AP{percent}'])
         assert mean == pytest.approx(float(data[f'map_{percent}']), abs=1e-9)
@@ -199,7 +199,7 @@ def test_golden_irnet():
     found = tables([Scene(*one) for one in zip(*columns)], len(data['ap_50']))
     for percent in (25, 50, 70, 75):
         np.testing.assert_allclose(
-            found[f'AP{percent}'], data[f'ap_{percent}'], atol=1e-9
+            found[f'AP{percent}'], data[f'ap_{percent}'], rtol=0, atol=1e-9
         )
 
 
@@ -214,7 +214,9 @@ def test_golden_apr(name):
     found = tables(scenes, int(data['num_classes']))
     for column, percent in enumerate((50, 60, 70, 80, 90)):
         own = found[f'APr_{percent}']
-        np.testing.assert_allclose(own, data['ap_per_class'][:, column], atol=1e-9)
+        np.testing.assert_allclose(
+            own, data['ap_per_class'][:, column], rtol=0, atol=1e-9
+        )
         assert mean_over_classes(own) == pytest.approx(data['ap_r'][column], abs=1e-9)
     np.testing.assert_allclose(APR_VOL_VOC, data['thr_vol_voc'])
     np.testing.assert_allclose(FROM_50_TO_95, data['thr_vol_cityscapes'])
@@ -232,10 +234,10 @@ def test_voc_equals_the_slow_reference(seed):
     found = tables(scenes, 3)
     for percent in (25, 50, 75):
         slow = reference_voc(scenes, 3, percent / 100, remove_void=False)
-        np.testing.assert_allclose(found[f'AP{percent}'], slow, atol=1e-12)
+        np.testing.assert_allclose(found[f'AP{percent}'], slow, rtol=0, atol=1e-12)
     for percent in (50, 70):
         slow = reference_voc(scenes, 3, percent / 100, remove_void=True)
-        np.testing.assert_allclose(found[f'APr_{percent}'], slow, atol=1e-12)
+        np.testing.assert_allclose(found[f'APr_{percent}'], slow, rtol=0, atol=1e-12)
 
 
 @given(st.integers(0, 10**6))
@@ -246,7 +248,7 @@ def test_cityscapes_equals_the_slow_reference(seed):
     assert set(found) == {'AP', 'AP50', 'AP75', 'ABO'}
     for percent in (50, 75):
         slow = reference_cityscapes(scenes, 3, percent / 100, 30)
-        np.testing.assert_allclose(found[f'AP{percent}'], slow, atol=1e-12)
+        np.testing.assert_allclose(found[f'AP{percent}'], slow, rtol=0, atol=1e-12)
 
 
 @given(st.integers(0, 10**6))
@@ -277,7 +279,7 @@ def test_perfect_predictions_reach_one_and_order_does_not_matter(seed):
         assert np.all((values == 1) | np.isnan(values)), name
     plain, other = tables(scenes, 3), tables(shuffled[::-1], 3)
     for name in plain:
-        np.testing.assert_allclose(plain[name], other[name], atol=1e-12)
+        np.testing.assert_allclose(plain[name], other[name], rtol=0, atol=1e-12)
 
 
 @given(st.integers(0, 10**6))
@@ -292,4 +294,4 @@ def test_void_pixels_do_not_count_for_apr(seed):
     after = tables(scenes, 3)
     for name in before:
         if name.startswith('APr'):
-            np.testing.assert_allclose(before[name], after[name], atol=1e-12)
+            np.testing.assert_allclose(before[name], after[name], rtol=0, atol=1e-12)

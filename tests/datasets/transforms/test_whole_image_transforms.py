@@ -48,7 +48,7 @@ def test_golden_rescale_and_normalisation(case):
         batch = preprocessor(dict(inputs=inputs))['inputs']
         got = batch[0][0] if isinstance(batch, list) else batch[0]
         expected = golden['normalised'].transpose(2, 0, 1)
-        assert np.allclose(got.numpy(), expected, atol=1e-6)
+        assert np.allclose(got.numpy(), expected, rtol=0, atol=1e-6)
 
 
 def test_rescale_rounds_halves_to_even_and_keeps_a_pixel():
