@@ -236,3 +236,11 @@ def test_supervision_must_be_given(labelled_coco, write_coco):
         build(path, 'scribbles')
     with pytest.raises(TypeError, match='supervision'):
         DATASETS.build(dict(type='mmwsis.CocoWeakDataset', ann_file=path))
+
+
+@pytest.mark.parametrize('width, kept', [(1, True), (0.99, False)])
+def test_boxes_below_one_pixel_are_left_out(labelled_coco, write_coco, width, kept):
+    labelled_coco['annotations'][0]['bbox'] = [10, 20, width, 50]
+    dataset = build(write_coco(labelled_coco), 'boxes')
+    ids = [one['ann_id'] for one in dataset.get_data_info(0)['instances']]
+    assert (901 in ids) == kept

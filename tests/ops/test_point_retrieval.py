@@ -149,6 +149,17 @@ def test_thresholds_may_stay_absolute():
     assert loose.pseudo_bg.sum() > strict.pseudo_bg.sum()
 
 
+def test_cells_on_a_threshold_are_retrieved():
+    _, similarity, init_fg, in_box = golden_case(91)
+    found = retrieve_points(similarity, init_fg, in_box)
+    difference = (found.score_fg - found.score_bg)[in_box & ~init_fg]
+    highest, lowest = difference.max().item(), difference.min().item()
+    exact = dict(scale_thresholds=False, tau_fg=highest, tau_bg=lowest)
+    found = retrieve_points(similarity, init_fg, in_box, **exact)
+    assert found.pseudo_fg.sum() == (difference == highest).sum() >= 1
+    assert found.pseudo_bg.sum() == (difference == lowest).sum() >= 1
+
+
 def test_extreme_points_outside_the_box_join_it():
     _, similarity, init_fg, in_box = golden_case(91)
     found = retrieve_points(similarity, init_fg, torch.zeros_like(in_box))

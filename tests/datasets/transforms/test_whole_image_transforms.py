@@ -108,6 +108,13 @@ def test_crop_or_pad_places_image_and_labels_alike(shape):
         assert np.allclose(image[~inside], np.float32(MEAN))
 
 
+def test_label_map_is_padded_with_ignore():
+    labels = RandomCropOrPad(40)(sample(20, 31))['gt_seg_map']
+    assert (labels == 255).sum() == 40 * 40 - 20 * 31 + (
+        sample()['gt_seg_map'] == 255
+    ).sum()
+
+
 def test_crop_or_pad_draws_every_place():
     np.random.seed(3)
     for length, window in ((9, 12), (15, 12), (12, 12)):
