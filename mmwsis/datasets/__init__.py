@@ -2,7 +2,7 @@
 
 from .coco_weak import CocoWeakDataset
 from .object_crop import ObjectCropDataset
-from .seeded_visits import SeededEpochSampler, SeededInfiniteSampler
+from .seeded_samplers import SeededEpochSampler, SeededInfiniteSampler
 from .unlabelled_images import UnlabelledImageDataset
 
 __all__ = [

@@ -18,11 +18,11 @@ from mmwsis.formats.coco_masks import check_segmentation
 from mmwsis.registry import DATASETS
 from mmwsis.structures.supervision import Supervision, image_supervision
 
-from .seeded_visits import SeededVisits
+from .seeded_samplers import SeededDraws
 
 
 @DATASETS.register_module()
-class CocoWeakDataset(SeededVisits, CocoDataset):
+class CocoWeakDataset(SeededDraws, CocoDataset):
     """``mmdet.CocoDataset`` behind the leak guard.
 
     Everything stronger than ``supervision`` is removed from the parsed JSON before any
@@ -71,7 +71,7 @@ class CocoWeakDataset(SeededVisits, CocoDataset):
         """Read ``ann_file`` through the leak guard.
 
         Returns:
-            One dictionary an image, in the order of the file.
+            One dictionary per image, in the order of the file.
         """
         coco = load_coco(self.ann_file, self.supervision, self.backend_args)
         classes = self._metainfo['classes']
@@ -89,7 +89,7 @@ class CocoWeakDataset(SeededVisits, CocoDataset):
     def _fill_category_index(
         self, coco: Mapping[str, Any], by_image: Mapping[Any, list[dict]]
     ) -> None:
-        # Once an image and class, not once an object as in pycocotools: the number of
+        # Once per image and class, not once per object as in pycocotools: the number of
         # objects is more than a tag tells.
         self.cat_img_map: dict[int, list] = {cat_id: [] for cat_id in self.cat_ids}
         for image in coco['images']:
@@ -236,7 +236,7 @@ class CocoWeakDataset(SeededVisits, CocoDataset):
             idx: Index in the dataset.
 
         Returns:
-            One label an instance; at 'image_tags' one a class present.
+            One label per instance; at 'image_tags' one per class present.
         """
         data_info = self.get_data_info(idx)
         if data_info['supervision'] == Supervision.IMAGE_TAGS.label:

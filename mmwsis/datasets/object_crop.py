@@ -1,4 +1,4 @@
-"""Dataset of object crops: one sample an annotation, as labelers train on them."""
+"""Dataset of object crops: one sample per annotation, as labelers train on them."""
 
 import os.path as osp
 from collections.abc import Mapping
@@ -17,14 +17,14 @@ from mmwsis.formats.coco_file import (
 from mmwsis.registry import DATASETS
 from mmwsis.structures.supervision import Supervision
 
-from .seeded_visits import SeededVisits
+from .seeded_samplers import SeededDraws
 
 _DEFAULT_FILTER = dict(min_area=2048, max_area=1e10, min_size=2)
 
 
 @DATASETS.register_module()
-class ObjectCropDataset(SeededVisits, BaseDataset):
-    """One sample an annotation of a COCO JSON (MAL, CVPR 2023; EXITS, CVPR 2024).
+class ObjectCropDataset(SeededDraws, BaseDataset):
+    """One sample per annotation of a COCO JSON (MAL, CVPR 2023; EXITS, CVPR 2024).
 
     The annotations of one image follow each other, in the order of the file, so that an
     unshuffled loader decodes every image once. The data of a sample are ``img_id``,
@@ -92,7 +92,7 @@ class ObjectCropDataset(SeededVisits, BaseDataset):
         """Read ``ann_file`` through the leak guard.
 
         Returns:
-            One dictionary an annotation, those of one image following each other.
+            One dictionary per annotation, those of one image following each other.
         """
         coco = load_coco(self.ann_file, self.supervision, self.backend_args)
         self._metainfo.setdefault(

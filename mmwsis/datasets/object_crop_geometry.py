@@ -161,5 +161,5 @@ def resize_crop(image: np.ndarray, size: int) -> np.ndarray:
     Returns:
         uint8 (size, size[, 3]), a fresh writable array.
     """
-    picture = Image.fromarray(np.ascontiguousarray(image))
-    return np.array(picture.resize((size, size), Image.BICUBIC))
+    pil_image = Image.fromarray(np.ascontiguousarray(image))
+    return np.array(pil_image.resize((size, size), Image.BICUBIC))

@@ -10,13 +10,13 @@ from mmwsis.formats.coco_file import image_file_name, load_coco
 from mmwsis.registry import DATASETS
 from mmwsis.structures.supervision import Supervision
 
-from .seeded_visits import SeededVisits
+from .seeded_samplers import SeededDraws
 
 _EXTENSIONS = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp', '.ppm')
 
 
 @DATASETS.register_module()
-class UnlabelledImageDataset(SeededVisits, BaseDataset):
+class UnlabelledImageDataset(SeededDraws, BaseDataset):
     """Plain images, from a COCO JSON's ``images`` or from a folder.
 
     The data of a sample are ``img_id``, ``img_path`` and, from a JSON, ``height`` and
@@ -59,7 +59,7 @@ class UnlabelledImageDataset(SeededVisits, BaseDataset):
         """List the images.
 
         Returns:
-            One dictionary an image, in the order of the file or of the names.
+            One dictionary per image, in the order of the file or of the names.
         """
         folder = self.data_prefix['img']
         if self.ann_file:

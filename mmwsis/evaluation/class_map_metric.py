@@ -91,7 +91,7 @@ class ClassMapMetric(InstanceMetric):
         """Figures over the whole dataset.
 
         Args:
-            results: One entry an image, of all ranks.
+            results: One entry per image, of all ranks.
 
         Returns:
             Name -> value.

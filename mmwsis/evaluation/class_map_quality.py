@@ -55,7 +55,7 @@ def count_pixels(
     if maps.shape != (len(labels), *truth.shape):
         raise ValueError(
             f'{where}: expected {len(labels)} maps of (height, width) {truth.shape}, '
-            f'one a class; got shape {maps.shape}.'
+            f'one per class; got shape {maps.shape}.'
         )
     if len(labels):
         strongest = np.asarray(labels, dtype=np.int64)[maps.argmax(0)]

@@ -26,7 +26,7 @@ class CocoInstanceMetric(CocoMetric):
             less time and is installed with ``pip install faster-coco-eval``.
         ap_thrs: IoU thresholds for which ``<metric>_AP<percent>`` is reported besides
             the usual figures, such as (0.25, 0.5, 0.75) for WISE: COCO's rules (101
-            points, at most 100 predictions an image and class), not rounded.
+            points, at most 100 predictions per image and class), not rounded.
         skip_images_without_gt: For ``ap_thrs``, ignore predictions in images that have
             no object, as WISE's released evaluation does.
         remove_void: Take void pixels (``images[].void`` of ``ann_file``) out of the
@@ -170,7 +170,7 @@ def coco_ap_table(
             class.
 
     Returns:
-        ``(K, T)`` float64, 0 to 1, at most 100 predictions an image and class; NaN for
+        ``(K, T)`` float64, 0 to 1, at most 100 predictions per image and class; NaN for
         classes without an object. Classes are in the order of ``category_ids``.
     """
     run = (evaluator or coco_evaluator('pycocotools'))(gt, dt, iou_type)

@@ -74,7 +74,7 @@ class CoverageMetric(InstanceMetric):
         """Means over the images.
 
         Args:
-            results: One entry an image, of all ranks.
+            results: One entry per image, of all ranks.
 
         Returns:
             ``MUCov`` and ``MWCov``; NaN if no image has an object.

@@ -22,7 +22,7 @@ def instance_tables(
     """Figures of every class.
 
     Args:
-        matches: One entry an image, of :func:`match_image` with the same rules.
+        matches: One entry per image, of :func:`match_image` with the same rules.
         num_classes: C.
         rules: 'voc' or 'cityscapes'.
         iou_thrs: Thresholds of ``AP<percent>``; 'cityscapes' leaves out those below
@@ -66,7 +66,7 @@ def detections(matches: Sequence[ImageMatch], void_free: bool = False) -> Detect
     """Predictions of all images, objects numbered through.
 
     Args:
-        matches: One entry an image.
+        matches: One entry per image.
         void_free: Use the overlaps without void pixels, and drop predictions that have
             no others.
 

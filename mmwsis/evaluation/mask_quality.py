@@ -59,7 +59,7 @@ def class_mean_iou(ious: Sequence[float], classes: Sequence[Any]) -> float:
     """Mean IoU of every class, then the mean over classes with an instance (MAL).
 
     Args:
-        ious: One value an instance, 0 to 1.
+        ious: One value per instance, 0 to 1.
         classes: The class of each instance.
 
     Raises:

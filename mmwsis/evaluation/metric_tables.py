@@ -29,7 +29,7 @@ def class_names(metric: BaseMetric) -> tuple[str, ...]:
 
 
 def class_table(classes: Sequence[str], figures: Mapping[str, np.ndarray]) -> str:
-    """One row a class and one for the mean.
+    """One row per class and one for the mean.
 
     Args:
         classes: C names.

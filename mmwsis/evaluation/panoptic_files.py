@@ -1,4 +1,4 @@
-"""COCO panoptic files: a JSON and one PNG an image."""
+"""COCO panoptic files: a JSON and one PNG per image."""
 
 import os
 from collections.abc import Mapping
@@ -86,7 +86,7 @@ class PanopticFile:
 
         Raises:
             FileNotFoundError: The PNG does not exist.
-            ValueError: The file has no such image, or the PNG is no picture.
+            ValueError: The file has no such image, or the PNG is no image.
         """
         path = self.seg_dir / self._entry(image_id)['file_name']
         return read_segment_map(path)
@@ -111,14 +111,14 @@ def read_segment_map(path: str | os.PathLike) -> np.ndarray:
 
     Raises:
         FileNotFoundError: It does not exist.
-        ValueError: It is no picture.
+        ValueError: It is no image.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(
             f'{path} does not exist. Set the folder of panoptic PNGs (seg_prefix) to '
             "where the JSON's file_name are found."
         )
-    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if picture is None:
-        raise ValueError(f'{path} is no readable picture.')
-    return ids_of_colours(picture).astype(np.int64)
+    bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if bgr is None:
+        raise ValueError(f'{path} is no readable image.')
+    return ids_of_colours(bgr).astype(np.int64)

@@ -93,7 +93,7 @@ class PanopticQualityMetric(BaseMetric):
         """Figures over the whole dataset.
 
         Args:
-            results: One entry an image, of all ranks.
+            results: One entry per image, of all ranks.
 
         Returns:
             Name -> value, 0 to 1.
@@ -173,7 +173,7 @@ def predicted_segments(
     if len(unknown):
         raise ValueError(
             f'{where}: the panoptic prediction has the label {int(unknown[0])}; labels '
-            f'must be 0 to {len(category_ids) - 1}, one a class of the dataset.'
+            f'must be 0 to {len(category_ids) - 1}, one per class of the dataset.'
         )
     # Code 0 is the first class, which is not to be taken for void: one is added.
     segment_map = np.where(

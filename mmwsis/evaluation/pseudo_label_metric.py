@@ -55,7 +55,7 @@ class PseudoLabelMetric(BaseMetric):
         Raises:
             ValueError: A sample has no ground truth or no prediction.
         """
-        # One entry a sample, crowds too: mmengine cuts padding off by position.
+        # One entry per sample, crowds too: mmengine cuts padding off by position.
         self.results.extend(self._measure(sample) for sample in data_samples)
 
     def _measure(self, sample: dict) -> InstanceQuality | None:

@@ -1,4 +1,4 @@
-"""Quality report of pseudo labels: JSON, Markdown and pictures."""
+"""Quality report of pseudo labels: JSON, Markdown and figures."""
 
 import os
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from mmwsis.utils.fileio import atomic_write_json, atomic_write_text
 
 from .compare_files import Comparison
 from .pseudo_label_ap import ap_section
-from .quality_pictures import draw_quality, draw_worst
+from .quality_figures import draw_quality, draw_worst
 
 _GROUPS = {
     'all': 'all',
@@ -51,18 +51,18 @@ def write_quality_report(
         draw_worst(comparison, selected, out_dir / 'worst.png', img_dir)
     draw_quality(summary, out_dir / 'quality.png')
     atomic_write_text(
-        out_dir / 'quality.md', markdown_report(summary, pictures=bool(selected))
+        out_dir / 'quality.md', markdown_report(summary, figures=bool(selected))
     )
     atomic_write_json(out_dir / 'quality.json', summary, indent=1)
     return summary
 
 
-def markdown_report(summary: Mapping[str, Any], pictures: bool = True) -> str:
+def markdown_report(summary: Mapping[str, Any], figures: bool = True) -> str:
     """The report for people.
 
     Args:
         summary: Of ``Comparison.summary``.
-        pictures: Refer to ``worst.png``.
+        figures: Refer to ``worst.png``.
     """
     own = summary['provenance']
     origin = ''
@@ -89,7 +89,7 @@ def markdown_report(summary: Mapping[str, Any], pictures: bool = True) -> str:
     ]
     if summary.get('average_precision'):
         blocks.append(ap_section(summary['average_precision']))
-    if pictures:
+    if figures:
         blocks.append(
             f'## Worst {len(summary["worst"])}\n\n![Worst objects](worst.png)'
         )

@@ -69,7 +69,7 @@ def retention_table(
 
     Args:
         weak: Metrics of the weakly-supervised final model.
-        full: Metrics of its fully-supervised twin.
+        full: Metrics of its fully-supervised baseline.
 
     Returns:
         One row a metric in the order of ``weak``, those of boxes last.

@@ -108,7 +108,7 @@ class VOCInstanceMetric(InstanceMetric):
         """Figures over the whole dataset.
 
         Args:
-            results: One entry an image, of all ranks.
+            results: One entry per image, of all ranks.
 
         Returns:
             Name -> value, 0 to 1.

@@ -59,7 +59,7 @@ def read_semantic_map(path: str | os.PathLike) -> np.ndarray:
         with Image.open(path) as picture:
             mode, values = picture.mode, np.array(picture)
     except OSError as error:
-        raise ValueError(f'{path} is no readable picture: {error}') from error
+        raise ValueError(f'{path} is no readable image: {error}') from error
     if mode not in ('L', 'P'):
         raise ValueError(
             f'{path} is no semantic map: expected one channel of 8 bits, got mode '

@@ -1,4 +1,4 @@
-"""Pictures: weak labels, retrieval, masks beside ground truth, training curves."""
+"""Figures: weak labels, retrieval, masks beside ground truth, training curves."""
 
 from .browse import browse_dataset
 from .canvas import Canvas
@@ -7,8 +7,8 @@ from .comparison import MaskColumn, comparison_sheet
 from .curves import plot_curves, read_scalars
 from .maps import class_map_tiles, draw_heat, draw_numbers, map_sheet
 from .object_tiles import object_tiles
-from .retrieval import RetrievalPicture, retrieval_sheet
-from .retrieval_figure import draw_retrieval, retrieval_pictures
+from .retrieval import RetrievalFigure, retrieval_sheet
+from .retrieval_figure import draw_retrieval, retrieval_figures
 from .sheet import Tile, contact_sheet, save_image
 from .weak_labels import draw_weak_labels, weak_label_sheet
 
@@ -16,7 +16,7 @@ __all__ = [
     'Canvas',
     'LabelFile',
     'MaskColumn',
-    'RetrievalPicture',
+    'RetrievalFigure',
     'Tile',
     'browse_dataset',
     'class_map_tiles',
@@ -30,7 +30,7 @@ __all__ = [
     'object_tiles',
     'plot_curves',
     'read_scalars',
-    'retrieval_pictures',
+    'retrieval_figures',
     'retrieval_sheet',
     'save_image',
     'weak_label_sheet',

@@ -32,7 +32,7 @@ def browse_dataset(
         loader: Data loader of the config.
 
     Yields:
-        The tiles of one sample: one of a whole image, one a view of an object crop.
+        The tiles of one sample: one of a whole image, one per view of an object crop.
 
     Raises:
         ValueError: Unknown mode or data loader, or a dataset of an unknown kind.
@@ -72,12 +72,12 @@ def browse_to_files(
 
     Args:
         cfg: Config with the data loader.
-        out_dir: Folder of the pictures.
+        out_dir: Folder of the figures.
         num: Number of samples; 0 means all.
         mode: See :func:`browse_dataset`.
         loader: Data loader of the config.
         sheet_rows: Rows of samples a sheet.
-        show: Open each sheet in the system's picture viewer too.
+        show: Open each sheet in the system's image viewer too.
 
     Returns:
         The files, ``<mode>_000.png`` and so on.

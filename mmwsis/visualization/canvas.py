@@ -1,4 +1,4 @@
-"""Drawing in image coordinates on a picture that is large enough to read."""
+"""Drawing in image coordinates on an image that is large enough to read."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -66,13 +66,13 @@ class Canvas:
         image = np.ascontiguousarray(image)
         if size != (self.width, self.height):
             image = cv2.resize(image, size, interpolation=how)
-        self._picture = Image.fromarray(image)
+        self._drawn = Image.fromarray(image)
         self._plates: list[tuple[float, float, float, float]] = []
 
     @property
     def image(self) -> np.ndarray:
-        """The picture drawn so far, RGB ``(h, w, 3)``, uint8."""
-        return np.asarray(self._picture).copy()
+        """The image drawn so far, RGB ``(h, w, 3)``, uint8."""
+        return np.asarray(self._drawn).copy()
 
     def mask(self, mask: np.ndarray, color: Color, alpha: float = 0.45) -> 'Canvas':
         """Tint a mask and draw its outline.
@@ -92,18 +92,18 @@ class Canvas:
             raise ValueError(
                 f'Expected a mask of {(self.height, self.width)}, got {mask.shape}.'
             )
-        picture = np.asarray(self._picture).copy()
+        rgb = np.asarray(self._drawn).copy()
         large = cv2.resize(
             (mask != 0).astype(np.uint8),
-            (picture.shape[1], picture.shape[0]),
+            (rgb.shape[1], rgb.shape[0]),
             interpolation=cv2.INTER_NEAREST,
         )
         inside = large != 0
-        tint = (1 - alpha) * picture[inside] + alpha * np.array(color)
-        picture[inside] = tint.round().astype(np.uint8)
+        tint = (1 - alpha) * rgb[inside] + alpha * np.array(color)
+        rgb[inside] = tint.round().astype(np.uint8)
         outline, _ = cv2.findContours(large, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-        cv2.drawContours(picture, outline, -1, color, 2)
-        self._picture = Image.fromarray(picture)
+        cv2.drawContours(rgb, outline, -1, color, 2)
+        self._drawn = Image.fromarray(rgb)
         return self
 
     def box(self, xyxy: tuple, color: Color, width: int = 2) -> 'Canvas':
@@ -119,7 +119,7 @@ class Canvas:
         """
         x0, y0, x1, y1 = (float(value) * self.scale for value in xyxy)
         corners = [min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)]
-        ImageDraw.Draw(self._picture).rectangle(corners, outline=color, width=width)
+        ImageDraw.Draw(self._drawn).rectangle(corners, outline=color, width=width)
         return self
 
     def point(
@@ -139,7 +139,7 @@ class Canvas:
         """
         shift = 0.5 if pixel else 0.0
         cx, cy = (float(x) + shift) * self.scale, (float(y) + shift) * self.scale
-        draw = ImageDraw.Draw(self._picture)
+        draw = ImageDraw.Draw(self._drawn)
         for size, fill in ((radius + 1.5, (0, 0, 0)), (radius, color)):
             draw.ellipse([cx - size, cy - size, cx + size, cy + size], fill=fill)
         return self
@@ -157,14 +157,14 @@ class Canvas:
             This canvas.
         """
         cx, cy = float(x) * self.scale, float(y) * self.scale
-        draw = ImageDraw.Draw(self._picture)
+        draw = ImageDraw.Draw(self._drawn)
         for width, ink in ((6, (0, 0, 0)), (3, color)):
             draw.line([cx - radius, cy, cx + radius, cy], fill=ink, width=width)
             draw.line([cx, cy - radius, cx, cy + radius], fill=ink, width=width)
         return self
 
     def text(self, x: float, y: float, text: str, color: Color) -> 'Canvas':
-        """Write on a dark plate, moved to stay in the picture and off other plates.
+        """Write on a dark plate, moved to stay in the image and off other plates.
 
         Args:
             x: Left edge in image pixels.
@@ -178,12 +178,12 @@ class Canvas:
         letters = font(12)
         left, top, right, bottom = letters.getbbox(text)
         width, height = right - left + 6, bottom - top + 5
-        limit_x = max(0.0, self._picture.width - width)
-        limit_y = max(0.0, self._picture.height - height)
+        limit_x = max(0.0, self._drawn.width - width)
+        limit_y = max(0.0, self._drawn.height - height)
         px = min(max(0.0, float(x) * self.scale), limit_x)
         py = min(max(0.0, float(y) * self.scale - height), limit_y)
         px, py = self._free_place(px, py, width, height)
-        draw = ImageDraw.Draw(self._picture)
+        draw = ImageDraw.Draw(self._drawn)
         draw.rectangle([px, py, px + width - 1, py + height - 1], fill=(15, 15, 15))
         draw.text((px + 3 - left, py + 2 - top), text, fill=color, font=letters)
         return self
@@ -195,7 +195,7 @@ class Canvas:
         place = x, y
         for step in range(6):
             top = y + step * height
-            if top + height > self._picture.height:
+            if top + height > self._drawn.height:
                 break
             if not any(
                 x < right and left < x + width and top < bottom and upper < top + height

@@ -1,4 +1,4 @@
-"""Reading COCO files and their images for pictures."""
+"""Reading COCO files and their images for figures."""
 
 import json
 from collections import defaultdict

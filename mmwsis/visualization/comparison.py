@@ -69,7 +69,7 @@ def comparison_sheet(
         title: Heading.
 
     Returns:
-        RGB picture, uint8.
+        RGB image, uint8.
 
     Raises:
         ValueError: The ground truth has no annotated image.
@@ -83,7 +83,7 @@ def comparison_sheet(
         image = read_image(Path(img_dir, image_file_name(entry)))
         tiles += _image_row(image, image_id, truth, others)
     columns = len(others) + 1
-    # Two images a row, where that stays as wide as a screen.
+    # Two images per row, where that stays as wide as a screen.
     return contact_sheet(tiles, columns * (2 if columns <= 2 else 1), title)
 
 

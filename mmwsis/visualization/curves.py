@@ -70,11 +70,11 @@ def plot_curves(
     title: str = '',
     keys: Sequence[str] = (),
 ) -> Path:
-    """Plot scalars, one panel a kind: losses, learning rate, metrics and so on.
+    """Plot scalars, one panel per kind: losses, learning rate, metrics and so on.
 
     Args:
         curves: Name -> points, as of :func:`read_scalars`.
-        out_file: Picture; the name's ending says the format.
+        out_file: Image file; the name's ending says the format.
         title: Heading.
         keys: Only these; empty means all.
 
@@ -131,7 +131,7 @@ def save_figure(figure: object, out_file: str | Path) -> Path:
 
     Args:
         figure: A ``matplotlib.figure.Figure``.
-        out_file: Picture; the name's ending says the format.
+        out_file: Image file; the name's ending says the format.
 
     Returns:
         The path.

@@ -46,7 +46,7 @@ def draw_displacement(
     min_side: int = 256,
     max_side: int = 640,
 ) -> np.ndarray:
-    """Picture of a displacement field at the size of its image.
+    """Image of a displacement field at the size of its image.
 
     Args:
         image: RGB ``(H, W, 3)``, uint8; only its size is used.
@@ -59,19 +59,19 @@ def draw_displacement(
         max_side: See :class:`Canvas`.
 
     Returns:
-        RGB picture, uint8.
+        RGB image, uint8.
     """
     canvas = Canvas(image, min_side, max_side).image
     height, width = canvas.shape[:2]
     colors = displacement_colors(displacement, longest)
-    picture = cv2.resize(colors, (width, height), interpolation=cv2.INTER_NEAREST)
+    rgb = cv2.resize(colors, (width, height), interpolation=cv2.INTER_NEAREST)
     side = min(height, width) // 4
     if wheel and side >= 16:
         disc, inside = color_wheel(side)
         bottom, right = _emptiest_corner(displacement)
         top, left = bottom * (height - side), right * (width - side)
-        picture[top : top + side, left : left + side][inside] = disc[inside]
-    return picture
+        rgb[top : top + side, left : left + side][inside] = disc[inside]
+    return rgb
 
 
 def _emptiest_corner(displacement: np.ndarray) -> tuple[bool, bool]:
@@ -93,7 +93,7 @@ def color_wheel(side: int) -> tuple[np.ndarray, np.ndarray]:
     """Colours of all directions, with a dark rim.
 
     Args:
-        side: Of the square picture, in pixels.
+        side: Of the square image, in pixels.
 
     Returns:
         RGB ``(side, side, 3)``, uint8, and the bool mask of the disc.

@@ -43,7 +43,7 @@ def draw_heat(
         max_side: See :class:`Canvas`.
 
     Returns:
-        RGB picture, uint8.
+        RGB image, uint8.
 
     Raises:
         ValueError: ``values`` is no map.
@@ -81,7 +81,7 @@ def draw_numbers(
         max_side: See :class:`Canvas`.
 
     Returns:
-        RGB picture, uint8.
+        RGB image, uint8.
 
     Raises:
         ValueError: ``numbers`` is no map of integers.
@@ -115,7 +115,7 @@ def class_map_tiles(
     classes: Sequence[str],
     caption: str = '',
 ) -> list[Tile]:
-    """One tile a class: its map over the image.
+    """One tile per class: its map over the image.
 
     Args:
         image: RGB ``(H, W, 3)``, uint8.
@@ -132,8 +132,8 @@ def class_map_tiles(
     tiles = []
     for label, values in zip(labels, maps, strict=True):
         high = float(np.max(values))
-        picture = draw_heat(image, values, 0.0, max(high, 1e-6))
-        tiles.append(Tile(picture, f'{caption}{classes[int(label)]}, up to {high:.2f}'))
+        rgb = draw_heat(image, values, 0.0, max(high, 1e-6))
+        tiles.append(Tile(rgb, f'{caption}{classes[int(label)]}, up to {high:.2f}'))
     return tiles
 
 
@@ -154,7 +154,7 @@ def map_sheet(
         title: Heading.
 
     Returns:
-        RGB picture, uint8.
+        RGB image, uint8.
 
     Raises:
         FileNotFoundError: The folder is not finished, or an image is missing.
@@ -185,7 +185,7 @@ def map_tiles(index: MapIndex, image_id: Any, image: np.ndarray) -> list[Tile]:
         image: RGB ``(H, W, 3)``, uint8.
 
     Returns:
-        One tile a class map; one tile of a semantic map.
+        One tile per class map; one tile of a semantic map.
     """
     path, caption = index.path(image_id), f'image {image_id}: '
     if index.kind == 'class_maps':
@@ -200,5 +200,5 @@ def map_tiles(index: MapIndex, image_id: Any, image: np.ndarray) -> list[Tile]:
     names = ', '.join(index.classes[n] for n in present)
     if unknown is not None and (numbers == unknown).any():
         names += f', unknown {np.mean(numbers == unknown):.0%} (white)'
-    picture = draw_numbers(image, numbers, background, unknown)
-    return [Tile(picture, caption + names)]
+    rgb = draw_numbers(image, numbers, background, unknown)
+    return [Tile(rgb, caption + names)]

@@ -1,4 +1,4 @@
-"""From an IRNet labeler and images to pictures of its maps."""
+"""From an IRNet labeler and images to figures of its maps."""
 
 import os
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ from .sheet import Tile, contact_sheet, save_image
 
 @torch.no_grad()
 def relation_tiles(
-    model: Any, image: torch.Tensor, sample: Any, picture: np.ndarray
+    model: Any, image: torch.Tensor, sample: Any, rgb: np.ndarray
 ) -> list[Tile]:
     """Draw the maps of one image.
 
@@ -38,7 +38,7 @@ def relation_tiles(
         model: ``mmwsis.IRNet`` in evaluation mode.
         image: ``(3, H, W)``, normalised.
         sample: Its data sample, with ``class_maps``.
-        picture: RGB ``(H, W, 3)``, uint8.
+        rgb: RGB ``(H, W, 3)``, uint8.
 
     Returns:
         Six tiles: class maps, boundaries, displacements, instance map, random walk,
@@ -64,27 +64,27 @@ def relation_tiles(
     model.artifact = 'instances'
     (found,) = model.predict(image[None], [sample])
     kept = found.pred_instances[found.pred_instances.scores > 0]
-    canvas = Canvas(picture)
+    canvas = Canvas(rgb)
     for number, mask in enumerate(kept.masks.numpy()):
         canvas.mask(mask.astype(np.uint8), distinct_color(number))
     return [
         Tile(
-            draw_heat(picture, strongest.cpu().numpy()),
+            draw_heat(rgb, strongest.cpu().numpy()),
             f'image {sample.get("img_id")}: class maps, before the walk',
         ),
         Tile(
-            draw_heat(np.zeros_like(picture), edge[0].cpu().numpy(), alpha=1.0),
+            draw_heat(np.zeros_like(rgb), edge[0].cpu().numpy(), alpha=1.0),
             'boundary probability',
         ),
         Tile(
-            draw_displacement(picture, displacement.cpu().numpy()),
+            draw_displacement(rgb, displacement.cpu().numpy()),
             'displacement to the centroid (wheel: direction)',
         ),
         Tile(
-            draw_numbers(picture, instances.ids.cpu().numpy(), background=None),
+            draw_numbers(rgb, instances.ids.cpu().numpy(), background=None),
             f'instance map, {_count(instances.count, "group")}',
         ),
-        Tile(draw_heat(picture, strength), 'after the random walk, above threshold'),
+        Tile(draw_heat(rgb, strength), 'after the random walk, above threshold'),
         Tile(canvas.image, _count(len(kept), 'pseudo instance')),
     ]
 
@@ -93,15 +93,15 @@ def _count(number: int, noun: str) -> str:
     return f'{number} {noun}' if number == 1 else f'{number} {noun}s'
 
 
-def truth_tile(labels: LabelFile, image_id: Any, picture: np.ndarray) -> Tile:
+def truth_tile(labels: LabelFile, image_id: Any, rgb: np.ndarray) -> Tile:
     """Draw the ground truth of an image.
 
     Args:
         labels: Fully labelled file.
         image_id: Which image.
-        picture: RGB ``(H, W, 3)``, uint8.
+        rgb: RGB ``(H, W, 3)``, uint8.
     """
-    canvas = Canvas(picture)
+    canvas = Canvas(rgb)
     annotations = [
         annotation
         for annotation in labels.annotations.get(image_id, [])
@@ -109,7 +109,7 @@ def truth_tile(labels: LabelFile, image_id: Any, picture: np.ndarray) -> Tile:
     ]
     for number, annotation in enumerate(annotations):
         where = annotation_place(str(labels.path), annotation)
-        mask = annotation_mask(annotation['segmentation'], picture.shape[:2], where)
+        mask = annotation_mask(annotation['segmentation'], rgb.shape[:2], where)
         canvas.mask(mask, distinct_color(number))
     return Tile(canvas.image, f'ground truth, {_count(len(annotations), "object")}')
 
@@ -126,7 +126,7 @@ def draw_relations(
     Args:
         cfg: Config of the labeler.
         checkpoint: Its checkpoint.
-        out_file: Picture to write.
+        out_file: Image file to write.
         num: Number of images, spread over those with tags.
         device: Where the model runs.
 
@@ -159,10 +159,10 @@ def draw_relations(
         batch = pseudo_collate([dataset[index]])
         data = model.data_preprocessor(batch, False)
         (sample,) = data['data_samples']
-        picture = read_image(sample.img_path)
-        tiles += relation_tiles(model, data['inputs'][0], sample, picture)
+        rgb = read_image(sample.img_path)
+        tiles += relation_tiles(model, data['inputs'][0], sample, rgb)
         if truth is not None:
-            tiles.append(truth_tile(truth, sample.img_id, picture))
+            tiles.append(truth_tile(truth, sample.img_id, rgb))
     return save_image(Path(out_file), contact_sheet(tiles, len(tiles) // count))
 
 

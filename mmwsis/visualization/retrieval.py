@@ -27,8 +27,8 @@ RETRIEVAL_LEGEND: list[tuple[str, Color]] = [
 
 
 @dataclass(frozen=True)
-class RetrievalPicture:
-    """All that the picture of one crop shows.
+class RetrievalFigure:
+    """All that the figure of one crop shows.
 
     Attributes:
         crop: RGB ``(S, S, 3)``, uint8: what the similarity extractor saw.
@@ -76,70 +76,70 @@ def points_on_crop(
     return moved
 
 
-def chosen_cell(picture: RetrievalPicture) -> int:
+def chosen_cell(figure: RetrievalFigure) -> int:
     """Pick the cell whose similarity is shown: the initial point of highest score.
 
     Args:
-        picture: The picture; without initial foreground its middle cell is taken.
+        figure: The figure; without initial foreground its middle cell is taken.
 
     Returns:
         Index ``row * N + col``.
     """
-    size = picture.init_fg.shape[0]
-    if not picture.init_fg.any():
+    size = figure.init_fg.shape[0]
+    if not figure.init_fg.any():
         return (size // 2) * size + size // 2
-    score = np.where(picture.init_fg, picture.score_fg, -np.inf)
+    score = np.where(figure.init_fg, figure.score_fg, -np.inf)
     return int(score.argmax())
 
 
-def retrieval_tiles(picture: RetrievalPicture, side: int = 256) -> list[Tile]:
+def retrieval_tiles(figure: RetrievalFigure, side: int = 256) -> list[Tile]:
     """Draw the seven tiles of one crop.
 
     Args:
-        picture: What to draw.
+        figure: What to draw.
         side: Side of a tile in pixels.
 
     Returns:
         Crop with labels; initial cells; pseudo points; the two score maps; their
         difference; similarity of one cell.
     """
-    cell = chosen_cell(picture)
-    difference = picture.score_fg - picture.score_bg
+    cell = chosen_cell(figure)
+    difference = figure.score_fg - figure.score_bg
     reach = float(np.abs(difference).max())
     counts = (
-        f'{int(picture.pseudo_fg.sum())} pseudo foreground, '
-        f'{int(picture.pseudo_bg.sum())} pseudo background cells'
+        f'{int(figure.pseudo_fg.sum())} pseudo foreground, '
+        f'{int(figure.pseudo_bg.sum())} pseudo background cells'
     )
-    initial = f'{int(picture.init_fg.sum())} initial foreground, '
-    initial += f'{int(picture.init_bg.sum())} initial background cells'
+    initial = f'{int(figure.init_fg.sum())} initial foreground, '
+    initial += f'{int(figure.init_bg.sum())} initial background cells'
     difference_tile = Tile(
-        _map_on_crop(picture, difference, (-reach, reach), 'RdBu_r', side),
+        _map_on_crop(figure, difference, (-reach, reach), 'RdBu_r', side),
         f'score difference, ±{reach:.2g}',
     )
     return [
-        Tile(_crop_with_labels(picture, side), picture.name),
-        Tile(_initial_cells(picture, side), initial),
-        Tile(_pseudo_points(picture, side), counts),
-        _score_tile(picture, picture.score_fg, 'foreground score', side),
-        _score_tile(picture, picture.score_bg, 'background score', side),
+        Tile(_crop_with_labels(figure, side), figure.name),
+        Tile(_initial_cells(figure, side), initial),
+        Tile(_pseudo_points(figure, side), counts),
+        _score_tile(figure, figure.score_fg, 'foreground score', side),
+        _score_tile(figure, figure.score_bg, 'background score', side),
         difference_tile,
-        _similarity_tile(picture, cell, side),
+        _similarity_tile(figure, cell, side),
     ]
 
 
 def retrieval_sheet(
-    pictures: Sequence[RetrievalPicture], title: str = 'EXITS point retrieval'
+    figures: Sequence[RetrievalFigure], title: str = 'EXITS point retrieval'
 ) -> np.ndarray:
-    """One row a crop.
+    """One row per crop.
 
     Args:
-        pictures: The crops; at least one.
+        figures: The crops; at least one.
         title: Heading.
 
     Returns:
-        RGB picture, uint8.
+        RGB image, uint8.
     """
-    tiles = [tile for picture in pictures for tile in retrieval_tiles(picture)]
+    tiles = [tile for figure in figures for tile in retrieval_tiles(figure)]
     points = [(f'{name} point', color) for name, color in EXTREME_POINT_COLORS.items()]
     return contact_sheet(tiles, 7, title, [*RETRIEVAL_LEGEND, *points])
 
@@ -148,33 +148,33 @@ def _canvas(image: np.ndarray, side: int) -> Canvas:
     return Canvas(image, min_side=side, max_side=side)
 
 
-def _crop_with_labels(picture: RetrievalPicture, side: int) -> np.ndarray:
-    canvas = _canvas(picture.crop, side)
-    outline = canvas.mask(picture.box_mask, (255, 255, 255), alpha=0.0)
+def _crop_with_labels(figure: RetrievalFigure, side: int) -> np.ndarray:
+    canvas = _canvas(figure.crop, side)
+    outline = canvas.mask(figure.box_mask, (255, 255, 255), alpha=0.0)
     colors = EXTREME_POINT_COLORS.values()
-    for (u, v), color in zip(picture.extreme_points, colors, strict=True):
+    for (u, v), color in zip(figure.extreme_points, colors, strict=True):
         outline.point(u, v, color, pixel=False)
     return canvas.image
 
 
-def _initial_cells(picture: RetrievalPicture, side: int) -> np.ndarray:
+def _initial_cells(figure: RetrievalFigure, side: int) -> np.ndarray:
     """Tint the initial cells over the crop."""
-    canvas = _canvas(picture.crop, side)
-    canvas.mask(_cells_to_pixels(picture.init_bg, picture), INITIAL_BG_COLOR, 0.35)
-    canvas.mask(_cells_to_pixels(picture.init_fg, picture), INITIAL_FG_COLOR, 0.75)
+    canvas = _canvas(figure.crop, side)
+    canvas.mask(_cells_to_pixels(figure.init_bg, figure), INITIAL_BG_COLOR, 0.35)
+    canvas.mask(_cells_to_pixels(figure.init_fg, figure), INITIAL_FG_COLOR, 0.75)
     return canvas.image
 
 
-def _pseudo_points(picture: RetrievalPicture, side: int) -> np.ndarray:
-    """Fig. 6: one dot a cell, initial white, pseudo red and green."""
-    dimmed = (picture.crop * 0.75).astype(np.uint8)
+def _pseudo_points(figure: RetrievalFigure, side: int) -> np.ndarray:
+    """Fig. 6: one dot per cell, initial white, pseudo red and green."""
+    dimmed = (figure.crop * 0.75).astype(np.uint8)
     canvas = _canvas(dimmed, side)
-    step = picture.crop.shape[0] / picture.init_fg.shape[0]
-    radius = max(1.5, 0.28 * side / picture.init_fg.shape[0])
+    step = figure.crop.shape[0] / figure.init_fg.shape[0]
+    radius = max(1.5, 0.28 * side / figure.init_fg.shape[0])
     layers = (
-        (picture.pseudo_bg, PSEUDO_BG_COLOR, radius),
-        (picture.pseudo_fg, PSEUDO_FG_COLOR, radius),
-        (picture.init_fg, INITIAL_FG_COLOR, radius * 1.5),
+        (figure.pseudo_bg, PSEUDO_BG_COLOR, radius),
+        (figure.pseudo_fg, PSEUDO_FG_COLOR, radius),
+        (figure.init_fg, INITIAL_FG_COLOR, radius * 1.5),
     )
     for cells, color, size in layers:
         for row, column in np.argwhere(cells):
@@ -184,23 +184,23 @@ def _pseudo_points(picture: RetrievalPicture, side: int) -> np.ndarray:
 
 
 def _score_tile(
-    picture: RetrievalPicture, score: np.ndarray, title: str, side: int
+    figure: RetrievalFigure, score: np.ndarray, title: str, side: int
 ) -> Tile:
     low, high = float(score.min()), float(score.max())
-    drawn = _map_on_crop(picture, score, (low, high), 'viridis', side)
+    drawn = _map_on_crop(figure, score, (low, high), 'viridis', side)
     return Tile(drawn, f'{title}, {low:.4g} to {high:.4g}')
 
 
-def _similarity_tile(picture: RetrievalPicture, cell: int, side: int) -> Tile:
+def _similarity_tile(figure: RetrievalFigure, cell: int, side: int) -> Tile:
     """How the chosen cell sees the crop; itself left out, it would outshine all."""
-    size = picture.init_fg.shape[0]
-    values = picture.similarity[cell].reshape(size, size).astype(np.float64).copy()
+    size = figure.init_fg.shape[0]
+    values = figure.similarity[cell].reshape(size, size).astype(np.float64).copy()
     row, column = divmod(cell, size)
     others = np.ones_like(values, dtype=bool)
     others[row, column] = False
     high = float(np.percentile(values[others], 99.5)) if size > 1 else 1.0
     low = float(values[others].min()) if size > 1 else 0.0
-    canvas = _canvas(_map_on_crop(picture, values, (low, high), 'magma', side), side)
+    canvas = _canvas(_map_on_crop(figure, values, (low, high), 'magma', side), side)
     step = side / size
     canvas.cross((column + 0.5) * step, (row + 0.5) * step, (255, 255, 255))
     caption = (
@@ -210,7 +210,7 @@ def _similarity_tile(picture: RetrievalPicture, cell: int, side: int) -> Tile:
 
 
 def _map_on_crop(
-    picture: RetrievalPicture,
+    figure: RetrievalFigure,
     values: np.ndarray,
     span: tuple[float, float],
     name: str,
@@ -219,17 +219,17 @@ def _map_on_crop(
     """Colour a map of cells, with the box and a hint of the crop below it."""
     colors = heatmap(values, *span, name)
     large = cv2.resize(colors, (side, side), interpolation=cv2.INTER_NEAREST)
-    gray = cv2.cvtColor(_canvas(picture.crop, side).image, cv2.COLOR_RGB2GRAY)
+    gray = cv2.cvtColor(_canvas(figure.crop, side).image, cv2.COLOR_RGB2GRAY)
     mixed = (0.75 * large + 0.25 * gray[..., None]).round().astype(np.uint8)
     box = cv2.resize(
-        (picture.box_mask != 0).astype(np.uint8),
+        (figure.box_mask != 0).astype(np.uint8),
         (side, side),
         interpolation=cv2.INTER_NEAREST,
     )
     return _canvas(mixed, side).mask(box, (255, 255, 255), alpha=0.0).image
 
 
-def _cells_to_pixels(cells: np.ndarray, picture: RetrievalPicture) -> np.ndarray:
+def _cells_to_pixels(cells: np.ndarray, figure: RetrievalFigure) -> np.ndarray:
     """Blow a map of cells up to the size of the crop."""
-    size = picture.crop.shape[1], picture.crop.shape[0]
+    size = figure.crop.shape[1], figure.crop.shape[0]
     return cv2.resize(cells.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)

@@ -1,4 +1,4 @@
-"""From a labeler and a batch of crops to retrieval pictures."""
+"""From a labeler and a batch of crops to retrieval figures."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,18 +10,18 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 
-from .retrieval import RetrievalPicture, points_on_crop, retrieval_sheet
-from .samples import crop_caption, to_picture
+from .retrieval import RetrievalFigure, points_on_crop, retrieval_sheet
+from .samples import crop_caption, to_rgb
 from .sheet import save_image
 
 
 @torch.no_grad()
-def retrieval_pictures(
+def retrieval_figures(
     model: Any,
     data_batch: Mapping[str, Any],
     num: int = 4,
     classes: Sequence[str] = (),
-) -> list[RetrievalPicture]:
+) -> list[RetrievalFigure]:
     """Run a labeler's point retrieval on raw crops, for drawing.
 
     The training is left as it was: random numbers that the retrieval may draw do not
@@ -34,7 +34,7 @@ def retrieval_pictures(
         classes: Class names.
 
     Returns:
-        One picture a sample.
+        One figure per sample.
 
     Raises:
         TypeError: The model has no point retrieval.
@@ -58,29 +58,29 @@ def retrieval_pictures(
         retrieval, similarity = model.retrieve(batch['inputs'], batch['data_samples'])
     views = inputs.get('teacher', inputs.get('image'))
     return [
-        _picture(index, views[index], sample, retrieval, similarity, classes)
+        _figure(index, views[index], sample, retrieval, similarity, classes)
         for index, sample in enumerate(samples)
     ]
 
 
-def _picture(
+def _figure(
     index: int,
     view: torch.Tensor,
     sample: Any,
     retrieval: Any,
     similarity: torch.Tensor,
     classes: Sequence[str],
-) -> RetrievalPicture:
+) -> RetrievalFigure:
     """Pick one sample out of the batch."""
     fields = {
         name: value[index].float().cpu().numpy()
         for name, value in retrieval._asdict().items()
-        if name in RetrievalPicture.__dataclass_fields__
+        if name in RetrievalFigure.__dataclass_fields__
     }
     for name in ('init_fg', 'init_bg', 'pseudo_fg', 'pseudo_bg'):
         fields[name] = fields[name] > 0
-    return RetrievalPicture(
-        crop=to_picture(view),
+    return RetrievalFigure(
+        crop=to_rgb(view),
         box_mask=sample.box_mask.cpu().numpy(),
         extreme_points=points_on_crop(
             sample.extreme_points.cpu().numpy(),
@@ -114,7 +114,7 @@ def draw_retrieval(
     Args:
         cfg: Config of the labeler.
         checkpoint: Its checkpoint.
-        out_file: Picture to write.
+        out_file: Image file to write.
         num: Number of crops, spread over the dataset.
         seed: Seed of the random crops.
         device: Where the model runs.
@@ -136,5 +136,5 @@ def draw_retrieval(
     chosen = [(2 * i + 1) * len(dataset) // (2 * num) for i in range(num)]
     batch = pseudo_collate([dataset[index] for index in sorted(set(chosen))])
     classes = dataset.metainfo.get('classes') or ()
-    pictures = retrieval_pictures(model, batch, num, classes)
-    return save_image(Path(out_file), retrieval_sheet(pictures))
+    figures = retrieval_figures(model, batch, num, classes)
+    return save_image(Path(out_file), retrieval_sheet(figures))

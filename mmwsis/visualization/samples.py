@@ -14,8 +14,8 @@ from .retrieval import points_on_crop
 from .sheet import Tile
 
 
-def to_picture(image: torch.Tensor | np.ndarray, bgr: bool = False) -> np.ndarray:
-    """Turn a packed image into a picture.
+def to_rgb(image: torch.Tensor | np.ndarray, bgr: bool = False) -> np.ndarray:
+    """Turn a packed image into an RGB image.
 
     Args:
         image: ``(3, H, W)`` tensor or ``(H, W, 3)`` array, 0-255.
@@ -26,10 +26,10 @@ def to_picture(image: torch.Tensor | np.ndarray, bgr: bool = False) -> np.ndarra
     """
     if isinstance(image, torch.Tensor):
         image = image.detach().cpu().permute(1, 2, 0).numpy()
-    picture = image[..., ::-1] if bgr else image
-    if picture.dtype != np.uint8:
-        picture = np.clip(np.rint(picture), 0, 255).astype(np.uint8)
-    return np.ascontiguousarray(picture)
+    rgb = image[..., ::-1] if bgr else image
+    if rgb.dtype != np.uint8:
+        rgb = np.clip(np.rint(rgb), 0, 255).astype(np.uint8)
+    return np.ascontiguousarray(rgb)
 
 
 def class_name(label: int | None, classes: Sequence[str]) -> str:
@@ -59,7 +59,7 @@ def crop_caption(sample: Any, classes: Sequence[str]) -> str:
 def crop_tiles(
     inputs: Mapping[str, torch.Tensor], sample: Any, classes: Sequence[str] = ()
 ) -> list[Tile]:
-    """Draw a packed object crop, one tile a view.
+    """Draw a packed object crop, one tile per view.
 
     Args:
         inputs: View name -> ``(3, S, S)``, 0-255, RGB.
@@ -72,7 +72,7 @@ def crop_tiles(
     """
     tiles = []
     for view, image in inputs.items():
-        canvas = Canvas(to_picture(image), 256, 320)
+        canvas = Canvas(to_rgb(image), 256, 320)
         if 'box_mask' in sample:
             mask = sample.box_mask.cpu().numpy()
             canvas.mask(mask, (255, 255, 255), alpha=0.0)
@@ -104,8 +104,8 @@ def detection_tile(
     Returns:
         The tile.
     """
-    picture = to_picture(image, bgr)
-    drawn = draw_instances(picture, sample.get('gt_instances'), classes)
+    rgb = to_rgb(image, bgr)
+    drawn = draw_instances(rgb, sample.get('gt_instances'), classes)
     count = len(sample.gt_instances) if 'gt_instances' in sample else 0
     caption = f'image {sample.get("img_id")}: {count} objects'
     tags = [class_name(tag, classes) for tag in sample.get('tags', None) or ()]
@@ -115,7 +115,7 @@ def detection_tile(
 
 
 def draw_instances(
-    picture: np.ndarray,
+    rgb: np.ndarray,
     instances: Any,
     classes: Sequence[str] = (),
     score_thr: float = 0.0,
@@ -125,7 +125,7 @@ def draw_instances(
     """Draw MMDetection's ``InstanceData``: masks, boxes, weak points, names, scores.
 
     Args:
-        picture: RGB ``(H, W, 3)``, uint8.
+        rgb: RGB ``(H, W, 3)``, uint8.
         instances: With any of ``masks``, ``bboxes``, ``labels``, ``scores``,
             ``points`` and ``extreme_points``; ``None`` draws nothing.
         classes: Class names.
@@ -134,9 +134,9 @@ def draw_instances(
         max_side: See :class:`Canvas`.
 
     Returns:
-        RGB picture, uint8.
+        RGB image, uint8.
     """
-    canvas = Canvas(picture, min_side, max_side)
+    canvas = Canvas(rgb, min_side, max_side)
     if instances is None or len(instances) == 0:
         return canvas.image
     scores = instances.get('scores')
@@ -145,7 +145,7 @@ def draw_instances(
         for i in range(len(instances))
         if scores is None or float(scores[i]) >= score_thr
     ]
-    masks = _mask_array(instances.get('masks'), picture.shape[:2])
+    masks = _mask_array(instances.get('masks'), rgb.shape[:2])
     if masks is not None:
         for i in keep:
             canvas.mask(masks[i], distinct_color(i))
@@ -170,19 +170,19 @@ def draw_instances(
 
 
 def original_tile(
-    info: Mapping[str, Any], picture: np.ndarray, classes: Sequence[str]
+    info: Mapping[str, Any], rgb: np.ndarray, classes: Sequence[str]
 ) -> Tile:
     """Draw an entry of a dataset before its pipeline, on the whole image.
 
     Args:
         info: ``dataset.get_data_info(i)`` of a COCO or object crop dataset.
-        picture: The image, RGB ``(H, W, 3)``, uint8.
+        rgb: The image, RGB ``(H, W, 3)``, uint8.
         classes: Class names.
 
     Returns:
         The tile.
     """
-    canvas = Canvas(picture)
+    canvas = Canvas(rgb)
     objects = info.get('instances', [info])
     for index, entry in enumerate(objects):
         color = distinct_color(index)
@@ -192,7 +192,7 @@ def original_tile(
                 f'{info.get("img_path")}: annotation id '
                 f'{entry.get("ann_id")!r} of image id {info.get("img_id")!r}'
             )
-            canvas.mask(annotation_mask(mask, picture.shape[:2], where), color)
+            canvas.mask(annotation_mask(mask, rgb.shape[:2], where), color)
         anchor = None
         if entry.get('bbox') is not None:
             canvas.box(tuple(entry['bbox']), color)

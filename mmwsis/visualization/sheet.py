@@ -17,7 +17,7 @@ _GAP = 8
 
 @dataclass(frozen=True)
 class Tile:
-    """One picture of a sheet.
+    """One image of a sheet.
 
     Attributes:
         image: RGB ``(h, w, 3)``, uint8.
@@ -71,7 +71,7 @@ def contact_sheet(
 
 
 def save_image(path: Path, image: np.ndarray) -> Path:
-    """Write a picture atomically, in the format that its name says.
+    """Write an image atomically, in the format that its name says.
 
     Args:
         path: ``.png`` or ``.jpg``.

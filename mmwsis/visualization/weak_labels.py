@@ -1,4 +1,4 @@
-"""Pictures of weak labels: tags, points, boxes, extreme points, masks."""
+"""Figures of weak labels: tags, points, boxes, extreme points, masks."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -50,7 +50,7 @@ def draw_weak_labels(
         source: Name of the annotations' file, for error messages.
 
     Returns:
-        RGB picture, uint8.
+        RGB image, uint8.
 
     Raises:
         ValueError: A mask is broken; the message names the annotation.
@@ -125,7 +125,7 @@ def weak_label_sheet(
         title: Heading; by default the file's name.
 
     Returns:
-        RGB picture, uint8.
+        RGB image, uint8.
 
     Raises:
         ValueError: No image of the file has an annotation or a tag.
@@ -141,7 +141,7 @@ def weak_label_sheet(
         entry = labels.images[image_id]
         annotations = labels.annotations.get(image_id, [])
         tags = () if annotations else entry.get('tags', ())
-        picture = draw_weak_labels(
+        rgb = draw_weak_labels(
             read_image(Path(img_dir, image_file_name(entry)), image_id),
             annotations,
             labels.classes,
@@ -151,7 +151,7 @@ def weak_label_sheet(
         ids = ', '.join(str(annotation.get('id', '?')) for annotation in annotations)
         count = f'{len(annotations)} objects' if annotations else 'tags only'
         text = f'image {image_id}: {count}'
-        tiles.append(Tile(picture, f'{text}, annotations {ids}' if ids else text))
+        tiles.append(Tile(rgb, f'{text}, annotations {ids}' if ids else text))
         if any('extreme_points' in annotation for annotation in annotations):
             legend = EXTREME_POINT_LEGEND
     return contact_sheet(tiles, columns, title or Path(ann_file).name, legend)

@@ -21,10 +21,10 @@ sys.path.insert(0, str(HERE))
 
 from own_process import run_ranks  # noqa: E402
 
-from mmwsis.datasets.seeded_visits import (  # noqa: E402
+from mmwsis.datasets.seeded_samplers import (  # noqa: E402
+    SampleDraw,
     SeededEpochSampler,
     SeededInfiniteSampler,
-    Visit,
 )
 from mmwsis.engine.run_config import build_runner, load_run_config  # noqa: E402
 
@@ -325,5 +325,5 @@ def test_visits_are_numbered_over_ranks_epochs_and_restarts(monkeypatch, world):
 
 
 def test_a_visit_is_an_index_and_travels_to_workers():
-    visit = pickle.loads(pickle.dumps(Visit(7, 3, 12)))
+    visit = pickle.loads(pickle.dumps(SampleDraw(7, 3, 12)))
     assert (visit, visit.seed, visit.number) == (7, 3, 12) and [*range(9)][visit] == 7

@@ -29,7 +29,7 @@ def rle(mask):
 
 
 def coco(tmp_path, num=3):
-    """A file with one square object an image, and its images."""
+    """A file with one square object per image, and its images."""
     images, annotations = [], []
     for i in range(1, num + 1):
         mask = np.zeros((40, 60), np.uint8)

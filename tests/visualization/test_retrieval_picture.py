@@ -10,13 +10,13 @@ from mmwsis.ops.point_retrieval import PointRetrieval
 from mmwsis.structures import ObjectCropSample
 from mmwsis.visualization.palette import PSEUDO_BG_COLOR, PSEUDO_FG_COLOR
 from mmwsis.visualization.retrieval import (
-    RetrievalPicture,
+    RetrievalFigure,
     chosen_cell,
     points_on_crop,
     retrieval_sheet,
     retrieval_tiles,
 )
-from mmwsis.visualization.retrieval_figure import retrieval_pictures
+from mmwsis.visualization.retrieval_figure import retrieval_figures
 
 SIZE, CELLS = 64, 8
 
@@ -42,7 +42,7 @@ def picture(**changes):
         similarity=np.eye(64) + 0.01,
         name='sample',
     )
-    return RetrievalPicture(**{**values, **changes})
+    return RetrievalFigure(**{**values, **changes})
 
 
 def test_points_follow_crop_and_flip():
@@ -112,7 +112,7 @@ def test_pictures_from_a_model_leave_the_random_numbers_alone():
     torch.manual_seed(0)
     expected = torch.rand(2)
     torch.manual_seed(0)
-    pictures = retrieval_pictures(FakeLabeler(), data, num=2, classes=('star',))
+    pictures = retrieval_figures(FakeLabeler(), data, num=2, classes=('star',))
     assert torch.equal(torch.rand(2), expected)
     assert len(pictures) == 2
     assert pictures[1].name == 'image 1, annotation 1: star'
@@ -121,6 +121,6 @@ def test_pictures_from_a_model_leave_the_random_numbers_alone():
 
 def test_models_and_samples_without_points_are_refused():
     with pytest.raises(TypeError, match='no point retrieval'):
-        retrieval_pictures(SimpleNamespace(), batch(1))
+        retrieval_figures(SimpleNamespace(), batch(1))
     with pytest.raises(ValueError, match='needs extreme points'):
-        retrieval_pictures(FakeLabeler(), batch(1, points=False))
+        retrieval_figures(FakeLabeler(), batch(1, points=False))

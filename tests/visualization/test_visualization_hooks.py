@@ -137,7 +137,7 @@ def test_retrieval_hook_draws_at_its_interval(tmp_path, monkeypatch):
 
     drawn = []
     monkeypatch.setattr(
-        module, 'retrieval_pictures', lambda *args: drawn.append(args) or ['picture']
+        module, 'retrieval_figures', lambda *args: drawn.append(args) or ['picture']
     )
     monkeypatch.setattr(module, 'retrieval_sheet', lambda pictures, title: title)
     recorder = Recorder()

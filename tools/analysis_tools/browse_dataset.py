@@ -24,7 +24,7 @@ def parse_args() -> argparse.Namespace:
         '--out-dir',
         '--output-dir',
         default='work_dirs/browse',
-        help='folder of the pictures',
+        help='folder of the figures',
     )
     parser.add_argument('--not-show', action='store_true', help='open no window')
     parser.add_argument('--num', type=int, default=12, help='samples; 0 means all')

@@ -15,7 +15,7 @@ def parse_args() -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description='Plot training curves.')
     parser.add_argument('work_dirs', nargs='+', help='work dirs of training runs')
-    parser.add_argument('--out', help='picture (one work dir) or folder (several)')
+    parser.add_argument('--out', help='image file (one work dir) or folder (several)')
     parser.add_argument('--keys', nargs='+', default=(), help='only these scalars')
     return parser.parse_args()
 

@@ -1,4 +1,4 @@
-"""Compare a weakly-supervised final model with its fully-supervised twin.
+"""Compare a weakly-supervised final model with its fully-supervised baseline.
 
 Retention is ``100 * weak / full`` of the same metric and the same final model. Both
 files come from ``tools/test.py --metrics-out``::

@@ -5,7 +5,7 @@ Example::
     python tools/analysis_tools/show_irnet.py configs/irnet/irnet_r50_voc.py \
         work_dirs/irnet_r50_voc/epoch_3.pth --out irnet.png
 
-A row an image: class maps, boundary map, displacement field with its colour wheel,
+A row per image: class maps, boundary map, displacement field with its colour wheel,
 instance map, the strongest of the channels after the random walk, pseudo instances, and
 the ground truth where the dataset has one.
 """
@@ -26,7 +26,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('config', help='config of an IRNet labeler')
     parser.add_argument('checkpoint', help='its checkpoint')
-    parser.add_argument('--out', default='irnet.png', help='picture to write')
+    parser.add_argument('--out', default='irnet.png', help='image file to write')
     parser.add_argument('--num', type=int, default=4, help='number of images')
     parser.add_argument('--device', default='cpu', help='such as cpu or cuda:0')
     parser.add_argument('--dataset', metavar='FILE', help='config of your own dataset')

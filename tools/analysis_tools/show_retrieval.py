@@ -20,7 +20,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Draw EXITS point retrieval.')
     parser.add_argument('config', help='config of an EXITS labeler')
     parser.add_argument('checkpoint', help='its checkpoint')
-    parser.add_argument('--out', default='retrieval.png', help='picture to write')
+    parser.add_argument('--out', default='retrieval.png', help='image file to write')
     parser.add_argument('--num', type=int, default=4, help='number of crops')
     parser.add_argument('--seed', type=int, default=0, help='seed of the crops')
     parser.add_argument('--device', default='cpu', help='such as cpu or cuda:0')

@@ -71,7 +71,7 @@ class LoadCachedImage(BaseTransform):
                 f'{_place(results["img_path"], results.get("img_id"))}: the annotation '
                 f'file says {expected[1]} x {expected[0]} pixels, the image has '
                 f'{width} x {height}.{self._orientation_hint(results["img_path"])} '
-                'Its annotations would not fit; mend width and height, or the image.'
+                'Its annotations would not fit; correct width and height, or the image.'
             )
         results['img'] = image
         results['img_shape'] = results['ori_shape'] = (height, width)
@@ -140,8 +140,8 @@ def read_rgb(
             "data_prefix['img'] in the config."
         ) from None
     try:
-        with Image.open(io.BytesIO(content)) as picture:
-            return np.array(_to_rgb(picture))
+        with Image.open(io.BytesIO(content)) as pil_image:
+            return np.array(_to_rgb(pil_image))
     except UnidentifiedImageError as error:
         raise OSError(
             f'{_place(path, img_id)} is no image, or the beginning of it is lost '
@@ -154,13 +154,13 @@ def read_rgb(
         ) from error
 
 
-def _to_rgb(picture: Image.Image) -> Image.Image:
-    if picture.mode.startswith('I'):
+def _to_rgb(pil_image: Image.Image) -> Image.Image:
+    if pil_image.mode.startswith('I'):
         # 16-bit grey; Pillow's own conversion would clip at 255 instead of scaling.
-        values = np.asarray(picture).astype(np.int64) >> 8
-        picture = Image.fromarray(values.clip(0, 255).astype(np.uint8))
+        values = np.asarray(pil_image).astype(np.int64) >> 8
+        pil_image = Image.fromarray(values.clip(0, 255).astype(np.uint8))
     # Converting RGB to RGB would copy it.
-    return picture if picture.mode == 'RGB' else picture.convert('RGB')
+    return pil_image if pil_image.mode == 'RGB' else pil_image.convert('RGB')
 
 
 def _place(path: str, img_id: Any) -> str:

@@ -22,9 +22,9 @@ from ..object_crop_geometry import (
 class ObjectCrop(BaseTransform):
     """Crop an object with a margin, wrapping around the image, to a square.
 
-    Margins are in half box sides. Training draws them anew for every visit, and the box
-    mask wraps as the image does; at test time they are fixed, and the mask is 0 outside
-    the image (MAL, released code). Random numbers come from NumPy's global state.
+    Margins are in half box sides. Training draws them anew every time, and the box mask
+    wraps as the image does; at test time they are fixed, and the mask is 0 outside the
+    image (MAL, released code). Random numbers come from NumPy's global state.
 
     Replaces ``img`` by uint8 (S, S, 3); adds ``box_mask`` uint8 (S, S), ``crop_box``,
     ``crop_size`` and ``flip`` (False).

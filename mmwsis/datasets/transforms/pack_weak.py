@@ -34,7 +34,7 @@ class PackWeakInputs(PackDetInputs):
     show less.
 
     Class maps (:class:`LoadClassMaps`) become ``data_samples.class_maps``, an
-    ``InstanceData`` of tensors with one entry a class.
+    ``InstanceData`` of tensors with one entry per class.
 
     Copies of the image at several sizes (:class:`ImageScales`) take the place of the
     image.

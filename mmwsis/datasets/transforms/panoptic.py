@@ -64,7 +64,7 @@ class LoadPanopticAnnotations(LoadAnnotations):
 
         Raises:
             FileNotFoundError: The map of segment ids does not exist.
-            ValueError: It is no picture, or not as large as the image; the message
+            ValueError: It is no image, or not as large as the image; the message
                 names it.
         """
         if self.with_bbox:
@@ -95,7 +95,7 @@ class LoadPanopticAnnotations(LoadAnnotations):
         content = get(path, backend_args=self.backend_args)
         pixels = mmcv.imfrombytes(content, backend=self.imdecode_backend)
         if pixels is None:
-            raise ValueError(f'{path} is no readable picture')
+            raise ValueError(f'{path} is no readable image')
         return ids_of_colours(pixels)
 
 

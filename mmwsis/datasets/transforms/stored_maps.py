@@ -74,7 +74,7 @@ class LoadSemanticMap(BaseTransform):
     Sets ``gt_seg_map``, uint8 (H, W): 0 is the background, ``k + 1`` the dataset's
     class ``k``, matched by name, and 255 unknown. Transforms of MMDetection and
     MMSegmentation treat it as their own. The folder is opened at the first sample, once
-    a process.
+    per process.
 
     Args:
         folder: What ``tools/generate_pseudo_labels.py --artifact semantic_maps`` wrote.

@@ -15,17 +15,17 @@ _JITTER = dict(prob=0.5, brightness=0.4, contrast=0.4, saturation=0.2, hue=0.1)
 _BLUR = dict(prob=0.5, radius=(0.1, 2.0))
 
 
-def shift_hue(picture: Image.Image, shift: float) -> Image.Image:
-    """Turn the hue circle of an RGB picture.
+def shift_hue(pil_image: Image.Image, shift: float) -> Image.Image:
+    """Turn the hue circle of an RGB image.
 
     Args:
-        picture: RGB.
+        pil_image: RGB.
         shift: Part of a full turn, in [-0.5, 0.5].
 
     Returns:
         RGB, lightness and saturation unchanged up to 8-bit rounding.
     """
-    hue, saturation, value = picture.convert('HSV').split()
+    hue, saturation, value = pil_image.convert('HSV').split()
     # The hue is a uint8 angle, so adding modulo 256 is the turn.
     turn = int(shift * 255)
     hue = hue.point([(angle + turn) % 256 for angle in range(256)])
@@ -33,7 +33,7 @@ def shift_hue(picture: Image.Image, shift: float) -> Image.Image:
 
 
 def color_jitter(
-    picture: Image.Image,
+    pil_image: Image.Image,
     brightness: float,
     contrast: float,
     saturation: float,
@@ -45,14 +45,14 @@ def color_jitter(
     of the hue from ``U(-hue, hue)``; what is 0 is left alone.
 
     Args:
-        picture: RGB.
+        pil_image: RGB.
         brightness: Strength s >= 0.
         contrast: Strength s >= 0.
         saturation: Strength s >= 0.
         hue: Largest turn, in [0, 0.5] of the circle.
 
     Returns:
-        RGB picture.
+        RGB image.
     """
     enhancers = (
         (ImageEnhance.Brightness, brightness),
@@ -62,13 +62,13 @@ def color_jitter(
     for index in np.random.permutation(4):
         if index == 3:
             if hue:
-                picture = shift_hue(picture, np.random.uniform(-hue, hue))
+                pil_image = shift_hue(pil_image, np.random.uniform(-hue, hue))
             continue
         enhancer, strength = enhancers[index]
         if strength:
             factor = np.random.uniform(max(0.0, 1 - strength), 1 + strength)
-            picture = enhancer(picture).enhance(factor)
-    return picture
+            pil_image = enhancer(pil_image).enhance(factor)
+    return pil_image
 
 
 @TRANSFORMS.register_module()
@@ -108,16 +108,16 @@ class TeacherStudentViews(BaseTransform):
             ``results``.
         """
         results['teacher'] = results['img']
-        picture = Image.fromarray(results['img'])
+        pil_image = Image.fromarray(results['img'])
         if np.random.rand() < self.jitter['prob']:
             strengths = {k: v for k, v in self.jitter.items() if k != 'prob'}
-            picture = color_jitter(picture, **strengths)
+            pil_image = color_jitter(pil_image, **strengths)
         if np.random.rand() < self.gray_prob:
-            picture = picture.convert('L').convert('RGB')
+            pil_image = pil_image.convert('L').convert('RGB')
         if np.random.rand() < self.blur['prob']:
             radius = np.random.uniform(*self.blur['radius'])
-            picture = picture.filter(ImageFilter.GaussianBlur(radius))
-        results['student'] = np.array(picture)
+            pil_image = pil_image.filter(ImageFilter.GaussianBlur(radius))
+        results['student'] = np.array(pil_image)
         return results
 
     def __repr__(self) -> str:

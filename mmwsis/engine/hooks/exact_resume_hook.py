@@ -8,7 +8,7 @@ from mmengine.logging import print_log
 from mmengine.runner import Runner
 
 from mmwsis.compat import move_training_data_to
-from mmwsis.datasets.seeded_visits import SeededEpochSampler, SeededInfiniteSampler
+from mmwsis.datasets.seeded_samplers import SeededEpochSampler, SeededInfiniteSampler
 from mmwsis.registry import HOOKS
 from mmwsis.utils.seed import seed_random_state
 

@@ -10,7 +10,7 @@ from mmengine.runner import Runner
 
 from mmwsis.registry import HOOKS
 from mmwsis.visualization.retrieval import retrieval_sheet
-from mmwsis.visualization.retrieval_figure import retrieval_pictures
+from mmwsis.visualization.retrieval_figure import retrieval_figures
 
 
 @HOOKS.register_module()
@@ -60,7 +60,7 @@ class RetrievalVisualizationHook(Hook):
         if not (self.draw and due and is_main_process()):
             return
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        pictures = retrieval_pictures(
+        pictures = retrieval_figures(
             model, data_batch, self.num_samples, _classes(runner)
         )
         title = f'EXITS point retrieval, iteration {runner.iter + 1}'

@@ -66,5 +66,5 @@ def test_a_map_of_another_size_is_named(tmp_path):
         LoadPanopticAnnotations()(results(tmp_path, ids, [], size=(4, 6)))
     broken = results(tmp_path, ids, [])
     (tmp_path / 'map.png').write_bytes(b'no picture')
-    with pytest.raises(ValueError, match='map.png is no readable picture'):
+    with pytest.raises(ValueError, match='map.png is no readable image'):
         LoadPanopticAnnotations()(broken)

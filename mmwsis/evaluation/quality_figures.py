@@ -1,4 +1,4 @@
-"""Pictures of a quality report."""
+"""Figures of a quality report."""
 
 import io
 import os
@@ -66,7 +66,7 @@ def draw_quality(summary: Mapping[str, Any], path: Path) -> None:
 
 
 def _class_rows(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Worst first; all that a picture can hold."""
+    """Worst first; all that an image can hold."""
     return sorted(rows, key=lambda row: row['iou'])[:_MAX_CLASSES]
 
 
@@ -196,16 +196,16 @@ def _outlined(
     scale = _TILE / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     how = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
-    picture = cv2.resize(np.ascontiguousarray(image), size, interpolation=how)
+    drawn = cv2.resize(np.ascontiguousarray(image), size, interpolation=how)
     large = cv2.resize(
         np.ascontiguousarray(mask), size, interpolation=cv2.INTER_NEAREST
     )
     inside = large > 0
-    picture[inside] = (0.8 * picture[inside] + 0.2 * np.array(color)).astype(np.uint8)
+    drawn[inside] = (0.8 * drawn[inside] + 0.2 * np.array(color)).astype(np.uint8)
     outline, _ = cv2.findContours(large, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-    cv2.drawContours(picture, outline, -1, (0, 0, 0), 4)  # a rim, seen on any ground
-    cv2.drawContours(picture, outline, -1, color, 2)
+    cv2.drawContours(drawn, outline, -1, (0, 0, 0), 4)  # a rim, seen on any ground
+    cv2.drawContours(drawn, outline, -1, color, 2)
     tile = np.full((_TILE, _TILE, 3), 250, dtype=np.uint8)
     top, left = (_TILE - size[1]) // 2, (_TILE - size[0]) // 2
-    tile[top : top + size[1], left : left + size[0]] = picture
+    tile[top : top + size[1], left : left + size[0]] = drawn
     return tile
