@@ -22,10 +22,18 @@ def figures(tmp_path_factory):
     command = [sys.executable, metric_ranks.__file__, folder]
     environment = {**os.environ, 'OMP_NUM_THREADS': '1'}
     ranks = [
-        subprocess.Popen([*map(str, command), str(rank), '2'], env=environment)
+        subprocess.Popen(
+            [*map(str, command), str(rank), '2'],
+            cwd=folder,  # MMEngine collects results in a folder below it
+            env=environment,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         for rank in range(2)
     ]
-    assert [rank.wait(timeout=300) for rank in ranks] == [0, 0]
+    for rank in ranks:
+        _, errors = rank.communicate(timeout=300)
+        assert rank.returncode == 0, errors
     metric_ranks.main(folder, 0, 1)
     return [json.loads((folder / f'{size}.json').read_text()) for size in (1, 2)]
 
