@@ -19,6 +19,7 @@ SCRIPTS = (
     'bench_export',
     'bench_labeler_loader',
     'bench_labeler_step',
+    'gpu_check',
 )
 
 
@@ -172,3 +173,22 @@ def test_table_of_irnet_holds_every_seed(load, tmp_path):
     assert '| CAM components | 0.550 (0.500–0.600) | 0.250 (0.250–0.250) |  |' in table
     assert '| IRNet | 0.650 (0.600–0.700) | 0.300 (0.300–0.300) |  |' in table
     assert 'retention of AP50 0.528 (0.500–0.556)' in table
+
+
+def test_gpu_check_goes_on_after_a_failing_part(load, monkeypatch, tmp_path, capsys):
+    script = load('gpu_check')
+
+    def broken(device, tiny):
+        raise RuntimeError('no such kernel')
+        yield
+
+    monkeypatch.setitem(script.PARTS, 'crf', broken)
+    rows = tmp_path / 'rows.md'
+    arguments = ['--device', 'cpu', '--tiny', '--only', 'crf', 'parity', 'autocast']
+    monkeypatch.setattr(sys, 'argv', ['x', *arguments, '--markdown', str(rows)])
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        assert script.main() == 1
+    text = rows.read_text()
+    assert 'FAILED crf: no such kernel' in text
+    assert text.count('| 0e+00 |') == 15 + 8  # the CPU equals itself; autocast
+    assert 'no such kernel' in capsys.readouterr().err

@@ -1,0 +1,159 @@
+"""Every tensor algorithm of the package on the same input, for two devices."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from bench_exits_ops import attention_like, crop_like
+from bench_irnet_ops import scene
+from side_by_side import seconds
+from torch import Tensor
+
+from mmwsis.models.losses import (
+    MeanFieldCRFLoss,
+    ProjectionMILLoss,
+    dice_loss,
+    inter_pixel_relation_loss,
+)
+from mmwsis.ops import (
+    affinity_walk,
+    dense_crf,
+    mean_field_refine,
+    path_affinity,
+    propagation_scores,
+    refine_centroids,
+    retrieve_points,
+    sinkhorn_scaling,
+    synthesize_instances,
+)
+
+
+class Case(NamedTuple):
+    """A function of tensors; the first ``graded`` arguments get gradients."""
+
+    name: str
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    graded: int = 0
+    tolerance: float = 1e-4
+
+
+def parity_cases(tiny: bool) -> list[Case]:
+    """Every tensor algorithm, at the size of training unless ``tiny``."""
+    torch.manual_seed(0)
+    grid, side, height, width = (8, 32, 24, 32) if tiny else (32, 128, 94, 125)
+    similarity = attention_like(2, grid, 'cpu')
+    r, c = sinkhorn_scaling(similarity, 100, 1e-6)
+    seeds = torch.rand(2, 2, grid**2)
+    seeds = seeds / seeds.sum(2, keepdim=True)
+    inside = torch.zeros(2, grid, grid, dtype=torch.bool)
+    inside[:, 1:-1, 1:-1] = True
+    first = torch.zeros_like(inside)
+    first[:, grid // 2, 2:4] = True
+    crop = crop_like(side, 'cpu')
+    maps = scene(height, width, 6, 3, 0)
+    # Smooth, as photographs are: on white noise float32 and float64 differ by 1e-2.
+    coarse = torch.rand(1, 3, height // 4, width // 4)
+    image = F.interpolate(coarse, (2 * height, 2 * width), mode='bicubic')
+    image = (image[0].permute(1, 2, 0).clamp(0, 1) * 255).round()
+    unary = -torch.rand(4, 2 * height, 2 * width).log_softmax(0)
+    labels = torch.from_numpy(maps.objects)[None]
+    logit, field = maps.edge.logit()[None], maps.displacement[None]
+
+    def relation_loss(edge: Tensor, displacement: Tensor, target: Tensor) -> Tensor:
+        losses = inter_pixel_relation_loss(edge, displacement, target, 5, 20)
+        return sum(losses.values())
+
+    def retrieved(*arguments: Tensor) -> Tensor:
+        found = retrieve_points(*arguments, sinkhorn_iters=500, sinkhorn_tol=1e-6)
+        return torch.stack([found.score_fg, found.score_bg])
+
+    def walk_values(*arguments: Tensor) -> Tensor:
+        return propagation_scores(*arguments)
+
+    def crf_marginals(energies: Tensor, pixels: Tensor) -> Tensor:
+        return dense_crf(energies, pixels, 'irnet', 10)
+
+    probability = crop[1].clamp(0.01, 0.99)
+    walk = similarity, seeds, r, c
+    synthesis = maps.cams, torch.arange(3), maps.edge, field[0]
+    size = tuple(4 * extent for extent in (height, width))
+    return [
+        Case('Sinkhorn', lambda s: sinkhorn_scaling(s, 100, 1e-6), (similarity,)),
+        Case('propagation', walk_values, walk),
+        Case('absorbing chain', lambda *w: propagation_scores(*w, hops='inf'), walk),
+        Case('point retrieval, scores', retrieved, (similarity, first, inside)),
+        Case('mean field', mean_field_refine, crop),
+        Case('path affinity', lambda e: path_affinity(e, 5), (maps.edge[None],)),
+        Case('affinity walk', affinity_walk, (maps.cams, maps.edge)),
+        Case('centroids', refine_centroids, (maps.displacement,)),
+        Case(
+            'synthesis, masks',
+            lambda *a: synthesize_instances(*a, size).masks,
+            synthesis,
+        ),
+        # Ten updates amplify rounding: float32 and float64 differ by 7e-3 on one CPU.
+        Case('dense CRF', crf_marginals, (unary, image), 1, 2e-2),
+        Case('dense CRF, float64', crf_marginals, (unary.double(), image), 1, 1e-6),
+        Case('dice loss', dice_loss, (probability, crop[2]), 1),
+        Case('projection MIL loss', ProjectionMILLoss(), (probability, crop[2]), 1),
+        Case(
+            'mean-field CRF loss',
+            lambda p, image, box: MeanFieldCRFLoss()(image, p, p.detach(), box),
+            (probability, crop[0], crop[2]),
+            1,
+        ),
+        Case('inter-pixel relation loss', relation_loss, (logit, field, labels), 2),
+    ]
+
+
+def tensors(value: Any) -> list[Tensor]:
+    """All tensors of a result, flat."""
+    if isinstance(value, Tensor):
+        return [value]
+    if isinstance(value, dict):
+        value = value.values()
+    if isinstance(value, (list, tuple)) or hasattr(value, '__iter__'):
+        return [tensor for one in value for tensor in tensors(one)]
+    return []
+
+
+def weights(values: list[Tensor]) -> list[Tensor]:
+    """Numbers in [0, 1) of the shape of each tensor, the same on every device."""
+    generator = torch.Generator().manual_seed(1)
+    return [torch.rand(v.shape, generator=generator).to(v.device) for v in values]
+
+
+def run_case(case: Case, device: str) -> tuple[list[Tensor], float]:
+    """Results and gradients of a case on the CPU, and seconds of the second call."""
+    arguments = [
+        value.detach().to(device) if isinstance(value, Tensor) else value
+        for value in case.arguments
+    ]
+    graded = [value.requires_grad_() for value in arguments[: case.graded]]
+
+    def call() -> list[Tensor]:
+        found = tensors(case.function(*arguments))
+        if graded:
+            # Weighted: the plain sum of CRF marginals has no gradient.
+            total = sum((value * w).sum() for value, w in zip(found, weights(found)))
+            found += torch.autograd.grad(total, graded)
+        return found
+
+    call()
+    results: list[list[Tensor]] = []
+    spent = seconds(lambda: results.append(call()), device)
+    return [value.detach().cpu() for value in results[0]], spent
+
+
+def difference(found: Tensor, expected: Tensor) -> float:
+    """Largest difference, relative to the largest value; of integers the share."""
+    if found.shape != expected.shape:
+        raise AssertionError(f'shapes {found.shape} and {expected.shape}')
+    if not expected.numel():
+        return 0.0
+    if not expected.is_floating_point():
+        return float((found != expected).double().mean())
+    scale = expected.abs().max().clamp(min=1e-12)
+    return float((found.double() - expected.double()).abs().max() / scale)
