@@ -195,6 +195,8 @@ def _hash_listing(directory: Path) -> str:
 def code_version(tools: Iterable[Path], hasher: FileHasher) -> dict[str, str]:
     """Hashes of the source that a stage's result can depend on.
 
+    A plan notes what has changed since; a finished stage stays finished.
+
     Args:
         tools: Scripts that the stage runs.
         hasher: Cached hasher.

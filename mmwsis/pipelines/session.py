@@ -10,7 +10,7 @@ from .definition import load_pipeline
 from .jobs import JobFactory
 from .launch import Launch, shown
 from .locate import find_config
-from .runner import PipelineRunner
+from .runner import PipelineRunner, noted
 from .selection import Selection
 from .stages import ReportStage
 
@@ -28,7 +28,6 @@ class PipelineOptions:
         work_dir: Directory of logs, manifest and report instead of the file's.
         root: Directory that relative paths (``data/``, ``work_dirs/``) start from.
         train_args: Further arguments of ``tools/train.py``.
-        check_code: Let changed source files make a stage run again.
         adopt: Stages run by hand whose outputs are taken as finished first.
         seed: Random seed of every training instead of the configs' own.
     """
@@ -41,7 +40,6 @@ class PipelineOptions:
     work_dir: str | None = None
     root: str | None = None
     train_args: tuple[str, ...] = ()
-    check_code: bool = True
     adopt: tuple[str, ...] = ()
     seed: int | None = None
 
@@ -84,7 +82,6 @@ def make_runner(
     return PipelineRunner(
         factory,
         selection=options.selection,
-        check_code=options.check_code,
         say=say,
         write_report=_write_report,
     )
@@ -157,6 +154,7 @@ def print_plan(
         text = text or what[decision.action]
         if decision.action != 'skip':
             text += f', because {decision.why}'
+        text += noted(decision, stage)
         say(f'{number:3d}. {stage.name} ({stage.kind}): {text}')
         if commands and job.command:
             say(f'     $ {shown(job.command)}')

@@ -20,6 +20,7 @@ from mmwsis.formats.map_index import INDEX_NAME
 from mmwsis.registry import DATASETS
 from mmwsis.utils.checkpoint import check_checkpoint_file
 from mmwsis.utils.config_files import files_named_in
+from mmwsis.utils.process_lock import ProcessLock
 
 from .artifact import Artifact, LabelSource
 from .artifacts import ARTIFACTS, artifact_settings, build_artifact
@@ -29,9 +30,11 @@ from .loading import build_loader
 from .manifest import build_manifest, differences, enter_parts, provenance, refuse
 from .merge import check_complete
 from .object_masks import ObjectMasks
-from .parts import JobLock, PartWriter, read_parts
+from .parts import PartWriter, read_parts
 from .plan import Shard, Unit, plan_units
 from .progress import GenerationProgress
+
+_SECOND_JOB = 'Another job is making these pseudo labels right now'
 
 
 @dataclass
@@ -229,7 +232,7 @@ def _label(
     with contextlib.ExitStack() as stack:
 
         def lock_and_look() -> list[int]:
-            stack.enter_context(JobLock(parts, label))
+            stack.enter_context(ProcessLock(parts / f'{label}.lock', _SECOND_JOB))
             return _pending(work.units, shard, parts, work.artifact.noun)
 
         units = [work.units[number] for number in on_first_rank(lock_and_look)]

@@ -8,6 +8,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from mmwsis.utils.fileio import atomic_write_json
 from mmwsis.utils.hashing import flatten_settings, hash_file
 from mmwsis.version import __version__
@@ -150,8 +152,8 @@ def refuse(place: Path, lines: list[str]) -> None:
 def enter_parts(parts: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
     """Open the folder of part files: claim it, or join the run that owns it.
 
-    Safe against several jobs starting at once: the first to link its manifest wins,
-    the others compare theirs with it.
+    Safe against several jobs starting at once: the first to take the lock writes
+    its manifest, the others compare theirs with it.
 
     Args:
         parts: Folder beside the result; made if absent.
@@ -164,16 +166,9 @@ def enter_parts(parts: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
         ValueError: The folder belongs to a run that must not be mixed with this one.
     """
     path = parts / MANIFEST_NAME
-    if not path.exists():
-        candidate = parts / f'{MANIFEST_NAME}.{os.getpid()}.candidate'
-        atomic_write_json(candidate, manifest, indent=1)
-        try:
-            os.link(candidate, path)
-        except FileExistsError:
-            pass
-        except OSError:  # a file system without hard links
-            os.replace(candidate, path)
-        candidate.unlink(missing_ok=True)
+    with FileLock(f'{path}.lock'):
+        if not path.exists():
+            atomic_write_json(path, manifest, indent=1)
     held = read_manifest(parts)
     refuse(parts, differences(held, manifest))
     return held

@@ -13,11 +13,6 @@ from typing import Any
 
 from mmwsis.utils.fileio import sync_directory
 
-try:
-    import fcntl
-except ImportError:  # not a POSIX system: no protection against a second job
-    fcntl = None
-
 
 class PartWriter:
     """Appends finished units to a file of its own, made with the first unit.
@@ -94,32 +89,3 @@ def read_parts(folder: Path) -> dict[int, list[dict[str, Any]]]:
                 )
             units[unit], origin[unit] = records, place
     return units
-
-
-class JobLock:
-    """Keeps a second job off the same share of the work; the system frees it on death.
-
-    Args:
-        folder: Where part files lie.
-        label: Name of the share, such as 'shard1of4'.
-    """
-
-    def __init__(self, folder: Path, label: str) -> None:
-        self.path = folder / f'{label}.lock'
-
-    def __enter__(self) -> 'JobLock':
-        self._file = open(self.path, 'a')
-        if fcntl is not None:
-            try:
-                # Not flock: loader processes would inherit it and outlive a kill.
-                fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                self._file.close()
-                raise RuntimeError(
-                    f'Another job is making these pseudo labels right now (it holds '
-                    f'{self.path}). Wait for it, or stop it.'
-                ) from error
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._file.close()

@@ -77,8 +77,7 @@ def test_report_holds_numbers_and_pictures(finished):
 
 def test_second_run_finds_everything_done(finished):
     root, _ = finished
-    # Sources that somebody edits in between are not the point here.
-    printed = run_fast(CONFIG, root, '--ignore-code')
+    printed = run_fast(CONFIG, root)
     for number, name in enumerate(STAGES, start=1):
         assert f'[{number}/{len(STAGES)}] {name} (' in printed
     assert printed.count(': unchanged, took') == len(STAGES)
