@@ -113,7 +113,7 @@ class PipelineRunner:
         """Run the selected stages.
 
         Returns:
-            One outcome a stage.
+            One outcome per stage.
 
         Raises:
             StageFailedError: A stage failed; the message holds the stage, the
@@ -253,7 +253,7 @@ class PipelineRunner:
             f'Stage {stage.name!r} {problem}.\n'
             f'  command: {shown(record.command)}\n  in: {self.root}\n'
             f'  log: {log}; its last lines:\n{tail}\n'
-            'Mend the cause, then give the same pipeline command again: finished '
+            'Fix the cause, then give the same pipeline command again: finished '
             'stages are skipped'
             + (
                 ', and training goes on from its last checkpoint unless config or '

@@ -88,7 +88,7 @@ def make_runner(
 
 
 def _write_report(runner: PipelineRunner, stage: ReportStage) -> None:
-    # Imported when it is needed: pictures bring MMDetection with them.
+    # Imported when it is needed: figures bring MMDetection with them.
     from .report import write_report
 
     write_report(runner, stage)

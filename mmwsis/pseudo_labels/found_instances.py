@@ -98,15 +98,15 @@ class FoundInstances(Artifact):
         """Write the COCO JSON.
 
         Args:
-            finished: All units: number -> records.
+            finished: All chunks: number -> records.
             provenance: Becomes ``info.mmwsis``.
             results_out: Also write the bare list of annotations here.
         """
         coco = self.source.coco
         by_image = {
             record['id']: record['instances']
-            for unit in finished.values()
-            for record in unit
+            for chunk in finished.values()
+            for record in chunk
         }
         annotations = list(self._annotations(by_image))
         write_pseudo_labels(self.out, coco, annotations, provenance, results_out)

@@ -25,13 +25,13 @@ from mmwsis.utils.process_lock import ProcessLock
 from .artifact import Artifact, LabelSource
 from .artifacts import ARTIFACTS, artifact_settings, build_artifact
 from .distributed import default_device, on_first_rank
-from .labeling import label_units, load_labeler
+from .labeling import label_chunks, load_labeler
 from .loading import build_loader
-from .manifest import build_manifest, differences, enter_parts, provenance, refuse
+from .manifest import build_manifest, differences, enter_parts, refuse, result_info
 from .merge import check_complete
 from .object_masks import ObjectMasks
 from .parts import PartWriter, read_parts
-from .plan import Shard, Unit, plan_units
+from .plan import Chunk, Shard, plan_chunks
 from .progress import GenerationProgress
 
 _SECOND_JOB = 'Another job is making these pseudo labels right now'
@@ -66,12 +66,12 @@ class GenerationOptions:
 
 @dataclass
 class _Work:
-    """What a run makes, of which dataset, in which units."""
+    """What a run makes, of which dataset, in which chunks."""
 
     artifact: Artifact
     settings: dict[str, Any]
     dataset: BaseDataset | None
-    units: list[Unit]
+    chunks: list[Chunk]
 
 
 def generate_pseudo_labels(
@@ -85,7 +85,7 @@ def generate_pseudo_labels(
     The config's ``artifact`` says what is made, by default a mask for each annotation;
     :class:`~mmwsis.pseudo_labels.labeler.Labeler` says what the model must predict.
 
-    Runs on every rank of a launched process group. Finished units lie in
+    Runs on every rank of a launched process group. Finished chunks lie in
     ``<out>.parts``; after a kill the same call goes on from there, with any number of
     ranks. The finished file depends on none of this, to the byte.
 
@@ -164,8 +164,8 @@ def _plan(cfg: Config, batch_size: int, out: Path, options: GenerationOptions) -
     ids = match_classes(classes, source.coco['categories'], path)
     source = replace(source, classes=classes, category_ids=tuple(ids))
     artifact = build_artifact(settings, out, source)
-    units = plan_units(artifact.items(dataset), batch_size)
-    return _Work(artifact, settings, dataset, units)
+    chunks = plan_chunks(artifact.items(dataset), batch_size)
+    return _Work(artifact, settings, dataset, chunks)
 
 
 def _enter(
@@ -233,38 +233,38 @@ def _label(
 
         def lock_and_look() -> list[int]:
             stack.enter_context(ProcessLock(parts / f'{label}.lock', _SECOND_JOB))
-            return _pending(work.units, shard, parts, work.artifact.noun)
+            return _pending(work.chunks, shard, parts, work.artifact.noun)
 
-        units = [work.units[number] for number in on_first_rank(lock_and_look)]
-        mine = units[rank::ranks]
+        chunks = [work.chunks[number] for number in on_first_rank(lock_and_look)]
+        mine = chunks[rank::ranks]
         if mine:
             writer = PartWriter(parts, f'{label}-rank{rank}')
             stack.callback(writer.close)
-            _label_units(cfg, checkpoint, work, mine, batch_size, writer, options)
+            _label_chunks(cfg, checkpoint, work, mine, batch_size, writer, options)
         barrier()
 
 
-def _pending(units: list[Unit], shard: Shard, parts: Path, noun: str) -> list[int]:
-    """Units of a shard that no part file holds yet."""
-    share = units[shard.index - 1 :: shard.count]
+def _pending(chunks: list[Chunk], shard: Shard, parts: Path, noun: str) -> list[int]:
+    """Chunks of a shard that no part file holds yet."""
+    share = chunks[shard.index - 1 :: shard.count]
     finished = read_parts(parts)
-    pending = [unit for unit in share if unit.number not in finished]
-    total = sum(len(unit.item_ids) for unit in share)
-    to_do = sum(len(unit.item_ids) for unit in pending)
+    pending = [chunk for chunk in share if chunk.number not in finished]
+    total = sum(len(chunk.item_ids) for chunk in share)
+    to_do = sum(len(chunk.item_ids) for chunk in pending)
     resumed = f', {total - to_do} are there already' if to_do < total else ''
     print_log(
         f'shard {shard}: {total} {noun} to label{resumed}. A killed run goes on '
-        f'with the same command; finished units lie in {parts}.',
+        f'with the same command; finished chunks lie in {parts}.',
         logger='current',
     )
-    return [unit.number for unit in pending]
+    return [chunk.number for chunk in pending]
 
 
-def _label_units(
+def _label_chunks(
     cfg: Config,
     checkpoint: Path | None,
     work: _Work,
-    units: list[Unit],
+    chunks: list[Chunk],
     batch_size: int,
     writer: PartWriter,
     options: GenerationOptions,
@@ -274,11 +274,11 @@ def _label_units(
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
     model = load_labeler(cfg.model, checkpoint, options.device or default_device())
-    loader = build_loader(work.dataset, units, batch_size, cfg.pseudo_label_dataloader)
-    total = sum(len(unit.item_ids) for unit in units)
+    loader = build_loader(work.dataset, chunks, batch_size, cfg.pseudo_label_dataloader)
+    total = sum(len(chunk.item_ids) for chunk in chunks)
     artifact, visible = work.artifact, get_rank() == 0
     with GenerationProgress(total, artifact.title, artifact.noun, visible) as progress:
-        label_units(model, loader, artifact, writer, progress, options.amp)
+        label_chunks(model, loader, artifact, writer, progress, options.amp)
 
 
 def _finish(
@@ -289,8 +289,8 @@ def _finish(
 ) -> None:
     artifact = work.artifact
     finished = read_parts(parts)
-    check_complete(work.units, finished, artifact.title)
-    made = artifact.finish(finished, provenance(held), options.results_out)
+    check_complete(work.chunks, finished, artifact.title)
+    made = artifact.finish(finished, result_info(held), options.results_out)
     print_log(f'{artifact.out}: {made}.', logger='current')
     if not options.keep_parts:
         shutil.rmtree(parts)

@@ -77,8 +77,8 @@ def build_manifest(
     )
 
 
-def provenance(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """What the finished file keeps as ``info.mmwsis``: all but the long settings.
+def result_info(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """``info.mmwsis`` of the finished file: the manifest without the long settings.
 
     Args:
         manifest: Of :func:`build_manifest`.

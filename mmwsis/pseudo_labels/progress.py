@@ -81,6 +81,6 @@ class GenerationProgress:
         left = timedelta(seconds=round(spent / self.done * (self.total - self.done)))
         print_log(
             f'{self.title}: {self.done}/{self.total} {self.noun}, '
-            f'{self.done / max(spent, 1e-9):.1f} a second, {left} to go',
+            f'{self.done / max(spent, 1e-9):.1f} per second, {left} to go',
             logger='current',
         )

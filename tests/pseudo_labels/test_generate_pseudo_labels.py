@@ -169,13 +169,13 @@ def test_interrupted_run_goes_on(config, scene, finished, monkeypatch):
 
 
 @pytest.mark.parametrize('workers', [0, 2])
-def test_kill_9_loses_the_unit_under_way_and_no_other(
+def test_kill_9_loses_the_chunk_under_way_and_no_other(
     config, scene, finished, monkeypatch, workers
 ):
     config.pseudo_label_dataloader.num_workers = workers
     child = os.fork()
     if child == 0:
-        # Two workers fill two units in turn; the first is whole after seven batches.
+        # Two workers fill two chunks in turn; the first is whole after seven batches.
         os.environ[fake_labeler.KILL_AFTER] = '7' if workers else '5'
         try:
             generate(config, scene)

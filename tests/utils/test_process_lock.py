@@ -50,13 +50,15 @@ def test_file_of_another_program_is_no_reason_to_fail(tmp_path):
 @pytest.mark.parametrize('leave_to_forks', [False, True])
 def test_forked_children_hold_it_only_where_asked(tmp_path, leave_to_forks):
     path = tmp_path / 'job.lock'
-    reader, writer = os.pipe()
+    ready, end = os.pipe(), os.pipe()
     with ProcessLock(path, 'Busy', leave_to_forks):
         child = os.fork()
         if child == 0:
-            os.close(writer)
-            os.read(reader, 1)
+            os.close(end[1])
+            os.write(ready[1], b'.')
+            os.read(end[0], 1)
             os._exit(0)
+        os.read(ready[0], 1)
     try:  # the parent has let go of it, the child lives on
         if leave_to_forks:
             with pytest.raises(RuntimeError, match='or a command that it started'):
@@ -65,5 +67,5 @@ def test_forked_children_hold_it_only_where_asked(tmp_path, leave_to_forks):
             with ProcessLock(path, 'Busy'):
                 pass
     finally:
-        os.close(writer)
+        os.close(end[1])
         os.waitpid(child, 0)

@@ -1,4 +1,4 @@
-"""The pictures of a report."""
+"""The figures of a report."""
 
 import os
 import shutil
@@ -31,8 +31,8 @@ _SCORE_THR = 0.3
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A picture of the report, or why it is missing.
+class Figure:
+    """A figure of the report, or why it is missing.
 
     Attributes:
         title: What it shows.
@@ -45,17 +45,17 @@ class Picture:
     problem: str = ''
 
 
-def draw_pictures(runner: 'PipelineRunner', stage: ReportStage) -> list[Picture]:
-    """Draw all pictures that the finished stages allow.
+def draw_figures(runner: 'PipelineRunner', stage: ReportStage) -> list[Figure]:
+    """Draw all figures that the finished stages allow.
 
-    A picture that fails does not cost the report: its reason stands there instead.
+    A figure that fails does not cost the report: its reason stands there instead.
 
     Args:
         runner: The runner.
         stage: The report stage.
 
     Returns:
-        The pictures in the order of the report.
+        The figures in the order of the report.
     """
     folder = runner.work_dir / 'pictures'
     drawn = []
@@ -65,16 +65,16 @@ def draw_pictures(runner: 'PipelineRunner', stage: ReportStage) -> list[Picture]
             draw(file)
         except Exception as error:
             problem = f'{type(error).__name__}: {error}'
-            drawn.append(Picture(title, problem=problem))
+            drawn.append(Figure(title, problem=problem))
         else:
-            drawn.append(Picture(title, os.path.relpath(file, runner.work_dir)))
+            drawn.append(Figure(title, os.path.relpath(file, runner.work_dir)))
     return drawn
 
 
 def _planned(
     runner: 'PipelineRunner', stage: ReportStage
 ) -> Iterator[tuple[str, str, Callable[[Path], Any]]]:
-    """Title, file name and drawing function of each picture."""
+    """Title, file name and drawing function of each figure."""
     stages = runner.pipeline.stages
     done = {
         name
@@ -86,11 +86,11 @@ def _planned(
         yield 'Weak labels', 'weak_labels.png', _weak_labels(runner, entry, stage)
     models = set()
     for entry in generators:
-        own = _own_picture(runner, entry)
+        own = _own_figure(runner, entry)
         # One model may make several artifacts.
         if own is not None and entry.config not in models:
             models.add(entry.config)
-            yield own['title'], f'{entry.name}.png', _tool_picture(runner, entry, own)
+            yield own['title'], f'{entry.name}.png', _tool_figure(runner, entry, own)
         if entry.result != Path(entry.out):
             yield (
                 f'Maps of {entry.name}',
@@ -126,7 +126,7 @@ def _planned(
 def _planned_predictions(
     runner: 'PipelineRunner', stage: ReportStage, done: set[str]
 ) -> Iterator[tuple[str, str, Callable[[Path], Any]]]:
-    """The final model's masks, and its twin's, beside the ground truth."""
+    """Masks of the final model and the fully-supervised baseline beside the truth."""
     by_name = {entry.name: entry for entry in runner.pipeline.stages}
     names = [name for name in (stage.weak, stage.full) if name in done]
     files = {
@@ -196,10 +196,10 @@ def _weak_labels(
     return draw
 
 
-def _own_picture(
+def _own_figure(
     runner: 'PipelineRunner', entry: GenerateStage
 ) -> dict[str, str] | None:
-    """Title and tool of the picture that a labeler's class asks for."""
+    """Title and tool of the figure that a labeler's class asks for."""
     labeler = MODELS.get(str(runner.factory.config_of(entry).model.type))
     return getattr(labeler, 'report_picture', None)
 
@@ -222,7 +222,7 @@ def _maps(
     return draw
 
 
-def _tool_picture(
+def _tool_figure(
     runner: 'PipelineRunner', entry: GenerateStage, own: dict[str, str]
 ) -> Callable[[Path], Any]:
     def draw(file: Path) -> None:
