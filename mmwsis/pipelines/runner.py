@@ -58,9 +58,10 @@ class PipelineRunner:
 
     Args:
         factory: Makes jobs of the pipeline's stages.
-        selection: Which stages to run.
-        say: Receives the lines for the console.
-        write_report: Writes the report of a report stage.
+        selection: Which stages to run. Defaults to all.
+        say: Receives the lines for the console. Defaults to ``print``.
+        write_report: Writes the report of a report stage. Defaults to None: a report
+            stage is an error.
     """
 
     factory: JobFactory

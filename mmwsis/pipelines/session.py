@@ -21,15 +21,15 @@ class PipelineOptions:
 
     Attributes:
         config: Pipeline file, or ``'mmwsis::exits/pipeline_synthetic.py'``.
-        fast: Apply the file's ``fast`` overrides.
-        dataset: Data-set config to run the pipeline on instead of its own.
-        launch: How parallel stages are started.
-        selection: Which stages to run.
+        fast: Apply the file's ``fast`` overrides. Defaults to False.
+        dataset: Dataset config to run the pipeline on instead of its own.
+        launch: How parallel stages are started. Defaults to one process.
+        selection: Which stages to run. Defaults to all.
         work_dir: Directory of logs, manifest and report instead of the file's.
         root: Directory that relative paths (``data/``, ``work_dirs/``) start from.
         train_args: Further arguments of ``tools/train.py``.
         adopt: Stages run by hand whose outputs are taken as finished first.
-        seed: Random seed of every training instead of the configs' own.
+        seed: Random seed of every training. Defaults to the configs' own.
     """
 
     config: str
@@ -51,13 +51,13 @@ def make_runner(
 
     Args:
         options: The options.
-        say: Receives the lines for the console.
+        say: Receives the lines for the console. Defaults to ``print``.
 
     Returns:
         The runner.
 
     Raises:
-        FileNotFoundError: The pipeline file or the data-set config does not exist.
+        FileNotFoundError: The pipeline file or the dataset config does not exist.
         ValueError: Something in either is wrong.
     """
     here = Path.cwd()
@@ -112,7 +112,7 @@ def run_pipeline(
 
     Args:
         options: The options.
-        say: Receives the lines for the console.
+        say: Receives the lines for the console. Defaults to ``print``.
 
     Returns:
         The runner, with its outcomes.
@@ -143,7 +143,7 @@ def print_plan(
     Args:
         options: The options.
         commands: Print the commands too.
-        say: Receives the lines.
+        say: Receives the lines. Defaults to ``print``.
     """
     runner = make_runner(options, say)
     if commands:

@@ -146,7 +146,8 @@ class Artifact(ABC):
         Args:
             finished: All chunks: number -> records.
             provenance: Becomes ``info.mmwsis`` of the result.
-            results_out: Also write the bare list of annotations here.
+            results_out: Also write the bare list of annotations here. Defaults to
+                None: it is not written.
 
         Returns:
             What was made, for the log.

@@ -42,15 +42,17 @@ class GenerationOptions:
     """How to run; none of it changes a mask but ``batch_size`` and ``amp``.
 
     Attributes:
-        batch_size: Samples in a batch; None takes the config's.
-        amp: Run the model under autocast.
-        device: None takes CUDA where there is some.
-        shard: Make one of several independent jobs' share and do not merge.
-        merge: Only merge finished shards.
-        overwrite: Discard a result or parts of another run.
-        keep_parts: Keep the part files after merging.
-        results_out: Also write the bare list of annotations here.
-        artifact: Kind to make instead of the config's ``artifact``.
+        batch_size: Samples per batch. Defaults to the config's.
+        amp: Run the model under autocast. Defaults to False.
+        device: Such as ``'cuda:1'``. Defaults to CUDA where there is some.
+        shard: Make one of several independent jobs' share and do not merge. Defaults
+            to None: all is made and merged.
+        merge: Only merge finished shards. Defaults to False.
+        overwrite: Discard a result or parts of another run. Defaults to False.
+        keep_parts: Keep the part files after merging. Defaults to False.
+        results_out: Also write the bare list of annotations here. Defaults to None:
+            it is not written.
+        artifact: Kind to make. Defaults to the config's ``artifact``.
     """
 
     batch_size: int | None = None
@@ -93,7 +95,7 @@ def generate_pseudo_labels(
         cfg: Config of a labeler; ``model.test_cfg`` says how masks are made.
         checkpoint: Checkpoint of that labeler; None for a model without weights.
         out: File to write, or folder of maps.
-        options: How to run.
+        options: How to run. Defaults to ``GenerationOptions()``.
 
     Returns:
         ``out``, or the folder of part files where only a shard was made.

@@ -112,7 +112,7 @@ def label_chunks(
         artifact: Says what is kept of a predicted sample.
         writer: Receives the finished chunks.
         progress: Told of every finished chunk.
-        amp: Run the model under autocast.
+        amp: Run the model under autocast. Defaults to False.
 
     Raises:
         ValueError: The model failed on a batch, or returned something else than what

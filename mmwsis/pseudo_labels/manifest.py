@@ -50,9 +50,9 @@ def build_manifest(
         options: How masks are made: weights, flip, thresholds, batch size, amp.
         settings: Model and dataset of the config, nested.
         artifact: ``type`` and options of the artifact; masks of the weak file's own
-            objects, which need no further word, have None.
+            objects, which need no further word, have None, the default.
         maps: Indices of the folders of maps that are read; hashed. An index holds the
-            checksums of its files.
+            checksums of its files. Defaults to none.
 
     Returns:
         JSON-serialisable dictionary. ``date`` is the present time.

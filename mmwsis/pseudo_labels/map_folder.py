@@ -141,7 +141,7 @@ class MapFolder(Artifact):
         Args:
             finished: All chunks: number -> records.
             provenance: Becomes ``info.mmwsis``.
-            results_out: Must be None: there are no annotations.
+            results_out: Must be None, the default: there are no annotations.
 
         Raises:
             ValueError: A file is gone or has another size, or ``results_out`` is set.

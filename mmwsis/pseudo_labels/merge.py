@@ -22,7 +22,7 @@ def check_complete(
     Args:
         chunks: What was to be done.
         finished: Chunk number -> records, of ``read_parts``.
-        title: What the run makes.
+        title: What the run makes. Defaults to 'pseudo labels'.
 
     Raises:
         ValueError: Chunks are missing, or hold other samples than planned; the message
@@ -90,7 +90,7 @@ def write_pseudo_labels(
         annotations: All annotations of the result.
         provenance: Becomes ``info.mmwsis``.
         results_out: Also write the bare list of annotations here, as COCO's results
-            files are.
+            files are. Defaults to None: it is not written.
     """
     header = {'info': {**source.get('info', {}), 'mmwsis': dict(provenance)}}
     for key, value in source.items():

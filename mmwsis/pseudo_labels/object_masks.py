@@ -89,7 +89,8 @@ class ObjectMasks(Artifact):
         Args:
             finished: All chunks: number -> records.
             provenance: Becomes ``info.mmwsis``.
-            results_out: Also write the bare list of annotations here.
+            results_out: Also write the bare list of annotations here. Defaults to
+                None: it is not written.
         """
         coco = self.source.coco
         annotations = merge_annotations(coco, self.source.category_ids, finished)
