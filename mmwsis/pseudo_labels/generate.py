@@ -66,10 +66,15 @@ class GenerationOptions:
     artifact: str | None = None
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Work:
-    """What a run makes, of which dataset, in which chunks."""
+    """What a run makes, of which dataset, in which chunks, and how."""
 
+    cfg: Config
+    checkpoint: Path | None
+    options: GenerationOptions
+    batch_size: int
+    parts: Path
     artifact: Artifact
     settings: dict[str, Any]
     dataset: BaseDataset | None
@@ -108,22 +113,17 @@ def generate_pseudo_labels(
     """
     options = options or GenerationOptions()
     out = Path(out)
-    parts = out.with_name(f'{out.name}.parts')
     init_default_scope(cfg.get('default_scope', 'mmdet'))
-    checkpoint = _require_checkpoint(checkpoint, cfg)
-    batch_size = options.batch_size or cfg.pseudo_label_dataloader.get('batch_size', 8)
-    work = _plan(cfg, batch_size, out, options)
-    held = on_first_rank(
-        lambda: _enter(cfg, checkpoint, work, batch_size, parts, options)
-    )
+    work = _plan(cfg, _require_checkpoint(checkpoint, cfg), out, options)
+    held = on_first_rank(lambda: _enter(work))
     if held is None:
         print_log(f'{out} is finished already; nothing to do.', logger='current')
         return out
     if not options.merge:
-        _label(cfg, checkpoint, work, batch_size, parts, options)
+        _label(work)
         if options.shard is not None:
-            return parts
-    on_first_rank(lambda: _finish(work, held, parts, options))
+            return work.parts
+    on_first_rank(lambda: _finish(work, held))
     return out
 
 
@@ -150,9 +150,13 @@ def _maps_read(cfg: Config) -> list[Path]:
     return [path for path in found if path.name == INDEX_NAME]
 
 
-def _plan(cfg: Config, batch_size: int, out: Path, options: GenerationOptions) -> _Work:
-    wanted = cfg.get('artifact')
-    settings = artifact_settings(wanted)
+def _plan(
+    cfg: Config, checkpoint: Path | None, out: Path, options: GenerationOptions
+) -> _Work:
+    batch_size = options.batch_size or cfg.pseudo_label_dataloader.get('batch_size', 8)
+    parts = out.with_name(f'{out.name}.parts')
+    how = cfg, checkpoint, options, batch_size, parts
+    settings = artifact_settings(cfg.get('artifact'))
     if options.artifact not in (None, settings['type']):
         settings = artifact_settings(options.artifact)
     dataset_cfg = cfg.pseudo_label_dataloader.dataset
@@ -160,34 +164,27 @@ def _plan(cfg: Config, batch_size: int, out: Path, options: GenerationOptions) -
     source = LabelSource(path, load_coco(path, dataset_cfg.supervision))
     if not source.coco[ARTIFACTS[settings['type']].listed_in]:
         # MMEngine cannot build a dataset of nothing.
-        return _Work(build_artifact(settings, out, source), settings, None, [])
+        return _Work(*how, build_artifact(settings, out, source), settings, None, [])
     dataset = DATASETS.build(dataset_cfg)
     classes = tuple(dataset.metainfo['classes'])
     ids = match_classes(classes, source.coco['categories'], path)
     source = replace(source, classes=classes, category_ids=tuple(ids))
     artifact = build_artifact(settings, out, source)
     chunks = plan_chunks(artifact.items(dataset), batch_size)
-    return _Work(artifact, settings, dataset, chunks)
+    return _Work(*how, artifact, settings, dataset, chunks)
 
 
-def _enter(
-    cfg: Config,
-    checkpoint: Path | None,
-    work: _Work,
-    batch_size: int,
-    parts: Path,
-    options: GenerationOptions,
-) -> dict[str, Any] | None:
+def _enter(work: _Work) -> dict[str, Any] | None:
     """Check what lies there already; None if the result is finished."""
+    cfg, options, parts, artifact = work.cfg, work.options, work.parts, work.artifact
     how = dict(cfg.model.get('test_cfg') or {})
-    artifact = work.artifact
     manifest = build_manifest(
         method=cfg.get('wsis', {}).get('method', 'unknown'),
         config=Path(cfg.filename).stem if cfg.filename else 'unnamed',
-        checkpoint=checkpoint,
+        checkpoint=work.checkpoint,
         source=artifact.source.path,
         supervision=cfg.pseudo_label_dataloader.dataset.supervision,
-        options=dict(**how, batch_size=batch_size, amp=options.amp),
+        options=dict(**how, batch_size=work.batch_size, amp=options.amp),
         settings=dict(
             model=cfg.model.to_dict(),
             dataset=cfg.pseudo_label_dataloader.dataset.to_dict(),
@@ -219,80 +216,62 @@ def _enter(
     return enter_parts(parts, manifest)
 
 
-def _label(
-    cfg: Config,
-    checkpoint: Path | None,
-    work: _Work,
-    batch_size: int,
-    parts: Path,
-    options: GenerationOptions,
-) -> None:
+def _label(work: _Work) -> None:
     """Make this rank's share of what is not on disk yet."""
     rank, ranks = get_dist_info()
-    shard = options.shard or Shard(1, 1)
+    shard, parts = work.options.shard or Shard(1, 1), work.parts
     label = f'shard{shard.index}of{shard.count}'
     with contextlib.ExitStack() as stack:
 
         def lock_and_look() -> list[int]:
             stack.enter_context(ProcessLock(parts / f'{label}.lock', _SECOND_JOB))
-            return _pending(work.chunks, shard, parts, work.artifact.noun)
+            return _pending(work, shard)
 
         chunks = [work.chunks[number] for number in on_first_rank(lock_and_look)]
         mine = chunks[rank::ranks]
         if mine:
             writer = PartWriter(parts, f'{label}-rank{rank}')
             stack.callback(writer.close)
-            _label_chunks(cfg, checkpoint, work, mine, batch_size, writer, options)
+            _label_chunks(work, mine, writer)
         barrier()
 
 
-def _pending(chunks: list[Chunk], shard: Shard, parts: Path, noun: str) -> list[int]:
+def _pending(work: _Work, shard: Shard) -> list[int]:
     """Chunks of a shard that no part file holds yet."""
-    share = chunks[shard.index - 1 :: shard.count]
-    finished = read_parts(parts)
+    share = work.chunks[shard.index - 1 :: shard.count]
+    finished = read_parts(work.parts)
     pending = [chunk for chunk in share if chunk.number not in finished]
     total = sum(len(chunk.item_ids) for chunk in share)
     to_do = sum(len(chunk.item_ids) for chunk in pending)
     resumed = f', {total - to_do} are there already' if to_do < total else ''
     print_log(
-        f'shard {shard}: {total} {noun} to label{resumed}. A killed run goes on '
-        f'with the same command; finished chunks lie in {parts}.',
+        f'shard {shard}: {total} {work.artifact.noun} to label{resumed}. A killed run '
+        f'goes on with the same command; finished chunks lie in {work.parts}.',
         logger='current',
     )
     return [chunk.number for chunk in pending]
 
 
-def _label_chunks(
-    cfg: Config,
-    checkpoint: Path | None,
-    work: _Work,
-    chunks: list[Chunk],
-    batch_size: int,
-    writer: PartWriter,
-    options: GenerationOptions,
-) -> None:
+def _label_chunks(work: _Work, chunks: list[Chunk], writer: PartWriter) -> None:
     # Denormal numbers make small networks many times slower on CPUs.
     torch.set_flush_denormal(True)
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
-    model = load_labeler(cfg.model, checkpoint, options.device or default_device())
-    loader = build_loader(work.dataset, chunks, batch_size, cfg.pseudo_label_dataloader)
+    device = work.options.device or default_device()
+    model = load_labeler(work.cfg.model, work.checkpoint, device)
+    settings = work.cfg.pseudo_label_dataloader
+    loader = build_loader(work.dataset, chunks, work.batch_size, settings)
     total = sum(len(chunk.item_ids) for chunk in chunks)
     artifact, visible = work.artifact, get_rank() == 0
     with GenerationProgress(total, artifact.title, artifact.noun, visible) as progress:
-        label_chunks(model, loader, artifact, writer, progress, options.amp)
+        label_chunks(model, loader, artifact, writer, progress, work.options.amp)
 
 
-def _finish(
-    work: _Work,
-    held: Mapping[str, Any],
-    parts: Path,
-    options: GenerationOptions,
-) -> None:
+def _finish(work: _Work, held: Mapping[str, Any]) -> None:
     artifact = work.artifact
-    finished = read_parts(parts)
+    finished = read_parts(work.parts)
     check_complete(work.chunks, finished, artifact.title)
-    made = artifact.finish(finished, result_info(held), options.results_out)
+    made = artifact.finish(finished, result_info(held), work.options.results_out)
     print_log(f'{artifact.out}: {made}.', logger='current')
-    if not options.keep_parts:
-        shutil.rmtree(parts)
+    if not work.options.keep_parts:
+        shutil.rmtree(work.parts)
