@@ -21,10 +21,10 @@ class PipelineOptions:
 
     Attributes:
         config: Pipeline file, or ``'mmwsis::exits/pipeline_synthetic.py'``.
-        fast: Apply the file's ``fast`` overrides. Defaults to False.
-        dataset: Dataset config to run the pipeline on instead of its own.
-        launch: How parallel stages are started. Defaults to one process.
-        selection: Which stages to run. Defaults to all.
+        fast: Apply the file's ``fast`` overrides.
+        dataset: Data-set config to run the pipeline on instead of its own.
+        launch: How parallel stages are started.
+        selection: Which stages to run.
         work_dir: Directory of logs, manifest and report instead of the file's.
         root: Directory that relative paths (``data/``, ``work_dirs/``) start from.
         train_args: Further arguments of ``tools/train.py``.

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 TEMPORARY_SUFFIX = '.partial'
+# A folder of one file an image is finished when it has this file.
 
 
 def atomic_write_bytes(path: str | os.PathLike, data: bytes) -> None:
