@@ -2,7 +2,7 @@
 
 Both sides turn JPEG files, boxes and given 128x128 logits into annotations with
 run-length codes. Ours is the code behind tools/generate_pseudo_labels.py in one
-process: dataset, units, labeler (its network replaced by the given logits), part
+process: dataset, chunks, labeler (its network replaced by the given logits), part
 files, merging. The other side decodes the image for every object, and resizes, pastes
 and encodes at image size. Every image size has two rows: without the network, and with
 the 512x512 crops that it would be given, where both sides pay the same for Pillow's
@@ -50,12 +50,12 @@ from mmwsis.formats.coco_file import load_coco
 from mmwsis.models.labelers import MaskAutoLabeler
 from mmwsis.models.labelers.mask_auto_labeler import TEST_DEFAULTS
 from mmwsis.pseudo_labels.artifact import LabelSource
-from mmwsis.pseudo_labels.labeling import label_units
+from mmwsis.pseudo_labels.labeling import label_chunks
 from mmwsis.pseudo_labels.loading import build_loader
 from mmwsis.pseudo_labels.merge import merge_annotations
 from mmwsis.pseudo_labels.object_masks import ObjectMasks
 from mmwsis.pseudo_labels.parts import PartWriter, read_parts
-from mmwsis.pseudo_labels.plan import plan_units
+from mmwsis.pseudo_labels.plan import plan_chunks
 from mmwsis.pseudo_labels.progress import GenerationProgress
 from mmwsis.registry import DATASETS
 
@@ -124,7 +124,7 @@ class Ours:
         """Plan, label, write part files, merge."""
         dataset = self.dataset
         infos = [dataset.get_data_info(index) for index in range(len(dataset))]
-        units = plan_units(
+        chunks = plan_chunks(
             (
                 (index, info['ann_id'], info['img_id'])
                 for index, info in enumerate(infos)
@@ -132,12 +132,12 @@ class Ours:
             self.loader_cfg.batch_size,
         )
         loader = build_loader(
-            dataset, units, self.loader_cfg.batch_size, self.loader_cfg
+            dataset, chunks, self.loader_cfg.batch_size, self.loader_cfg
         )
         with tempfile.TemporaryDirectory(dir=self.folder) as parts:
             writer = PartWriter(Path(parts), 'benchmark')
             progress = GenerationProgress(len(infos), visible=False)
-            label_units(self.model, loader, self.artifact, writer, progress)
+            label_chunks(self.model, loader, self.artifact, writer, progress)
             writer.close()
             category_ids = [c['id'] for c in self.source['categories']]
             finished = read_parts(Path(parts))

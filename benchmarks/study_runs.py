@@ -55,7 +55,7 @@ class SeedRuns:
             config: Pipeline file, below the repository.
         """
         self.root.mkdir(parents=True, exist_ok=True)
-        arguments = ('--root', self.root, '--seed', self.seed, '--ignore-code')
+        arguments = ('--root', self.root, '--seed', self.seed)
         self.tool('tools/run_pipeline.py', REPOSITORY / config, *arguments)
 
     def draw_held_out(self) -> None:

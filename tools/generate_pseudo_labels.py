@@ -27,7 +27,7 @@ EXAMPLES = """examples:
     python tools/generate_pseudo_labels.py CONFIG CHECKPOINT --shard 1/4   # ... 4/4
     python tools/generate_pseudo_labels.py CONFIG CHECKPOINT --merge
 
-  class activation maps of every image, a folder with one file an image:
+  class activation maps of every image, a folder with one file per image:
     python tools/generate_pseudo_labels.py CONFIG CHECKPOINT --artifact class_maps \\
         --out data/voc/class_maps
 
@@ -85,7 +85,7 @@ def parse_args() -> argparse.Namespace:
         type=float,
         nargs='+',
         metavar='P',
-        help='probability threshold: one for all, or one a size (small medium large)',
+        help='probability threshold: one for all, or one per size (small medium large)',
     )
     parser.add_argument('--batch-size', type=int, help='samples in a batch')
     parser.add_argument('--amp', action='store_true', help='mixed precision')

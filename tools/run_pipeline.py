@@ -1,7 +1,9 @@
 """Run a method's pipeline: weak labels to final model, stage after stage.
 
-Finished stages whose config, inputs and code have not changed are skipped; a killed
-training or label generation is continued. Example::
+Finished stages whose config and inputs have not changed are skipped; a killed training
+or label generation is continued. Where source files have changed since, the plan says
+so and ``--force STAGE`` runs the stage again, and after it those whose inputs have come
+out different. Example::
 
     python tools/run_pipeline.py configs/exits/pipeline_synthetic.py
 """
@@ -53,7 +55,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--ignore-code',
         action='store_true',
-        help='do not run a stage again just because source files changed',
+        help='accepted and without effect: changed code never makes a stage run again',
     )
     parser.add_argument('--amp', action='store_true', help='mixed precision training')
     parser.add_argument(
@@ -99,7 +101,6 @@ def main() -> int:
             work_dir=args.work_dir,
             root=args.root,
             train_args=tuple(train_args),
-            check_code=not args.ignore_code,
             adopt=tuple(args.adopt),
             seed=args.seed,
         )

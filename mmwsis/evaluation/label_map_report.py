@@ -12,6 +12,7 @@ from mmengine.config import Config
 from mmwsis.formats.coco_file import read_json
 from mmwsis.formats.map_index import INDEX_NAME
 from mmwsis.utils.fileio import atomic_write_json, atomic_write_text
+from mmwsis.utils.markdown import markdown_table
 
 from .map_folder_report import map_folder_report, semantic_figures
 from .metric_tables import percent, plain_number
@@ -149,20 +150,19 @@ def map_report_markdown(summary: Mapping[str, Any]) -> str:
         and (value is None or isinstance(value, float))
     }
     names = [key for key in summary['per_class'][0] if key != 'name']
-    lines = [
-        f'# Quality of {summary["pseudo_labels"]}\n',
-        f'Compared with {summary["ground_truth"]} on {summary["images"]} images.\n',
-        f'| {" | ".join(figures)} |',
-        '| ---: ' * len(figures) + '|',
-        f'| {" | ".join(map(percent, figures.values()))} |\n',
-        '## Classes\n',
-        f'| class | {" | ".join(names)} |',
-        '| --- ' + '| ---: ' * len(names) + '|',
+    total = [percent(value) for value in figures.values()]
+    rows = [
+        [row['name'], *(percent(row[name]) for name in names)]
+        for row in summary['per_class']
     ]
-    for row in summary['per_class']:
-        values = ' | '.join(percent(row[name]) for name in names)
-        lines.append(f'| {str(row["name"]).replace("|", chr(92) + "|")} | {values} |')
-    return '\n'.join(lines) + '\n'
+    blocks = [
+        f'# Quality of {summary["pseudo_labels"]}',
+        f'Compared with {summary["ground_truth"]} on {summary["images"]} images.',
+        markdown_table(list(figures), [total], text_columns=0),
+        '## Classes',
+        markdown_table(['class', *names], rows, text_columns=1),
+    ]
+    return '\n\n'.join(blocks) + '\n'
 
 
 def report_of_maps(

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from mmwsis.utils.markdown import markdown_table
+
 from .instance_ap import mean_over_classes
 from .instance_ground_truth import annotation_bits, image_objects
 from .instance_matching import ImageMatch, match_image
@@ -131,17 +133,15 @@ def ap_section(figures: Mapping[str, Any]) -> str:
         Markdown; percentages.
     """
     shown = ('AP25', 'AP50', 'AP70', 'AP75', 'APr_vol', 'ABO')
+    total = [percent(figures[name]) for name in shown]
     rows = [
-        '## Average precision\n',
-        'The labels as detections, matched by overlap (VOC rules, per class).\n',
-        f'| {" | ".join(shown)} |',
-        '| ---: ' * len(shown) + '|',
-        f'| {" | ".join(percent(figures[name]) for name in shown)} |\n',
-        '| class | objects | AP50 | ABO |',
-        '| --- | ---: | ---: | ---: |',
+        [row['name'], row['objects'], percent(row['AP50']), percent(row['ABO'])]
+        for row in figures['per_class']
     ]
-    for row in figures['per_class']:
-        name = row['name'].replace('|', '\\|')
-        values = percent(row['AP50']), percent(row['ABO'])
-        rows.append(f'| {name} | {row["objects"]} | {values[0]} | {values[1]} |')
-    return '\n'.join(rows)
+    blocks = [
+        '## Average precision',
+        'The labels as detections, matched by overlap (VOC rules, per class).',
+        markdown_table(shown, [total], text_columns=0),
+        markdown_table(['class', 'objects', 'AP50', 'ABO'], rows, text_columns=1),
+    ]
+    return '\n\n'.join(blocks)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mmwsis.utils.fileio import atomic_write_json, atomic_write_text
+from mmwsis.utils.markdown import markdown_table
 
 from .compare_files import Comparison
 from .pseudo_label_ap import ap_section
@@ -113,34 +114,28 @@ def _how(summary: Mapping[str, Any]) -> str:
 
 
 def _group_table(summary: Mapping[str, Any]) -> str:
+    measures = ('class_mean_iou', 'filled_boxes', 'recall50')
     rows = [
-        '| objects | number | class-mean IoU | filled boxes | recall at IoU .5 |',
-        '| --- | ---: | ---: | ---: | ---: |',
+        [
+            *(name, summary['instances'][key]),
+            *(f'{summary[measure][key]:.3f}' for measure in measures),
+        ]
+        for key, name in _GROUPS.items()
+        if key in summary['instances']
     ]
-    for key, name in _GROUPS.items():
-        if key in summary['instances']:
-            rows.append(
-                f'| {name} | {summary["instances"][key]} '
-                f'| {summary["class_mean_iou"][key]:.3f} '
-                f'| {summary["filled_boxes"][key]:.3f} '
-                f'| {summary["recall50"][key]:.3f} |'
-            )
-    return '\n'.join(rows)
+    header = ['objects', 'number', 'class-mean IoU', 'filled boxes', 'recall at IoU .5']
+    return markdown_table(header, rows, text_columns=1)
 
 
 def _class_table(summary: Mapping[str, Any]) -> str:
-    rows = [
-        '## Classes\n',
-        '| class | number | IoU | filled boxes | recall at IoU .5 | separated '
-        '| IoU of these | missing |',
-        '| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |',
-    ]
+    header = ['class', 'number', 'IoU', 'filled boxes', 'recall at IoU .5']
+    header += ['separated', 'IoU of these', 'missing']
+    rows = []
     for row in summary['per_class']:
         cut = '' if row['separated_iou'] is None else f'{row["separated_iou"]:.3f}'
-        name = str(row['name']).replace('|', '\\|')
+        shown = (f'{row[key]:.3f}' for key in ('iou', 'filled_boxes', 'recall50'))
         rows.append(
-            f'| {name} | {row["instances"]} | {row["iou"]:.3f} '
-            f'| {row["filled_boxes"]:.3f} | {row["recall50"]:.3f} '
-            f'| {row["separated"]} | {cut} | {row["missing"]} |'
+            [row['name'], row['instances'], *shown, row['separated'], cut]
+            + [row['missing']]
         )
-    return '\n'.join(rows)
+    return f'## Classes\n\n{markdown_table(header, rows, text_columns=1)}'

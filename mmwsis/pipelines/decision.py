@@ -16,15 +16,25 @@ class Decision:
     Attributes:
         action: ``'skip'``, ``'resume'`` (continue a killed run) or ``'run'``.
         reasons: Why it is not skipped, in words.
+        code_changes: Source files that differ from those that the stage ran with.
+            They do not make it run again: only the user knows whether they matter.
     """
 
     action: str
     reasons: list[str] = field(default_factory=list)
+    code_changes: list[str] = field(default_factory=list)
 
     @property
     def why(self) -> str:
         """The reasons in one line."""
         return '; '.join(self.reasons)
+
+    @property
+    def code_note(self) -> str:
+        """The changed source files in one line; empty where there are none."""
+        if not self.code_changes:
+            return ''
+        return f'code changed since: {_listed(self.code_changes)}'
 
 
 def decide(
@@ -33,7 +43,6 @@ def decide(
     outputs: dict[str, str | None],
     resumable: bool,
     forced: bool = False,
-    check_code: bool = True,
 ) -> Decision:
     """Compare a stage as it ran with the stage as it would run now.
 
@@ -42,8 +51,8 @@ def decide(
         now: Settings, inputs and code as they are now.
         outputs: Recorded output -> its hash now (``None``: missing).
         resumable: Whether something to continue from is there.
-        forced: Run it whatever the comparison says, from the start.
-        check_code: Let changed source files count.
+        forced: Run it whatever the comparison says, from the start. Defaults to
+            False.
 
     Returns:
         The decision.
@@ -52,6 +61,7 @@ def decide(
         return Decision('run', ['forced'])
     if record is None:
         return Decision('run', ['it has not run yet'])
+    code = _code_changes(record.code, now.code)
     changes = [
         *_settings_changes(record.config, now.config),
         *_input_changes(record.inputs, now.inputs),
@@ -59,12 +69,10 @@ def decide(
     if record.status != 'finished':
         word = 'was interrupted' if record.status == 'running' else 'failed'
         if resumable and not changes:
-            return Decision('resume', [f'it {word}'])
+            return Decision('resume', [f'it {word}'], code)
         return Decision('run', [f'it {word}', *changes])
-    if check_code:
-        changes += _code_changes(record.code, now.code)
     changes += _output_changes(record.outputs, outputs)
-    return Decision('run', changes) if changes else Decision('skip')
+    return Decision('run', changes) if changes else Decision('skip', [], code)
 
 
 def _settings_changes(old: dict[str, str], new: dict[str, str]) -> list[str]:
@@ -90,8 +98,7 @@ def _input_changes(old: dict[str, str], new: dict[str, str]) -> list[str]:
 
 
 def _code_changes(old: dict[str, str], new: dict[str, str]) -> list[str]:
-    changed = [path for path in sorted({*old, *new}) if old.get(path) != new.get(path)]
-    return [f'code changed: {_listed(changed)}'] if changed else []
+    return [path for path in sorted({*old, *new}) if old.get(path) != new.get(path)]
 
 
 def _output_changes(old: dict[str, str], new: dict[str, str | None]) -> list[str]:

@@ -108,7 +108,7 @@ class Manifest:
 def read_stamp(folder: Path) -> StageRecord | None:
     """Read what a training run's own folder says about it.
 
-    Pipelines may share a training run (the fully-supervised twin, the pretraining);
+    Pipelines may share a training run (the fully-supervised baseline, the pretraining);
     the stamp lets the second one see that the first has done it.
 
     Args:
@@ -195,13 +195,15 @@ def _hash_listing(directory: Path) -> str:
 def code_version(tools: Iterable[Path], hasher: FileHasher) -> dict[str, str]:
     """Hashes of the source that a stage's result can depend on.
 
+    A plan notes what has changed since; a finished stage stays finished.
+
     Args:
         tools: Scripts that the stage runs.
         hasher: Cached hasher.
 
     Returns:
-        Source file -> short content hash: all Python files of the package but the
-        pictures and the runner itself, and the given scripts.
+        Source file -> short content hash: all Python files of the package but those
+        that draw figures and the runner's own, and the given scripts.
     """
     version = {}
     for path in sorted(PACKAGE_DIR.rglob('*.py')):

@@ -30,11 +30,13 @@ def run_logged(
         command: Program and arguments.
         log_file: Receives stdout and stderr, byte for byte.
         cwd: Working directory of the command.
-        env: Its environment; ``None`` inherits this process's.
+        env: Its environment. Defaults to this process's.
         append: Continue the log (a resumed stage) instead of starting it anew.
+            Defaults to False.
         keep_open: File descriptor that the command inherits. The runner passes its
-            lock, which then stays held for as long as the command lives.
-        header: Line written to the log before the output.
+            lock, which then stays held for as long as the command lives. Windows
+            has no such thing. Defaults to None.
+        header: Line written to the log before the output. Defaults to none.
 
     Returns:
         Exit status of the command; negative signal number when it was killed.
@@ -57,7 +59,7 @@ def run_logged(
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            pass_fds=() if keep_open is None else (keep_open,),
+            pass_fds=() if keep_open is None or os.name == 'nt' else (keep_open,),
             preexec_fn=_die_with_parent if sys.platform == 'linux' else None,
         )
         with _TerminateAsInterrupt():
@@ -74,7 +76,7 @@ def last_lines(log_file: Path, count: int = 20) -> list[str]:
 
     Args:
         log_file: Log; progress bars in it may redraw a line with carriage returns.
-        count: Number of lines, at least 1.
+        count: Number of lines, at least 1. Defaults to 20.
 
     Returns:
         The last non-empty lines, each as it was last drawn.

@@ -1,10 +1,11 @@
-"""The report: a table for the console, Markdown and JSON with pictures."""
+"""The report: a table for the console, Markdown and JSON with figures."""
 
 import datetime
 import math
 from typing import TYPE_CHECKING, Any
 
 from mmwsis.utils.fileio import atomic_write_json, atomic_write_text
+from mmwsis.utils.markdown import markdown_table
 
 from .durations import format_duration
 from .launch import shown
@@ -12,7 +13,7 @@ from .report_data import gather
 from .stages import ReportStage
 
 if TYPE_CHECKING:
-    from .report_pictures import Picture
+    from .report_figures import Figure
     from .runner import PipelineRunner
 
 _FAST_NOTE = (
@@ -28,27 +29,27 @@ def write_report(runner: 'PipelineRunner', stage: ReportStage) -> None:
         runner: The runner, with the outcomes so far.
         stage: The report stage.
     """
-    # Here, because pictures bring MMDetection with them, and the table needs none.
-    from .report_pictures import draw_pictures
+    # Here, because figures bring MMDetection with them, and the table needs none.
+    from .report_figures import draw_figures
 
     report = gather(runner, stage)
     now = datetime.datetime.now().astimezone()
     report['date'] = now.isoformat(timespec='seconds')
-    pictures = draw_pictures(runner, stage)
-    report['pictures'] = [vars(picture) for picture in pictures]
-    for picture in pictures:
-        if picture.problem:
-            runner.say(f'picture not drawn: {picture.title}: {picture.problem}')
+    figures = draw_figures(runner, stage)
+    report['pictures'] = [vars(figure) for figure in figures]
+    for figure in figures:
+        if figure.problem:
+            runner.say(f'figure not drawn: {figure.title}: {figure.problem}')
     atomic_write_json(runner.work_dir / 'report.json', _finite(report), indent=1)
-    atomic_write_text(runner.work_dir / 'report.md', markdown(report, pictures))
+    atomic_write_text(runner.work_dir / 'report.md', markdown(report, figures))
 
 
-def markdown(report: dict[str, Any], pictures: 'list[Picture]') -> str:
+def markdown(report: dict[str, Any], figures: 'list[Figure]') -> str:
     """Write a report as Markdown.
 
     Args:
         report: As of :func:`~mmwsis.pipelines.report_data.gather`.
-        pictures: Its pictures.
+        figures: Its figures.
 
     Returns:
         The text; image links are relative.
@@ -56,26 +57,25 @@ def markdown(report: dict[str, Any], pictures: 'list[Picture]') -> str:
     lines = [f'# {report["title"]}', '', f'Written {report.get("date", "")}.', '']
     if report['fast']:
         lines += [_FAST_NOTE, '']
-    lines += _summary_lines(report.get('summary', {}))
-    lines += [
-        '## Stages',
-        '',
-        '| stage | type | time | result |',
-        '| --- | --- | --- | --- |',
+    summary = _summary_rows(report.get('summary', {}))
+    if summary:
+        lines += ['## Result', '', markdown_table(['measure', 'value'], summary), '']
+    rows = [
+        (
+            *(row['stage'], row['type'], format_duration(row['seconds'])),
+            _result_text(row['result']),
+        )
+        for row in report['stages']
+        if row['type'] != 'report'
     ]
-    for row in report['stages']:
-        if row['type'] == 'report':
-            continue
-        time = format_duration(row['seconds'])
-        result = _result_text(row['result'])
-        lines.append(f'| {row["stage"]} | {row["type"]} | {time} | {result} |')
-    lines.append('')
-    for picture in pictures:
-        lines += [f'## {picture.title}', '']
-        if picture.problem:
-            lines += [f'Not drawn: {picture.problem}', '']
+    header = ['stage', 'type', 'time', 'result']
+    lines += ['## Stages', '', markdown_table(header, rows), '']
+    for figure in figures:
+        lines += [f'## {figure.title}', '']
+        if figure.problem:
+            lines += [f'Not drawn: {figure.problem}', '']
         else:
-            lines += [f'![{picture.title}]({picture.file})', '']
+            lines += [f'![{figure.title}]({figure.file})', '']
     lines += ['## Commands', '', f'Run in `{report["root"]}`.', '', '```bash']
     lines += [shown(row['command']) for row in report['stages'] if row['command']]
     return '\n'.join([*lines, '```', ''])
@@ -88,7 +88,7 @@ def console_table(runner: 'PipelineRunner') -> str:
         runner: The runner after its run.
 
     Returns:
-        One line a stage, and the comparison of weak and full supervision.
+        One line per stage, and the comparison of weak and full supervision.
     """
     reports = [s for s in runner.pipeline.stages if isinstance(s, ReportStage)]
     report = gather(runner, reports[0] if reports else None)
@@ -102,18 +102,9 @@ def console_table(runner: 'PipelineRunner') -> str:
         for row in rows
     ]
     lines.insert(1, '-' * max(len(line) for line in lines))
-    summary = report.get('summary', {})
-    for name, value in _summary_rows(summary):
+    for name, value in _summary_rows(report.get('summary', {})):
         lines.append(f'{name}: {value}')
     return '\n'.join(lines)
-
-
-def _summary_lines(summary: dict[str, Any]) -> list[str]:
-    rows = _summary_rows(summary)
-    if not rows:
-        return []
-    body = [f'| {name} | {value} |' for name, value in rows]
-    return ['## Result', '', '| measure | value |', '| --- | --- |', *body, '']
 
 
 def _summary_rows(summary: dict[str, Any]) -> list[tuple[str, str]]:

@@ -1,11 +1,11 @@
 """The numbers of a report, read from what the stages wrote."""
 
-import json
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmwsis.evaluation.retention import retention
+from mmwsis.formats.coco_file import read_json
 
 from .stages import (
     GenerateStage,
@@ -35,23 +35,6 @@ _FINAL_METRICS = (
 )
 # How metrics of training are called in the table of stages.
 _TRAINING_METRICS = ('segm_mAP', 'segm_AP', 'class_mean_iou', 'class_miou', 'mIoU')
-
-
-def read_json(path: Path) -> Any:
-    """Read a JSON file; ``None`` where there is none.
-
-    Args:
-        path: The file.
-
-    Raises:
-        ValueError: It is no JSON.
-    """
-    if not path.is_file():
-        return None
-    try:
-        return json.loads(path.read_text(encoding='utf-8'))
-    except ValueError as error:
-        raise ValueError(f'{path} is not a JSON file: {error}') from error
 
 
 def final_metrics(metrics: dict[str, Any]) -> dict[str, float]:
@@ -130,17 +113,22 @@ def stage_result(runner: 'PipelineRunner', stage: Stage) -> dict[str, float]:
     if isinstance(stage, TrainStage):
         return _training_result(root / factory.train_dir(stage))
     if isinstance(stage, GenerateStage):
-        return _generation_result(read_json(root / stage.result) or {})
+        return _generation_result(_read(root / stage.result))
     if isinstance(stage, QualityStage):
         file = root / factory.quality_dir(stage.name) / 'quality.json'
-        return quality_summary(read_json(file) or {})
+        return quality_summary(_read(file))
     if isinstance(stage, TestStage):
-        return final_metrics(read_json(root / factory.metrics_file(stage.name)) or {})
+        return final_metrics(_read(root / factory.metrics_file(stage.name)))
     return {}
 
 
+def _read(path: Path) -> dict[str, Any]:
+    """Content of a JSON file; nothing where there is none."""
+    return read_json(str(path)) if path.is_file() else {}
+
+
 def _generation_result(content: dict[str, Any]) -> dict[str, float]:
-    """How many labels a file holds, or files a folder of maps."""
+    """How many labels a file holds, or maps a folder."""
     if 'annotations' not in content:
         return {'maps': len(content.get('images', []))}
     annotations = content['annotations']
@@ -153,7 +141,7 @@ def _generation_result(content: dict[str, Any]) -> dict[str, float]:
 
 def _training_result(work_dir: Path) -> dict[str, float]:
     """Last loss and last validation metrics of a training run."""
-    # Here, because pictures bring MMDetection with them, and other stages need none.
+    # Here, because figures bring MMDetection with them, and other stages need none.
     from mmwsis.visualization.curves import read_scalars
 
     try:
@@ -179,7 +167,7 @@ def gather(runner: 'PipelineRunner', stage: ReportStage | None) -> dict[str, Any
         stage: The report stage; ``None`` leaves the comparison out.
 
     Returns:
-        What ``report.json`` holds, without pictures.
+        What ``report.json`` holds, without figures.
     """
     outcomes = {outcome.stage.name: outcome for outcome in runner.outcomes}
     rows = []

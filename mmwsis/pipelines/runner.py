@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+
+from mmwsis.utils.process_lock import ProcessLock
 
 from .decision import Decision, decide, moved_aside
 from .definition import Pipeline
@@ -15,7 +16,6 @@ from .durations import format_duration
 from .jobs import Job, JobFactory
 from .launch import shown
 from .locate import PACKAGE_DIR
-from .lock import PipelineLock
 from .manifest import (
     FileHasher,
     Manifest,
@@ -58,15 +58,14 @@ class PipelineRunner:
 
     Args:
         factory: Makes jobs of the pipeline's stages.
-        selection: Which stages to run.
-        check_code: Let changed source files make a stage run again.
-        say: Receives the lines for the console.
-        write_report: Writes the report of a report stage.
+        selection: Which stages to run. Defaults to all.
+        say: Receives the lines for the console. Defaults to ``print``.
+        write_report: Writes the report of a report stage. Defaults to None: a report
+            stage is an error.
     """
 
     factory: JobFactory
     selection: Selection = field(default_factory=Selection)
-    check_code: bool = True
     say: Say = print
     write_report: Callable[..., None] | None = None
 
@@ -101,7 +100,8 @@ class PipelineRunner:
                 if path == made or made in path.parents
             }
             if decision.action == 'skip' and makers:
-                decision = Decision('run', [f'its input comes from {sorted(makers)}'])
+                reason = f'its input comes from {sorted(makers)}'
+                decision = Decision('run', [f'{reason} (unless that stays the same)'])
             if decision.action != 'skip':
                 # What stands beside an output, such as another checkpoint of the
                 # same training run, is remade with it.
@@ -114,7 +114,7 @@ class PipelineRunner:
         """Run the selected stages.
 
         Returns:
-            One outcome a stage.
+            One outcome per stage.
 
         Raises:
             StageFailedError: A stage failed; the message holds the stage, the
@@ -122,7 +122,7 @@ class PipelineRunner:
             RuntimeError: Another run of the same pipeline is under way.
         """
         self.work_dir.mkdir(parents=True, exist_ok=True)
-        with PipelineLock(self.work_dir / '.lock') as lock:
+        with self._lock() as lock:
             for number, stage in enumerate(self.pipeline.stages, start=1):
                 title = f'[{number}/{len(self.names)}] {stage.name} ({stage.kind})'
                 if not self.selection.picks(stage.name, self.names):
@@ -131,18 +131,25 @@ class PipelineRunner:
                 self.outcomes.append(self._run_stage(stage, title, lock))
         return self.outcomes
 
+    def _lock(self) -> ProcessLock:
+        """One run of a pipeline at a time; commands inherit the lock."""
+        file = self.work_dir / '.lock'
+        refusal = 'This pipeline is already running'
+        return ProcessLock(file, refusal, leave_to_forks=True)
+
     def _left_out(self, stage: Stage) -> StageOutcome:
         record = self.manifest.stages.get(stage.name)
         return StageOutcome(stage, 'left out', record.seconds if record else 0.0)
 
-    def _run_stage(self, stage: Stage, title: str, lock: IO) -> StageOutcome:
+    def _run_stage(self, stage: Stage, title: str, lock: ProcessLock) -> StageOutcome:
         job = self.factory.make(stage)
         decision = self._decide(stage, job)
         if decision.action == 'skip':
             record = self._record(stage, job)
             self.manifest.stages[stage.name] = record
             self.manifest.save()
-            self.say(f'{title}: unchanged, took {format_duration(record.seconds)}')
+            took = f'unchanged, took {format_duration(record.seconds)}'
+            self.say(f'{title}: {took}{noted(decision, stage)}')
             return StageOutcome(stage, 'unchanged', record.seconds)
         self._require_inputs(stage, job)
         resume = decision.action == 'resume'
@@ -164,7 +171,9 @@ class PipelineRunner:
         status = 'resumed' if resume else 'ran'
         return StageOutcome(stage, status, record.seconds, decision.why)
 
-    def _execute(self, stage: Stage, job: Job, resume: bool, lock: IO) -> str | None:
+    def _execute(
+        self, stage: Stage, job: Job, resume: bool, lock: ProcessLock
+    ) -> str | None:
         """Run the stage; return what went wrong."""
         if stage.kind == 'report':
             if self.write_report is None:
@@ -245,7 +254,7 @@ class PipelineRunner:
             f'Stage {stage.name!r} {problem}.\n'
             f'  command: {shown(record.command)}\n  in: {self.root}\n'
             f'  log: {log}; its last lines:\n{tail}\n'
-            'Mend the cause, then give the same pipeline command again: finished '
+            'Fix the cause, then give the same pipeline command again: finished '
             'stages are skipped'
             + (
                 ', and training goes on from its last checkpoint unless config or '
@@ -304,7 +313,6 @@ class PipelineRunner:
             outputs,
             resumable=resumable,
             forced=stage.name in self.selection.forced,
-            check_code=self.check_code,
         )
 
     def _as_it_is_now(self, job: Job) -> StageRecord:
@@ -341,6 +349,20 @@ class PipelineRunner:
             record.outputs = {path: digest or '' for path, digest in hashes.items()}
             self.manifest.stages[stage.name] = record
             self._save(record, job)
+
+
+def noted(decision: Decision, stage: Stage) -> str:
+    """Say that a stage stays as it is though source files have changed.
+
+    Args:
+        decision: On the stage.
+        stage: The stage.
+
+    Returns:
+        Ends a line; empty where nothing changed.
+    """
+    note = decision.code_note
+    return f'; {note} (--force {stage.name} runs it again)' if note else ''
 
 
 def _now() -> str:

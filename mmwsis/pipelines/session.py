@@ -10,7 +10,7 @@ from .definition import load_pipeline
 from .jobs import JobFactory
 from .launch import Launch, shown
 from .locate import find_config
-from .runner import PipelineRunner
+from .runner import PipelineRunner, noted
 from .selection import Selection
 from .stages import ReportStage
 
@@ -28,9 +28,8 @@ class PipelineOptions:
         work_dir: Directory of logs, manifest and report instead of the file's.
         root: Directory that relative paths (``data/``, ``work_dirs/``) start from.
         train_args: Further arguments of ``tools/train.py``.
-        check_code: Let changed source files make a stage run again.
         adopt: Stages run by hand whose outputs are taken as finished first.
-        seed: Random seed of every training instead of the configs' own.
+        seed: Random seed of every training. Defaults to the configs' own.
     """
 
     config: str
@@ -41,7 +40,6 @@ class PipelineOptions:
     work_dir: str | None = None
     root: str | None = None
     train_args: tuple[str, ...] = ()
-    check_code: bool = True
     adopt: tuple[str, ...] = ()
     seed: int | None = None
 
@@ -53,13 +51,13 @@ def make_runner(
 
     Args:
         options: The options.
-        say: Receives the lines for the console.
+        say: Receives the lines for the console. Defaults to ``print``.
 
     Returns:
         The runner.
 
     Raises:
-        FileNotFoundError: The pipeline file or the data-set config does not exist.
+        FileNotFoundError: The pipeline file or the dataset config does not exist.
         ValueError: Something in either is wrong.
     """
     here = Path.cwd()
@@ -84,14 +82,13 @@ def make_runner(
     return PipelineRunner(
         factory,
         selection=options.selection,
-        check_code=options.check_code,
         say=say,
         write_report=_write_report,
     )
 
 
 def _write_report(runner: PipelineRunner, stage: ReportStage) -> None:
-    # Imported when it is needed: pictures bring MMDetection with them.
+    # Imported when it is needed: figures bring MMDetection with them.
     from .report import write_report
 
     write_report(runner, stage)
@@ -115,7 +112,7 @@ def run_pipeline(
 
     Args:
         options: The options.
-        say: Receives the lines for the console.
+        say: Receives the lines for the console. Defaults to ``print``.
 
     Returns:
         The runner, with its outcomes.
@@ -146,7 +143,7 @@ def print_plan(
     Args:
         options: The options.
         commands: Print the commands too.
-        say: Receives the lines.
+        say: Receives the lines. Defaults to ``print``.
     """
     runner = make_runner(options, say)
     if commands:
@@ -157,6 +154,7 @@ def print_plan(
         text = text or what[decision.action]
         if decision.action != 'skip':
             text += f', because {decision.why}'
+        text += noted(decision, stage)
         say(f'{number:3d}. {stage.name} ({stage.kind}): {text}')
         if commands and job.command:
             say(f'     $ {shown(job.command)}')

@@ -1,4 +1,4 @@
-"""What every kind of artifact has in common: the unit of work, records, the result."""
+"""What every kind of artifact has in common: items, records, the result."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -45,8 +45,8 @@ class Artifact(ABC):
 
     A run labels *items*, each a sample of the dataset: images, unless a subclass says
     otherwise. Of every predicted sample a JSON-serialisable *record* goes into a part
-    file; when all are there :meth:`finish` writes the result. An artifact with a file
-    an image writes that file in :meth:`record`, before the record exists.
+    file; when all are there :meth:`finish` writes the result. An artifact with
+    one file per image writes it in :meth:`record`, before the record exists.
 
     Args:
         out: File or folder to write.
@@ -144,9 +144,10 @@ class Artifact(ABC):
         """Write the result, atomically.
 
         Args:
-            finished: All units: number -> records.
+            finished: All chunks: number -> records.
             provenance: Becomes ``info.mmwsis`` of the result.
-            results_out: Also write the bare list of annotations here.
+            results_out: Also write the bare list of annotations here. Defaults to
+                None: it is not written.
 
         Returns:
             What was made, for the log.

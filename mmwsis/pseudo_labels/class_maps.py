@@ -15,9 +15,10 @@ class ClassMapFolder(MapFolder):
     """A folder of class maps.
 
     Reads ``pred_class_maps`` of a predicted sample, an ``InstanceData`` with one entry
-    a class: ``labels`` (K,), ascending, usually those of the image's tags, and one or
+    per class: ``labels`` (K,), ascending, usually those of the image's tags, and one or
     more maps under names of the method's choice, for example ``cam`` (K, h, w) and
-    ``high_res`` (K, H, W).
+    ``high_res`` (K, H, W), where ``(H, W)`` is the
+    size of the image and ``(h, w)`` is the model's choice.
     """
 
     kind = KIND

@@ -28,7 +28,8 @@ class FoundInstances(Artifact):
     Args:
         out: COCO JSON to write.
         source: What is labelled.
-        min_score: Instances with a lower score are left out.
+        min_score: Instances with a lower score, in [0, 1], are left out. Defaults to
+            1e-5.
     """
 
     kind = 'instances'
@@ -98,15 +99,16 @@ class FoundInstances(Artifact):
         """Write the COCO JSON.
 
         Args:
-            finished: All units: number -> records.
+            finished: All chunks: number -> records.
             provenance: Becomes ``info.mmwsis``.
-            results_out: Also write the bare list of annotations here.
+            results_out: Also write the bare list of annotations here. Defaults to
+                None: it is not written.
         """
         coco = self.source.coco
         by_image = {
             record['id']: record['instances']
-            for unit in finished.values()
-            for record in unit
+            for chunk in finished.values()
+            for record in chunk
         }
         annotations = list(self._annotations(by_image))
         write_pseudo_labels(self.out, coco, annotations, provenance, results_out)

@@ -20,18 +20,21 @@ from mmwsis.formats.map_index import INDEX_NAME
 from mmwsis.registry import DATASETS
 from mmwsis.utils.checkpoint import check_checkpoint_file
 from mmwsis.utils.config_files import files_named_in
+from mmwsis.utils.process_lock import ProcessLock
 
 from .artifact import Artifact, LabelSource
 from .artifacts import ARTIFACTS, artifact_settings, build_artifact
 from .distributed import default_device, on_first_rank
-from .labeling import label_units, load_labeler
+from .labeling import label_chunks, load_labeler
 from .loading import build_loader
-from .manifest import build_manifest, differences, enter_parts, provenance, refuse
+from .manifest import build_manifest, differences, enter_parts, refuse, result_info
 from .merge import check_complete
 from .object_masks import ObjectMasks
-from .parts import JobLock, PartWriter, read_parts
-from .plan import Shard, Unit, plan_units
+from .parts import PartWriter, read_parts
+from .plan import Chunk, Shard, plan_chunks
 from .progress import GenerationProgress
+
+_SECOND_JOB = 'Another job is making these pseudo labels right now'
 
 
 @dataclass
@@ -39,15 +42,17 @@ class GenerationOptions:
     """How to run; none of it changes a mask but ``batch_size`` and ``amp``.
 
     Attributes:
-        batch_size: Samples in a batch; None takes the config's.
-        amp: Run the model under autocast.
-        device: None takes CUDA where there is some.
-        shard: Make one of several independent jobs' share and do not merge.
-        merge: Only merge finished shards.
-        overwrite: Discard a result or parts of another run.
-        keep_parts: Keep the part files after merging.
-        results_out: Also write the bare list of annotations here.
-        artifact: Kind to make instead of the config's ``artifact``.
+        batch_size: Samples per batch. Defaults to the config's.
+        amp: Run the model under autocast. Defaults to False.
+        device: Such as ``'cuda:1'``. Defaults to CUDA where there is some.
+        shard: Make one of several independent jobs' share and do not merge. Defaults
+            to None: all is made and merged.
+        merge: Only merge finished shards. Defaults to False.
+        overwrite: Discard a result or parts of another run. Defaults to False.
+        keep_parts: Keep the part files after merging. Defaults to False.
+        results_out: Also write the bare list of annotations here. Defaults to None:
+            it is not written.
+        artifact: Kind to make. Defaults to the config's ``artifact``.
     """
 
     batch_size: int | None = None
@@ -61,14 +66,19 @@ class GenerationOptions:
     artifact: str | None = None
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Work:
-    """What a run makes, of which dataset, in which units."""
+    """What a run makes, of which dataset, in which chunks, and how."""
 
+    cfg: Config
+    checkpoint: Path | None
+    options: GenerationOptions
+    batch_size: int
+    parts: Path
     artifact: Artifact
     settings: dict[str, Any]
     dataset: BaseDataset | None
-    units: list[Unit]
+    chunks: list[Chunk]
 
 
 def generate_pseudo_labels(
@@ -82,7 +92,7 @@ def generate_pseudo_labels(
     The config's ``artifact`` says what is made, by default a mask for each annotation;
     :class:`~mmwsis.pseudo_labels.labeler.Labeler` says what the model must predict.
 
-    Runs on every rank of a launched process group. Finished units lie in
+    Runs on every rank of a launched process group. Finished chunks lie in
     ``<out>.parts``; after a kill the same call goes on from there, with any number of
     ranks. The finished file depends on none of this, to the byte.
 
@@ -90,7 +100,7 @@ def generate_pseudo_labels(
         cfg: Config of a labeler; ``model.test_cfg`` says how masks are made.
         checkpoint: Checkpoint of that labeler; None for a model without weights.
         out: File to write, or folder of maps.
-        options: How to run.
+        options: How to run. Defaults to ``GenerationOptions()``.
 
     Returns:
         ``out``, or the folder of part files where only a shard was made.
@@ -103,22 +113,17 @@ def generate_pseudo_labels(
     """
     options = options or GenerationOptions()
     out = Path(out)
-    parts = out.with_name(f'{out.name}.parts')
     init_default_scope(cfg.get('default_scope', 'mmdet'))
-    checkpoint = _require_checkpoint(checkpoint, cfg)
-    batch_size = options.batch_size or cfg.pseudo_label_dataloader.get('batch_size', 8)
-    work = _plan(cfg, batch_size, out, options)
-    held = on_first_rank(
-        lambda: _enter(cfg, checkpoint, work, batch_size, parts, options)
-    )
+    work = _plan(cfg, _require_checkpoint(checkpoint, cfg), out, options)
+    held = on_first_rank(lambda: _enter(work))
     if held is None:
         print_log(f'{out} is finished already; nothing to do.', logger='current')
         return out
     if not options.merge:
-        _label(cfg, checkpoint, work, batch_size, parts, options)
+        _label(work)
         if options.shard is not None:
-            return parts
-    on_first_rank(lambda: _finish(work, held, parts, options))
+            return work.parts
+    on_first_rank(lambda: _finish(work, held))
     return out
 
 
@@ -145,9 +150,13 @@ def _maps_read(cfg: Config) -> list[Path]:
     return [path for path in found if path.name == INDEX_NAME]
 
 
-def _plan(cfg: Config, batch_size: int, out: Path, options: GenerationOptions) -> _Work:
-    wanted = cfg.get('artifact')
-    settings = artifact_settings(wanted)
+def _plan(
+    cfg: Config, checkpoint: Path | None, out: Path, options: GenerationOptions
+) -> _Work:
+    batch_size = options.batch_size or cfg.pseudo_label_dataloader.get('batch_size', 8)
+    parts = out.with_name(f'{out.name}.parts')
+    how = cfg, checkpoint, options, batch_size, parts
+    settings = artifact_settings(cfg.get('artifact'))
     if options.artifact not in (None, settings['type']):
         settings = artifact_settings(options.artifact)
     dataset_cfg = cfg.pseudo_label_dataloader.dataset
@@ -155,34 +164,27 @@ def _plan(cfg: Config, batch_size: int, out: Path, options: GenerationOptions) -
     source = LabelSource(path, load_coco(path, dataset_cfg.supervision))
     if not source.coco[ARTIFACTS[settings['type']].listed_in]:
         # MMEngine cannot build a dataset of nothing.
-        return _Work(build_artifact(settings, out, source), settings, None, [])
+        return _Work(*how, build_artifact(settings, out, source), settings, None, [])
     dataset = DATASETS.build(dataset_cfg)
     classes = tuple(dataset.metainfo['classes'])
     ids = match_classes(classes, source.coco['categories'], path)
     source = replace(source, classes=classes, category_ids=tuple(ids))
     artifact = build_artifact(settings, out, source)
-    units = plan_units(artifact.items(dataset), batch_size)
-    return _Work(artifact, settings, dataset, units)
+    chunks = plan_chunks(artifact.items(dataset), batch_size)
+    return _Work(*how, artifact, settings, dataset, chunks)
 
 
-def _enter(
-    cfg: Config,
-    checkpoint: Path | None,
-    work: _Work,
-    batch_size: int,
-    parts: Path,
-    options: GenerationOptions,
-) -> dict[str, Any] | None:
+def _enter(work: _Work) -> dict[str, Any] | None:
     """Check what lies there already; None if the result is finished."""
+    cfg, options, parts, artifact = work.cfg, work.options, work.parts, work.artifact
     how = dict(cfg.model.get('test_cfg') or {})
-    artifact = work.artifact
     manifest = build_manifest(
         method=cfg.get('wsis', {}).get('method', 'unknown'),
         config=Path(cfg.filename).stem if cfg.filename else 'unnamed',
-        checkpoint=checkpoint,
+        checkpoint=work.checkpoint,
         source=artifact.source.path,
         supervision=cfg.pseudo_label_dataloader.dataset.supervision,
-        options=dict(**how, batch_size=batch_size, amp=options.amp),
+        options=dict(**how, batch_size=work.batch_size, amp=options.amp),
         settings=dict(
             model=cfg.model.to_dict(),
             dataset=cfg.pseudo_label_dataloader.dataset.to_dict(),
@@ -214,80 +216,62 @@ def _enter(
     return enter_parts(parts, manifest)
 
 
-def _label(
-    cfg: Config,
-    checkpoint: Path | None,
-    work: _Work,
-    batch_size: int,
-    parts: Path,
-    options: GenerationOptions,
-) -> None:
+def _label(work: _Work) -> None:
     """Make this rank's share of what is not on disk yet."""
     rank, ranks = get_dist_info()
-    shard = options.shard or Shard(1, 1)
+    shard, parts = work.options.shard or Shard(1, 1), work.parts
     label = f'shard{shard.index}of{shard.count}'
     with contextlib.ExitStack() as stack:
 
         def lock_and_look() -> list[int]:
-            stack.enter_context(JobLock(parts, label))
-            return _pending(work.units, shard, parts, work.artifact.noun)
+            stack.enter_context(ProcessLock(parts / f'{label}.lock', _SECOND_JOB))
+            return _pending(work, shard)
 
-        units = [work.units[number] for number in on_first_rank(lock_and_look)]
-        mine = units[rank::ranks]
+        chunks = [work.chunks[number] for number in on_first_rank(lock_and_look)]
+        mine = chunks[rank::ranks]
         if mine:
             writer = PartWriter(parts, f'{label}-rank{rank}')
             stack.callback(writer.close)
-            _label_units(cfg, checkpoint, work, mine, batch_size, writer, options)
+            _label_chunks(work, mine, writer)
         barrier()
 
 
-def _pending(units: list[Unit], shard: Shard, parts: Path, noun: str) -> list[int]:
-    """Units of a shard that no part file holds yet."""
-    share = units[shard.index - 1 :: shard.count]
-    finished = read_parts(parts)
-    pending = [unit for unit in share if unit.number not in finished]
-    total = sum(len(unit.item_ids) for unit in share)
-    to_do = sum(len(unit.item_ids) for unit in pending)
+def _pending(work: _Work, shard: Shard) -> list[int]:
+    """Chunks of a shard that no part file holds yet."""
+    share = work.chunks[shard.index - 1 :: shard.count]
+    finished = read_parts(work.parts)
+    pending = [chunk for chunk in share if chunk.number not in finished]
+    total = sum(len(chunk.item_ids) for chunk in share)
+    to_do = sum(len(chunk.item_ids) for chunk in pending)
     resumed = f', {total - to_do} are there already' if to_do < total else ''
     print_log(
-        f'shard {shard}: {total} {noun} to label{resumed}. A killed run goes on '
-        f'with the same command; finished units lie in {parts}.',
+        f'shard {shard}: {total} {work.artifact.noun} to label{resumed}. A killed run '
+        f'goes on with the same command; finished chunks lie in {work.parts}.',
         logger='current',
     )
-    return [unit.number for unit in pending]
+    return [chunk.number for chunk in pending]
 
 
-def _label_units(
-    cfg: Config,
-    checkpoint: Path | None,
-    work: _Work,
-    units: list[Unit],
-    batch_size: int,
-    writer: PartWriter,
-    options: GenerationOptions,
-) -> None:
+def _label_chunks(work: _Work, chunks: list[Chunk], writer: PartWriter) -> None:
     # Denormal numbers make small networks many times slower on CPUs.
     torch.set_flush_denormal(True)
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
-    model = load_labeler(cfg.model, checkpoint, options.device or default_device())
-    loader = build_loader(work.dataset, units, batch_size, cfg.pseudo_label_dataloader)
-    total = sum(len(unit.item_ids) for unit in units)
+    device = work.options.device or default_device()
+    model = load_labeler(work.cfg.model, work.checkpoint, device)
+    settings = work.cfg.pseudo_label_dataloader
+    loader = build_loader(work.dataset, chunks, work.batch_size, settings)
+    total = sum(len(chunk.item_ids) for chunk in chunks)
     artifact, visible = work.artifact, get_rank() == 0
     with GenerationProgress(total, artifact.title, artifact.noun, visible) as progress:
-        label_units(model, loader, artifact, writer, progress, options.amp)
+        label_chunks(model, loader, artifact, writer, progress, work.options.amp)
 
 
-def _finish(
-    work: _Work,
-    held: Mapping[str, Any],
-    parts: Path,
-    options: GenerationOptions,
-) -> None:
+def _finish(work: _Work, held: Mapping[str, Any]) -> None:
     artifact = work.artifact
-    finished = read_parts(parts)
-    check_complete(work.units, finished, artifact.title)
-    made = artifact.finish(finished, provenance(held), options.results_out)
+    finished = read_parts(work.parts)
+    check_complete(work.chunks, finished, artifact.title)
+    made = artifact.finish(finished, result_info(held), work.options.results_out)
     print_log(f'{artifact.out}: {made}.', logger='current')
-    if not options.keep_parts:
-        shutil.rmtree(parts)
+    if not work.options.keep_parts:
+        shutil.rmtree(work.parts)

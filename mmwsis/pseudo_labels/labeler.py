@@ -17,7 +17,7 @@ class Labeler(Protocol):
     The config's ``artifact`` says what a run makes, and so which fields are read:
 
     ================ ======== =========================================================
-    artifact         a sample fields that ``predict`` fills
+    artifact         sample   fields that ``predict`` fills
     ================ ======== =========================================================
     'object_masks'   an anno- metainfo ``pred_mask`` (compressed RLE of image size),
     (default)        tation   ``pred_score`` (0 to 1), ``empty_prediction``; needs
@@ -42,7 +42,7 @@ class Labeler(Protocol):
       checkpoint may lack them. All others must be there.
     - ``report_picture`` (of the class): ``dict(title=..., tool='tools/...')``, a tool
       that draws intermediate maps, called with CONFIG CHECKPOINT --out FILE
-      [--dataset FILE] [--cfg-options ...]; its picture goes into a pipeline's report.
+      [--dataset FILE] [--cfg-options ...]; its figure goes into a pipeline's report.
     """
 
     def test_step(self, data: dict[str, Any]) -> list[BaseDataElement]:

@@ -1,4 +1,4 @@
-"""Building a labeler from its checkpoint and running it over units of work."""
+"""Building a labeler from its checkpoint and running it over chunks."""
 
 import contextlib
 import logging
@@ -96,7 +96,7 @@ def _check_weights(model: nn.Module, weights: Mapping[str, Any], path: Any) -> N
         )
 
 
-def label_units(
+def label_chunks(
     model: Labeler,
     loader: DataLoader,
     artifact: Artifact,
@@ -104,15 +104,15 @@ def label_units(
     progress: GenerationProgress,
     amp: bool = False,
 ) -> None:
-    """Predict all batches of a loader and write every unit as soon as it is whole.
+    """Predict all batches of a loader and write every chunk as soon as it is whole.
 
     Args:
         model: Labeler in evaluation mode.
         loader: Of ``build_loader``.
         artifact: Says what is kept of a predicted sample.
-        writer: Receives the finished units.
-        progress: Told of every finished unit.
-        amp: Run the model under autocast.
+        writer: Receives the finished chunks.
+        progress: Told of every finished chunk.
+        amp: Run the model under autocast. Defaults to False.
 
     Raises:
         ValueError: The model failed on a batch, or returned something else than what
@@ -121,7 +121,7 @@ def label_units(
     model.artifact = artifact.kind
     parameter = next(model.parameters(), None)  # some models have none
     device = 'cpu' if parameter is None else parameter.device.type
-    open_units: dict[int, dict[int, list[dict]]] = {}
+    open_chunks: dict[int, dict[int, list[dict]]] = {}
     for batch in loader:
         autocast = torch.autocast(device) if amp else contextlib.nullcontext()
         try:
@@ -130,12 +130,12 @@ def label_units(
         except ValueError as error:
             place = _place(batch.item_ids, artifact)
             raise ValueError(f'{place}: {error}') from error
-        done = open_units.setdefault(batch.unit, {})
+        done = open_chunks.setdefault(batch.chunk, {})
         done[batch.batch] = _records(samples, batch.item_ids, artifact)
         if len(done) == batch.batches:
-            open_units.pop(batch.unit)
+            open_chunks.pop(batch.chunk)
             records = [record for index in sorted(done) for record in done[index]]
-            writer.write(batch.unit, records)
+            writer.write(batch.chunk, records)
             progress.advance(len(records))
 
 

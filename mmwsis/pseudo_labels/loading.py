@@ -1,4 +1,4 @@
-"""Feeding a labeler unit by unit: every image is decoded once for all its samples."""
+"""Feeding a labeler chunk by chunk: every image is decoded once for all its samples."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -8,66 +8,66 @@ import torch
 from mmengine.dataset import pseudo_collate
 from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_info
 
-from .plan import Unit
+from .plan import Chunk
 
 
-class UnitBatch(NamedTuple):
-    """A batch and its place; ``batches`` is the number of batches in the unit."""
+class ChunkBatch(NamedTuple):
+    """A batch and its place; ``batches`` is the number of batches in the chunk."""
 
-    unit: int
+    chunk: int
     batch: int
     batches: int
     item_ids: tuple[Any, ...]
     data: dict
 
 
-class UnitBatches(IterableDataset):
-    """Yields the batches of some units; a worker keeps a unit, and so its images.
+class ChunkBatches(IterableDataset):
+    """Yields the batches of some chunks; a worker keeps a chunk, and so its images.
 
     Args:
         dataset: Dataset of samples in test mode.
-        units: What to yield, in order.
-        batch_size: Samples in a batch; the last of a unit may hold fewer.
+        chunks: What to yield, in order.
+        batch_size: Samples in a batch; the last of a chunk may hold fewer.
     """
 
     def __init__(
-        self, dataset: Dataset, units: Sequence[Unit], batch_size: int
+        self, dataset: Dataset, chunks: Sequence[Chunk], batch_size: int
     ) -> None:
-        self.dataset, self.units, self.batch_size = dataset, units, batch_size
+        self.dataset, self.chunks, self.batch_size = dataset, chunks, batch_size
 
-    def __iter__(self) -> Iterator[UnitBatch]:
+    def __iter__(self) -> Iterator[ChunkBatch]:
         worker = get_worker_info()
         first, step = (worker.id, worker.num_workers) if worker else (0, 1)
-        for unit in self.units[first::step]:
-            starts = range(0, len(unit.indices), self.batch_size)
+        for chunk in self.chunks[first::step]:
+            starts = range(0, len(chunk.indices), self.batch_size)
             for batch, start in enumerate(starts):
                 chosen = slice(start, start + self.batch_size)
-                samples = [self.dataset[index] for index in unit.indices[chosen]]
-                yield UnitBatch(
-                    unit.number,
+                samples = [self.dataset[index] for index in chunk.indices[chosen]]
+                yield ChunkBatch(
+                    chunk.number,
                     batch,
                     len(starts),
-                    unit.item_ids[chosen],
+                    chunk.item_ids[chosen],
                     pseudo_collate(samples),
                 )
 
 
 def build_loader(
     dataset: Dataset,
-    units: Sequence[Unit],
+    chunks: Sequence[Chunk],
     batch_size: int,
     settings: Mapping[str, Any],
 ) -> DataLoader:
-    """Loader of :class:`UnitBatches`.
+    """Loader of :class:`ChunkBatches`.
 
     Args:
         dataset: Dataset of samples in test mode.
-        units: What this rank labels.
+        chunks: What this rank labels.
         batch_size: Samples in a batch.
         settings: The config's ``pseudo_label_dataloader``; ``num_workers``,
             ``pin_memory`` and ``prefetch_factor`` are used.
     """
-    workers = min(settings.get('num_workers', 0), len(units))
+    workers = min(settings.get('num_workers', 0), len(chunks))
     extra: dict[str, Any] = {}
     if workers:
         extra = dict(
@@ -77,7 +77,7 @@ def build_loader(
             multiprocessing_context=_start_method(),
         )
     return DataLoader(
-        UnitBatches(dataset, units, batch_size),
+        ChunkBatches(dataset, chunks, batch_size),
         batch_size=None,
         num_workers=workers,
         pin_memory=settings.get('pin_memory', False) and torch.cuda.is_available(),
@@ -91,6 +91,6 @@ def _start_method() -> str:
 
 
 def _quiet_worker(worker: int) -> None:
-    """One thread a worker: there are as many workers as the user wants threads."""
+    """One thread per worker: there are as many workers as the user wants threads."""
     cv2.setNumThreads(0)
     torch.set_num_threads(1)

@@ -8,6 +8,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from mmwsis.utils.fileio import atomic_write_json
 from mmwsis.utils.hashing import flatten_settings, hash_file
 from mmwsis.version import __version__
@@ -48,9 +50,9 @@ def build_manifest(
         options: How masks are made: weights, flip, thresholds, batch size, amp.
         settings: Model and dataset of the config, nested.
         artifact: ``type`` and options of the artifact; masks of the weak file's own
-            objects, which need no further word, have None.
+            objects, which need no further word, have None, the default.
         maps: Indices of the folders of maps that are read; hashed. An index holds the
-            checksums of its files.
+            checksums of its files. Defaults to none.
 
     Returns:
         JSON-serialisable dictionary. ``date`` is the present time.
@@ -75,8 +77,8 @@ def build_manifest(
     )
 
 
-def provenance(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """What the finished file keeps as ``info.mmwsis``: all but the long settings.
+def result_info(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """``info.mmwsis`` of the finished file: the manifest without the long settings.
 
     Args:
         manifest: Of :func:`build_manifest`.
@@ -150,8 +152,8 @@ def refuse(place: Path, lines: list[str]) -> None:
 def enter_parts(parts: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
     """Open the folder of part files: claim it, or join the run that owns it.
 
-    Safe against several jobs starting at once: the first to link its manifest wins,
-    the others compare theirs with it.
+    Safe against several jobs starting at once: the first to take the lock writes
+    its manifest, the others compare theirs with it.
 
     Args:
         parts: Folder beside the result; made if absent.
@@ -164,16 +166,9 @@ def enter_parts(parts: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
         ValueError: The folder belongs to a run that must not be mixed with this one.
     """
     path = parts / MANIFEST_NAME
-    if not path.exists():
-        candidate = parts / f'{MANIFEST_NAME}.{os.getpid()}.candidate'
-        atomic_write_json(candidate, manifest, indent=1)
-        try:
-            os.link(candidate, path)
-        except FileExistsError:
-            pass
-        except OSError:  # a file system without hard links
-            os.replace(candidate, path)
-        candidate.unlink(missing_ok=True)
+    with FileLock(f'{path}.lock'):
+        if not path.exists():
+            atomic_write_json(path, manifest, indent=1)
     held = read_manifest(parts)
     refuse(parts, differences(held, manifest))
     return held

@@ -1,4 +1,4 @@
-"""Artifacts with one file an image: a folder of maps and an index.
+"""Artifacts with one file per image: a folder of maps and an index.
 
 ``index.json`` is written when every file is there, so a folder without it is
 unfinished. It says which image has which file, the classes that numbers in the files
@@ -26,10 +26,10 @@ from .artifact import Artifact, Finished
 
 
 class MapFolder(Artifact):
-    """Writes one file an image; subclasses say what is in it.
+    """Writes one file per image; subclasses say what is in it.
 
-    Files are written atomically before their unit counts as finished, under the name of
-    their image, so several ranks and jobs may fill one folder.
+    Files are written atomically before their chunk counts as finished, under the
+    name of their image, so several ranks and jobs may fill one folder.
 
     Attributes:
         suffix: Of the files.
@@ -46,7 +46,7 @@ class MapFolder(Artifact):
         """List the images, of which no two may share a file.
 
         Args:
-            dataset: Has one sample an image.
+            dataset: Has one sample per image.
 
         Raises:
             ValueError: The dataset hides images, or two have the same name.
@@ -139,9 +139,9 @@ class MapFolder(Artifact):
         """Check that every file is there, and write the index.
 
         Args:
-            finished: All units: number -> records.
+            finished: All chunks: number -> records.
             provenance: Becomes ``info.mmwsis``.
-            results_out: Must be None: there are no annotations.
+            results_out: Must be None, the default: there are no annotations.
 
         Raises:
             ValueError: A file is gone or has another size, or ``results_out`` is set.
@@ -149,7 +149,7 @@ class MapFolder(Artifact):
         if results_out is not None:
             raise ValueError(f'{self.title} have no list of results; leave it out.')
         records = {
-            record['id']: record for unit in finished.values() for record in unit
+            record['id']: record for chunk in finished.values() for record in chunk
         }
         entries = [records[key] for key in self.source.images if key in records]
         self._check_files(entries)

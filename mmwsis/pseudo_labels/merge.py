@@ -1,4 +1,4 @@
-"""From finished units to one COCO JSON."""
+"""From finished chunks to one COCO JSON."""
 
 import json
 import os
@@ -9,43 +9,43 @@ from typing import Any
 from mmwsis.utils.fileio import atomic_write_text
 
 from .entries import pseudo_annotation
-from .plan import Unit
+from .plan import Chunk
 
 
 def check_complete(
-    units: Sequence[Unit],
+    chunks: Sequence[Chunk],
     finished: Mapping[int, Sequence[Mapping[str, Any]]],
     title: str = 'pseudo labels',
 ) -> None:
-    """Refuse gaps and strangers among the finished units.
+    """Refuse gaps and strangers among the finished chunks.
 
     Args:
-        units: What was to be done.
-        finished: Unit number -> records, of ``read_parts``.
-        title: What the run makes.
+        chunks: What was to be done.
+        finished: Chunk number -> records, of ``read_parts``.
+        title: What the run makes. Defaults to 'pseudo labels'.
 
     Raises:
-        ValueError: Units are missing, or hold other samples than planned; the message
+        ValueError: Chunks are missing, or hold other samples than planned; the message
             names the first ids.
     """
-    missing = [unit for unit in units if unit.number not in finished]
+    missing = [chunk for chunk in chunks if chunk.number not in finished]
     if missing:
-        images = [image_id for unit in missing for image_id in unit.image_ids]
-        ids = [item_id for unit in missing for item_id in unit.item_ids]
+        images = [image_id for chunk in missing for image_id in chunk.image_ids]
+        ids = [item_id for chunk in missing for item_id in chunk.item_ids]
         objects = '' if ids == images else f' with {len(ids)} annotations'
         raise ValueError(
             f'{len(images)} images{objects} have no {title} yet, the first image '
             f'ids are {images[:8]}. Run the missing shards, or '
             'the same command without --merge and --shard to make the rest here.'
         )
-    for unit in units:
-        got = [record['id'] for record in finished[unit.number]]
-        if sorted(map(repr, got)) != sorted(map(repr, unit.item_ids)):
-            strangers = [i for i in got if i not in unit.item_ids][:8]
-            lost = [i for i in unit.item_ids if i not in got][:8]
+    for chunk in chunks:
+        got = [record['id'] for record in finished[chunk.number]]
+        if sorted(map(repr, got)) != sorted(map(repr, chunk.item_ids)):
+            strangers = [i for i in got if i not in chunk.item_ids][:8]
+            lost = [i for i in chunk.item_ids if i not in got][:8]
             raise ValueError(
                 f'the part files do not fit the annotation file at image ids '
-                f'{list(unit.image_ids[:8])}: ids {lost} are missing, '
+                f'{list(chunk.image_ids[:8])}: ids {lost} are missing, '
                 f'{strangers} are unexpected or doubled. Remove the .parts folder and '
                 'start again.'
             )
@@ -61,9 +61,9 @@ def merge_annotations(
     Args:
         source: Weak annotation file, restricted to its supervision.
         category_ids: Categories that were labelled; others get no annotation.
-        finished: Complete units.
+        finished: Complete chunks.
     """
-    records = {record['id']: record for unit in finished.values() for record in unit}
+    records = {record['id']: record for chunk in finished.values() for record in chunk}
     sizes = {im['id']: (im['height'], im['width']) for im in source['images']}
     wanted = set(category_ids)
     return [
@@ -80,7 +80,7 @@ def write_pseudo_labels(
     provenance: Mapping[str, Any],
     results_out: str | os.PathLike | None = None,
 ) -> None:
-    """Write the result atomically, one annotation a line.
+    """Write the result atomically, one annotation per line.
 
     Args:
         out: COCO JSON to write.
@@ -90,7 +90,7 @@ def write_pseudo_labels(
         annotations: All annotations of the result.
         provenance: Becomes ``info.mmwsis``.
         results_out: Also write the bare list of annotations here, as COCO's results
-            files are.
+            files are. Defaults to None: it is not written.
     """
     header = {'info': {**source.get('info', {}), 'mmwsis': dict(provenance)}}
     for key, value in source.items():

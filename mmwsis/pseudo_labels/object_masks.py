@@ -35,7 +35,7 @@ class ObjectMasks(Artifact):
         """List the annotations that the network has to label.
 
         Args:
-            dataset: Has one sample an annotation.
+            dataset: Has one sample per annotation.
 
         Raises:
             ValueError: The dataset hides annotations of its classes.
@@ -87,9 +87,10 @@ class ObjectMasks(Artifact):
         """Write the COCO JSON.
 
         Args:
-            finished: All units: number -> records.
+            finished: All chunks: number -> records.
             provenance: Becomes ``info.mmwsis``.
-            results_out: Also write the bare list of annotations here.
+            results_out: Also write the bare list of annotations here. Defaults to
+                None: it is not written.
         """
         coco = self.source.coco
         annotations = merge_annotations(coco, self.source.category_ids, finished)

@@ -1,7 +1,7 @@
-"""Part files: one line a finished unit, appended and flushed to disk.
+"""Part files: one line per finished chunk, appended and flushed to disk.
 
 A line without its end was being written when the process died; it does not count. So a
-kill at any moment costs the unit under way and nothing else.
+kill at any moment costs the chunk under way and nothing else.
 """
 
 import json
@@ -13,14 +13,9 @@ from typing import Any
 
 from mmwsis.utils.fileio import sync_directory
 
-try:
-    import fcntl
-except ImportError:  # not a POSIX system: no protection against a second job
-    fcntl = None
-
 
 class PartWriter:
-    """Appends finished units to a file of its own, made with the first unit.
+    """Appends finished chunks to a file of its own, made with the first chunk.
 
     Every process start has its own file, so that nothing has to agree on who writes
     where, and a later run may have another number of ranks.
@@ -34,43 +29,44 @@ class PartWriter:
         self.path = folder / f'part-{label}-{os.getpid()}-{secrets.token_hex(3)}.jsonl'
         self._file = None
 
-    def write(self, unit: int, records: Sequence[Mapping[str, Any]]) -> None:
-        """Append one unit; when this returns it survives a kill and a power cut.
+    def write(self, chunk: int, records: Sequence[Mapping[str, Any]]) -> None:
+        """Append one chunk; when this returns it survives a kill and a power cut.
 
         Args:
-            unit: Number of the unit.
+            chunk: Number of the chunk.
             records: What the artifact keeps of each sample.
         """
         if self._file is None:
             self._file = open(self.path, 'ab')  # noqa: SIM115 - lives as long as self
             sync_directory(self.path.parent)
-        content = dict(unit=unit, records=list(records))
+        # On disk a chunk is called a unit, as it was when the first files were written.
+        content = dict(unit=chunk, records=list(records))
         line = json.dumps(content, separators=(',', ':'), allow_nan=False)
         self._file.write(line.encode('ascii') + b'\n')
         self._file.flush()
         os.fsync(self._file.fileno())
 
     def close(self) -> None:
-        """Close the file; units written so far stay."""
+        """Close the file; chunks written so far stay."""
         if self._file is not None:
             self._file.close()
             self._file = None
 
 
 def read_parts(folder: Path) -> dict[int, list[dict[str, Any]]]:
-    """Collect all finished units.
+    """Collect all finished chunks.
 
     Args:
         folder: Where part files lie.
 
     Returns:
-        Unit number -> its records.
+        Chunk number -> its records.
 
     Raises:
-        ValueError: A complete line is broken, or two files disagree about a unit; the
+        ValueError: A complete line is broken, or two files disagree about a chunk; the
             message names file and line.
     """
-    units: dict[int, list[dict[str, Any]]] = {}
+    chunks: dict[int, list[dict[str, Any]]] = {}
     origin: dict[int, str] = {}
     for path in sorted(folder.glob('part-*.jsonl')):
         for number, line in enumerate(path.read_bytes().splitlines(keepends=True), 1):
@@ -79,47 +75,18 @@ def read_parts(folder: Path) -> dict[int, list[dict[str, Any]]]:
             place = f'{path}, line {number}'
             try:
                 content = json.loads(line)
-                unit, records = content['unit'], content['records']
+                chunk, records = content['unit'], content['records']
             except (ValueError, KeyError, TypeError) as error:
                 raise ValueError(
                     f'{place} is damaged ({error}). Delete this file and run the same '
                     'command again: only its images are made anew.'
                 ) from error
-            if unit in units and units[unit] != records:
+            if chunk in chunks and chunks[chunk] != records:
                 ids = [record['id'] for record in records[:5]]
                 raise ValueError(
-                    f'{place} and {origin[unit]} hold different results for the same '
+                    f'{place} and {origin[chunk]} hold different results for the same '
                     f'ids ({ids} ...). They come from different machines '
                     'or code; delete one of the files.'
                 )
-            units[unit], origin[unit] = records, place
-    return units
-
-
-class JobLock:
-    """Keeps a second job off the same share of the work; the system frees it on death.
-
-    Args:
-        folder: Where part files lie.
-        label: Name of the share, such as 'shard1of4'.
-    """
-
-    def __init__(self, folder: Path, label: str) -> None:
-        self.path = folder / f'{label}.lock'
-
-    def __enter__(self) -> 'JobLock':
-        self._file = open(self.path, 'a')
-        if fcntl is not None:
-            try:
-                # Not flock: loader processes would inherit it and outlive a kill.
-                fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                self._file.close()
-                raise RuntimeError(
-                    f'Another job is making these pseudo labels right now (it holds '
-                    f'{self.path}). Wait for it, or stop it.'
-                ) from error
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._file.close()
+            chunks[chunk], origin[chunk] = records, place
+    return chunks

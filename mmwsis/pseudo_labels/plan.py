@@ -1,8 +1,8 @@
-"""Cutting label generation into units that ranks and jobs share.
+"""Cutting label generation into chunks that ranks and jobs share.
 
-A unit is a run of whole images. It is the atom of everything that follows: one rank
+A chunk is a run of whole images. It is the atom of everything that follows: one rank
 labels it, one line of a part file holds it, a killed run repeats it from its start.
-Batches never reach across units, so a mask does not depend on how many ranks or jobs
+Batches never reach across chunks, so a mask does not depend on how many ranks or jobs
 took part, nor on where an earlier run was killed: the result is the same to the byte.
 """
 
@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 from mmwsis.structures import annotation_place
 
-BATCHES_PER_UNIT = 4
+BATCHES_PER_CHUNK = 4
 
 
-class Unit(NamedTuple):
+class Chunk(NamedTuple):
     """Whole images that are labelled together.
 
     ``indices`` are places in the dataset, ``item_ids`` what lies there (annotations,
@@ -105,17 +105,19 @@ def check_coverage(
     return other
 
 
-def plan_units(samples: Iterable[tuple[int, Any, Any]], batch_size: int) -> list[Unit]:
-    """Group samples by image and images into units.
+def plan_chunks(
+    samples: Iterable[tuple[int, Any, Any]], batch_size: int
+) -> list[Chunk]:
+    """Group samples by image and images into chunks.
 
     Args:
         samples: ``(index in the dataset, id, image id)`` of every sample that the
             network must label; the id is that of the annotation or of the image.
-        batch_size: Samples in a batch; a unit holds about four batches, more only
+        batch_size: Samples in a batch; a chunk holds about four batches, more only
             where one image has more samples.
 
     Returns:
-        Units in the order of the dataset.
+        Chunks in the order of the dataset.
 
     Raises:
         ValueError: ``batch_size`` is not positive, or an id occurs twice.
@@ -132,7 +134,7 @@ def plan_units(samples: Iterable[tuple[int, Any, Any]], batch_size: int) -> list
             )
         seen.add(item_id)
         images.setdefault(image_id, []).append((index, item_id))
-    limit = BATCHES_PER_UNIT * batch_size
+    limit = BATCHES_PER_CHUNK * batch_size
     groups: list[list[Any]] = []
     count = 0
     for image_id, members in images.items():
@@ -141,12 +143,12 @@ def plan_units(samples: Iterable[tuple[int, Any, Any]], batch_size: int) -> list
             count = 0
         groups[-1].append(image_id)
         count += len(members)
-    return [_make_unit(number, group, images) for number, group in enumerate(groups)]
+    return [_make_chunk(number, group, images) for number, group in enumerate(groups)]
 
 
-def _make_unit(
+def _make_chunk(
     number: int, image_ids: list[Any], images: Mapping[Any, list[tuple[int, Any]]]
-) -> Unit:
+) -> Chunk:
     members = [member for image_id in image_ids for member in images[image_id]]
     indices, item_ids = zip(*members)
-    return Unit(number, indices, item_ids, tuple(image_ids))
+    return Chunk(number, indices, item_ids, tuple(image_ids))

@@ -2,17 +2,13 @@
 
 import sys
 import time
+from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import timedelta
 
 from mmengine.logging import print_log
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+
+from mmwsis.utils.progress_bar import progress_bar
 
 _LOG_SECONDS = 20.0
 
@@ -22,9 +18,9 @@ class GenerationProgress:
 
     Args:
         total: Samples that this rank labels.
-        title: What is made.
-        noun: What the samples are called.
-        visible: False for ranks that stay silent.
+        title: What is made. Defaults to 'pseudo labels'.
+        noun: What the samples are called. Defaults to 'objects'.
+        visible: False for ranks that stay silent. Defaults to True.
     """
 
     def __init__(
@@ -38,27 +34,17 @@ class GenerationProgress:
         self.title, self.noun = title, noun
         self.visible = visible and total > 0
         self._started = self._logged = time.monotonic()
-        self._bar: Progress | None = None
+        self._stack = ExitStack()
+        self._advance: Callable[[int], None] | None = None
 
     def __enter__(self) -> 'GenerationProgress':
         if self.visible and sys.stderr.isatty():
-            self._bar = Progress(
-                TextColumn(self.title),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TextColumn(f'{self.noun},'),
-                TimeElapsedColumn(),
-                TextColumn('gone,'),
-                TimeRemainingColumn(),
-                TextColumn('to go'),
-            )
-            self._bar.start()
-            self._task = self._bar.add_task('', total=self.total)
+            bar = progress_bar(f'{self.title}, {self.noun}:')
+            self._advance = self._stack.enter_context(bar)(self.total)
         return self
 
     def __exit__(self, *exception: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()
+        self._stack.close()
 
     def advance(self, count: int) -> None:
         """Count samples whose results are on disk.
@@ -67,8 +53,8 @@ class GenerationProgress:
             count: How many.
         """
         self.done += count
-        if self._bar is not None:
-            self._bar.advance(self._task, count)
+        if self._advance is not None:
+            self._advance(count)
         elif self.visible:
             self._log()
 
@@ -81,6 +67,6 @@ class GenerationProgress:
         left = timedelta(seconds=round(spent / self.done * (self.total - self.done)))
         print_log(
             f'{self.title}: {self.done}/{self.total} {self.noun}, '
-            f'{self.done / max(spent, 1e-9):.1f} a second, {left} to go',
+            f'{self.done / max(spent, 1e-9):.1f} per second, {left} to go',
             logger='current',
         )

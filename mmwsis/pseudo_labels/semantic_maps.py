@@ -31,7 +31,7 @@ class SemanticMapFolder(MapFolder):
     Args:
         out: Folder to write.
         source: What is labelled.
-        background: Whether 0 is the background.
+        background: Whether 0 is the background. Defaults to True.
     """
 
     kind = 'semantic_maps'

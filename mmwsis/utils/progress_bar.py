@@ -1,4 +1,4 @@
-"""The progress bar of the converters' command lines."""
+"""The progress bar of command lines."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -76,7 +76,7 @@ def test_files_of_every_image(finished):
             assert set(np.unique(semantic)) <= {*range(7), 255}
 
 
-def test_report_holds_numbers_and_pictures(finished):
+def test_report_holds_numbers_and_figures(finished):
     root, _ = finished
     folder = root / 'work_dirs/pipelines/irnet_synthetic'
     report = json.loads((folder / 'report.json').read_text())

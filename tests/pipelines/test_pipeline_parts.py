@@ -98,7 +98,7 @@ def test_hasher_notices_content_and_remembers(tmp_path):
     assert hasher(tmp_path) != folder
 
 
-def test_code_version_leaves_pictures_out(tmp_path):
+def test_code_version_leaves_figures_out(tmp_path):
     version = code_version([find_tool('run_pipeline.py')], FileHasher(tmp_path / 'c'))
     assert 'mmwsis/registry.py' in version and 'tools/run_pipeline.py' in version
     assert not [name for name in version if 'visualization/' in name]

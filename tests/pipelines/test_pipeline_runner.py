@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from mmwsis.pipelines import StageFailedError
+from mmwsis.pipelines import Selection, StageFailedError, manifest, runner
 from mmwsis.pipelines.session import PipelineOptions, make_runner, print_plan
 
 ALL_CALLS = [
@@ -91,14 +91,57 @@ def test_missing_and_tampered_outputs_are_remade(toy):
     assert toy.calls() == ['generate from epoch_2.pth']
 
 
-def test_changed_tool_reruns_and_can_be_ignored(toy):
+def test_changed_code_is_noted_and_runs_nothing_again(toy, monkeypatch):
+    package = toy.root / 'package'
+    package.mkdir()
+    (package / 'a.py').write_text('')
+    monkeypatch.setattr(manifest, 'PACKAGE_DIR', package)
+    monkeypatch.setattr(runner, 'code_version', manifest.code_version)
     toy.run()
     toy.calls()
+    assert 'code changed' not in plan()
+    (package / 'zz_new.py').write_text('')
+    (package / 'a.py').write_text('x = 1')
     with (toy.tools / 'convert.py').open('a') as file:
         file.write('# changed\n')
-    assert statuses(toy.run(check_code=False))['weak'] == 'unchanged'
-    assert 'code changed: tools/convert.py' in toy.run()['weak'].reason
+    note = 'unchanged; code changed since: mmwsis/a.py, mmwsis/zz_new.py'
+    assert f'labels (generate): {note} (--force labels runs it again)' in plan()
+    assert f'weak (command): {note}, tools/convert.py (--force weak' in plan()
+    assert set(statuses(toy.run()).values()) == {'unchanged'}
+    assert toy.calls() == []
+    assert 'code changed since: mmwsis/a.py, mmwsis/zz_new.py (--force' in toy.said
+    # A forced stage runs on today's code; what it made is the same, so no other runs.
+    outcomes = toy.run(forced=['weak'])
     assert toy.calls() == ['convert']
+    assert outcomes['weak'].reason == 'forced'
+    text = plan()
+    assert 'weak (command): unchanged\n' in text
+    assert f'labels (generate): {note}' in text
+
+
+def test_stages_behind_a_forced_one_run_when_it_comes_out_different(toy):
+    toy.run()
+    toy.calls()
+    convert = toy.tools / 'convert.py'
+    convert.write_text(convert.read_text().replace('.split()[0]', '.split()[1]'))
+    text = plan(forced=('weak',))
+    assert 'weak (command): would run, because forced' in text
+    assert (
+        "labeler (train): would run, because its input comes from ['weak'] "
+        '(unless that stays the same)'
+    ) in text
+    assert 'full (train): unchanged' in text
+    outcomes = toy.run(forced=['weak'])
+    assert toy.calls() == ALL_CALLS[:3]  # the labels are the same again
+    assert 'input data/weak.txt changed' in outcomes['labeler'].reason
+
+
+def plan(**selection):
+    """What ``--list`` prints."""
+    said = []
+    options = PipelineOptions('pipeline.py', selection=Selection(**selection))
+    print_plan(options, commands=False, say=said.append)
+    return '\n'.join(said)
 
 
 def test_training_killed_by_signal_nine_is_continued(toy):
@@ -220,9 +263,7 @@ def test_plan_runs_nothing_and_shows_commands(toy):
     assert "work_dirs/labeler/<last checkpoint>' --out data/pseudo.json" in text
     toy.run()
     toy.config('labeler', 1, ann_file='data/weak.txt')
-    said.clear()
-    print_plan(PipelineOptions('pipeline.py'), commands=False, say=said.append)
-    text = '\n'.join(said)
+    text = plan()
     assert 'weak (command): unchanged' in text
     assert 'labels (generate): would run, because setting config.train.epochs' in text
     assert "final (train): would run, because its input comes from ['labels']" in text

@@ -53,7 +53,7 @@ def test_every_stage_leaves_what_the_next_one_needs(finished):
     assert 'annotations/instances_train.json' not in inputs
 
 
-def test_report_holds_numbers_and_pictures(finished):
+def test_report_holds_numbers_and_figures(finished):
     root, printed = finished
     folder = root / 'work_dirs/pipelines/exits_synthetic'
     report = json.loads((folder / 'report.json').read_text())
@@ -65,7 +65,7 @@ def test_report_holds_numbers_and_pictures(finished):
     problems = {p['title'] for p in report['pictures'] if p['problem']}
     assert all(title.startswith('Training curves of ') for title in problems)
     files = {p['file'] for p in report['pictures'] if not p['problem']}
-    # The second is the labeler's own picture, named after the stage that used it.
+    # The second is the labeler's own figure, named after the stage that used it.
     wanted = {'weak_labels', 'pseudo_labels', 'quality_masks', 'predictions'}
     wanted |= {'quality_quality', 'quality_worst', 'curves_labeler'}
     assert {f'pictures/{name}.png' for name in wanted} <= files
@@ -77,8 +77,7 @@ def test_report_holds_numbers_and_pictures(finished):
 
 def test_second_run_finds_everything_done(finished):
     root, _ = finished
-    # Sources that somebody edits in between are not the point here.
-    printed = run_fast(CONFIG, root, '--ignore-code')
+    printed = run_fast(CONFIG, root)
     for number, name in enumerate(STAGES, start=1):
         assert f'[{number}/{len(STAGES)}] {name} (' in printed
     assert printed.count(': unchanged, took') == len(STAGES)

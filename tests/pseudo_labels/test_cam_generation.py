@@ -115,13 +115,13 @@ def test_shards_and_an_interruption_change_no_byte(
 
     def dying(self, *args, **kwargs):
         calls.append(1)
-        if len(calls) == 5:  # in the second unit of four batches
+        if len(calls) == 5:  # in the second chunk of four batches
             raise KeyboardInterrupt
         return forward(self, *args, **kwargs)
 
     with monkeypatch.context() as patch:
         patch.setattr(CAMClassifier, 'forward', dying)
-        patch.setattr('mmwsis.pseudo_labels.plan.BATCHES_PER_UNIT', 1)
+        patch.setattr('mmwsis.pseudo_labels.plan.BATCHES_PER_CHUNK', 1)
         with pytest.raises(KeyboardInterrupt):
             generate(folder, tmp_path / 'one', batch_size=1)
         before = {path: path.read_bytes() for path in (tmp_path / 'one').rglob('*.npz')}

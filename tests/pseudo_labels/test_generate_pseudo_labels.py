@@ -20,8 +20,8 @@ from pycocotools.coco import COCO
 
 from mmwsis.engine.preflight import check_requirements
 from mmwsis.pseudo_labels import GenerationOptions, Shard, generate_pseudo_labels
-from mmwsis.pseudo_labels.parts import JobLock
 from mmwsis.registry import DATASETS
+from mmwsis.utils.process_lock import ProcessLock
 from mmwsis.version import __version__
 
 HERE = Path(__file__).parent
@@ -169,13 +169,13 @@ def test_interrupted_run_goes_on(config, scene, finished, monkeypatch):
 
 
 @pytest.mark.parametrize('workers', [0, 2])
-def test_kill_9_loses_the_unit_under_way_and_no_other(
+def test_kill_9_loses_the_chunk_under_way_and_no_other(
     config, scene, finished, monkeypatch, workers
 ):
     config.pseudo_label_dataloader.num_workers = workers
     child = os.fork()
     if child == 0:
-        # Two workers fill two units in turn; the first is whole after seven batches.
+        # Two workers fill two chunks in turn; the first is whole after seven batches.
         os.environ[fake_labeler.KILL_AFTER] = '7' if workers else '5'
         try:
             generate(config, scene)
@@ -267,25 +267,10 @@ def test_other_checkpoints_and_options_are_refused(config, scene, finished):
 def test_second_job_on_the_same_share_is_refused(config, scene):
     parts = scene / 'pseudo.json.parts'
     parts.mkdir()
-    program = (
-        'import sys; from pathlib import Path\n'
-        'import fcntl; file = open(sys.argv[1], "a")\n'
-        'fcntl.lockf(file, fcntl.LOCK_EX); print("held", flush=True)\n'
-        'sys.stdin.read()\n'
-    )
-    holder = subprocess.Popen(
-        [sys.executable, '-c', program, parts / 'shard1of1.lock'],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    try:
-        assert holder.stdout.readline() == b'held\n'
-        with pytest.raises(RuntimeError, match='Another job'):
-            JobLock(parts, 'shard1of1').__enter__()
-    finally:
-        holder.communicate()
-    with JobLock(parts, 'shard1of1'):
-        pass
+    held = ProcessLock(parts / 'shard1of1.lock', 'Held')
+    with held, pytest.raises(RuntimeError, match='Another job is making'):
+        generate(config, scene)
+    generate(config, scene)
 
 
 def test_empty_annotation_file(config, scene):

@@ -1,8 +1,8 @@
 """A labeler of whole images, trained with tags only; imported by the tests' configs.
 
 A linear classifier of the brightest response of every class. Its class maps are the
-responses, its semantic map their argmax, its instances the connected parts of it. It
-inherits nothing of mmwsis.
+responses, its semantic map their argmax, its instances the connected components of
+it. It inherits nothing of mmwsis.
 """
 
 import os
@@ -63,19 +63,19 @@ class ToyImageLabeler(BaseModel):
             if self.artifact == 'semantic_maps':
                 sample.pred_sem_seg = PixelData(sem_seg=sem_seg[None])
             else:
-                sample.pred_instances = self.parts(sem_seg.numpy(), maps, labels)
+                sample.pred_instances = self.components(sem_seg.numpy(), maps, labels)
         return data_samples
 
-    def parts(self, sem_seg, maps, labels):
+    def components(self, sem_seg, maps, labels):
         masks, found, scores = [], [], []
         for row, label in enumerate(labels.tolist()):
-            count, parts = cv2.connectedComponents(
+            count, components = cv2.connectedComponents(
                 (sem_seg == label + 1).astype(np.uint8), connectivity=4
             )
-            for part in range(1, count):
-                masks.append(parts == part)
+            for number in range(1, count):
+                masks.append(components == number)
                 found.append(label)
-                scores.append(float(maps[row].numpy()[parts == part].max()))
+                scores.append(float(maps[row].numpy()[components == number].max()))
         shape = (0, *sem_seg.shape)
         stacked = np.stack(masks) if masks else np.zeros(shape, bool)
         return InstanceData(

@@ -1,0 +1,235 @@
+"""The figures of a report."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mmwsis.formats.coco_file import image_file_name
+from mmwsis.registry import MODELS
+from mmwsis.visualization.coco_files import LabelFile
+from mmwsis.visualization.comparison import MaskColumn, comparison_sheet
+from mmwsis.visualization.curves import plot_curves, read_scalars
+from mmwsis.visualization.maps import map_sheet
+from mmwsis.visualization.sheet import save_image
+from mmwsis.visualization.weak_labels import weak_label_sheet
+
+from .launch import option_arguments
+from .locate import find_config, find_tool
+from .process import last_lines, run_logged
+from .stages import GenerateStage, QualityStage, ReportStage, TestStage, TrainStage
+
+if TYPE_CHECKING:
+    from .runner import PipelineRunner
+
+_SCORE_THR = 0.3
+# Title, file name, and what draws into the file that it is given.
+_Plan = tuple[str, str, Callable[[Path], Any]]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure of the report, or why it is missing.
+
+    Attributes:
+        title: What it shows.
+        file: Path relative to the report; empty when it could not be drawn.
+        problem: Why it could not be drawn.
+    """
+
+    title: str
+    file: str = ''
+    problem: str = ''
+
+
+def draw_figures(runner: 'PipelineRunner', stage: ReportStage) -> list[Figure]:
+    """Draw all figures that the finished stages allow.
+
+    A figure that fails does not cost the report: its reason stands there instead.
+
+    Args:
+        runner: The runner.
+        stage: The report stage.
+
+    Returns:
+        The figures in the order of the report.
+    """
+    folder = runner.work_dir / 'pictures'
+    drawn = []
+    for title, name, draw in _Figures(runner, stage).planned():
+        file = folder / name
+        try:
+            draw(file)
+        except Exception as error:
+            problem = f'{type(error).__name__}: {error}'
+            drawn.append(Figure(title, problem=problem))
+        else:
+            drawn.append(Figure(title, os.path.relpath(file, runner.work_dir)))
+    return drawn
+
+
+def dataset_files(dataset: dict[str, Any]) -> tuple[str, str]:
+    """Annotation file and image folder of a dataset's config.
+
+    Args:
+        dataset: Config of a dataset; a wrapped one is unwrapped.
+
+    Returns:
+        Both as paths from the root.
+    """
+    while 'ann_file' not in dataset:
+        dataset = dataset.get('dataset') or dataset['datasets'][0]
+    data_root = dataset.get('data_root') or ''
+    prefix = (dataset.get('data_prefix') or {}).get('img', '')
+    return os.path.join(data_root, dataset['ann_file']), os.path.join(data_root, prefix)
+
+
+class _Figures:
+    """Plans and draws the figures of one report stage."""
+
+    def __init__(self, runner: 'PipelineRunner', stage: ReportStage) -> None:
+        self.runner, self.factory, self.root = runner, runner.factory, runner.root
+        self.stage = stage
+        records = runner.manifest.stages
+        self.done = [
+            entry
+            for entry in runner.pipeline.stages
+            if entry.name in records and records[entry.name].status == 'finished'
+        ]
+
+    def planned(self) -> Iterator[_Plan]:
+        """List the figures that the finished stages allow."""
+        generators = [one for one in self.done if isinstance(one, GenerateStage)]
+        if generators:
+            draw = partial(self._weak_labels, generators[0])
+            yield 'Weak labels', 'weak_labels.png', draw
+        yield from self._of_generators(generators)
+        for entry in self.done:
+            if isinstance(entry, QualityStage):
+                yield from self._of_quality(entry, generators)
+        yield from self._of_predictions()
+        for entry in self.done:
+            if isinstance(entry, TrainStage):
+                title = f'Training curves of {entry.name}'
+                yield title, f'curves_{entry.name}.png', partial(self._curves, entry)
+
+    def _of_generators(self, generators: list[GenerateStage]) -> Iterator[_Plan]:
+        models = set()
+        for entry in generators:
+            labeler = MODELS.get(str(self.factory.config_of(entry).model.type))
+            own = getattr(labeler, 'report_picture', None)
+            # One model may make several artifacts.
+            if own is not None and entry.config not in models:
+                models.add(entry.config)
+                draw = partial(self._by_tool, entry, own['tool'])
+                yield own['title'], f'{entry.name}.png', draw
+            if entry.result != Path(entry.out):
+                title = f'Maps of {entry.name}'
+                yield title, f'{entry.name}_maps.png', partial(self._maps, entry)
+
+    def _of_quality(
+        self, entry: QualityStage, generators: list[GenerateStage]
+    ) -> Iterator[_Plan]:
+        labels = Path(entry.pseudo).stem
+        makers = [one for one in generators if Path(one.out) == Path(entry.pseudo)]
+        if makers:
+            title = f'Pseudo masks of {labels} beside ground truth'
+            draw = partial(self._pseudo_masks, entry, makers[0])
+            yield title, f'{entry.name}_masks.png', draw
+        folder = self.root / self.factory.quality_dir(entry.name)
+        for source in sorted(folder.glob('*.png')):
+            title = f'Quality of {labels}: {source.stem}'
+            yield title, f'{entry.name}_{source.name}', partial(_copy, source)
+
+    def _of_predictions(self) -> Iterator[_Plan]:
+        """Masks of the final model and the fully-supervised baseline."""
+        by_name = {entry.name: entry for entry in self.done}
+        names = [name for name in (self.stage.weak, self.stage.full) if name in by_name]
+        shown = [by_name[name] for name in names if self._predictions(name).is_file()]
+        if shown:
+            draw = partial(self._final_predictions, shown)
+            yield 'Final predictions beside ground truth', 'predictions.png', draw
+
+    def _predictions(self, name: str) -> Path:
+        return self.root / self.factory.predictions_file(name)
+
+    def _labeled_files(self, entry: GenerateStage) -> tuple[Path, Path]:
+        """Weak annotation file and image folder of a generate stage."""
+        cfg = self.factory.config_of(entry)
+        labels, img_dir = dataset_files(cfg.pseudo_label_dataloader.dataset)
+        return self.root / labels, self.root / img_dir
+
+    def _weak_labels(self, entry: GenerateStage, file: Path) -> None:
+        labels, img_dir = self._labeled_files(entry)
+        title = f'Weak labels: {self.factory.shown_path(labels)}'
+        num = self.stage.num_pictures
+        save_image(file, weak_label_sheet(labels, img_dir, num=num, title=title))
+
+    def _maps(self, entry: GenerateStage, file: Path) -> None:
+        labels, img_dir = self._labeled_files(entry)
+        images = LabelFile.read(labels).images.values()
+        names = {image['id']: image_file_name(image) for image in images}
+        maps = self.root / entry.out
+        save_image(file, map_sheet(maps, img_dir, names, num=self.stage.num_pictures))
+
+    def _by_tool(self, entry: GenerateStage, tool: str, file: Path) -> None:
+        # A process of its own: the model's memory is returned, and relative paths in
+        # the config start from the root.
+        runner, factory = self.runner, self.factory
+        command = [
+            *(sys.executable, str(find_tool(tool))),
+            str(find_config(entry.config, runner.pipeline.file.parent)),
+            *([str(factory.checkpoint(entry))] if entry.has_weights else []),
+            *('--out', str(file)),
+        ]
+        if factory.dataset is not None:
+            command += ['--dataset', str(factory.dataset)]
+        command += option_arguments(factory.options_of(entry))
+        log = runner.work_dir / 'logs' / f'{entry.name}_picture.log'
+        status = run_logged(command, log, self.root, runner.environment())
+        if status != 0:
+            tail = ' | '.join(last_lines(log, 2))
+            raise RuntimeError(f'{tool} ended with status {status}: {tail}')
+
+    def _pseudo_masks(
+        self, entry: QualityStage, maker: GenerateStage, file: Path
+    ) -> None:
+        pseudo = LabelFile.read(self.root / entry.pseudo)
+        sheet = comparison_sheet(
+            self._labeled_files(maker)[1],
+            LabelFile.read(self.root / entry.gt),
+            [MaskColumn('pseudo labels', pseudo)],
+            num=self.stage.num_pictures,
+            title='Pseudo labels beside ground truth',
+        )
+        save_image(file, sheet)
+
+    def _final_predictions(self, shown: list[TestStage], file: Path) -> None:
+        cfg = self.factory.config_of(shown[0])
+        truth, img_dir = dataset_files(cfg.test_dataloader.dataset)
+        columns = []
+        for entry in shown:
+            masks = 'pseudo labels' if entry.name == self.stage.weak else 'full masks'
+            found = LabelFile.read(self._predictions(entry.name))
+            columns.append(MaskColumn(f'trained on {masks}', found, _SCORE_THR))
+        sheet = comparison_sheet(
+            self.root / img_dir,
+            LabelFile.read(self.root / truth),
+            columns,
+            num=self.stage.num_pictures,
+            title=f'Predictions with a score of at least {_SCORE_THR}',
+        )
+        save_image(file, sheet)
+
+    def _curves(self, entry: TrainStage, file: Path) -> None:
+        work_dir = self.root / self.factory.train_dir(entry)
+        plot_curves(read_scalars(work_dir), file, entry.name)
+
+
+def _copy(source: Path, file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, file)
