@@ -40,7 +40,7 @@ from side_by_side import (
 from torch.profiler import ProfilerActivity, profile
 
 from mmwsis.ops import CRF_PRESETS, DenseCRF, PermutohedralLattice, unary_from_labels
-from mmwsis.ops.crf_kernels import forget_position_lattices
+from mmwsis.ops.crf_kernels import position_lattice
 
 HEIGHT, WIDTH = 375, 500
 ITERATIONS = 10
@@ -113,7 +113,7 @@ def library_labels(pixels: np.ndarray, energy: np.ndarray) -> np.ndarray:
 
 def our_labels(pixels: torch.Tensor, unary: torch.Tensor, warm: bool) -> torch.Tensor:
     if not warm:
-        forget_position_lattices()
+        position_lattice.cache_clear()
     return DenseCRF(pixels, PRESET).labels(unary, ITERATIONS)
 
 
@@ -191,7 +191,7 @@ def parts(picture: Picture, labels: torch.Tensor, count: int, device: str) -> st
     """Say where the time of one image goes."""
     pixels = torch.from_numpy(picture.pixels).to(device)
     unary = unary_from_labels(labels, count).to(device)
-    forget_position_lattices()
+    position_lattice.cache_clear()
     cold = run(lambda: DenseCRF(pixels, PRESET), device)
     warm = run(lambda: DenseCRF(pixels, PRESET), device)
     crf = warm.result

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .mask_parts import label_parts
+from .connected_components import label_components
 from .tensor_checks import check_shape, full_precision
 
 # Updates between two searches for positions that need no update of their own.
@@ -48,7 +48,7 @@ def centroid_instance_map(
     rows, cols = refine_centroids(displacement, num_updates)
     dy, dx = displacement.detach()
     weak = (dy * dy + dx * dx).sqrt() < weak_threshold
-    parts, _ = label_parts(weak.cpu().numpy())
+    parts, _ = label_components(weak.cpu().numpy())
     groups = torch.from_numpy(parts).to(displacement.device)[rows, cols]
     found, ids = torch.unique(groups, return_inverse=True)
     return InstanceMap(ids, len(found))

@@ -108,7 +108,7 @@ def kernel_filter(
     """
     images, height, width, _ = image.shape
     if isinstance(kernel, GaussianKernel):
-        build = _position_lattice if backend == 'lattice' else _position_filter
+        build = position_lattice if backend == 'lattice' else _position_filter
         linear = build(
             height, width, kernel.sxy, normalization, backend, dtype, image.device
         )
@@ -135,12 +135,8 @@ def _position_filter(
         return _filter(positions, normalization, backend, dtype)
 
 
-_position_lattice = functools.lru_cache(maxsize=8)(_position_filter)
-
-
-def forget_position_lattices() -> None:
-    """Free the lattices of positions that are kept for the last eight image sizes."""
-    _position_lattice.cache_clear()
+# The lattices of positions of the last eight image sizes, used by every image.
+position_lattice = functools.lru_cache(maxsize=8)(_position_filter)
 
 
 def _positions(height: int, width: int, sxy: float, device: torch.device) -> Tensor:

@@ -172,7 +172,7 @@ def unary_from_labels(
     labels: Tensor,
     num_labels: int,
     gt_prob: float = 0.7,
-    unsure_label: int | None = None,
+    ignore_index: int | None = None,
 ) -> Tensor:
     """Make energies of a label map that is right with a given probability.
 
@@ -182,7 +182,7 @@ def unary_from_labels(
         labels: (..., H, W) integers in [0, num_labels).
         num_labels: n, at least 2.
         gt_prob: Probability of the given label, in (0, 1).
-        unsure_label: Value of pixels without a label, outside [0, num_labels); all
+        ignore_index: Value of pixels without a label, outside [0, num_labels); all
             their energies are ``ln(n)``.
 
     Returns:
@@ -199,7 +199,7 @@ def unary_from_labels(
     if not 0 < gt_prob < 1:
         raise ValueError(f'gt_prob: expected in (0, 1), got {gt_prob}.')
     labels = labels.long()
-    unsure = None if unsure_label is None else labels == unsure_label
+    unsure = None if ignore_index is None else labels == ignore_index
     if unsure is not None:
         labels = labels.masked_fill(unsure, 0)
     _check_labels(labels, num_labels)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import ndimage
 
-from .mask_parts import EIGHT_CONNECTED
+from .connected_components import EIGHT_CONNECTED
 
 TOLERANCE = 0.02
 # (axis that is extreme, whether the extreme is the maximum): top, left, bottom, right.

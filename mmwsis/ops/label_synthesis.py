@@ -11,8 +11,8 @@ from torch import Tensor
 
 from .affinity_walk import affinity_walk
 from .centroids import InstanceMap, centroid_instance_map
-from .mask_parts import label_parts
-from .quarter_grid import STRIDE, quarter_size
+from .connected_components import label_components
+from .stride4_grid import STRIDE, stride4_size
 from .tensor_checks import check_shape, full_precision, to_full_precision
 
 # More than interpolation and division can round a number up by.
@@ -91,12 +91,12 @@ def synthesize_instances(
         nothing = BestChannels(
             torch.zeros(image_size, dtype=torch.int64), torch.zeros(image_size)
         )
-        return split_parts(nothing, labels, None, min_area)
+        return split_components(nothing, labels, None, min_area)
     instances = centroid_instance_map(displacement, num_updates, weak_threshold)
     channels = instance_channels(cams, instances)
     walked = affinity_walk(channels, edge, radius, beta, num_steps)
     best = best_channels(walked, image_size, threshold)
-    return split_parts(best, labels, instances, min_area)
+    return split_components(best, labels, instances, min_area)
 
 
 def synthesize_semantics(
@@ -147,7 +147,7 @@ def _check_maps(
 ) -> None:
     check_shape('cams', cams, ('K', 'h', 'w'))
     check_shape('labels', labels, (len(cams),))
-    grid = quarter_size(image_size)
+    grid = stride4_size(image_size)
     if tuple(cams.shape[1:]) != grid:
         raise ValueError(
             f'cams: an image of {tuple(image_size)} pixels has maps of {grid}, got '
@@ -225,7 +225,7 @@ def _upsample_candidates(
     return candidates, maximum
 
 
-def split_parts(
+def split_components(
     best: BestChannels,
     labels: Tensor,
     instances: InstanceMap | None,
@@ -247,7 +247,7 @@ def split_parts(
         if box is None:
             continue
         inside = index[box] == channel + 1
-        numbers, count = label_parts(inside)
+        numbers, count = label_components(inside)
         parts[box][inside] = numbers[inside] + len(channels)
         channels += [channel] * count
     areas = np.bincount(parts.ravel(), minlength=len(channels) + 1)[1:]

@@ -103,42 +103,6 @@ _INFO_KEYS = (
 )
 
 
-def restrict_annotation(
-    annotation: Mapping[str, Any],
-    level: 'str | Supervision',
-    source: str = 'annotation file',
-) -> dict[str, Any]:
-    """Keep what ``level`` may read of one COCO annotation.
-
-    POINTS sees ids, class, crowd flag and ``point``; BOXES also ``bbox``, with ``area``
-    set to the area of that box; EXTREME_POINTS also ``extreme_points``, and then
-    ``bbox`` is the box of these points, because the file's own may come from a mask;
-    MASKS sees everything. An annotation without extreme points keeps its box, which a
-    weaker level may read too.
-
-    Args:
-        annotation: One entry of ``annotations``; is left as it is.
-        level: Supervision level of its image.
-        source: Name of the file, for error messages.
-
-    Returns:
-        A new dictionary; values are shared with ``annotation``.
-
-    Raises:
-        ValueError: ``level`` is IMAGE_TAGS, where annotations do not exist, or the
-            extreme points or the box are not well formed.
-    """
-    level = Supervision.parse(level)
-    if level is Supervision.MASKS:
-        return dict(annotation)
-    if level is Supervision.IMAGE_TAGS:
-        raise ValueError(
-            "supervision 'image_tags' may see no annotation; use restrict_coco on the "
-            'whole file, it keeps the classes as images[].tags.'
-        )
-    return _restrict(annotation, ANNOTATION_KEYS[level], source)
-
-
 def _restrict(
     annotation: Mapping[str, Any], keys: tuple[str, ...], source: str
 ) -> dict[str, Any]:

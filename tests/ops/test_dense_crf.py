@@ -311,7 +311,7 @@ def test_float_images_equal_integers():
 
 def test_unaries_by_hand():
     labels = torch.tensor([[0, 2, 255]], dtype=torch.uint8)
-    energy = unary_from_labels(labels, 3, gt_prob=0.8, unsure_label=255)
+    energy = unary_from_labels(labels, 3, gt_prob=0.8, ignore_index=255)
     wanted = -torch.tensor(
         [[[0.8, 0.1, 1 / 3]], [[0.1, 0.1, 1 / 3]], [[0.1, 0.8, 1 / 3]]]
     ).log()

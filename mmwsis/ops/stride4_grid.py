@@ -6,7 +6,7 @@ from torch import Tensor
 STRIDE = 4
 
 
-def quarter_size(image_size: tuple[int, int]) -> tuple[int, int]:
+def stride4_size(image_size: tuple[int, int]) -> tuple[int, int]:
     """Return (h, w) of the grid of an image: a cell for each four pixels begun.
 
     Args:
@@ -16,11 +16,11 @@ def quarter_size(image_size: tuple[int, int]) -> tuple[int, int]:
     return (height - 1) // STRIDE + 1, (width - 1) // STRIDE + 1
 
 
-def quarter_labels(labels: Tensor) -> Tensor:
+def stride4_labels(labels: Tensor) -> Tensor:
     """Sample a label map at a quarter of its size, as Pillow's nearest resize does.
 
     For sides that are multiples of four these are the pixels (4i + 2, 4j + 2). The
-    size is a quarter rounded half to even, other than :func:`quarter_size`.
+    size is a quarter rounded half to even, other than :func:`stride4_size`.
 
     Args:
         labels: (..., H, W) labels of any type.

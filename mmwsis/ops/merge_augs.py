@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .quarter_grid import quarter_size
+from .stride4_grid import stride4_size
 from .tensor_checks import check_shape, full_precision, to_full_precision
 
 # Stride of IRNet's classifier.
@@ -14,7 +14,7 @@ CELL = 16
 MAXIMUM_EPS = 1e-5
 
 
-def merge_cam_views(
+def merge_aug_cams(
     logits: Sequence[Tensor], image_size: tuple[int, int], cell: int = CELL
 ) -> tuple[Tensor, Tensor]:
     """Class activation maps from those of scaled and mirrored views.
@@ -50,7 +50,7 @@ def merge_cam_views(
         for views in map(to_full_precision, logits):
             image, mirrored = views.relu()
             maps.append((image + mirrored.flip(-1))[None])
-        cam = _resized_sum(maps, quarter_size(image_size))
+        cam = _resized_sum(maps, stride4_size(image_size))
         high_res = _resized_sum(maps, cells)[:, :height, :width]
         return _over_maximum(cam), _over_maximum(high_res)
 
@@ -71,7 +71,7 @@ def _over_maximum(maps: Tensor) -> Tensor:
     return maps / (maps.amax((1, 2), keepdim=True) + MAXIMUM_EPS)
 
 
-def merge_relation_views(
+def merge_aug_relations(
     edge_logit: Tensor, displacement: Tensor, grid_size: tuple[int, int]
 ) -> tuple[Tensor, Tensor]:
     """Boundary and displacement from IRNet's output for an image and its mirror image.
