@@ -99,7 +99,7 @@ def flat_pairs(shape: tuple[int, int, int], radius: int) -> FlatPairs:
         >>> pairs.shift(grid, (0, 0))  # the sources 1, 2, 5, 6, and 3, 4 between them
         tensor([1, 2, 3, 4, 5, 6])
         >>> pairs.shift(grid, (1, -1))
-        tensor([ 4,  5,  6,  7,  8,  9])
+        tensor([4, 5, 6, 7, 8, 9])
     """
     (batch, height, width), reach = shape, radius - 1
     pixels = batch * height * width

@@ -15,9 +15,9 @@ GOLDEN = Path(__file__).parents[1] / 'golden' / 'irnet'
 @pytest.mark.parametrize('name', ['64x64', '50x37'])
 def test_golden(name):
     data = np.load(GOLDEN / f'label_quarter_{name}.npz')
-    quarter = stride4_labels(torch.from_numpy(data['label']))
-    assert quarter.dtype == torch.uint8
-    assert np.array_equal(quarter.numpy(), data['out'])
+    sampled = stride4_labels(torch.from_numpy(data['label']))
+    assert sampled.dtype == torch.uint8
+    assert np.array_equal(sampled.numpy(), data['out'])
 
 
 def test_columns_by_hand():
@@ -31,8 +31,8 @@ def test_equals_pillow(height, width):
     labels = np.arange(height * width, dtype=np.int32).reshape(height, width)
     size = round(width / 4), round(height / 4)
     expected = Image.fromarray(labels).resize(size, Image.Resampling.NEAREST)
-    quarter = stride4_labels(torch.from_numpy(labels))
-    assert np.array_equal(quarter.numpy(), np.asarray(expected))
+    sampled = stride4_labels(torch.from_numpy(labels))
+    assert np.array_equal(sampled.numpy(), np.asarray(expected))
 
 
 @pytest.mark.parametrize(
