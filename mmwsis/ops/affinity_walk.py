@@ -22,7 +22,7 @@ def affinity_walk(
 ) -> Tensor:
     r"""Spread maps along affinities by a random walk.
 
-    Eq. 12 and 13 of `IRNet <https://arxiv.org/abs/1904.05044>`_:
+    Eq. 12 and 13 of `IRNet <https://arxiv.org/abs/1904.05044>`__:
 
     .. math::
         T = S^{-1} A^{\circ\beta}, \quad S_{ii} = \sum_j a_{ij}^\beta, \quad
@@ -41,8 +41,8 @@ def affinity_walk(
 
     with Chebyshev polynomials :math:`C_k` and the probabilities :math:`c_k` that heads
     and tails of t coin tosses differ by k (Sachdeva and Vishnoi, `Faster Algorithms via
-    Approximation Theory <https://doi.org/10.1561/0400000065>`_, 2014, chapter 3). Terms
-    whose sum cannot reach the precision of the type are left out: for 256 steps about
+    Approximation Theory <https://doi.org/10.1561/0400000065>`__, 2014, chapter 3).
+    Terms whose sum cannot reach the precision of the type are left out: for 256 steps about
     105 products are enough for float32.
 
     Args:

@@ -30,7 +30,7 @@ def centroid_instance_map(
 ) -> InstanceMap:
     r"""Group the pixels whose centroids lie in one region of weak displacement.
 
-    Section 5.1 of `IRNet <https://arxiv.org/abs/1904.05044>`_. The regions are the
+    Section 5.1 of `IRNet <https://arxiv.org/abs/1904.05044>`__. The regions are the
     4-connected components of :math:`\|\mathcal{D}(x)\| < 2.5`, in raster order. Pixels
     whose centroid (:func:`refine_centroids`) lies in none form one more instance, which
     comes first. An instance need not be connected.
@@ -68,7 +68,7 @@ def centroid_instance_map(
 def refine_centroids(displacement: Tensor, num_updates: int = 300) -> Tensor:
     r"""Follow a displacement field from every pixel to the centroid of its instance.
 
-    Eq. 10 of `IRNet <https://arxiv.org/abs/1904.05044>`_:
+    Eq. 10 of `IRNet <https://arxiv.org/abs/1904.05044>`__:
 
     .. math::
         \mathcal{D}_{u+1}(x) = \mathcal{D}_u(x) + \mathcal{D}(x + \mathcal{D}_u(x)),

@@ -32,7 +32,7 @@ def extreme_points_to_cells(
 ) -> PointCells:
     r"""Move extreme points to the crop, push them inwards and find their grid cells.
 
-    The initial foreground points of `EXITS <https://arxiv.org/abs/2405.20729>`_
+    The initial foreground points of `EXITS <https://arxiv.org/abs/2405.20729>`__
     (section 3.2),
 
     .. math::

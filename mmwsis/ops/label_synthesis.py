@@ -64,7 +64,7 @@ def synthesize_instances(
 ) -> SynthesizedInstances:
     r"""Spread each CAM within each instance, and take the strongest at each pixel.
 
-    Section 5 of `IRNet <https://arxiv.org/abs/1904.05044>`_: the class-agnostic
+    Section 5 of `IRNet <https://arxiv.org/abs/1904.05044>`__: the class-agnostic
     instance map I (:func:`mmwsis.ops.centroid_instance_map`, Eq. 10) cuts each CAM into
     one channel per instance (:func:`instance_channels`, Eq. 11), a random walk spreads
     the channels (:func:`mmwsis.ops.affinity_walk`, Eq. 12 and 13), and each pixel goes
@@ -136,7 +136,7 @@ def synthesize_semantics(
     """Spread each CAM along affinities and take the strongest class at each pixel.
 
     As :func:`synthesize_instances` with one instance that covers the image (Eq. 12 and
-    13 of `IRNet <https://arxiv.org/abs/1904.05044>`_).
+    13 of `IRNet <https://arxiv.org/abs/1904.05044>`__).
 
     Args:
         cams: (K, h, w) CAMs at stride 4, of classes in the image.
@@ -195,7 +195,7 @@ def _check_maps(
 def instance_channels(cams: Tensor, instances: InstanceMap) -> Tensor:
     r"""Cut each CAM into one channel per instance.
 
-    Eq. 11 of `IRNet <https://arxiv.org/abs/1904.05044>`_, with the instance map I:
+    Eq. 11 of `IRNet <https://arxiv.org/abs/1904.05044>`__, with the instance map I:
 
     .. math::
         \bar M_{ck}(x) = M_c(x) \text{ if } I(x) = k, \text{ else } 0.

@@ -29,9 +29,9 @@ def mean_field_refine(
 ) -> tuple[Tensor, Tensor]:
     r"""Refine foreground probabilities by mean field over a local colour kernel.
 
-    The CRF of `MAL <https://arxiv.org/abs/2301.03992>`_, in the form of its released
+    The CRF of `MAL <https://arxiv.org/abs/2301.03992>`__, in the form of its released
     code; :math:`\mathrm{CRF}(\cdot)` in Eq. 9 of `EXITS
-    <https://arxiv.org/abs/2405.20729>`_. A pixel i and its neighbour j in the window,
+    <https://arxiv.org/abs/2405.20729>`__. A pixel i and its neighbour j in the window,
     i itself included, weigh
 
     .. math::

@@ -21,7 +21,7 @@ def merge_aug_cams(
 
     Each map is cut off at zero, mirrored back and resized bilinearly; the sum over the
     scales s is divided by its maximum. Eq. 1 of `IRNet
-    <https://arxiv.org/abs/1904.05044>`_ gives the CAM of one image; augmentations,
+    <https://arxiv.org/abs/1904.05044>`__ gives the CAM of one image; augmentations,
     cut-off and the small constant are the released code's:
 
     .. math::
@@ -93,7 +93,7 @@ def merge_aug_relations(
 
     Both are padded on the right and at the bottom, so the padding is cut off first. The
     boundary's logits z are averaged; a displacement is that of the image itself (the
-    released code of `IRNet <https://arxiv.org/abs/1904.05044>`_):
+    released code of `IRNet <https://arxiv.org/abs/1904.05044>`__):
 
     .. math::
         \mathcal{B} = \sigma\big(\tfrac{1}{2}(z + \mathrm{mirror}(z'))\big).

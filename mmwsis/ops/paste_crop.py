@@ -1,7 +1,7 @@
 """From logits of an object crop to a mask in the image.
 
-As `MAL <https://arxiv.org/abs/2301.03992>`_'s released code exports its masks, which
-`EXITS <https://arxiv.org/abs/2405.20729>`_ reuses. The logits live on the crop's grid,
+As `MAL <https://arxiv.org/abs/2301.03992>`__'s released code exports its masks, which
+`EXITS <https://arxiv.org/abs/2405.20729>`__ reuses. The logits live on the crop's grid,
 the crop may reach beyond the image. Everything is computed on the crop only, never at
 image size: an object costs what its box costs.
 """
@@ -117,8 +117,8 @@ def crop_mask_patches(
             > \tau_{\mathrm{bin}(A)}.
 
     All resizing is bilinear with ``align_corners=False``. Source: the released code of
-    `MAL <https://arxiv.org/abs/2301.03992>`_ and the supplement of `EXITS
-    <https://arxiv.org/abs/2405.20729>`_.
+    `MAL <https://arxiv.org/abs/2301.03992>`__ and the supplement of `EXITS
+    <https://arxiv.org/abs/2405.20729>`__.
 
     Args:
         logits: (B, h, w) on the crop's grid.

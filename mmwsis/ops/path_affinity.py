@@ -23,7 +23,7 @@ def path_affinity(edge: Tensor, radius: int) -> Tensor:
     r"""Semantic affinity of all pairs of near pixels of a training grid.
 
     Two pixels belong together unless a boundary lies between them (Eq. 7 of `IRNet
-    <https://arxiv.org/abs/1904.05044>`_):
+    <https://arxiv.org/abs/1904.05044>`__):
 
     .. math::
         a_{ij} = 1 - \max_{k \in \Pi_{ij}} \mathcal{B}(x_k),

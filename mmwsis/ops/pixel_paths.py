@@ -27,7 +27,7 @@ def pixel_directions(radius: int) -> tuple[Offset, ...]:
     r"""Offsets from a source pixel to its destinations, one of each opposite pair.
 
     The pairs :math:`\mathcal{P} = \{(i, j) : \|x_i - x_j\|_2 < \gamma\}` (Eq. 2 of
-    `IRNet <https://arxiv.org/abs/1904.05044>`_): all ``(dy, dx)`` shorter than the
+    `IRNet <https://arxiv.org/abs/1904.05044>`__): all ``(dy, dx)`` shorter than the
     radius with ``dy > 0`` or ``dy = 0 < dx``, by the length of their
     :func:`pixel_paths`, then in raster order.
 
@@ -51,8 +51,8 @@ def pixel_directions(radius: int) -> tuple[Offset, ...]:
 def pixel_paths(radius: int) -> tuple[tuple[Offset, ...], ...]:
     r"""Offsets of the pixels on the line from a source to each destination.
 
-    The paths :math:`\Pi_{ij}` (Eq. 7 of `IRNet <https://arxiv.org/abs/1904.05044>`_). A
-    path holds the pixels of the box spanned by both ends whose distance from the
+    The paths :math:`\Pi_{ij}` (Eq. 7 of `IRNet <https://arxiv.org/abs/1904.05044>`__).
+    A path holds the pixels of the box spanned by both ends whose distance from the
     line is below 1, the farthest ``|dy| + |dx|`` first (raster order among equals):
     the destination first, the source last.
 

@@ -47,7 +47,7 @@ def retrieve_points(
 ) -> PointRetrieval:
     r"""Label box cells by random walks from the extreme points and the outside.
 
-    Eq. 2 to 5 of `EXITS <https://arxiv.org/abs/2405.20729>`_. With the propagation
+    Eq. 2 to 5 of `EXITS <https://arxiv.org/abs/2405.20729>`__. With the propagation
     scores of :func:`mmwsis.ops.propagation_scores`, a cell of the box that holds no
     extreme point becomes
 
@@ -130,7 +130,7 @@ def lacks_pseudo_points(retrieval: PointRetrieval) -> Tensor:
         retrieval: Points *before* dropout.
 
     Returns:
-        (B,) bool, the indicator in Eq. 8 of `EXITS <https://arxiv.org/abs/2405.20729>`_.
+        (B,) bool, the indicator in Eq. 8 of `EXITS <https://arxiv.org/abs/2405.20729>`__.
 
     Example:
         >>> cells = torch.zeros(2, 4, 4, dtype=torch.bool)
@@ -147,7 +147,7 @@ def drop_points(
 ) -> PointRetrieval:
     """Drop every pseudo point independently with probability ``rate``.
 
-    Initial points are never dropped. `EXITS <https://arxiv.org/abs/2405.20729>`_
+    Initial points are never dropped. `EXITS <https://arxiv.org/abs/2405.20729>`__
     (section 3.2.2) drops 90 % anew each time that a sample is drawn.
 
     Args:

@@ -19,7 +19,7 @@ def propagation_scores(
     r"""Walk from seed distributions through the transition matrix.
 
     The propagation scores of Eq. 3 and 4 of `EXITS
-    <https://arxiv.org/abs/2405.20729>`_, with the transition matrix of Eq. 2:
+    <https://arxiv.org/abs/2405.20729>`__, with the transition matrix of Eq. 2:
 
     .. math::
         \pi = v T^\alpha, \quad T = \frac{A + A^\top}{2}, \quad

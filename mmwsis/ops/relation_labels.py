@@ -62,7 +62,7 @@ def relation_labels(
 
     The CAMs are cut at a high and at a low threshold, a dense CRF refines both cuts,
     and only what they are confident of is kept (section 4.2 of `IRNet
-    <https://arxiv.org/abs/1904.05044>`_):
+    <https://arxiv.org/abs/1904.05044>`__):
 
     .. math::
         F = \mathrm{CRF}(\arg\max(\tau_{fg}, M_1, \dots, M_K)), \quad

@@ -31,9 +31,9 @@ def sinkhorn_scaling(
     r"""Scale square matrices to row and column sums of one.
 
     The :math:`\mathrm{Sinkhorn}(\cdot)` of Eq. 2 of `EXITS
-    <https://arxiv.org/abs/2405.20729>`_ (Sinkhorn and Knopp, `Concerning nonnegative
+    <https://arxiv.org/abs/2405.20729>`__ (Sinkhorn and Knopp, `Concerning nonnegative
     matrices and doubly stochastic matrices
-    <https://doi.org/10.2140/pjm.1967.21.343>`_, 1967):
+    <https://doi.org/10.2140/pjm.1967.21.343>`__, 1967):
 
     .. math::
         A = \mathrm{diag}(r) \, S \, \mathrm{diag}(c), \quad

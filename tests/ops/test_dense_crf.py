@@ -389,7 +389,7 @@ def test_errors_of_labels_and_widths():
         BilateralKernel(1, 0, 1)
     with pytest.raises(ValueError, match='sxy: expected a width above 0, got -1'):
         GaussianKernel(-1, 1)
-    with pytest.raises(ValueError, match='at most 65536 an image, got 90000'):
+    with pytest.raises(ValueError, match='at most 65536 per image, got 90000'):
         dense_crf(
             torch.zeros(2, 300, 300),
             torch.zeros(300, 300, 3),

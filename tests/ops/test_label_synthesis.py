@@ -30,21 +30,21 @@ def load(name):
     return data, maps, torch.from_numpy(data['displacement'])
 
 
-def flood_parts(mask):
-    """4-connected parts in raster order, pixel by pixel."""
+def flood_components(mask):
+    """4-connected components in raster order, pixel by pixel."""
     left = {tuple(point) for point in np.argwhere(mask)}
     for start in sorted(left):
         if start not in left:
             continue
-        part, front = set(), [start]
+        component, front = set(), [start]
         while front:
             point = front.pop()
             if point in left:
                 left.discard(point)
-                part.add(point)
+                component.add(point)
                 y, x = point
                 front += [(y - 1, x), (y + 1, x), (y, x - 1), (y, x + 1)]
-        yield part
+        yield component
 
 
 def upsampled(maps, size):
@@ -57,7 +57,7 @@ def upsampled(maps, size):
 
 
 def plain_synthesis(walked, labels, count, size, threshold=0.25, min_area=0.01):
-    """All channels at full size, one loop over channels and one over parts."""
+    """All channels at full size, one loop over channels and one over components."""
     maps = upsampled(walked, size)
     if not maps.numel() or maps.max() == 0:
         return [], [], []
@@ -66,9 +66,9 @@ def plain_synthesis(walked, labels, count, size, threshold=0.25, min_area=0.01):
     winner = torch.cat([background, maps]).argmax(0).numpy()
     scores, masks, classes = [], [], []
     for channel in range(len(maps)):
-        for part in flood_parts(winner == channel + 1):
+        for component in flood_components(winner == channel + 1):
             mask = np.zeros(size, dtype=bool)
-            mask[tuple(zip(*part))] = True
+            mask[tuple(zip(*component))] = True
             score = maps[channel].numpy()[mask].max()
             small = mask.sum() < min_area * size[0] * size[1]
             scores.append(0 if small else score)
