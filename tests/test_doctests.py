@@ -27,7 +27,7 @@ PUBLIC = [
     pytest.param(value, id=f'{package.__name__}.{name}')
     for package in (mmwsis.ops, mmwsis.structures)
     for name, value in vars(package).items()
-    if name in package.__all__ and inspect.isfunction(value)
+    if name in package.__all__ and inspect.isfunction(inspect.unwrap(value))
 ]
 
 

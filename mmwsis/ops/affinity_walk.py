@@ -42,8 +42,8 @@ def affinity_walk(
     with Chebyshev polynomials :math:`C_k` and the probabilities :math:`c_k` that heads
     and tails of t coin tosses differ by k (Sachdeva and Vishnoi, `Faster Algorithms via
     Approximation Theory <https://doi.org/10.1561/0400000065>`__, 2014, chapter 3).
-    Terms whose sum cannot reach the precision of the type are left out: for 256 steps about
-    105 products are enough for float32.
+    Terms whose sum cannot reach the precision of the type are left out: for 256 steps
+    about 105 products are enough for float32.
 
     Args:
         x: (C, h, w) maps M, any h and w of at least 1.
