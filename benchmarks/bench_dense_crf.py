@@ -40,14 +40,14 @@ from side_by_side import (
 from torch.profiler import ProfilerActivity, profile
 
 from mmwsis.ops import CRF_PRESETS, DenseCRF, PermutohedralLattice, unary_from_labels
-from mmwsis.ops.crf_kernels import forget_position_lattices
+from mmwsis.ops.crf_kernels import position_lattice
 
 HEIGHT, WIDTH = 375, 500
 ITERATIONS = 10
 PRESET = 'irnet'
 
 
-class Picture(NamedTuple):
+class NamedImage(NamedTuple):
     """A named image of the benchmark's size."""
 
     name: str
@@ -62,10 +62,10 @@ class Run(NamedTuple):
     result: Any
 
 
-def load(path: Path) -> Picture:
+def load(path: Path) -> NamedImage:
     with Image.open(path) as image:
         resized = image.convert('RGB').resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC)
-    return Picture(path.name, np.array(resized))
+    return NamedImage(path.name, np.array(resized))
 
 
 def smooth_maps(rng: np.random.Generator, count: int) -> torch.Tensor:
@@ -74,17 +74,17 @@ def smooth_maps(rng: np.random.Generator, count: int) -> torch.Tensor:
     return F.interpolate(coarse, size=(HEIGHT, WIDTH), mode='bicubic')[0]
 
 
-def made_up_scene(name: str, rng: np.random.Generator, contrast: float) -> Picture:
+def made_up_scene(name: str, rng: np.random.Generator, contrast: float) -> NamedImage:
     """Textured regions of different colours, with a sensor's noise."""
     regions = smooth_maps(rng, 12).argmax(0).numpy()
     colours = rng.uniform(20, 235, (12, 3))[regions]
     texture = contrast * (photograph(rng, WIDTH, HEIGHT).astype(float) - 128)
     noise = rng.normal(scale=2, size=colours.shape)
     pixels = (colours + texture + noise).clip(0, 255).astype(np.uint8)
-    return Picture(name, pixels)
+    return NamedImage(name, pixels)
 
 
-def default_pictures() -> list[Picture]:
+def default_images() -> list[NamedImage]:
     """A photograph that comes with Matplotlib and two made-up ones."""
     rng = np.random.default_rng(0)
     with get_sample_data('grace_hopper.jpg', asfileobj=True) as file:
@@ -113,7 +113,7 @@ def library_labels(pixels: np.ndarray, energy: np.ndarray) -> np.ndarray:
 
 def our_labels(pixels: torch.Tensor, unary: torch.Tensor, warm: bool) -> torch.Tensor:
     if not warm:
-        forget_position_lattices()
+        position_lattice.cache_clear()
     return DenseCRF(pixels, PRESET).labels(unary, ITERATIONS)
 
 
@@ -187,11 +187,13 @@ def compare(
     )
 
 
-def parts(picture: Picture, labels: torch.Tensor, count: int, device: str) -> str:
+def time_by_step(
+    image: NamedImage, labels: torch.Tensor, count: int, device: str
+) -> str:
     """Say where the time of one image goes."""
-    pixels = torch.from_numpy(picture.pixels).to(device)
+    pixels = torch.from_numpy(image.pixels).to(device)
     unary = unary_from_labels(labels, count).to(device)
-    forget_position_lattices()
+    position_lattice.cache_clear()
     cold = run(lambda: DenseCRF(pixels, PRESET), device)
     warm = run(lambda: DenseCRF(pixels, PRESET), device)
     crf = warm.result
@@ -213,7 +215,7 @@ def parts(picture: Picture, labels: torch.Tensor, count: int, device: str) -> st
     cold_ms, warm_ms, frame_ms, whole_ms = (f'{1e3 * t:.0f}' for t in times)
     each_ms = f'{1e3 * (times[3] - times[2]) / ITERATIONS:.1f}'
     return table_row(
-        f'{picture.name}, {count} labels',
+        f'{image.name}, {count} labels',
         str(vertices_of(pixels)),
         warm_ms,
         f'{1e3 * max(0.0, times[0] - times[1]):.0f}',
@@ -248,7 +250,7 @@ def main() -> None:
         sys.exit('This compares with pydensecrf: pip install pydensecrf2')
     announce(args.device, args.threads, args.rounds)
     given = [load(path) for path in args.images] if args.images else None
-    pictures = given or default_pictures()
+    images = given or default_images()
     rng = np.random.default_rng(1)
     many = smooth_maps(rng, args.labels).argmax(0)
     few = [smooth_maps(rng, 3).argmax(0) for _ in range(2)]
@@ -259,30 +261,30 @@ def main() -> None:
             *('identical labels', 'ours, MiB', 'theirs, MiB'),
         )
     )
-    rows = [(f'{p.name}, {args.labels} labels', p.pixels, many) for p in pictures]
+    rows = [(f'{p.name}, {args.labels} labels', p.pixels, many) for p in images]
     for name, pixels, labels in rows:
         print(compare(name, pixels, labels, args.labels, **options), flush=True)
-    first = pictures[0]
+    first = images[0]
     name = f'{first.name}, {args.labels} labels, positions kept'
     print(compare(name, first.pixels, many, args.labels, **options, warm=True))
     name = f'{first.name}, 3 labels'
     print(compare(name, first.pixels, few[0], 3, **options), flush=True)
     name = f'{first.name}, two maps of 3 labels in one call'
     print(compare(name, first.pixels, torch.stack(few), 3, **options), flush=True)
-    batch = np.stack([picture.pixels for picture in pictures])
+    batch = np.stack([image.pixels for image in images])
     labels = many.expand(len(batch), -1, -1)
     name = f'batch of {len(batch)} images, {args.labels} labels'
     print(compare(name, batch, labels, args.labels, **options), flush=True)
-    print('\nOurs, part by part, ms:\n')
+    print('\nOurs, step by step, ms:\n')
     print(
         table_header(
             *('what', 'vertices', 'build', 'and positions', 'in and out'),
-            *('an iteration', 'of it filters', 'softmax', 'ten iterations'),
+            *('per iteration', 'of it filters', 'softmax', 'ten iterations'),
         )
     )
-    for picture in pictures:
-        print(parts(picture, many, args.labels, args.device), flush=True)
-    print(parts(first, few[0], 3, args.device))
+    for image in images:
+        print(time_by_step(image, many, args.labels, args.device), flush=True)
+    print(time_by_step(first, few[0], 3, args.device))
 
 
 if __name__ == '__main__':

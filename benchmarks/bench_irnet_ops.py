@@ -59,7 +59,7 @@ class Scene(NamedTuple):
 
 
 def scene(height: int, width: int, num_objects: int, classes: int, seed: int) -> Scene:
-    """Ellipses with boundaries, displacements towards their centres, and class maps."""
+    """Ellipses with boundaries, displacements towards their centres, and CAMs."""
     rng = np.random.default_rng(seed)
     grid = np.stack(np.mgrid[:height, :width], -1).astype(np.float64)
     objects = np.zeros((height, width), dtype=np.int64)
@@ -112,7 +112,7 @@ def losses_row(device: str, batch: int = 4, size: int = 128, radius: int = 10) -
     edge = torch.stack([one.edge for one in maps]).to(device).logit()
     field = torch.stack([one.displacement for one in maps]).to(device)
     labels = torch.from_numpy(np.stack([one.objects for one in maps])).to(device)
-    # A belt around the objects is unsure, as the labels from class maps have it.
+    # A belt around the objects is ignored, as in the labels from CAMs.
     labels[edge[:, 0] > 0.5] = 255
     inputs = edge.requires_grad_(), field.requires_grad_()
 
@@ -129,7 +129,7 @@ def losses_row(device: str, batch: int = 4, size: int = 128, radius: int = 10) -
 
     return Row(
         f'affinity and losses with gradients, radius {radius}, {batch}x{size}x{size}',
-        'one gather a path point',
+        'one gather per pixel of a path',
         lambda: step(inter_pixel_relation_loss),
         lambda: step(plain.loop_loss),
         agree,
@@ -156,12 +156,12 @@ def synthesis_row(classes: int = 3) -> Row:
     def agree(ours, theirs) -> str:
         scores, masks, labels = theirs
         if len(scores) != len(ours.scores):
-            return f'{len(ours.scores)} and {len(scores)} parts'
+            return f'{len(ours.scores)} and {len(scores)} instances'
         pixels = (ours.masks.numpy() != masks).sum()
         error = np.abs(ours.scores.numpy() - scores).max()
         wrong = (ours.labels.numpy() != labels).sum()
         return (
-            f'{len(scores)} parts, {pixels} pixels and {wrong} classes differ, '
+            f'{len(scores)} instances, {pixels} pixels and {wrong} classes differ, '
             f'scores within {error:.0e}'
         )
 

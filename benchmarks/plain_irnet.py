@@ -18,7 +18,7 @@ def flat_sources(radius: int, height: int, width: int) -> Tensor:
 
 
 def loop_affinity(edge: Tensor, radius: int) -> Tensor:
-    """One gather a path point, and a running maximum."""
+    """One gather per pixel of a path, and a running maximum."""
     flat, width = edge.flatten(1), edge.shape[-1]
     sources = flat_sources(radius, *edge.shape[-2:]).to(edge.device)
     maxima = []

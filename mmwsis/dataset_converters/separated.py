@@ -21,7 +21,7 @@ from mmwsis.formats.coco_segmentation import (
     decode_segmentation,
     rle_runs,
 )
-from mmwsis.ops.mask_parts import SEPARATED_MIN_PART, is_separated
+from mmwsis.ops.connected_components import SEPARATED_MIN_AREA, is_separated
 from mmwsis.utils.fileio import atomic_write_json
 from mmwsis.utils.parallel import OrderedPool
 
@@ -276,7 +276,7 @@ def separated_file(
     out: str | os.PathLike,
     *,
     published: str | os.PathLike | None = None,
-    min_part: int = SEPARATED_MIN_PART,
+    min_part: int = SEPARATED_MIN_AREA,
     workers: int = 1,
     skip_invalid: bool = False,
     overwrite: bool = False,

@@ -13,7 +13,7 @@ from pycocotools import mask as coco_mask
 from mmwsis.formats.coco_file import image_file_name, load_coco
 from mmwsis.formats.coco_masks import annotation_mask
 from mmwsis.ops import encode_filled_box
-from mmwsis.ops.mask_parts import SEPARATED_MIN_PART, is_separated
+from mmwsis.ops.connected_components import SEPARATED_MIN_AREA, is_separated
 from mmwsis.structures import annotation_place
 
 from .mask_quality import InstanceQuality, mask_iou, summarize
@@ -78,7 +78,7 @@ class Comparison:
 def compare_files(
     pseudo_path: str | os.PathLike,
     gt_path: str | os.PathLike,
-    separated_min_part: int = SEPARATED_MIN_PART,
+    separated_min_part: int = SEPARATED_MIN_AREA,
     workers: int = 0,
     separated_path: str | os.PathLike | None = None,
     match: str = 'auto',

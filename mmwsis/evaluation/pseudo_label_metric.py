@@ -8,7 +8,7 @@ from pycocotools import mask as coco_mask
 
 from mmwsis.formats.coco_masks import annotation_mask
 from mmwsis.ops import encode_filled_box
-from mmwsis.ops.mask_parts import SEPARATED_MIN_PART, is_separated
+from mmwsis.ops.connected_components import SEPARATED_MIN_AREA, is_separated
 from mmwsis.registry import METRICS
 
 from .mask_quality import InstanceQuality, mask_iou, summarize
@@ -36,7 +36,7 @@ class PseudoLabelMetric(BaseMetric):
 
     def __init__(
         self,
-        separated_min_part: int = SEPARATED_MIN_PART,
+        separated_min_part: int = SEPARATED_MIN_AREA,
         collect_device: str = 'cpu',
         prefix: str | None = None,
         collect_dir: str | None = None,

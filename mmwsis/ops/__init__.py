@@ -16,19 +16,15 @@ from .label_synthesis import (
     SynthesizedInstances,
     best_channels,
     instance_channels,
-    split_parts,
+    split_components,
     synthesize_instances,
     synthesize_semantics,
 )
 from .mean_field import mean_field_refine
-from .paste_crop import (
-    MaskPatch,
-    combine_logits,
-    crop_mask_patches,
-    paste_crop_masks,
-)
+from .merge_augs import merge_aug_cams, merge_aug_relations
+from .paste_crop import MaskPatch, combine_logits, crop_mask_patches
 from .patch_rle import encode_filled_box, encode_patch
-from .path_affinity import PairLabels, pair_labels, path_affinity
+from .path_affinity import path_affinity
 from .permutohedral import PermutohedralLattice
 from .pixel_paths import pixel_directions, pixel_paths, source_window
 from .point_retrieval import (
@@ -37,26 +33,20 @@ from .point_retrieval import (
     lacks_pseudo_points,
     retrieve_points,
 )
-from .quarter_grid import quarter_labels, quarter_size
 from .random_walk import propagation_scores
 from .sinkhorn import NonFiniteSimilarityError, sinkhorn_scaling
-from .view_merging import merge_cam_views, merge_relation_views
+from .stride4_grid import stride4_labels, stride4_size
 
 __all__ = [
-    'PermutohedralLattice',
-    'unary_from_probabilities',
-    'unary_from_labels',
-    'dense_crf',
-    'crf_refine_labels',
-    'GaussianKernel',
-    'DenseCRF',
-    'BilateralKernel',
     'CRF_PRESETS',
     'BestChannels',
+    'BilateralKernel',
+    'DenseCRF',
+    'GaussianKernel',
     'InstanceMap',
     'MaskPatch',
     'NonFiniteSimilarityError',
-    'PairLabels',
+    'PermutohedralLattice',
     'PointCells',
     'PointRetrieval',
     'SynthesizedInstances',
@@ -66,7 +56,9 @@ __all__ = [
     'cells_to_grid',
     'centroid_instance_map',
     'combine_logits',
+    'crf_refine_labels',
     'crop_mask_patches',
+    'dense_crf',
     'drop_points',
     'encode_filled_box',
     'encode_patch',
@@ -74,21 +66,21 @@ __all__ = [
     'instance_channels',
     'lacks_pseudo_points',
     'mean_field_refine',
-    'merge_cam_views',
-    'merge_relation_views',
-    'pair_labels',
-    'paste_crop_masks',
+    'merge_aug_cams',
+    'merge_aug_relations',
     'path_affinity',
     'pixel_directions',
     'pixel_paths',
     'propagation_scores',
-    'quarter_labels',
-    'quarter_size',
     'refine_centroids',
     'retrieve_points',
     'sinkhorn_scaling',
     'source_window',
-    'split_parts',
+    'split_components',
+    'stride4_labels',
+    'stride4_size',
     'synthesize_instances',
     'synthesize_semantics',
+    'unary_from_labels',
+    'unary_from_probabilities',
 ]

@@ -1,4 +1,4 @@
-"""Random walk on the sparse graph of affinities (IRNet, CVPR 2019, section 5)."""
+"""Random walk on the sparse graph of affinities (IRNet, CVPR 2019, section 5.2)."""
 
 import math
 import warnings
@@ -20,27 +20,38 @@ def affinity_walk(
     beta: float = 10.0,
     num_steps: int = 256,
 ) -> Tensor:
-    """Spread maps along affinities: ``T^num_steps (x (1 - edge))``.
+    r"""Spread maps along affinities by a random walk.
+
+    Eq. 12 and 13 of `IRNet <https://arxiv.org/abs/1904.05044>`__:
+
+    .. math::
+        T = S^{-1} A^{\circ\beta}, \quad S_{ii} = \sum_j a_{ij}^\beta, \quad
+        \mathrm{vec}(M^*) = T^t \, \mathrm{vec}(M \odot (1 - \mathcal{B})).
 
     A step replaces a pixel by the mean over itself (weight 1) and the pixels nearer
-    than the radius, weighted by ``affinity^beta``, the affinity being one minus the
-    largest boundary probability on the path between the two
-    (:func:`mmwsis.ops.pixel_paths`). No link leaves the map.
+    than the radius, weighted by ``affinity^beta``; for the affinity see
+    :func:`mmwsis.ops.path_affinity`. No link leaves the map.
 
-    The transition matrix ``T`` stays sparse and is applied to the maps instead of
-    being raised to a power. It is similar to a symmetric matrix with eigenvalues in
-    [-1, 1], so that ``T^n = sum_k c_k C_k(T)`` with Chebyshev polynomials ``C_k`` and
-    the probabilities ``c_k`` that n coin tosses differ by k (Sachdeva and Vishnoi,
-    Faster Algorithms via Approximation Theory, 2014, chapter 3). Terms whose sum
-    cannot reach the precision of the type are left out: for 256 steps about 105
-    products are enough for float32.
+    The transition matrix T stays sparse and is applied to the maps instead of being
+    raised to a power. It is similar to a symmetric matrix with eigenvalues in [-1, 1],
+    so that
+
+    .. math::
+        T^t = \sum_k c_k C_k(T)
+
+    with Chebyshev polynomials :math:`C_k` and the probabilities :math:`c_k` that heads
+    and tails of t coin tosses differ by k (Sachdeva and Vishnoi, `Faster Algorithms via
+    Approximation Theory <https://doi.org/10.1561/0400000065>`__, 2014, chapter 3).
+    Terms whose sum cannot reach the precision of the type are left out: for 256 steps
+    about 105 products are enough for float32.
 
     Args:
-        x: (C, h, w) maps, any h and w of at least 1.
+        x: (C, h, w) maps M, any h and w of at least 1.
         edge: (1, h, w) boundary probability in [0, 1].
-        radius: Pixels nearer than this are linked, in pixels; at least 2.
-        beta: Power of the affinity, above 0.
-        num_steps: Number of steps, at least 0.
+        radius: Pixels nearer than this are linked, in pixels; at least 2. Defaults to
+            5.
+        beta: Power of the affinity, above 0. Defaults to 10.0.
+        num_steps: Number of steps t, at least 0. Defaults to 256.
 
     Returns:
         (C, h, w) maps; float64 if ``x`` is, else float32, under autocast too. A map of
@@ -49,6 +60,11 @@ def affinity_walk(
     Raises:
         ValueError: Wrong shapes, radius, beta or number of steps; numbers that are not
             finite, boundaries outside [0, 1].
+
+    Example:
+        >>> x, edge = torch.tensor([[[1.0, 0, 0]]]), torch.tensor([[[0, 0.5, 0]]])
+        >>> affinity_walk(x, edge, beta=1.0, num_steps=1)
+        tensor([[[0.5000, 0.2500, 0.2500]]])
     """
     check_shape('x', x, ('C', 'h', 'w'))
     channels, height, width = x.shape
@@ -63,15 +79,17 @@ def affinity_walk(
         raise ValueError('edge: expected probabilities in [0, 1], got others or NaN.')
     with torch.no_grad(), full_precision(x):
         x = to_full_precision(x)
-        start = x * (1 - edge.to(x.dtype))
+        start = x * (1 - edge.to(x.dtype))  # (C, h, w)
+        # Maps of zeros stay zero: leave them out of the products.
         used = start.flatten(1).any(1)
         if num_steps == 0 or not used.any():
             return start
-        # The power of many steps multiplies the rounding of a weight by their number.
+        # A dropped link costs at most its weight in each step: this little in all.
         links = num_steps * (2 * len(pixel_directions(radius)) + 1)
         negligible = torch.finfo(x.dtype).eps / links
         weights = _link_weights(edge.double(), radius, beta, negligible)
         transition = _transition_matrix(weights, radius, x.dtype)
+        # Pixels as rows, maps as columns, (h * w, C): products read whole rows.
         columns = start[used].flatten(1).t().contiguous()
         walked = _matrix_power(transition, columns, num_steps, 2 * len(weights) + 1)
         result = torch.zeros_like(start)
@@ -87,6 +105,8 @@ def _link_weights(edge: Tensor, radius: int, beta: float, negligible: float) -> 
     """
     height, width = edge.shape[1:]
     reach = radius - 1
+    # A boundary of 1 around the map makes every pixel of it a source, and the affinity
+    # of links that leave it zero.
     outside = F.pad(edge[None], (reach, reach, 0, reach), value=1.0)
     affinity = path_affinity(outside, radius)[0]
     weights = affinity.pow_(beta).view(-1, height, width)
@@ -95,12 +115,19 @@ def _link_weights(edge: Tensor, radius: int, beta: float, negligible: float) -> 
 
 
 def _transition_matrix(weights: Tensor, radius: int, dtype: torch.dtype) -> Tensor:
-    """Return the (N, N) sparse transition matrix of (D, h, w) link weights."""
+    """Return the (N, N) sparse transition matrix of (D, h, w) link weights.
+
+    N = h * w. A link weighs the same in both directions, so D directions give 2 D + 1
+    entries per row, the pixel itself included.
+    """
     _, height, width = weights.shape
     size = height * width
     directions = pixel_directions(radius)
+    # Sorted offsets are sorted columns within each row, as the CSR format wants them.
     offsets = sorted([(0, 0), *directions, *((-y, -x) for y, x in directions)])
     position = {offset: index for index, offset in enumerate(offsets)}
+    # All rows as a dense table (h, w, 2 D + 1): its last dimension holds the links of a
+    # pixel to ``pixel + offset``.
     table = weights.new_zeros(height, width, len(offsets))
     table[..., position[0, 0]] = 1
     for weight, (dy, dx) in zip(weights, directions):
@@ -111,9 +138,11 @@ def _transition_matrix(weights: Tensor, radius: int, dtype: torch.dtype) -> Tens
             slice(max(0, -dx), min(width, width - dx)),
         )
         there = slice(dy, height), slice(max(0, dx), min(width, width + dx))
+        # The link from ``here`` to ``there``, and the same one seen from ``there``.
         table[..., position[dy, dx]][here] = weight[here]
         table[..., position[-dy, -dx]][there] = weight[here]
-    table /= table.sum(2, keepdim=True)
+    table /= table.sum(2, keepdim=True)  # T = S^-1 A
+    # From the table to CSR: drop the zeros, turn offsets into columns.
     linked = table != 0
     # One search serves both arrays: indexing with a mask would search each time.
     kept = linked.flatten().nonzero()[:, 0]
@@ -123,7 +152,7 @@ def _transition_matrix(weights: Tensor, radius: int, dtype: torch.dtype) -> Tens
     values = table.to(dtype).flatten().index_select(0, kept)
     rows = F.pad(linked.flatten(0, 1).sum(1).cumsum(0), (1, 0)).to(torch.int32)
     with warnings.catch_warnings():
-        # PyTorch announces once a process that its CSR tensors are new.
+        # PyTorch announces once per process that its CSR tensors are new.
         warnings.filterwarnings('ignore', message='Sparse CSR tensor support')
         return torch.sparse_csr_tensor(
             rows, columns, values, (size, size), check_invariants=False
@@ -139,16 +168,21 @@ def _matrix_power(matrix: Tensor, columns: Tensor, power: int, links: int) -> Te
         columns: What it is applied to.
         power: At least 1.
         links: Upper bound of the row sums.
+
+    Returns:
+        (N, C) columns.
     """
     # In the norm weighted by the row sums the polynomials are at most 1; this is what
     # the largest entry can be in terms of that norm.
     to_largest = math.sqrt(len(columns) * links)
     tolerance = torch.finfo(columns.dtype).eps / to_largest
     coefficients = chebyshev_coefficients(power, tolerance)
+    # Nothing could be left out: plain powers need as many products and no extra maps.
     if len(coefficients) > power:
         for _ in range(power):
             columns = matrix @ columns
         return columns
+    # Three-term recurrence C_(k+1) = 2 T C_k - C_(k-1), from C_0 = 1 and C_1 = T.
     previous, current = columns, matrix @ columns
     total = previous * coefficients[0] + current * coefficients[1]
     previous = previous.clone()
@@ -162,7 +196,11 @@ def _matrix_power(matrix: Tensor, columns: Tensor, power: int, links: int) -> Te
 
 @lru_cache(maxsize=32)
 def chebyshev_coefficients(power: int, tolerance: float) -> tuple[float, ...]:
-    """Coefficients of ``x^power`` in Chebyshev polynomials on [-1, 1], without a tail.
+    r"""Coefficients of ``x^power`` in Chebyshev polynomials on [-1, 1], without a tail.
+
+    .. math::
+        c_0 = 2^{-t} \binom{t}{t / 2}, \quad c_k = 2^{1 - t} \binom{t}{(t - k) / 2}
+        \text{ for } k > 0, \quad c_k = 0 \text{ for odd } t - k.
 
     Args:
         power: At least 1.
@@ -171,6 +209,10 @@ def chebyshev_coefficients(power: int, tolerance: float) -> tuple[float, ...]:
     Returns:
         ``c_0, c_1, ...``: every second one is zero; all ``power + 1`` where none can
         be left out.
+
+    Example:
+        >>> chebyshev_coefficients(2, 0.0)  # x^2 = 1/2 + C_2(x) / 2
+        (0.5, 0.0, 0.5)
     """
     tosses = 2**power
     coefficients = [

@@ -1,4 +1,4 @@
-"""Class-agnostic instances from a displacement field (IRNet, CVPR 2019, section 5)."""
+"""Class-agnostic instances from a displacement field (IRNet, CVPR 2019, sec. 5.1)."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .mask_parts import label_parts
+from .connected_components import label_components
 from .tensor_checks import check_shape, full_precision
 
 # Updates between two searches for positions that need no update of their own.
@@ -28,49 +28,75 @@ class InstanceMap(NamedTuple):
 def centroid_instance_map(
     displacement: Tensor, num_updates: int = 300, weak_threshold: float = 2.5
 ) -> InstanceMap:
-    """Group the pixels whose centroids lie in one region of weak displacement.
+    r"""Group the pixels whose centroids lie in one region of weak displacement.
 
-    The regions are the 4-connected parts of ``|displacement| < weak_threshold``, in
-    raster order. Pixels whose centroid lies in none form one more instance, which
+    Section 5.1 of `IRNet <https://arxiv.org/abs/1904.05044>`__. The regions are the
+    4-connected components of :math:`\|\mathcal{D}(x)\| < 2.5`, in raster order. Pixels
+    whose centroid (:func:`refine_centroids`) lies in none form one more instance, which
     comes first. An instance need not be connected.
 
     Args:
         displacement: (2, h, w) ``(dy, dx)`` in pixels of this grid, finite.
-        num_updates: Number of updates of :func:`refine_centroids`.
-        weak_threshold: Upper bound of a weak displacement's length, exclusive.
+        num_updates: Number of updates of :func:`refine_centroids`. Defaults to 300.
+        weak_threshold: Upper bound of a weak displacement's length, exclusive, in
+            pixels of this grid. Defaults to 2.5.
 
     Returns:
         The instance of each pixel.
 
     Raises:
         ValueError: Wrong shape, or values that are not finite.
+
+    Example:
+        >>> dx = torch.tensor([2.0, 1, 0, -1, -2, -3, 2, 1, 0, -1, -2])
+        >>> displacement = torch.stack([torch.zeros(1, 11), dx[None]])
+        >>> instances = centroid_instance_map(displacement)  # around columns 2 and 8
+        >>> instances.ids.tolist(), instances.count
+        ([[0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1]], 2)
     """
     rows, cols = refine_centroids(displacement, num_updates)
     dy, dx = displacement.detach()
     weak = (dy * dy + dx * dx).sqrt() < weak_threshold
-    parts, _ = label_parts(weak.cpu().numpy())
-    groups = torch.from_numpy(parts).to(displacement.device)[rows, cols]
+    regions, _ = label_components(weak.cpu().numpy())
+    # The region at the centroid of each pixel, 0 for none; (h, w).
+    groups = torch.from_numpy(regions).to(displacement.device)[rows, cols]
+    # Number the regions that occur from 0 on.
     found, ids = torch.unique(groups, return_inverse=True)
     return InstanceMap(ids, len(found))
 
 
 def refine_centroids(displacement: Tensor, num_updates: int = 300) -> Tensor:
-    """Follow a displacement field from every pixel to the centroid of its instance.
+    r"""Follow a displacement field from every pixel to the centroid of its instance.
 
-    Each position starts at its pixel and is moved ``num_updates`` times by the field,
-    read bilinearly there in float64, kept in float32 and inside the map. A position
-    that an update leaves unchanged is final, and equal positions have equal futures:
-    neither is computed any further, so the result is bitwise that of all updates.
+    Eq. 10 of `IRNet <https://arxiv.org/abs/1904.05044>`__:
+
+    .. math::
+        \mathcal{D}_{u+1}(x) = \mathcal{D}_u(x) + \mathcal{D}(x + \mathcal{D}_u(x)),
+
+    with :math:`\mathcal{D}_0 = 0` here; the centroid is the last
+    :math:`x + \mathcal{D}_u(x)`. Each position starts at its pixel and is moved
+    ``num_updates`` times by the field, read bilinearly there in float64, kept in
+    float32 and inside the map. A position that an update leaves unchanged is final, and
+    equal positions have equal futures: neither is computed any further, so the result
+    is bitwise that of all updates.
 
     Args:
         displacement: (2, h, w) ``(dy, dx)`` in pixels of this grid, finite.
-        num_updates: Number of updates, at least 0.
+        num_updates: Number of updates, at least 0. Defaults to 300, as in the released
+            code.
 
     Returns:
         (2, h, w) int64 ``(row, col)`` of each pixel's centroid, rounded half to even.
 
     Raises:
         ValueError: Wrong shape or number, or values that are not finite.
+
+    Example:
+        >>> displacement = torch.zeros(2, 1, 6)
+        >>> displacement[1, 0] = torch.tensor([0.0, -3, 3, -3, 0, 0])  # dx
+        >>> rows, cols = refine_centroids(displacement)
+        >>> cols
+        tensor([[0, 0, 5, 0, 4, 5]])
     """
     check_shape('displacement', displacement, (2, 'h', 'w'))
     if isinstance(num_updates, bool) or not isinstance(num_updates, int):
@@ -87,7 +113,8 @@ def refine_centroids(displacement: Tensor, num_updates: int = 300) -> Tensor:
             torch.arange(width, device=device, dtype=torch.float32),
             indexing='ij',
         )
-        # From here on columns come first, as in the coordinates of grid_sample.
+        # From here on columns come first, as in the coordinates of grid_sample: (2, N)
+        # of (x, y), N = h * w.
         positions = torch.stack(grid[::-1]).flatten(1)
         if positions.numel() and num_updates:
             positions = _follow(_Field(displacement), positions, num_updates)
@@ -108,7 +135,7 @@ class _Field:
         self.limit = displacement.new_tensor([[width - 1], [height - 1]]).float()
 
     def move(self, positions: Tensor) -> Tensor:
-        """Return (2, M) float32 ``(x, y)`` after one update."""
+        """Return (2, M) float32 ``(x, y)`` after one update, in float64 in between."""
         exact = positions.double()
         relative = (exact / self.half).sub_(1)
         step = F.grid_sample(
@@ -123,7 +150,11 @@ class _Field:
 
 
 def _follow(field: _Field, positions: Tensor, num_updates: int) -> Tensor:
-    """Return where (2, N) positions are after all updates."""
+    """Return where (2, N) positions are after all updates.
+
+    Few positions are left to compute after some updates: those of an object run into
+    the same few places, and then stand still.
+    """
     result = positions.clone()
     everyone = torch.arange(positions.shape[1], device=positions.device)
     # Of equal positions one goes on for all; the others remember which.
@@ -133,14 +164,17 @@ def _follow(field: _Field, positions: Tensor, num_updates: int) -> Tensor:
         if update % COMPACT_EVERY and update != num_updates:
             continue
         result[:, moving] = positions
-        still = (positions != previous).any(0).nonzero()[:, 0]
-        if not len(still):
+        # Drop those that the last update left unchanged: they never move again.
+        changed = (positions != previous).any(0).nonzero()[:, 0]
+        if not len(changed):
             break
-        positions, moving = positions[:, still], moving[still]
+        positions, moving = positions[:, changed], moving[changed]
+        # Of those in one place keep the first, and remember it as the others' leader.
         first = _first_of_equal(positions)
         leader[moving] = moving[first]
         leads = (first == everyone[: len(first)]).nonzero()[:, 0]
         positions, moving = positions[:, leads].contiguous(), moving[leads]
+    # A leader may have been dropped for a leader of its own later on.
     while not torch.equal(leader, leader[leader]):
         leader = leader[leader]
     return result[:, leader]
@@ -148,6 +182,7 @@ def _follow(field: _Field, positions: Tensor, num_updates: int) -> Tensor:
 
 def _first_of_equal(positions: Tensor) -> Tensor:
     """Return for each of (2, M) positions the index of one that is equal to it."""
+    # Both float32 coordinates of a position as the bits of one integer.
     bits = positions.contiguous().view(torch.int32).long()
     keys, group = torch.unique(bits[0] << 32 | bits[1], return_inverse=True)
     representative = torch.empty_like(keys)

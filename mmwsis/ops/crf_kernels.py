@@ -31,11 +31,24 @@ def check_choice(name: str, value: str, choices: Sequence[str]) -> None:
 
 @dataclass(frozen=True)
 class GaussianKernel:
-    """Smoothness: ``weight * exp(-|p_i - p_j|^2 / (2 sxy^2))``.
+    r"""Smoothness: a Gaussian of position.
+
+    The second term of Eq. 3 of `Krähenbühl and Koltun
+    <https://arxiv.org/abs/1210.5644>`__:
+
+    .. math::
+        w \exp\Big(-\frac{|p_i - p_j|^2}{2 s_{xy}^2}\Big).
 
     Attributes:
         sxy: Width in pixels, above 0.
         weight: Reward of equal labels; a scalar tensor may carry gradients.
+
+    Raises:
+        ValueError: A width that is not above 0.
+
+    Example:
+        >>> GaussianKernel(sxy=3, weight=3)
+        GaussianKernel(sxy=3, weight=3)
     """
 
     sxy: float
@@ -47,14 +60,26 @@ class GaussianKernel:
 
 @dataclass(frozen=True)
 class BilateralKernel:
-    """Appearance: a Gaussian of position and colour.
+    r"""Appearance: a Gaussian of position and colour.
 
-    ``weight * exp(-|p_i - p_j|^2 / (2 sxy^2) - |I_i - I_j|^2 / (2 srgb^2))``.
+    The first term of Eq. 3 of `Krähenbühl and Koltun
+    <https://arxiv.org/abs/1210.5644>`__:
+
+    .. math::
+        w \exp\Big(-\frac{|p_i - p_j|^2}{2 s_{xy}^2}
+                   -\frac{|I_i - I_j|^2}{2 s_{rgb}^2}\Big).
 
     Attributes:
         sxy: Width in pixels, above 0.
         srgb: Width in the image's units of colour (0 to 255), above 0.
         weight: Reward of equal labels; a scalar tensor may carry gradients.
+
+    Raises:
+        ValueError: A width that is not above 0.
+
+    Example:
+        >>> BilateralKernel(sxy=50, srgb=5, weight=10)
+        BilateralKernel(sxy=50, srgb=5, weight=10)
     """
 
     sxy: float
@@ -68,8 +93,8 @@ class BilateralKernel:
 
 Kernel = GaussianKernel | BilateralKernel
 
-#: Kernels by name: IRNet (CVPR 2019, released code), DeepLab v2 (released VOC setting)
-#: and the instance sub-network of Li, Arnab and Torr (ECCV 2018).
+#: Kernels by name: IRNet (CVPR 2019, released code), DeepLab v2 (arXiv 1606.00915,
+#: released VOC setting) and the instance sub-network of Li, Arnab and Torr (ECCV 2018).
 CRF_PRESETS: Mapping[str, tuple[Kernel, ...]] = MappingProxyType(
     {
         'irnet': (GaussianKernel(3, 3), BilateralKernel(50, 5, 10)),
@@ -107,12 +132,14 @@ def kernel_filter(
         Filter of (B * H * W, C) values.
     """
     images, height, width, _ = image.shape
+    # Positions alone are the same for all images of a size: one filter serves them all.
     if isinstance(kernel, GaussianKernel):
-        build = _position_lattice if backend == 'lattice' else _position_filter
+        build = position_lattice if backend == 'lattice' else _position_filter
         linear = build(
             height, width, kernel.sxy, normalization, backend, dtype, image.device
         )
         return RepeatedFilter(linear, images) if images > 1 else linear
+    # Features (B, H * W, 5): x, y and the three colours, in units of the widths.
     positions = _positions(height, width, kernel.sxy, image.device)
     colours = image.double().flatten(1, 2) / kernel.srgb
     features = torch.cat([positions.expand(images, -1, -1), colours], 2)
@@ -135,12 +162,8 @@ def _position_filter(
         return _filter(positions, normalization, backend, dtype)
 
 
-_position_lattice = functools.lru_cache(maxsize=8)(_position_filter)
-
-
-def forget_position_lattices() -> None:
-    """Free the lattices of positions that are kept for the last eight image sizes."""
-    _position_lattice.cache_clear()
+# The lattices of positions of the last eight image sizes, used by every image.
+position_lattice = functools.lru_cache(maxsize=8)(_position_filter)
 
 
 def _positions(height: int, width: int, sxy: float, device: torch.device) -> Tensor:
@@ -159,6 +182,7 @@ def _filter(
     linear = build(features, dtype)
     if normalization == 'none':
         return linear
+    # n = F(1), the mass that each pixel sees, (B * H * W,).
     ones = torch.ones(len(features) * features.shape[1], 1, dtype=dtype)
     mass = linear(ones.to(features.device)).squeeze(1) + NORM_EPS
     if normalization == 'after':

@@ -1,8 +1,9 @@
 """Fully-connected CRF with Gaussian kernels, by mean field.
 
-Krähenbühl and Koltun, *Efficient Inference in Fully Connected CRFs with Gaussian Edge
-Potentials*, NeurIPS 2011. All pairs of pixels are joined; equal labels are rewarded by
-a kernel of position and one of position and colour (Potts model).
+Krähenbühl and Koltun, `Efficient Inference in Fully Connected CRFs with Gaussian Edge
+Potentials <https://arxiv.org/abs/1210.5644>`__, NeurIPS 2011. All pairs of pixels are
+joined; equal labels are rewarded by a kernel of position and one of position and colour
+(Potts model).
 """
 
 import math
@@ -26,16 +27,33 @@ Term = tuple[Callable[[Tensor], Tensor], float | Tensor]
 
 
 class DenseCRF:
-    """The pairwise terms of images, built once and used for any number of unaries.
+    r"""The pairwise terms of images, built once and used for any number of unaries.
+
+    The energy of `Krähenbühl and Koltun <https://arxiv.org/abs/1210.5644>`__ (Eq. 1 to
+    3) with Potts compatibility,
+
+    .. math::
+        E(x) = \sum_i U_i(x_i) + \sum_{i < j} [x_i \ne x_j]
+               \sum_m w_m k_m(f_i, f_j),
+
+    whose marginals Q are found by mean field (Eq. 4, Algorithm 1), all pixels at once:
+
+    .. math::
+        Q_i \leftarrow \mathrm{softmax}\Big(-U_i + \sum_m w_m (F_m Q)_i\Big), \quad
+        (F_m Q)_i = \sum_j k_m(f_i, f_j) \, Q_j.
+
+    As in the usual library the pixel itself counts in :math:`F_m`, and the filter is
+    normalised.
 
     Args:
         image: (H, W, 3) or (B, H, W, 3) RGB of 0 to 255, uint8 or float.
         kernels: Kernels, or a name in ``CRF_PRESETS``.
         normalization: What the filter F of a kernel is divided by, with ``n = F(1)``:
             'symmetric' ``n_i^-1/2 F n_j^-1/2``, 'after' ``n_i^-1 F``, 'none' ``F``.
+            Defaults to 'symmetric'.
         backend: 'lattice', linear in the pixels, or 'exact', quadratic. They are two
-            models: some labels differ.
-        dtype: torch.float32 or torch.float64.
+            models: some labels differ. Defaults to 'lattice'.
+        dtype: torch.float32 or torch.float64. Defaults to torch.float32.
 
     Raises:
         ValueError: Wrong shape, an unknown name, colours that are not finite, or an
@@ -81,14 +99,14 @@ class DenseCRF:
             ]
 
     def marginals(self, unary: Tensor, num_iters: int = 10) -> Tensor:
-        """Run mean field, ``Q <- softmax(-U + sum_m w_m F_m(Q))`` from ``softmax(-U)``.
+        """Run mean field from ``Q = softmax(-U)``.
 
         Differentiable in ``unary`` and in the kernels' weights.
 
         Args:
             unary: Energies, (n, H, W) or (B, n, H, W). For an image without batch
                 dimension the B unaries share that image. Converted to the CRF's type.
-            num_iters: Parallel updates, at least 0.
+            num_iters: Parallel updates, at least 0. Defaults to 10.
 
         Returns:
             Probabilities of the same shape, summing to 1 over the n labels.
@@ -104,7 +122,7 @@ class DenseCRF:
 
         Args:
             unary: As for :meth:`marginals`.
-            num_iters: Parallel updates, at least 0.
+            num_iters: Parallel updates, at least 0. Defaults to 10.
 
         Returns:
             (H, W) or (B, H, W) int64.
@@ -114,7 +132,7 @@ class DenseCRF:
         return best.reshape(*unary.shape[:-3], *unary.shape[-2:])
 
     def _mean_field(self, unary: Tensor, num_iters: int) -> Tensor:
-        """Return (images, pixels, unaries an image, n) probabilities."""
+        """Return (images, pixels, unaries per image, n) probabilities."""
         images, height, width = self._size
         expected: tuple[int | str, ...] = ('n', height, width)
         if self._batched:
@@ -143,17 +161,19 @@ def dense_crf(
 ) -> Tensor:
     """Refine label energies by a fully-connected CRF on the image.
 
-    Differentiable in ``unary`` and in the kernels' weights, not in the image. For
-    several calls on one image build :class:`DenseCRF` once.
+    The formula and the paper are :class:`DenseCRF`'s. Differentiable in ``unary`` and
+    in the kernels' weights, not in the image. For several calls on one image build
+    :class:`DenseCRF` once.
 
     Args:
         unary: Energies (negative log probabilities), (n, H, W) or (B, n, H, W).
         image: RGB of 0 to 255, uint8 or float: (H, W, 3), which all unaries then
             share, or (B, H, W, 3).
         kernels: Kernels, or a name in ``CRF_PRESETS``.
-        num_iters: Mean-field updates, at least 0.
-        normalization: 'symmetric', 'after' or 'none', see :class:`DenseCRF`.
-        backend: 'lattice' or 'exact', see :class:`DenseCRF`.
+        num_iters: Mean-field updates, at least 0. Defaults to 10.
+        normalization: 'symmetric', 'after' or 'none', see :class:`DenseCRF`. Defaults
+            to 'symmetric'.
+        backend: 'lattice' or 'exact', see :class:`DenseCRF`. Defaults to 'lattice'.
 
     Returns:
         Marginals of the shape of ``unary``; float64 if it is, else float32, under
@@ -161,6 +181,15 @@ def dense_crf(
 
     Raises:
         ValueError: Wrong shapes, an unknown name, or an image too large for 'exact'.
+
+    Example:
+        >>> image = torch.zeros(8, 12, 3, dtype=torch.uint8)
+        >>> image[:, 6:] = 200
+        >>> unary = torch.zeros(2, 8, 12)
+        >>> unary[1, 2:4, 1:3] = 2.0  # a few pixels are known: label 0 on the left,
+        >>> unary[0, 4:6, 9:11] = 2.0  # label 1 on the right
+        >>> dense_crf(unary, image, 'irnet').argmax(0)[0]
+        tensor([0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1])
     """
     dtype = torch.float64 if unary.dtype == torch.float64 else torch.float32
     image = image.to(unary.device)
@@ -172,24 +201,31 @@ def unary_from_labels(
     labels: Tensor,
     num_labels: int,
     gt_prob: float = 0.7,
-    unsure_label: int | None = None,
+    ignore_index: int | None = None,
 ) -> Tensor:
-    """Make energies of a label map that is right with a given probability.
+    r"""Make energies of a label map that is right with probability p.
 
-    ``-ln(gt_prob)`` for the given label, ``-ln((1 - gt_prob) / (n - 1))`` for others.
+    .. math::
+        U_i(l) = -\ln p \text{ for the given label}, \quad
+        U_i(l) = -\ln \frac{1 - p}{n - 1} \text{ for the others}.
 
     Args:
         labels: (..., H, W) integers in [0, num_labels).
         num_labels: n, at least 2.
-        gt_prob: Probability of the given label, in (0, 1).
-        unsure_label: Value of pixels without a label, outside [0, num_labels); all
-            their energies are ``ln(n)``.
+        gt_prob: Probability p of the given label, in (0, 1). Defaults to 0.7.
+        ignore_index: Value of pixels without a label, outside [0, num_labels); all
+            their energies are ``ln(n)``. Defaults to None: there are none.
 
     Returns:
         (..., n, H, W) float32.
 
     Raises:
         ValueError: Fewer than two labels, a label or probability out of range.
+
+    Example:
+        >>> unary_from_labels(torch.tensor([[0, 1, 255]]), 2, ignore_index=255)
+        tensor([[[0.3567, 1.2040, 0.6931]],
+                [[1.2040, 0.3567, 0.6931]]])
     """
     if num_labels < 2:
         raise ValueError(
@@ -199,16 +235,16 @@ def unary_from_labels(
     if not 0 < gt_prob < 1:
         raise ValueError(f'gt_prob: expected in (0, 1), got {gt_prob}.')
     labels = labels.long()
-    unsure = None if unsure_label is None else labels == unsure_label
-    if unsure is not None:
-        labels = labels.masked_fill(unsure, 0)
+    ignored = None if ignore_index is None else labels == ignore_index
+    if ignored is not None:
+        labels = labels.masked_fill(ignored, 0)
     _check_labels(labels, num_labels)
     shape = (*labels.shape[:-2], num_labels, *labels.shape[-2:])
     other = -math.log((1 - gt_prob) / (num_labels - 1))
     energy = torch.full(shape, other, device=labels.device)
     energy.scatter_(-3, labels.unsqueeze(-3), -math.log(gt_prob))
-    if unsure is not None:
-        energy.masked_fill_(unsure.unsqueeze(-3), math.log(num_labels))
+    if ignored is not None:
+        energy.masked_fill_(ignored.unsqueeze(-3), math.log(num_labels))
     return energy
 
 
@@ -217,13 +253,17 @@ def unary_from_probabilities(prob: Tensor, floor: float = 1e-5) -> Tensor:
 
     Args:
         prob: Probabilities in [0, 1] of any shape.
-        floor: Smallest probability, above 0.
+        floor: Smallest probability, in (0, 1). Defaults to 1e-5.
 
     Returns:
         Energies of the same shape; float64 if ``prob`` is, else float32.
 
     Raises:
-        ValueError: A floor that is not above 0.
+        ValueError: A floor outside (0, 1).
+
+    Example:
+        >>> unary_from_probabilities(torch.tensor([0.0, 0.5, 1.0]), floor=1e-2)
+        tensor([4.6052, 0.6931, -0.0000])
     """
     if not 0 < floor < 1:
         raise ValueError(f'floor: expected in (0, 1), got {floor}.')
@@ -240,8 +280,9 @@ def crf_refine_labels(
     gt_prob: float = 0.7,
     backend: str = 'lattice',
 ) -> Tensor:
-    """Refine a label map by the dense CRF, e.g. the argmax of class maps.
+    """Refine a label map by the dense CRF, for example the argmax of CAMs.
 
+    The energies are those of :func:`unary_from_labels`, the CRF is :class:`DenseCRF`.
     Several label maps of one image cost less in one call: they share its lattice.
 
     Args:
@@ -250,16 +291,24 @@ def crf_refine_labels(
         labels: (H, W) or (B, H, W) integers in [0, num_labels).
         num_labels: Number of labels n, background included, at least 1. With one
             label there is nothing to decide, and ``labels`` comes back.
-        preset: A name in ``CRF_PRESETS``, or kernels.
-        num_iters: Mean-field updates.
-        gt_prob: Probability that a given label is right, in (0, 1).
-        backend: 'lattice' or 'exact', see :class:`DenseCRF`.
+        preset: A name in ``CRF_PRESETS``, or kernels. Defaults to 'irnet'.
+        num_iters: Mean-field updates, at least 0. Defaults to 10.
+        gt_prob: Probability that a given label is right, in (0, 1). Defaults to 0.7.
+        backend: 'lattice' or 'exact', see :class:`DenseCRF`. Defaults to 'lattice'.
 
     Returns:
         Refined labels, of the shape and type of ``labels``.
 
     Raises:
         ValueError: Wrong shapes, labels out of range or an unknown name.
+
+    Example:
+        >>> image = torch.zeros(6, 10, 3, dtype=torch.uint8)
+        >>> image[:, 5:] = 200
+        >>> labels = torch.zeros(6, 10, dtype=torch.int64)
+        >>> labels[:, 4:] = 1  # one column too far to the left
+        >>> crf_refine_labels(image, labels, num_labels=2)[0]
+        tensor([0, 0, 0, 0, 0, 1, 1, 1, 1, 1])
     """
     size = ('B', 'H', 'W') if labels.dim() == 3 else ('H', 'W')
     check_shape('labels', labels, size)
@@ -277,18 +326,19 @@ def _iterate(energy: Tensor, terms: Sequence[Term], num_iters: int) -> Tensor:
     """Mean field of images that are filtered together.
 
     Args:
-        energy: (images, unaries an image, n, pixels).
+        energy: (images, unaries per image, n, pixels).
         terms: Filter and weight of each kernel.
         num_iters: Parallel updates.
 
     Returns:
-        Probabilities (images, pixels, unaries an image, n).
+        Probabilities (images, pixels, unaries per image, n).
     """
-    # Labels last: the filters move whole rows.
+    # Labels last, (images, pixels, unaries, n): the filters move whole rows.
     energy = -energy.permute(0, 3, 1, 2).contiguous()
     shape = energy.shape
     q = _softmax(energy)
     for _ in range(num_iters if q.numel() else 0):
+        # One row per pixel of all images: (images * pixels, unaries * n).
         rows = q.reshape(shape[0] * shape[1], -1)
         logits = energy.view(rows.shape)
         for linear, weight in terms:

@@ -15,18 +15,28 @@ CHUNK_NUMBERS = 2**24
 
 
 class ExactGaussian(LinearFilter):
-    """``out_i = sum_j exp(-|f_i - f_j|^2 / 2) value_j``, the point itself included.
+    r"""Gaussian filter of unit width over all pairs of points.
 
-    A small matrix is kept; a large one is computed anew in every pass, some rows at a
-    time, so that memory stays bounded. Time is quadratic in the points.
+    .. math::
+        \mathrm{out}_i = \sum_j \exp(-|f_i - f_j|^2 / 2) \, \mathrm{value}_j,
+
+    the point itself included. A small matrix is kept; a large one is computed anew in
+    every pass, some rows at a time, so that memory stays bounded. Time is quadratic in
+    the points.
 
     Args:
         features: (B, N, d) positions, divided by the width of the Gaussian in each
             dimension; images of a batch do not see each other.
         dtype: Type in which values are filtered, torch.float32 or torch.float64.
+            Defaults to torch.float32.
 
     Raises:
-        ValueError: Wrong shape, or more than ``MAX_POINTS`` points an image.
+        ValueError: Wrong shape, or more than ``MAX_POINTS`` points per image.
+
+    Example:
+        >>> gaussian = ExactGaussian(torch.tensor([[[0.0], [1.0], [9.0]]]))
+        >>> gaussian(torch.tensor([[1.0], [0.0], [2.0]])).flatten()
+        tensor([1.0000, 0.6065, 2.0000])
     """
 
     def __init__(self, features: Tensor, dtype: torch.dtype = torch.float32) -> None:
@@ -35,7 +45,7 @@ class ExactGaussian(LinearFilter):
         if points > MAX_POINTS:
             raise ValueError(
                 f'features: the exact filter compares all pairs of points and takes at '
-                f'most {MAX_POINTS} an image, got {points}; use the lattice (backend='
+                f'most {MAX_POINTS} per image, got {points}; use the lattice (backend='
                 "'lattice') or smaller images."
             )
         self._features = features.detach().to(dtype)
@@ -52,6 +62,7 @@ class ExactGaussian(LinearFilter):
         if before is not None:
             values = values * before.unsqueeze(1)
         result = torch.empty_like(values)
+        # Images do not see each other: one matrix each.
         points = self._features.shape[1]
         for index, image in enumerate(self._features):
             place = slice(index * points, (index + 1) * points)

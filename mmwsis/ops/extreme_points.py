@@ -1,9 +1,9 @@
 """Extreme points of an object: from polygons, from pixel lists, from bitmaps.
 
-Sources: the mask-to-extreme-points rule of ExtremeNet (Zhou et al., "Bottom-up Object
-Detection by Grouping Extreme and Center Points", CVPR 2019), as EXITS (CVPR 2024)
-simulates its annotations with it; and a form of it for bitmaps that does not depend
-on the order of pixels.
+Sources: the mask-to-extreme-points rule in the released code of `ExtremeNet
+<https://arxiv.org/abs/1901.08043>`__ (Zhou et al., CVPR 2019), as `EXITS
+<https://arxiv.org/abs/2405.20729>`__ (CVPR 2024, section 4.1) simulates its annotations
+with it; and a form of it for bitmaps that does not depend on the order of pixels.
 
 Points come in the order top, left, bottom, right, each ``(x, y)`` in pixels.
 """
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import ndimage
 
-from .mask_parts import EIGHT_CONNECTED
+from .connected_components import EIGHT_CONNECTED
 
 TOLERANCE = 0.02
 # (axis that is extreme, whether the extreme is the maximum): top, left, bottom, right.
@@ -25,26 +25,37 @@ def extreme_points_from_polygons(
     cyclic: bool = False,
     truncate: bool = True,
 ) -> np.ndarray:
-    """Extreme points of an object that is given as polygons.
+    r"""Extreme points of an object that is given as polygons.
 
-    The corners of all parts are joined into one list. On each side the first corner
-    that attains the extreme is taken, together with its neighbours in the list as
-    long as they lie within 2 % of the object's extent; the point is the middle of
-    what was collected.
+    The corners of all polygons are joined into one list. On each side the first corner
+    that attains the extreme is taken, together with its neighbours in the list as long
+    as they lie within 2 % of the object's extent; the point is the middle of what was
+    collected. For the top, with the run R of corners around the first topmost one,
+
+    .. math::
+        y^t = \min_i y_i, \quad
+        x^t = \Big\lfloor \tfrac{1}{2} (\min_{i \in R} x_i + \max_{i \in R} x_i)
+              \Big\rfloor, \quad
+        |y_i - y^t| \le 0.02 \, (\max_j y_j - \min_j y_j + 1) \text{ in } R.
 
     Args:
-        polygons: Parts of the object, each ``[x0, y0, x1, y1, ...]`` or an array
+        polygons: Polygons of the object, each ``[x0, y0, x1, y1, ...]`` or an array
             (V, 2), in pixels.
-        cyclic: Walk around the whole closed list. The default follows ExtremeNet,
+        cyclic: Walk around the whole closed list. Defaults to False as in ExtremeNet,
             which repeats just one corner at either end of the list, so that a side
             which straddles the start of the list is cut short.
-        truncate: Truncate the coordinates to integers, as ExtremeNet does.
+        truncate: Truncate the coordinates to integers, as ExtremeNet does. Defaults to
+            True.
 
     Returns:
         (4, 2) int32, or float64 without ``truncate``.
 
     Raises:
         ValueError: No corners, an odd number of coordinates, or NaN or infinity.
+
+    Example:
+        >>> extreme_points_from_polygons([[10, 0, 20, 10, 10, 40, 0, 10]]).tolist()
+        [[10, 0], [0, 10], [10, 40], [20, 10]]
     """
     corners = _join_polygons(polygons)
     lowest, highest = corners.min(axis=0), corners.max(axis=0)
@@ -68,17 +79,24 @@ def extreme_points_from_mask(
     Args:
         mask: Bool or 0/1 array (H, W): the image, or any crop that holds the object.
         mode: 'band': on each side, of the mask pixels within 2 % of the object's
-            extent, the 8-connected part that holds the extreme pixel with the
-            smallest free coordinate; the point is the middle of that part's extent.
-            'rowmajor': ExtremeNet's rule on the list of pixels in row-major order,
-            for parity only (top is the middle of all parts, the others mostly ends).
-        offset: ``(x, y)`` of the crop's first pixel in the image.
+            extent, the 8-connected component that holds the extreme pixel with the
+            smallest free coordinate; the point is the middle of its extent.
+            'rowmajor': ExtremeNet's rule on the list of pixels in row-major order, for
+            parity only (top is the middle of all components, the others mostly ends).
+            Defaults to 'band'.
+        offset: ``(x, y)`` of the crop's first pixel in the image. Defaults to (0, 0).
 
     Returns:
         (4, 2) int32. A point need not lie on the mask.
 
     Raises:
         ValueError: The mask is empty or not two-dimensional, or the mode is unknown.
+
+    Example:
+        >>> mask = np.zeros((9, 9), dtype=bool)
+        >>> mask[2:7, 4] = mask[4, 1:8] = True  # a cross
+        >>> extreme_points_from_mask(mask).tolist()
+        [[4, 2], [1, 4], [4, 6], [7, 4]]
     """
     mask = np.asarray(mask)
     if mask.ndim != 2:
@@ -97,25 +115,26 @@ def extreme_points_from_mask(
 
 
 def _join_polygons(polygons: Sequence[Sequence[float] | np.ndarray]) -> np.ndarray:
-    parts = [np.asarray(part, dtype=np.float64).ravel() for part in polygons]
-    if not parts or not sum(map(len, parts)):
+    flat = [np.asarray(polygon, dtype=np.float64).ravel() for polygon in polygons]
+    if not flat or not sum(map(len, flat)):
         raise ValueError('the polygons have no corners')
-    if any(len(part) % 2 for part in parts):
+    if any(len(polygon) % 2 for polygon in flat):
         raise ValueError(
             'a polygon must be [x0, y0, x1, y1, ...], given an odd number of '
-            f'coordinates: {[len(part) for part in parts]}'
+            f'coordinates: {[len(polygon) for polygon in flat]}'
         )
-    corners = np.concatenate(parts).reshape(-1, 2)
+    corners = np.concatenate(flat).reshape(-1, 2)
     if not np.isfinite(corners).all():
         raise ValueError('polygon coordinates must be finite, given NaN or infinity')
     return corners
 
 
 def _padded_run(coordinate: np.ndarray, extreme: float, tolerance: float) -> np.ndarray:
-    """Indices around the first extreme corner; list padded by one corner a side."""
+    """Indices around the first extreme corner; list padded by one corner per end."""
     count = len(coordinate)
     order = np.arange(-1, count + 1) % count
     padded = coordinate[order]
+    # The run ends before the nearest corner on either side that is too far inside.
     start = int((padded == extreme).argmax())
     outside = np.flatnonzero(np.abs(padded - extreme) > tolerance)
     k = int(np.searchsorted(outside, start))
@@ -128,6 +147,8 @@ def _cyclic_run(coordinate: np.ndarray, extreme: float, tolerance: float) -> np.
     """Indices around the first extreme corner; the list is a closed ring."""
     count = len(coordinate)
     start = int((coordinate == extreme).argmax())
+    # Turn the ring so that it begins at the extreme; the run then goes up to the first
+    # corner that is too far inside, and from the last such one on.
     order = (start + np.arange(count)) % count
     outside = np.flatnonzero(np.abs(coordinate[order] - extreme) > tolerance)
     if not len(outside):
@@ -144,17 +165,18 @@ def _band_points(crop: np.ndarray) -> np.ndarray:
         lines = crop if axis == 1 else crop.T
         if is_maximum:
             lines = lines[::-1]
+        # The lines within 2 % of the extent of the extreme one, at least that one.
         tolerance = TOLERANCE * len(lines)
         depth = int((np.arange(min(len(lines), int(tolerance) + 2)) <= tolerance).sum())
-        low, high = _first_part_extent(lines[:depth])
+        low, high = _first_component_extent(lines[:depth])
         extent = height if axis == 1 else width
         points[side, axis] = extent - 1 if is_maximum else 0
         points[side, 1 - axis] = (low + high) // 2
     return points
 
 
-def _first_part_extent(band: np.ndarray) -> tuple[int, int]:
-    """Column extent of the part that holds the first pixel of the first row."""
+def _first_component_extent(band: np.ndarray) -> tuple[int, int]:
+    """Column extent of the component that holds the first pixel of the first row."""
     first = int(band[0].argmax())
     if len(band) == 1:
         gap = int(band[0, first:].argmin())

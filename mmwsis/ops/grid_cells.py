@@ -30,11 +30,18 @@ def extreme_points_to_cells(
     patch_size: int,
     delta: float | Tensor,
 ) -> PointCells:
-    """Move extreme points to the crop, push them inwards and find their grid cells.
+    r"""Move extreme points to the crop, push them inwards and find their grid cells.
 
-    Pixel centres are mapped (``x + 0.5``); the push goes towards the centre of the
-    box by ``delta`` and stops there; the flip comes last. EXITS (CVPR 2024) prints
-    the push with a y axis that points upwards; here top moves down.
+    The initial foreground points of `EXITS <https://arxiv.org/abs/2405.20729>`__
+    (section 3.2),
+
+    .. math::
+        \mathcal{P}_{FG} = \{(x^t, y^t + \delta), (x^l + \delta, y^l),
+            (x^b, y^b - \delta), (x^r - \delta, y^r)\}.
+
+    Pixel centres are mapped (``x + 0.5``); the push goes towards the centre of the box
+    by ``delta`` and stops there; the flip comes last. The paper prints the push with a
+    y axis that points upwards; here top moves down.
 
     Args:
         points: (B, 4, 2) ``(x, y)`` in pixels of the original image, order top,
@@ -51,6 +58,13 @@ def extreme_points_to_cells(
 
     Raises:
         ValueError: Wrong shapes, or a crop box without extent.
+
+    Example:
+        >>> points = torch.tensor([[[50, 20], [20, 60], [40, 99], [99, 70]]])
+        >>> boxes, flips = torch.tensor([[0, 0, 128, 128]]), torch.tensor([False])
+        >>> cells = extreme_points_to_cells(points, boxes, flips, 512, 16, delta=24)
+        >>> cells.rows, cells.cols
+        (tensor([[ 6, 15, 23, 17]]), tensor([[12,  6, 10, 23]]))
     """
     check_shape('points', points, ('B', 4, 2))
     batch = points.shape[0]
@@ -66,6 +80,7 @@ def extreme_points_to_cells(
             f'{extent[(extent <= 0).any(1)].tolist()}.'
         )
     origin = boxes[:, None, :2]
+    # Centres of the pixels in the image -> pixels of the resized crop, (B, 4, 2).
     uv = (points.double() + 0.5 - origin) * (crop_size / extent)[:, None]
     uv = _push_inwards(uv, torch.as_tensor(delta, device=uv.device).double())
     u = uv[..., 0]
@@ -100,6 +115,12 @@ def cells_to_grid(rows: Tensor, cols: Tensor, grid_size: int) -> Tensor:
 
     Raises:
         ValueError: Shapes differ.
+
+    Example:
+        >>> cells_to_grid(torch.tensor([[0, 2]]), torch.tensor([[1, 2]]), 3).int()
+        tensor([[[0, 1, 0],
+                 [0, 0, 0],
+                 [0, 0, 1]]], dtype=torch.int32)
     """
     check_shape('rows', rows, ('B', 'k'))
     check_shape('cols', cols, tuple(rows.shape))
@@ -123,16 +144,24 @@ def box_cells(box_mask: Tensor, patch_size: int) -> Tensor:
 
     Raises:
         ValueError: Not square, or not a multiple of the patch size.
+
+    Example:
+        >>> box_mask = torch.zeros(1, 4, 4)
+        >>> box_mask[0, 1:2, 1:3] = 1  # touches both upper cells
+        >>> box_cells(box_mask, patch_size=2).int()
+        tensor([[[1, 1],
+                 [0, 0]]], dtype=torch.int32)
     """
     check_shape('box_mask', box_mask, ('B', 'S', 'S'))
     batch, size = box_mask.shape[:2]
     grid_size = _grid_size(size, patch_size)
+    # (B, N, patch, N, patch): the pixels of a cell are dimensions 2 and 4.
     blocks = box_mask.reshape(batch, grid_size, patch_size, grid_size, patch_size)
     return blocks.ne(0).any(2).any(3)
 
 
 def _grid_size(crop_size: int, patch_size: int) -> int:
-    """Return the number of patches a side."""
+    """Return the number of patches per side."""
     if patch_size < 1 or crop_size % patch_size:
         raise ValueError(
             f'crop_size: expected a multiple of patch_size {patch_size}, got '

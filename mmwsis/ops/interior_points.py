@@ -18,9 +18,9 @@ def interior_point(
             outside of the array included; of several the one nearest to the mask's
             centroid, then the topmost, then the leftmost. 'centre': the middle of the
             tight box, or if that is not on the mask the mask pixel nearest to it,
-            ties as before. 'uniform': a random mask pixel.
-        generator: Random generator, needed by 'uniform' alone.
-        offset: ``(x, y)`` of the crop's first pixel in the image.
+            ties as before. 'uniform': a random mask pixel. Defaults to 'distance'.
+        generator: Random generator, needed by 'uniform' alone. Defaults to None.
+        offset: ``(x, y)`` of the crop's first pixel in the image. Defaults to (0, 0).
 
     Returns:
         ``(x, y)``, indices of a pixel of the mask.
@@ -28,6 +28,12 @@ def interior_point(
     Raises:
         ValueError: The mask is empty or not two-dimensional, the mode is unknown, or
             'uniform' without a generator.
+
+    Example:
+        >>> mask = np.zeros((7, 9), dtype=bool)
+        >>> mask[1:6, 0:5] = mask[5, 5:9] = True  # a square with a tail
+        >>> interior_point(mask), interior_point(mask, 'centre')
+        ((2, 3), (4, 3))
     """
     mask = np.asarray(mask)
     if mask.ndim != 2:
@@ -51,6 +57,7 @@ def interior_point(
 
 
 def _most_interior(mask: np.ndarray, x: np.ndarray, y: np.ndarray) -> int:
+    # A border of zeros makes the outside of the array count as outside the mask.
     padded = np.pad((mask != 0).view(np.uint8), 1)
     distance = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     # Squared distances are integers: compare them exactly.

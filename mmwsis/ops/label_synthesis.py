@@ -1,4 +1,4 @@
-"""Instance and semantic pseudo labels from IRNet's maps (CVPR 2019, section 5)."""
+"""Instance and semantic pseudo labels from IRNet's maps (CVPR 2019, section 5.2)."""
 
 import math
 from typing import NamedTuple
@@ -11,8 +11,8 @@ from torch import Tensor
 
 from .affinity_walk import affinity_walk
 from .centroids import InstanceMap, centroid_instance_map
-from .mask_parts import label_parts
-from .quarter_grid import STRIDE, quarter_size
+from .connected_components import label_components
+from .stride4_grid import STRIDE, stride4_size
 from .tensor_checks import check_shape, full_precision, to_full_precision
 
 # More than interpolation and division can round a number up by.
@@ -36,7 +36,7 @@ class SynthesizedInstances(NamedTuple):
 
 
 class BestChannels(NamedTuple):
-    """The strongest channel at each pixel of the image.
+    """The strongest channel at each pixel.
 
     Attributes:
         index: (H, W) int64, 0 for the background and 1 + channel elsewhere.
@@ -62,28 +62,52 @@ def synthesize_instances(
     num_updates: int = 300,
     weak_threshold: float = 2.5,
 ) -> SynthesizedInstances:
-    """Spread each class map within each instance, and take the strongest a pixel.
+    r"""Spread each CAM within each instance, and take the strongest at each pixel.
+
+    Section 5 of `IRNet <https://arxiv.org/abs/1904.05044>`__: the class-agnostic
+    instance map I (:func:`mmwsis.ops.centroid_instance_map`, Eq. 10) cuts each CAM into
+    one channel per instance (:func:`instance_channels`, Eq. 11), a random walk spreads
+    the channels (:func:`mmwsis.ops.affinity_walk`, Eq. 12 and 13), and each pixel goes
+    to the strongest of them unless that is weaker than the background:
+
+    .. math::
+        (c, k)(x) = \arg\max_{c, k} M^*_{ck}(x) \quad\text{where}\quad
+        M^*_{ck}(x) > 0.25 \max_{c', k', x'} M^*_{c'k'}(x').
 
     Args:
-        cams: (K, h, w) class activation maps at stride 4, of classes in the image.
+        cams: (K, h, w) CAMs at stride 4, of classes in the image.
         labels: (K,) their 0-based classes.
         edge: (1, h, w) boundary probability in [0, 1].
         displacement: (2, h, w) ``(dy, dx)`` in pixels of the grid.
         image_size: (H, W) of the image in pixels.
-        threshold: Strength of the background, of the maximum over all channels.
-        min_area: Connected parts below this share of the image get the score 0.
-        radius: Radius of the links of :func:`mmwsis.ops.affinity_walk`.
-        beta: Power of the affinity.
-        num_steps: Steps of the walk.
-        num_updates: Updates of :func:`mmwsis.ops.refine_centroids`.
-        weak_threshold: Bound of :func:`mmwsis.ops.centroid_instance_map`.
+        threshold: Strength of the background, relative to the maximum over all
+            channels. Defaults to 0.25.
+        min_area: Connected components below this share of the image get the score 0.
+            Defaults to 0.01.
+        radius: Radius of the links of :func:`mmwsis.ops.affinity_walk`, in pixels of
+            the grid. Defaults to 5.
+        beta: Power of the affinity. Defaults to 10.0.
+        num_steps: Steps of the walk. Defaults to 256.
+        num_updates: Updates of :func:`mmwsis.ops.refine_centroids`. Defaults to 300.
+        weak_threshold: Bound of :func:`mmwsis.ops.centroid_instance_map`. Defaults to
+            2.5.
 
     Returns:
-        One entry for each 4-connected part, by class, instance and raster order. None
-        without classes or where nothing is left after the walk.
+        One entry for each 4-connected component, by class, instance and raster order.
+        None without classes or where nothing is left after the walk.
 
     Raises:
         ValueError: Wrong shapes; maps that do not have the grid of the image.
+
+    Example:
+        >>> cams = torch.zeros(1, 4, 8)
+        >>> cams[0, 1:3, 1:3] = cams[0, 1:3, 5:7] = 1.0  # two objects of class 14
+        >>> edge = torch.ones(1, 4, 8)
+        >>> edge[0, :, 1:3] = edge[0, :, 5:7] = 0.0
+        >>> displacement, labels = torch.zeros(2, 4, 8), torch.tensor([14])
+        >>> found = synthesize_instances(cams, labels, edge, displacement, (16, 32))
+        >>> found.scores, found.labels, found.masks.shape
+        (tensor([1., 1.]), tensor([14, 14]), torch.Size([2, 16, 32]))
     """
     _check_maps(cams, labels, edge, image_size)
     check_shape('displacement', displacement, (2, *edge.shape[1:]))
@@ -91,12 +115,12 @@ def synthesize_instances(
         nothing = BestChannels(
             torch.zeros(image_size, dtype=torch.int64), torch.zeros(image_size)
         )
-        return split_parts(nothing, labels, None, min_area)
+        return split_components(nothing, labels, None, min_area)
     instances = centroid_instance_map(displacement, num_updates, weak_threshold)
     channels = instance_channels(cams, instances)
     walked = affinity_walk(channels, edge, radius, beta, num_steps)
     best = best_channels(walked, image_size, threshold)
-    return split_parts(best, labels, instances, min_area)
+    return split_components(best, labels, instances, min_area)
 
 
 def synthesize_semantics(
@@ -109,17 +133,22 @@ def synthesize_semantics(
     beta: float = 10.0,
     num_steps: int = 256,
 ) -> Tensor:
-    """Spread each class map along affinities and take the strongest class a pixel.
+    """Spread each CAM along affinities and take the strongest class at each pixel.
+
+    As :func:`synthesize_instances` with one instance that covers the image (Eq. 12 and
+    13 of `IRNet <https://arxiv.org/abs/1904.05044>`__).
 
     Args:
-        cams: (K, h, w) class activation maps at stride 4, of classes in the image.
+        cams: (K, h, w) CAMs at stride 4, of classes in the image.
         labels: (K,) their 0-based classes, below 254.
         edge: (1, h, w) boundary probability in [0, 1].
         image_size: (H, W) of the image in pixels.
-        threshold: Strength of the background, of the maximum over all classes.
-        radius: Radius of the links of :func:`mmwsis.ops.affinity_walk`.
-        beta: Power of the affinity.
-        num_steps: Steps of the walk.
+        threshold: Strength of the background, relative to the maximum over all
+            classes. Defaults to 0.25.
+        radius: Radius of the links of :func:`mmwsis.ops.affinity_walk`, in pixels of
+            the grid. Defaults to 5.
+        beta: Power of the affinity. Defaults to 10.0.
+        num_steps: Steps of the walk. Defaults to 256.
 
     Returns:
         (H, W) uint8 on the CPU: 0 background, k + 1 class k.
@@ -127,6 +156,13 @@ def synthesize_semantics(
     Raises:
         ValueError: Wrong shapes; maps that do not have the grid of the image; a class
             that does not fit the map.
+
+    Example:
+        >>> cams = torch.tensor([[[0.9, 0.8, 0.0, 0.0]]])
+        >>> edge = torch.tensor([[[0.0, 0.0, 1.0, 0.0]]])
+        >>> synthesize_semantics(cams, torch.tensor([14]), edge, (1, 16))
+        tensor([[15, 15, 15, 15, 15, 15, 15, 15, 15,  0,  0,  0,  0,  0,  0,  0]],
+               dtype=torch.uint8)
     """
     _check_maps(cams, labels, edge, image_size)
     if not len(cams):
@@ -134,7 +170,7 @@ def synthesize_semantics(
     if labels.min() < 0 or labels.max() >= 254:
         raise ValueError(
             'labels: expected classes from 0 to 253, which fit an 8-bit map with 255 '
-            f'as unsure, got {labels.tolist()}.'
+            f'as ignore, got {labels.tolist()}.'
         )
     walked = affinity_walk(cams, edge, radius, beta, num_steps)
     best = best_channels(walked, image_size, threshold)
@@ -147,7 +183,7 @@ def _check_maps(
 ) -> None:
     check_shape('cams', cams, ('K', 'h', 'w'))
     check_shape('labels', labels, (len(cams),))
-    grid = quarter_size(image_size)
+    grid = stride4_size(image_size)
     if tuple(cams.shape[1:]) != grid:
         raise ValueError(
             f'cams: an image of {tuple(image_size)} pixels has maps of {grid}, got '
@@ -157,14 +193,25 @@ def _check_maps(
 
 
 def instance_channels(cams: Tensor, instances: InstanceMap) -> Tensor:
-    """Cut each class map into one channel an instance.
+    r"""Cut each CAM into one channel per instance.
+
+    Eq. 11 of `IRNet <https://arxiv.org/abs/1904.05044>`__, with the instance map I:
+
+    .. math::
+        \bar M_{ck}(x) = M_c(x) \text{ if } I(x) = k, \text{ else } 0.
 
     Args:
-        cams: (K, h, w) class activation maps.
+        cams: (K, h, w) CAMs.
         instances: The n instances of the grid.
 
     Returns:
         (K * n, h, w): channel ``k * n + i`` is class k within instance i.
+
+    Example:
+        >>> instances = InstanceMap(torch.tensor([[0, 0, 1]]), count=2)
+        >>> instance_channels(torch.tensor([[[0.5, 1.0, 0.7]]]), instances)
+        tensor([[[0.5000, 1.0000, 0.0000]],
+                [[0.0000, 0.0000, 0.7000]]])
     """
     numbers = torch.arange(instances.count, device=instances.ids.device)
     masks = instances.ids == numbers[:, None, None]
@@ -179,14 +226,21 @@ def best_channels(
     Args:
         maps: (C, h, w) maps at stride 4, at least 0.
         image_size: (H, W) of the image in pixels.
-        threshold: Strength of the background, of the maximum over all channels; a
-            pixel that just reaches it is background.
+        threshold: Strength of the background, relative to the maximum over all
+            channels; a pixel that just reaches it is background. Defaults to 0.25.
 
     Returns:
         Background everywhere if the maps are zero. Of equal channels the first wins.
+
+    Example:
+        >>> maps = torch.tensor([[[8.0, 0.0]], [[0.0, 4.0]]])
+        >>> best_channels(maps, image_size=(1, 8)).index
+        tensor([[1, 1, 1, 1, 1, 2, 2, 2]])
     """
     with torch.no_grad(), full_precision(maps):
         maps = to_full_precision(maps)
+        # The argmax over the background and all channels, one channel at a time: all of
+        # them at image size would not fit the memory. Only a larger score takes over.
         index = torch.zeros(image_size, dtype=torch.int64, device=maps.device)
         best = maps.new_full(image_size, threshold)
         candidates, maximum = _upsample_candidates(maps, image_size, threshold)
@@ -225,35 +279,49 @@ def _upsample_candidates(
     return candidates, maximum
 
 
-def split_parts(
+def split_components(
     best: BestChannels,
     labels: Tensor,
     instances: InstanceMap | None,
     min_area: float,
 ) -> SynthesizedInstances:
-    """Make one entry of each connected part of each channel's pixels.
+    """Make one entry of each connected component of each channel's pixels.
 
     Args:
         best: The strongest channel at each pixel.
         labels: (K,) 0-based classes.
         instances: The n instances of the grid; channel ``k * n + i`` is class k within
             instance i. None: channel k is class k.
-        min_area: Parts below this share of the image get the score 0.
+        min_area: Components below this share of the image get the score 0.
+
+    Returns:
+        The components by channel, then in raster order. The score of one is the largest
+        of its pixels.
+
+    Example:
+        >>> index = torch.tensor([[1, 1, 0, 1]])
+        >>> best = BestChannels(index, torch.tensor([[0.9, 1.0, 0.2, 0.5]]))
+        >>> found = split_components(best, torch.tensor([14]), None, min_area=0.5)
+        >>> found.masks.int().tolist(), found.scores.tolist(), found.labels.tolist()
+        ([[[1, 1, 0, 0]], [[0, 0, 0, 1]]], [1.0, 0.0], [14, 14])
     """
     index, score = best.index.cpu().numpy(), best.score.cpu().numpy()
-    parts = np.zeros(index.shape, dtype=np.int32)
-    channels = []
+    # Number the components of all channels from 1 on in one (H, W) map; each is looked
+    # for in the tight box of its channel only.
+    components = np.zeros(index.shape, dtype=np.int32)
+    channels = []  # the channel of each component
     for channel, box in enumerate(ndimage.find_objects(index)):
         if box is None:
             continue
         inside = index[box] == channel + 1
-        numbers, count = label_parts(inside)
-        parts[box][inside] = numbers[inside] + len(channels)
+        numbers, count = label_components(inside)
+        components[box][inside] = numbers[inside] + len(channels)
         channels += [channel] * count
-    areas = np.bincount(parts.ravel(), minlength=len(channels) + 1)[1:]
+    # Area and largest score of each, in one pass over the image.
+    areas = np.bincount(components.ravel(), minlength=len(channels) + 1)[1:]
     scores = np.zeros(len(channels) + 1, dtype=score.dtype)
-    np.maximum.at(scores, parts.ravel(), score.ravel())
-    # The smallest integer of pixels that is no fragment.
+    np.maximum.at(scores, components.ravel(), score.ravel())
+    # The smallest number of pixels that is no fragment.
     least = math.ceil(min_area * index.size - ROUNDING)
     scores = np.where(areas < least, 0, scores[1:])
     per_class = max(1, instances.count if instances else 1)
@@ -261,7 +329,7 @@ def split_parts(
     numbers = torch.arange(1, len(channels) + 1, dtype=torch.int32)
     return SynthesizedInstances(
         torch.from_numpy(scores).float(),
-        torch.from_numpy(parts) == numbers[:, None, None],
+        torch.from_numpy(components) == numbers[:, None, None],
         labels.cpu().long()[positions],
         instances,
     )

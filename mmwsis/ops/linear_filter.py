@@ -13,6 +13,21 @@ class LinearFilter(ABC):
 
     Autograd needs nothing of the forward pass: the gradient of a linear map is its
     adjoint, so that no intermediate value is kept.
+
+    Example:
+        >>> class Double(LinearFilter):
+        ...     def apply(self, values):
+        ...         return 2 * values
+        ...
+        ...     def adjoint(self):
+        ...         return self
+        ...
+        ...     def scaled(self, before, after):
+        ...         raise NotImplementedError
+        >>> values = torch.ones(3, 1, requires_grad=True)
+        >>> Double()(values).sum().backward()
+        >>> values.grad.flatten()
+        tensor([2., 2., 2.])
     """
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""Local mean-field refinement of masks by colour (MAL, CVPR 2023, section 3.3)."""
+"""Local mean-field refinement of masks by colour: the CRF of MAL (CVPR 2023)."""
 
 import math
 
@@ -27,24 +27,35 @@ def mean_field_refine(
     high: float = 0.9,
     kernel_size: int = 3,
 ) -> tuple[Tensor, Tensor]:
-    """Refine foreground probabilities by mean field over a local colour kernel.
+    r"""Refine foreground probabilities by mean field over a local colour kernel.
 
-    A pixel i and its neighbour j in the window weigh
-    ``k_ij = exp(-sum_c (I_i - I_j)^2 / (2 zeta^2))``. From ``q = clamp(prob * t)``
-    each iteration sets ``f = t exp(sum_j k_ij log q_j)``,
-    ``b = exp(sum_j k_ij log(1 - q_j))`` and ``q = clamp(f / (f + b + 1e-6))``. It
-    stops early once an iteration leaves every ``q`` bitwise unchanged: the map has
-    no memory, so the result is that of all iterations. No gradient.
+    The CRF of `MAL <https://arxiv.org/abs/2301.03992>`__, in the form of its released
+    code; :math:`\mathrm{CRF}(\cdot)` in Eq. 9 of `EXITS
+    <https://arxiv.org/abs/2405.20729>`__. A pixel i and its neighbour j in the window,
+    i itself included, weigh
+
+    .. math::
+        k_{ij} = \exp\Big(-\frac{\sum_c (I_{ic} - I_{jc})^2}{2 \zeta^2}\Big).
+
+    From :math:`q = \mathrm{clamp}(p \cdot t)` with the box t each iteration sets
+
+    .. math::
+        f_i = t_i \exp \sum_j k_{ij} \log q_j, \quad
+        b_i = \exp \sum_j k_{ij} \log (1 - q_j), \quad
+        q_i \leftarrow \mathrm{clamp}\Big(\frac{f_i}{f_i + b_i + 10^{-6}}\Big).
+
+    It stops early once an iteration leaves every q bitwise unchanged: the map has no
+    memory, so the result is that of all iterations. No gradient.
 
     Args:
         image: (B, C, H, W) normalised colours.
         prob: (B, H, W) foreground probability in [0, 1].
         target: (B, H, W) weight of the box in [0, 1], or None for no box.
-        num_iters: Number of iterations, at least 0.
-        zeta: Width of the colour kernel, in units of ``image``.
-        low: Lower clamp of the probability, in (0, high).
-        high: Upper clamp of the probability, in (low, 1).
-        kernel_size: Odd side of the window in pixels.
+        num_iters: Number of iterations, at least 0. Defaults to 100.
+        zeta: Width of the colour kernel, in units of ``image``. Defaults to 0.1.
+        low: Lower clamp of the probability, in (0, high). Defaults to 0.1.
+        high: Upper clamp of the probability, in (low, 1). Defaults to 0.9.
+        kernel_size: Odd side of the window in pixels. Defaults to 3.
 
     Returns:
         ``(refined, marginal)``, each (B, H, W): bool ``marginal > 0.5`` and the last
@@ -52,6 +63,13 @@ def mean_field_refine(
 
     Raises:
         ValueError: Wrong shapes or an even window.
+
+    Example:
+        >>> image = torch.tensor([1.0, 1, 1, 0, 0, 0]).view(1, 1, 1, 6)
+        >>> prob = torch.tensor([[[0.9, 0.8, 0.4, 0.6, 0.3, 0.2]]])
+        >>> refined, marginal = mean_field_refine(image, prob, target=None)
+        >>> refined.int()  # now the mask ends where the colour does
+        tensor([[[1, 1, 1, 0, 0, 0]]], dtype=torch.int32)
     """
     check_shape('image', image, ('B', 'C', 'H', 'W'))
     batch, _, height, width = image.shape
@@ -81,6 +99,7 @@ def _colour_kernels(
     """
     batch, _, height, width = image.shape
     radius = kernel_size // 2
+    # One tap of each opposite pair; the mirror images follow in every second row.
     span = range(-radius, radius + 1)
     taps = [(dy, dx) for dy in span for dx in span if (dy, dx) > (0, 0)]
     pixels = batch * height * width
@@ -90,7 +109,7 @@ def _colour_kernels(
     for index, (dy, dx) in enumerate(taps):
         # Weights are symmetric: one difference serves a tap and its mirror image.
         here, there = _overlap(height, width, dy, dx)
-        squared = (image[here] - image[there]).square_().sum(1)
+        squared = (image[here] - image[there]).square_().sum(1)  # (B, H - dy, W - |dx|)
         weight = squared.mul_(-0.5 / zeta**2).exp_()
         weight.masked_fill_(weight < NEGLIGIBLE_WEIGHT, 0)
         for tap, region in ((2 * index, here), (2 * index + 1, there)):
@@ -129,15 +148,30 @@ def _iterate(
     num_iters: int,
     clamp: tuple[float, float],
 ) -> Tensor:
-    """Run the fixed-point iteration on flat, aligned buffers."""
+    """Run the fixed-point iteration on flat, aligned buffers.
+
+    Args:
+        q: (B, H, W) clamped probability to start from.
+        weight: (B, H, W) box, or None.
+        kernels: (taps, padded) weights, ``padded`` at least B * H * W.
+        offsets: Offset of each tap in flat pixels.
+        num_iters: At least 1.
+        clamp: Lower and upper bound of the probability.
+
+    Returns:
+        (B, H, W) last probability.
+    """
     pixels, padded = q.numel(), kernels.shape[1]
     reach = max(map(abs, offsets), default=0)
     margin = -(-reach // ALIGNMENT) * ALIGNMENT
+    # Rows log q and log(1 - q) between margins, so that the neighbours of all pixels by
+    # one tap are one shifted view, (2, padded), also those of the first and last ones.
     logs = q.new_zeros(2, margin + padded + margin)
     centre = logs[:, margin : margin + padded]
     shifted = [
         logs[:, margin + offset : margin + offset + padded] for offset in offsets
     ]
+    # What is added behind the pixels has neighbours of weight zero, and stays finite.
     state = q.new_full((padded,), clamp[0])
     state[:pixels] = q.flatten()
     if weight is not None:
@@ -151,13 +185,16 @@ def _iterate(
     kernels = kernels * LOG2_E
     check_every = 1 if q.device.type == 'cpu' else 10
     for iteration in range(1, num_iters + 1):
+        # log q = log1p(q - 1) and log(1 - q) = log1p(-q).
         torch.sub(state, 1, out=log_q)
         torch.neg(state, out=log_not_q)
         log_q.log1p_()
         log_not_q.log1p_()
+        # sum_j k_ij log q_j: the pixel itself with weight 1, then one tap at a time.
         torch.mul(centre, LOG2_E, out=energy)
         for kernel, neighbour in zip(kernels, shifted):
             energy.addcmul_(kernel, neighbour)
+        # q = clamp(f / (f + b + eps)), with the box in f.
         foreground, background = energy.exp2_()
         if weight is not None:
             foreground.mul_(box)

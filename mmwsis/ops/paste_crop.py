@@ -1,7 +1,9 @@
-"""From logits of an object crop to a mask in the image (MAL, CVPR 2023; EXITS).
+"""From logits of an object crop to a mask in the image.
 
-The logits live on the crop's grid, the crop may reach beyond the image. Everything is
-computed on the crop only, never at image size: an object costs what its box costs.
+As `MAL <https://arxiv.org/abs/2301.03992>`__'s released code exports its masks, which
+`EXITS <https://arxiv.org/abs/2405.20729>`__ reuses. The logits live on the crop's grid,
+the crop may reach beyond the image. Everything is computed on the crop only, never at
+image size: an object costs what its box costs.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,8 +23,11 @@ WEIGHTS = ('student', 'teacher', 'mixed')
 class MaskPatch(NamedTuple):
     """A mask that is zero outside one rectangle of the image.
 
-    ``mask`` is bool ``(h, w)``, its upper left pixel lies at column ``x``, row ``y`` of
-    the image; ``score`` is the mean probability over the mask's pixels, 0 if empty.
+    Attributes:
+        mask: (h, w) bool.
+        x: Column of the image at which the mask's upper left pixel lies.
+        y: Its row.
+        score: Mean probability over the mask's pixels in [0, 1], 0 if it has none.
     """
 
     mask: np.ndarray
@@ -39,23 +44,37 @@ def combine_logits(
     weights: str = 'student',
     flip: bool = False,
 ) -> Tensor:
-    """Average the logits of student, teacher and mirrored crops, as MAL's export does.
+    r"""Average the logits of student, teacher and mirrored crops, as MAL's export does.
+
+    With logits :math:`z` of a crop and :math:`z'` of its mirror image,
+
+    .. math::
+        \bar z = \tfrac{1}{2} (z + \mathrm{mirror}(z')),
+
+    and with 'mixed' the mean of student and teacher of that.
 
     Args:
-        student: ``(B, h, w)`` logits of the crop; may be None if ``weights`` is
-            'teacher'.
-        teacher: The same of the teacher; needed for 'teacher' and 'mixed'.
+        student: (B, h, w) logits of the crop; may be None if ``weights`` is 'teacher'.
+        teacher: The same of the teacher; needed for 'teacher' and 'mixed'. Defaults to
+            None.
         student_flipped: Logits of the horizontally mirrored crop, *not* mirrored back;
-            needed if ``flip``.
-        teacher_flipped: The same of the teacher.
-        weights: 'student', 'teacher', or 'mixed' for the mean of both.
-        flip: Average with the re-mirrored logits of the mirrored crop.
+            needed if ``flip``. Defaults to None.
+        teacher_flipped: The same of the teacher. Defaults to None.
+        weights: 'student', 'teacher', or 'mixed' for the mean of both. Defaults to
+            'student'.
+        flip: Average with the re-mirrored logits of the mirrored crop. Defaults to
+            False.
 
     Returns:
-        ``(B, h, w)`` logits; with 'mixed' and ``flip`` the mean of the two means.
+        (B, h, w) logits; with 'mixed' and ``flip`` the mean of the two means.
 
     Raises:
         ValueError: Unknown ``weights``, a needed tensor is missing, or shapes differ.
+
+    Example:
+        >>> student, mirrored = torch.tensor([[[[1.0, 3.0]]], [[[3.0, 5.0]]]])
+        >>> combine_logits(student, student_flipped=mirrored, flip=True)
+        tensor([[[3., 3.]]])
     """
     if weights not in WEIGHTS:
         raise ValueError(f'weights must be one of {WEIGHTS}, got {weights!r}.')
@@ -76,35 +95,6 @@ def combine_logits(
     return (means[0] + means[1]) / 2
 
 
-def paste_crop_masks(
-    logits: Tensor,
-    box_masks: Tensor,
-    crop_boxes: Sequence[Sequence[int]] | Tensor,
-    image_sizes: Sequence[tuple[int, int]],
-    areas: Sequence[float] | Tensor,
-    thresholds: Sequence[float] = THRESHOLDS,
-    area_bins: Sequence[float] = AREA_BINS,
-) -> list[tuple[np.ndarray, float]]:
-    """Masks at image size; see :func:`crop_mask_patches` for arguments and errors.
-
-    Use :func:`crop_mask_patches` with ``mmwsis.ops.encode_patch`` where only the
-    run-length code is wanted: it never allocates an image.
-
-    Returns:
-        For every object its mask, bool ``(H, W)``, and its score in ``[0, 1]``.
-    """
-    patches = crop_mask_patches(
-        logits, box_masks, crop_boxes, image_sizes, areas, thresholds, area_bins
-    )
-    results = []
-    for patch, (height, width) in zip(patches, image_sizes):
-        full = np.zeros((int(height), int(width)), dtype=bool)
-        h, w = patch.mask.shape
-        full[patch.y : patch.y + h, patch.x : patch.x + w] = patch.mask
-        results.append((full, patch.score))
-    return results
-
-
 @torch.no_grad()
 def crop_mask_patches(
     logits: Tensor,
@@ -115,30 +105,48 @@ def crop_mask_patches(
     thresholds: Sequence[float] = THRESHOLDS,
     area_bins: Sequence[float] = AREA_BINS,
 ) -> list[MaskPatch]:
-    """Turn crop logits into masks, each cut to the part of its crop inside the image.
+    r"""Turn crop logits into masks, each cut to the part of its crop inside the image.
 
-    Logits are resized to the crop size, passed through a sigmoid, multiplied by the box
-    mask, resized to the crop's size in image pixels and thresholded (strictly greater).
-    All resizing is bilinear with ``align_corners=False``. Source: MAL's released code
-    as described in EXITS, supplement.
+    Logits z are resized to the crop, passed through a sigmoid, multiplied by the box
+    mask, resized to the crop's size in image pixels and compared with the threshold of
+    the object's area A:
+
+    .. math::
+        m = \mathrm{resize}_{\mathrm{image}}(
+            \sigma(\mathrm{resize}_{\mathrm{crop}}(z)) \cdot \mathrm{box})
+            > \tau_{\mathrm{bin}(A)}.
+
+    All resizing is bilinear with ``align_corners=False``. Source: the released code of
+    `MAL <https://arxiv.org/abs/2301.03992>`__ and the supplement of `EXITS
+    <https://arxiv.org/abs/2405.20729>`__.
 
     Args:
-        logits: ``(B, h, w)`` on the crop's grid.
-        box_masks: ``(B, S, S)``, 1 inside the box, in the geometry of the crop.
-        crop_boxes: ``B`` half-open integer boxes ``(X0, Y0, X1, Y1)`` in image pixels;
-            may reach beyond the image.
-        image_sizes: ``B`` times ``(H, W)`` in pixels.
-        areas: ``B`` box areas in image pixels; they choose the threshold.
-        thresholds: One probability an area bin.
-        area_bins: Upper ends (inclusive) of all bins but the last.
+        logits: (B, h, w) on the crop's grid.
+        box_masks: (B, S, S), 1 inside the box, in the geometry of the crop.
+        crop_boxes: B half-open integer boxes ``(X0, Y0, X1, Y1)`` in image pixels; may
+            reach beyond the image.
+        image_sizes: B times ``(H, W)`` in pixels.
+        areas: B box areas in image pixels; they choose the threshold.
+        thresholds: One probability per area bin. Defaults to (0.1, 0.1, 0.1).
+        area_bins: Upper ends (inclusive) of all bins but the last, in pixels. Defaults
+            to (1024, 9216), COCO's small and medium.
 
     Returns:
-        One patch an object, on the CPU. A crop that misses the image gives an empty
-        ``(0, 0)`` patch.
+        One patch per object, on the CPU. A crop that misses the image gives an empty
+        (0, 0) patch.
 
     Raises:
         ValueError: Shapes or counts do not agree, a crop box is empty, or logits are
             not finite.
+
+    Example:
+        >>> logits = torch.tensor([[[9.0, -9.0]]])  # the left half of the crop
+        >>> box_masks, crop_boxes = torch.ones(1, 4, 4), [(-2, 0, 6, 4)]
+        >>> (patch,) = crop_mask_patches(logits, box_masks, crop_boxes, [(3, 5)], [32])
+        >>> patch.mask.astype(int)  # columns -2 to 0 are out of the image
+        array([[1, 1, 1, 0, 0],
+               [1, 1, 1, 0, 0],
+               [1, 1, 1, 0, 0]])
     """
     _check_inputs(logits, box_masks, crop_boxes, image_sizes, areas)
     if len(thresholds) != len(area_bins) + 1:
@@ -161,6 +169,7 @@ def _resize_on_device(
     logits: Tensor, box_masks: Tensor, boxes: list[tuple[int, ...]]
 ) -> Iterator[Tensor]:
     """Probabilities of every crop at its own size in image pixels."""
+    # All objects at once up to here, (B, 1, h, w) -> (B, 1, S, S); sizes differ below.
     grown = F.interpolate(
         logits[:, None], box_masks.shape[-2:], mode='bilinear', align_corners=False
     )
@@ -201,7 +210,7 @@ def _cut(
     top, bottom = max(y0, 0), min(y1, height)
     if right <= left or bottom <= top:
         return MaskPatch(np.zeros((0, 0), dtype=bool), 0, 0, 0.0)
-    # One transfer an object; what follows would wait for the device at every step.
+    # One transfer per object; what follows would wait for the device at every step.
     inside = crop[top - y0 : bottom - y0, left - x0 : right - x0].cpu().numpy()
     mask = inside > threshold
     score = float(inside[mask].mean(dtype=np.float64)) if mask.any() else 0.0
@@ -230,7 +239,7 @@ def _check_inputs(
     )
     if len(set(counts.values())) != 1:
         raise ValueError(
-            f'expected one entry an object in every argument, got {counts}.'
+            f'expected one entry per object in every argument, got {counts}.'
         )
     finite = torch.isfinite(logits).flatten(1).all(1)
     if not finite.all():

@@ -18,7 +18,7 @@ def encode_patch(
     """Compressed COCO RLE of a mask that is zero outside a rectangle.
 
     Args:
-        mask: Bool or 0/1 array ``(h, w)``.
+        mask: Bool or 0/1 array (h, w).
         x: Column of its left edge in the image.
         y: Row of its upper edge in the image.
         image_size: ``(H, W)`` of the image in pixels.
@@ -28,6 +28,15 @@ def encode_patch(
 
     Raises:
         ValueError: The rectangle does not lie inside the image.
+
+    Example:
+        >>> rle = encode_patch(np.ones((2, 3), dtype=bool), x=4, y=1, image_size=(5, 8))
+        >>> coco_mask.decode(rle)[:, 3:].tolist()
+        [[0, 0, 0, 0, 0],
+         [0, 1, 1, 1, 0],
+         [0, 1, 1, 1, 0],
+         [0, 0, 0, 0, 0],
+         [0, 0, 0, 0, 0]]
     """
     height, width = (int(v) for v in image_size)
     rows, columns = mask.shape
@@ -36,10 +45,12 @@ def encode_patch(
             f'a {columns}x{rows} patch at column {x}, row {y} must lie inside the '
             f'{width}x{height} image.'
         )
+    # Lengths of the runs between the changes, zeros first, down the image's columns.
     edges = _run_edges(mask, x, y, height)
     bounds = np.empty(len(edges) + 2, dtype=np.int64)
     bounds[0], bounds[1:-1], bounds[-1] = 0, edges, height * width
     counts = bounds[1:] - bounds[:-1]
+    # No run of zeros follows a mask that ends in the last pixel.
     if counts[-1] == 0 and len(counts) > 1:
         counts = counts[:-1]
     rle = coco_mask.frPyObjects(
@@ -62,6 +73,13 @@ def encode_filled_box(
 
     Returns:
         ``dict(size=[H, W], counts=str)``.
+
+    Example:
+        >>> rle = encode_filled_box([1.5, 0.0, 2.0, 1.0], image_size=(3, 6))
+        >>> coco_mask.decode(rle).tolist()
+        [[0, 1, 1, 1, 0, 0],
+         [0, 1, 1, 1, 0, 0],
+         [0, 0, 0, 0, 0, 0]]
     """
     height, width = (int(v) for v in image_size)
     x, y, w, h = bbox
@@ -81,7 +99,7 @@ def _run_edges(mask: np.ndarray, x: int, y: int, height: int) -> np.ndarray:
     if mask.size == 0:
         return np.zeros(0, dtype=np.int64)
     # Where the patch is as high as the image, a run may go on in the next column;
-    # elsewhere a row of zeros above parts the columns.
+    # elsewhere a row of zeros above separates the columns.
     padding = 0 if rows == height else 1
     flat = np.zeros(columns * (rows + padding) + 2, dtype=np.int8)
     flat[1:-1].reshape(columns, rows + padding)[:, padding:] = np.asarray(mask).T

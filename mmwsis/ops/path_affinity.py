@@ -1,31 +1,37 @@
-"""Affinity of pixel pairs from a boundary map (IRNet, CVPR 2019, section 4.3)."""
+"""Affinity of pixel pairs from a boundary map (IRNet, CVPR 2019, section 4.4).
+
+``path_affinity`` is the plain map from boundaries to affinities. The functions below it
+find the maxima over all paths quickly, and serve the loss of IRNet as well
+(:mod:`mmwsis.models.losses.inter_pixel_relation_loss`), which needs no affinity of a
+pair but which pixel each maximum is.
+"""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
-from .pixel_paths import (
-    directions_by_side,
-    path_runs,
-    pixel_directions,
-    source_window,
-)
+from .pixel_paths import path_runs, pixel_directions, source_window
 from .tensor_checks import check_shape, full_precision, to_full_precision
 
-# Ranks up to this many pixels an image fit 16 bits, which halves time and memory.
+# Ranks up to this many pixels per image fit 16 bits, which halves time and memory.
 INT16_PIXELS = 2**15
 
 
 def path_affinity(edge: Tensor, radius: int) -> Tensor:
-    """Affinity ``1 - max over the path of edge`` of all pairs of a training grid.
+    r"""Semantic affinity of all pairs of near pixels of a training grid.
 
-    Sources are the pixels from which every direction stays in the grid
-    (:func:`mmwsis.ops.source_window`). The gradient goes to the first maximum in the
-    order of :func:`mmwsis.ops.pixel_paths`. For the pairs of a full grid, pad with a
-    boundary of 1.
+    Two pixels belong together unless a boundary lies between them (Eq. 7 of `IRNet
+    <https://arxiv.org/abs/1904.05044>`__):
+
+    .. math::
+        a_{ij} = 1 - \max_{k \in \Pi_{ij}} \mathcal{B}(x_k),
+
+    where :math:`\Pi_{ij}` are the pixels on the line from i to j
+    (:func:`mmwsis.ops.pixel_paths`), both ends included. Sources i are the pixels from
+    which every direction stays in the grid (:func:`mmwsis.ops.source_window`). For the
+    pairs of a full grid, pad with a boundary of 1.
 
     Args:
         edge: (B, 1, h, w) boundary probability in [0, 1].
@@ -33,56 +39,34 @@ def path_affinity(edge: Tensor, radius: int) -> Tensor:
 
     Returns:
         (B, D, S) affinity in [0, 1] of D directions and S sources in raster order;
-        float64 if ``edge`` is, else float32, under autocast too.
+        float64 if ``edge`` is, else float32, under autocast too. No gradient: training
+        goes through ``InterPixelRelationLoss``, which never stores all pairs.
 
     Raises:
         ValueError: Wrong shape, or a grid without sources.
+
+    Example:
+        >>> edge = torch.arange(12.0).view(1, 1, 3, 4) / 20
+        >>> path_affinity(edge, radius=2)[0, 0]  # sources to their right neighbours
+        tensor([0.9000, 0.8500, 0.7000, 0.6500])
     """
     check_shape('edge', edge, ('B', 1, 'h', 'w'))
-    source_window(radius, *edge.shape[2:])  # checks the size
-    with full_precision(edge):
-        return 1 - _PathMaximum.apply(to_full_precision(edge)[:, 0], radius)
-
-
-class PairLabels(NamedTuple):
-    """What the labels of source and destination say, three (B, D, S) bool masks."""
-
-    bg_pos: Tensor
-    fg_pos: Tensor
-    neg: Tensor
-
-
-def pair_labels(labels: Tensor, radius: int, num_classes: int) -> PairLabels:
-    """Compare the labels at both ends of each pair (IRNet, section 4.2).
-
-    Args:
-        labels: (B, h, w) integers: 0 background, k + 1 class k; anything else, such
-            as 255, is unsure and makes a pair count nowhere.
-        radius: Pairs are nearer than this, in pixels; at least 2.
-        num_classes: Number of foreground classes.
-
-    Returns:
-        Pairs of background, of one class, of different classes.
-
-    Raises:
-        ValueError: Wrong shape, or a grid without sources.
-    """
-    check_shape('labels', labels, ('B', 'h', 'w'))
-    window = source_window(radius, *labels.shape[1:])
-    valid = (labels >= 0) & (labels <= num_classes)
-    rows, cols, height, width = window
-    source = labels[:, None, rows, cols]
-    shifted = [
-        (slice(dy, dy + height), slice(cols.start + dx, cols.start + dx + width))
-        for dy, dx in pixel_directions(radius)
-    ]
-    target = torch.stack([labels[:, y, x] for y, x in shifted], 1)
-    both = valid[:, None, rows, cols] & torch.stack(
-        [valid[:, y, x] for y, x in shifted], 1
-    )
-    same = both & (source == target)
-    masks = same & (source == 0), same & (source > 0), both & (source != target)
-    return PairLabels(*(mask.flatten(2) for mask in masks))
+    window = source_window(radius, *edge.shape[2:])
+    with torch.no_grad(), full_precision(edge):
+        edge = to_full_precision(edge)[:, 0]
+        shape = len(edge), len(pixel_directions(radius)), window.height * window.width
+        affinity = edge.new_empty(shape)
+        if not edge.numel():
+            return affinity
+        # Maxima come flat, with a few pixels that are no sources; written into a grid
+        # of the image's shape the sources can be cut out of them.
+        grid = torch.empty_like(edge)
+        at_sources = flat_pairs(edge.shape, radius).shift(grid.view(-1), (0, 0))
+        for index, maxima in path_maxima(edge, radius):
+            at_sources.copy_(maxima)
+            sources = grid[:, window.rows, window.cols].flatten(1)  # (B, S)
+            torch.sub(1, sources, out=affinity[:, index])
+        return affinity
 
 
 class FlatPairs(NamedTuple):
@@ -103,7 +87,20 @@ class FlatPairs(NamedTuple):
 
 
 def flat_pairs(shape: tuple[int, int, int], radius: int) -> FlatPairs:
-    """Return the slices of the pairs of (B, h, w) maps."""
+    """Return the slices of the pairs of (B, h, w) maps.
+
+    Args:
+        shape: (B, h, w) of the maps.
+        radius: Pairs are nearer than this, in pixels; at least 2.
+
+    Example:
+        >>> pairs = flat_pairs((1, 3, 4), radius=2)
+        >>> grid = torch.arange(12)
+        >>> pairs.shift(grid, (0, 0))  # the sources 1, 2, 5, 6, and 3, 4 between them
+        tensor([1, 2, 3, 4, 5, 6])
+        >>> pairs.shift(grid, (1, -1))
+        tensor([4, 5, 6, 7, 8, 9])
+    """
     (batch, height, width), reach = shape, radius - 1
     pixels = batch * height * width
     return FlatPairs(reach, max(0, pixels - reach * width - 2 * reach), width)
@@ -114,14 +111,24 @@ def path_maxima(
 ) -> Iterator[tuple[int, Tensor]]:
     """Maximum along the paths, one direction at a time.
 
+    A path is covered by straight runs of 1, 2 or 4 pixels
+    (:func:`mmwsis.ops.pixel_paths.path_runs`), whose maxima are computed once for the
+    whole map and shared by all directions.
+
     Args:
         values: (B, h, w), not empty, with at least one source.
-        radius: Radius of the pairs in pixels.
-        directions: Indices of the directions wanted; all by default.
+        radius: Pairs are nearer than this, in pixels; at least 2.
+        directions: Indices of the directions wanted. Defaults to None: all.
 
     Yields:
         The index of a direction and the (length,) maxima at the pixels of
         :func:`flat_pairs`, in a buffer that the next direction overwrites.
+
+    Example:
+        >>> grid = torch.arange(12).view(1, 3, 4)
+        >>> for index, maxima in path_maxima(grid, radius=2, directions=[1]):
+        ...     print(index, maxima)  # each source and the pixel below it
+        1 tensor([ 5,  6,  7,  8,  9, 10])
     """
     pairs = flat_pairs(values.shape, radius)
     runs = _run_maxima(values.flatten(), pairs.width)
@@ -145,26 +152,15 @@ def _run_maxima(flat: Tensor, width: int) -> dict[tuple[int, bool], Tensor]:
     for vertical, step in ((False, 1), (True, width)):
         runs[1, vertical] = values = flat
         for length in (2, 4):
+            # A run of twice the length is two runs, the second half a run farther.
             reach = min(length // 2 * step, len(values))
             values = torch.maximum(values[: len(values) - reach], values[reach:])
             runs[length, vertical] = values
     return runs
 
 
-class RankedPixels(NamedTuple):
-    """Pixels ranked so that the largest rank on a path is its first maximum.
-
-    Attributes:
-        ranks: (B, h, w) integer rank of each pixel in its image, all different.
-        pixels: (B, h * w) flat pixel of each rank.
-    """
-
-    ranks: Tensor
-    pixels: Tensor
-
-
-def rank_pixels(edge: Tensor, leftward: bool) -> RankedPixels:
-    """Sort the pixels of (B, h, w) maps by value and, where equal, by path order.
+def rank_pixels(edge: Tensor, leftward: bool) -> Tensor:
+    """Rank pixels so that the largest rank on a path is its first maximum.
 
     Seen from the source, a path is ordered by falling ``dy + |dx|``, in raster order
     among equals. For all paths to one side that is one order of the grid, so a single
@@ -174,72 +170,31 @@ def rank_pixels(edge: Tensor, leftward: bool) -> RankedPixels:
     Args:
         edge: (B, h, w) maps.
         leftward: Rank for the directions with ``dx < 0`` instead of the others.
+
+    Returns:
+        (B, h, w) int16, or int32 for large grids: the rank of each pixel in its image,
+        by rising value, all different.
+
+    Example:
+        >>> edge = torch.tensor([[[0.5, 0.1], [0.5, 0.9]]])
+        >>> rank_pixels(edge, leftward=False)  # the lower 0.5 comes first on a path
+        tensor([[[1, 0],
+                 [2, 3]]], dtype=torch.int16)
     """
     height, width = edge.shape[1:]
     size = height * width
+    # Flat pixels, the last of any path first: near the source's corner before far, and
+    # where equally far the lower row before the upper one.
     row = torch.arange(height, device=edge.device)[:, None]
     col = torch.arange(width, device=edge.device)
-    far = row + (width - 1 - col if leftward else col)
-    last_first = (far * height + height - 1 - row).flatten().argsort()
+    far = row + (width - 1 - col if leftward else col)  # (h, w)
+    last_first = (far * height + height - 1 - row).flatten().argsort()  # (h * w,)
+    # A stable sort by value leaves equal ones in that order: the first ranks highest.
     ascending = edge.detach().flatten(1)[:, last_first].argsort(dim=1, stable=True)
-    pixels = last_first[ascending]
+    pixels = last_first[ascending]  # (B, h * w), the pixel of each rank
+    # The inverse permutation is the rank of each pixel.
     dtype = torch.int16 if size <= INT16_PIXELS else torch.int32
     in_order = torch.arange(size, device=edge.device, dtype=dtype)
     ranks = torch.empty(pixels.shape, dtype=dtype, device=edge.device)
     ranks.scatter_(1, pixels, in_order.expand(pixels.shape))
-    return RankedPixels(ranks.view(edge.shape), pixels)
-
-
-class _PathMaximum(torch.autograd.Function):
-    """(B, h, w) maps to the (B, D, S) maxima over paths.
-
-    Keeps the pixel of each maximum, two bytes a pair, and nothing a path point.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, edge: Tensor, radius: int) -> Tensor:
-        directions = pixel_directions(radius)
-        window = source_window(radius, *edge.shape[1:])
-        shape = (len(edge), len(directions), window.height * window.width)
-        ctx.edge_shape = edge.shape
-        maxima = edge.new_empty(shape)
-        if not edge.numel():
-            return maxima
-        if not ctx.needs_input_grad[0]:
-            for index, found in _source_maxima(edge, radius):
-                maxima[:, index] = found
-            return maxima
-        best = None
-        for leftward, indices in enumerate(directions_by_side(radius)):
-            ranks, pixels = rank_pixels(edge, bool(leftward))
-            ascending = edge.flatten(1).gather(1, pixels)
-            best = ranks.new_empty(shape) if best is None else best
-            for index, found in _source_maxima(ranks, radius, indices):
-                rank = found.long()
-                maxima[:, index] = ascending.gather(1, rank)
-                best[:, index] = pixels.gather(1, rank)
-        ctx.save_for_backward(best)
-        return maxima
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        result = grad.new_zeros(ctx.edge_shape).flatten(1)
-        for best in ctx.saved_tensors:
-            for index in range(best.shape[1]):
-                pixel = best[:, index].long()
-                result.scatter_add_(1, pixel, grad[:, index])
-        return result.view(ctx.edge_shape), None
-
-
-def _source_maxima(
-    values: Tensor, radius: int, directions: Sequence[int] | None = None
-) -> Iterator[tuple[int, Tensor]]:
-    """Yield the maxima of :func:`path_maxima` as (B, S) at the sources only."""
-    rows, cols, *_ = source_window(radius, *values.shape[1:])
-    pairs = flat_pairs(values.shape, radius)
-    grid = torch.empty_like(values)
-    at_sources = pairs.shift(grid.view(-1), (0, 0))
-    for index, found in path_maxima(values, radius, directions):
-        at_sources.copy_(found)
-        yield index, grid[:, rows, cols].flatten(1)
+    return ranks.view(edge.shape)

@@ -1,4 +1,4 @@
-"""Pairs of near pixels and the pixels between them (IRNet, CVPR 2019, section 4.3)."""
+"""Pairs of near pixels and the pixels between them (IRNet, CVPR 2019, section 4)."""
 
 from functools import lru_cache
 from typing import NamedTuple
@@ -7,7 +7,14 @@ Offset = tuple[int, int]
 
 
 class SourceWindow(NamedTuple):
-    """The pixels of a grid from which every direction stays inside, as slices."""
+    """The pixels of a grid from which every direction stays inside.
+
+    Attributes:
+        rows: Slice of the grid's rows.
+        cols: Slice of the grid's columns.
+        height: Number of these rows.
+        width: Number of these columns.
+    """
 
     rows: slice
     cols: slice
@@ -17,10 +24,12 @@ class SourceWindow(NamedTuple):
 
 @lru_cache(maxsize=32)
 def pixel_directions(radius: int) -> tuple[Offset, ...]:
-    """Offsets from a source pixel to its destinations, one of each opposite pair.
+    r"""Offsets from a source pixel to its destinations, one of each opposite pair.
 
-    All ``(dy, dx)`` shorter than the radius with ``dy > 0`` or ``dy = 0 < dx``, by the
-    length of their :func:`pixel_paths`, then in raster order.
+    The pairs :math:`\mathcal{P} = \{(i, j) : \|x_i - x_j\|_2 < \gamma\}` (Eq. 2 of
+    `IRNet <https://arxiv.org/abs/1904.05044>`__): all ``(dy, dx)`` shorter than the
+    radius with ``dy > 0`` or ``dy = 0 < dx``, by the length of their
+    :func:`pixel_paths`, then in raster order.
 
     Args:
         radius: Pairs are nearer than this, in pixels; at least 2.
@@ -30,14 +39,19 @@ def pixel_directions(radius: int) -> tuple[Offset, ...]:
 
     Raises:
         ValueError: ``radius`` is no integer of at least 2.
+
+    Example:
+        >>> pixel_directions(2)
+        ((0, 1), (1, 0), (1, -1), (1, 1))
     """
     return tuple(path[0] for path in pixel_paths(radius))
 
 
 @lru_cache(maxsize=32)
 def pixel_paths(radius: int) -> tuple[tuple[Offset, ...], ...]:
-    """Offsets of the pixels on the line from a source to each destination.
+    r"""Offsets of the pixels on the line from a source to each destination.
 
+    The paths :math:`\Pi_{ij}` (Eq. 7 of `IRNet <https://arxiv.org/abs/1904.05044>`__).
     A path holds the pixels of the box spanned by both ends whose distance from the
     line is below 1, the farthest ``|dy| + |dx|`` first (raster order among equals):
     the destination first, the source last.
@@ -50,6 +64,10 @@ def pixel_paths(radius: int) -> tuple[tuple[Offset, ...], ...]:
 
     Raises:
         ValueError: ``radius`` is no integer of at least 2.
+
+    Example:
+        >>> pixel_paths(2)[2]  # down to the left: both neighbours are near the line
+        ((1, -1), (0, -1), (1, 0), (0, 0))
     """
     if isinstance(radius, bool) or not isinstance(radius, int) or radius < 2:
         raise ValueError(f'radius: expected an integer >= 2, got {radius!r}.')
@@ -65,7 +83,9 @@ def pixel_paths(radius: int) -> tuple[tuple[Offset, ...], ...]:
 
 def _path(direction: Offset) -> tuple[Offset, ...]:
     dy, dx = direction
+    # All (y, x) of the box spanned by (0, 0) and (dy, dx), in raster order.
     box = [(y, x) for y in range(dy + 1) for x in range(min(0, dx), max(0, dx) + 1)]
+    # The distance from the line is |dy x - dx y| / sqrt(dy^2 + dx^2): below 1, squared.
     length = dy * dy + dx * dx
     near = [point for point in box if (dy * point[1] - dx * point[0]) ** 2 < length]
     return tuple(sorted(near, key=lambda point: -(point[0] + abs(point[1]))))
@@ -81,8 +101,15 @@ def source_window(radius: int, height: int, width: int) -> SourceWindow:
         height: Height of the grid in pixels.
         width: Width of the grid in pixels.
 
+    Returns:
+        Rows and columns of the sources.
+
     Raises:
         ValueError: The grid has no such pixel.
+
+    Example:
+        >>> source_window(2, height=3, width=4)
+        SourceWindow(rows=slice(0, 2, None), cols=slice(1, 3, None), height=2, width=2)
     """
     pixel_directions(radius)  # checks the radius
     reach = radius - 1
@@ -90,7 +117,7 @@ def source_window(radius: int, height: int, width: int) -> SourceWindow:
         raise ValueError(
             f'A grid of {height}x{width} pixels has no source pixel for radius '
             f'{radius}: expected at least {reach + 1}x{2 * reach + 1}. Use larger '
-            'crops (IRNet works at a quarter of their size) or a smaller radius.'
+            'crops (IRNet works on their stride-4 grid) or a smaller radius.'
         )
     return SourceWindow(
         slice(0, height - reach),
@@ -105,6 +132,13 @@ def directions_by_side(radius: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
     On each side the order along every path is the restriction of one order of the
     whole grid, which is what :func:`mmwsis.ops.path_affinity.rank_pixels` needs.
+
+    Args:
+        radius: Pairs are nearer than this, in pixels; at least 2.
+
+    Example:
+        >>> directions_by_side(2)
+        ((0, 1, 3), (2,))
     """
     sides = ([], [])
     for index, (_, dx) in enumerate(pixel_directions(radius)):
@@ -132,6 +166,10 @@ def path_runs(radius: int) -> tuple[tuple[PathRun, ...], ...]:
 
     Returns:
         The runs of each direction; none leaves its path.
+
+    Example:
+        >>> path_runs(2)[0]  # a pixel and its right neighbour are one run
+        (PathRun(offset=(0, 0), length=2, vertical=False),)
     """
     return tuple(map(_cover, pixel_paths(radius)))
 
@@ -139,6 +177,7 @@ def path_runs(radius: int) -> tuple[tuple[PathRun, ...], ...]:
 def _cover(path: tuple[Offset, ...]) -> tuple[PathRun, ...]:
     """Take the run that covers the most pixels still uncovered, until none is."""
     pixels, uncovered = set(path), set(path)
+    # Every run that starts on the path and stays on it, with the pixels that it covers.
     candidates = []
     for run in (
         PathRun(offset, length, vertical)

@@ -45,24 +45,31 @@ def retrieve_points(
     sinkhorn_iters: int = 100,
     sinkhorn_tol: float = 1e-3,
 ) -> PointRetrieval:
-    """Label box cells by random walks from the extreme points and the outside.
+    r"""Label box cells by random walks from the extreme points and the outside.
 
-    With ``d = score_fg - score_bg``, a cell of the box that holds no extreme point
-    becomes foreground if ``d >= tau_fg``, background if ``d <= tau_bg`` and stays
-    unlabelled otherwise. Every cell outside the box is initial background; without
-    any, its score is zero.
+    Eq. 2 to 5 of `EXITS <https://arxiv.org/abs/2405.20729>`__. With the propagation
+    scores of :func:`mmwsis.ops.propagation_scores`, a cell of the box that holds no
+    extreme point becomes
+
+    .. math::
+        \text{foreground if } \pi^{(f)} - \pi^{(b)} \ge \tau_{FG}, \quad
+        \text{background if } \pi^{(f)} - \pi^{(b)} \le \tau_{BG},
+
+    and stays unlabelled otherwise. Every cell outside the box is initial background;
+    without any, its score is zero.
 
     Args:
         similarity: (B, N*N, N*N) non-negative patch similarity in row-major order.
         init_fg: (B, N, N) bool cells of the extreme points.
         in_box: (B, N, N) bool cells that the box touches; ``init_fg`` is added.
-        hops: Steps of the walk, or ``'inf'`` for the absorbing chain.
-        beta: Probability of going on in the absorbing chain.
-        tau_fg: Smallest score difference of a foreground cell.
-        tau_bg: Largest score difference of a background cell.
-        scale_thresholds: Multiply both thresholds by ``(32 / N)^2``.
-        sinkhorn_iters: Largest number of Sinkhorn iterations.
-        sinkhorn_tol: Tolerance of Sinkhorn on the row sums.
+        hops: Steps of the walk, or ``'inf'`` for the absorbing chain. Defaults to 3.
+        beta: Probability of going on in the absorbing chain. Defaults to 0.25.
+        tau_fg: Smallest score difference of a foreground cell. Defaults to 1e-3.
+        tau_bg: Largest score difference of a background cell. Defaults to -1e-4.
+        scale_thresholds: Multiply both thresholds by ``(32 / N)^2``, because scores
+            sum to 1 over the grid. Defaults to True.
+        sinkhorn_iters: Largest number of Sinkhorn iterations. Defaults to 100.
+        sinkhorn_tol: Tolerance of Sinkhorn on the row sums. Defaults to 1e-3.
 
     Returns:
         :class:`PointRetrieval`, before point dropout.
@@ -71,6 +78,19 @@ def retrieve_points(
         NonFiniteSimilarityError: ``similarity`` holds NaN or infinity; its
             ``batch_indices`` name the samples.
         ValueError: Wrong shapes, ``hops`` or ``beta``.
+
+    Example:
+        >>> looks = torch.tensor([1, 1, 0, 1, 1, 0, 0, 0, 0])  # a 3 x 3 grid
+        >>> similarity = (looks[:, None] == looks).float()[None] + 0.01
+        >>> init_fg = torch.zeros(1, 3, 3, dtype=torch.bool)
+        >>> init_fg[0, 0, 0] = True
+        >>> in_box = torch.ones(1, 3, 3, dtype=torch.bool)
+        >>> in_box[0, 2] = False
+        >>> points = retrieve_points(similarity, init_fg, in_box)
+        >>> points.pseudo_fg[0].int().tolist()
+        [[0, 1, 0], [1, 1, 0], [0, 0, 0]]
+        >>> points.pseudo_bg[0].int().tolist()
+        [[0, 0, 1], [0, 0, 1], [0, 0, 0]]
     """
     check_shape('init_fg', init_fg, ('B', 'N', 'N'))
     batch, side = init_fg.shape[:2]
@@ -80,12 +100,16 @@ def retrieve_points(
     in_box = in_box.bool() | init_fg
     init_bg = ~in_box
     with torch.no_grad(), full_precision(similarity):
+        # T = (A + A^T) / 2 with A = diag(r) S diag(c) (Eq. 2), kept as r, c and S.
         similarity = to_full_precision(similarity)
         r, c = sinkhorn_scaling(similarity, sinkhorn_iters, sinkhorn_tol)
+        # Both seed sets as distributions over the cells, (B, 2, N * N), and where
+        # T^hops takes them (Eq. 3 and 4).
         seeds = torch.stack([init_fg, init_bg], 1).flatten(2).to(similarity.dtype)
         seeds = seeds / seeds.sum(2, keepdim=True).clamp(min=1)
         scores = propagation_scores(similarity, seeds, r, c, hops, beta)
     score_fg, score_bg = scores.view(batch, 2, side, side).unbind(1)
+    # Select cells of the box by the difference of both scores (Eq. 5).
     difference = score_fg - score_bg
     factor = (REFERENCE_GRID / side) ** 2 if scale_thresholds else 1.0
     candidates = in_box & ~init_fg
@@ -106,7 +130,14 @@ def lacks_pseudo_points(retrieval: PointRetrieval) -> Tensor:
         retrieval: Points *before* dropout.
 
     Returns:
-        (B,) bool.
+        (B,) bool, the indicator in Eq. 8 of `EXITS <https://arxiv.org/abs/2405.20729>`__.
+
+    Example:
+        >>> cells = torch.zeros(2, 4, 4, dtype=torch.bool)
+        >>> points = PointRetrieval(*[cells.clone() for _ in range(4)], cells, cells)
+        >>> points.pseudo_bg[1, 2, 3] = True
+        >>> lacks_pseudo_points(points)
+        tensor([ True, False])
     """
     return ~(retrieval.pseudo_fg | retrieval.pseudo_bg).flatten(1).any(1)
 
@@ -116,18 +147,26 @@ def drop_points(
 ) -> PointRetrieval:
     """Drop every pseudo point independently with probability ``rate``.
 
-    Initial points are never dropped. EXITS drops 90 % at every visit of a sample.
+    Initial points are never dropped. `EXITS <https://arxiv.org/abs/2405.20729>`__
+    (section 3.2.2) drops 90 % anew each time that a sample is drawn.
 
     Args:
         retrieval: Retrieved points.
         rate: Probability in [0, 1] of dropping a point.
-        generator: Random source; the global one of the device by default.
+        generator: Random source. Defaults to None: the global one of the device.
 
     Returns:
         A new :class:`PointRetrieval`; the input is left as it is.
 
     Raises:
         ValueError: ``rate`` outside [0, 1].
+
+    Example:
+        >>> cells = torch.ones(1, 32, 32, dtype=torch.bool)
+        >>> points = PointRetrieval(*[cells] * 6)
+        >>> dropped = drop_points(points, 0.9, torch.Generator().manual_seed(0))
+        >>> dropped.init_fg.float().mean(), dropped.pseudo_fg.float().mean() < 0.2
+        (tensor(1.), tensor(True))
     """
     if not 0 <= rate <= 1:
         raise ValueError(f'rate: expected 0 <= rate <= 1, got {rate}.')

@@ -16,23 +16,36 @@ def propagation_scores(
     hops: int | float | str = 3,
     beta: float = 0.25,
 ) -> Tensor:
-    """Walk from seed distributions through ``T = (A + A^T) / 2``.
+    r"""Walk from seed distributions through the transition matrix.
 
-    ``A = diag(row_scale) S diag(col_scale)`` is the doubly stochastic matrix of
-    :func:`mmwsis.ops.sinkhorn_scaling`. Each of the k seed vectors goes through the
-    matrix as a vector, ``vT = (vA + vA^T) / 2``, so that k small products replace
-    the power ``T^hops`` (EXITS, CVPR 2024, section 3.2). ``hops='inf'`` is the
-    absorbing chain ``(1 - beta) v (I - beta T)^-1``, summed as the Neumann series
-    ``(1 - beta) sum_m beta^m v T^m`` down to the precision of the type.
+    The propagation scores of Eq. 3 and 4 of `EXITS
+    <https://arxiv.org/abs/2405.20729>`__, with the transition matrix of Eq. 2:
+
+    .. math::
+        \pi = v T^\alpha, \quad T = \frac{A + A^\top}{2}, \quad
+        A = \mathrm{diag}(r) \, S \, \mathrm{diag}(c),
+
+    A being the doubly stochastic matrix of :func:`mmwsis.ops.sinkhorn_scaling` and v
+    the mean over the seeds. Each of the k seed vectors goes through the matrix as a
+    vector, ``vT = (vA + vA^T) / 2``, so that k small products replace the power.
+
+    ``hops='inf'`` is the absorbing chain (Eq. a2 of the supplement), summed as its
+    Neumann series down to the precision of the type:
+
+    .. math::
+        \pi = (1 - \beta) \, v (I - \beta T)^{-1}
+            = (1 - \beta) \sum_m \beta^m \, v T^m.
 
     Args:
         similarity: (B, n, n) non-negative matrices ``S``.
         seeds: (B, k, n) start distributions, e.g. indicator / count.
         row_scale: (B, n) row scaling ``r``.
         col_scale: (B, n) column scaling ``c``.
-        hops: Number of steps, at least 0, or ``'inf'`` (``float('inf')``
-            too, which is what --cfg-options makes of it) for the absorbing chain.
-        beta: Probability in [0, 1) of going on in the absorbing chain.
+        hops: Number of steps :math:`\alpha`, at least 0, or ``'inf'``
+            (``float('inf')`` too, which is what --cfg-options makes of it) for the
+            absorbing chain. Defaults to 3.
+        beta: Probability in [0, 1) of going on in the absorbing chain. Defaults to
+            0.25.
 
     Returns:
         (B, k, n) scores. float64 if ``similarity`` is, else float32, under autocast
@@ -40,6 +53,12 @@ def propagation_scores(
 
     Raises:
         ValueError: Wrong shapes, ``hops`` or ``beta``.
+
+    Example:
+        >>> similarity = torch.tensor([[[0.8, 0.2], [0.2, 0.8]]])
+        >>> scale, seeds = torch.ones(1, 2), torch.tensor([[[1.0, 0.0]]])
+        >>> propagation_scores(similarity, seeds, scale, scale, hops=2)
+        tensor([[[0.6800, 0.3200]]])
     """
     check_shape('similarity', similarity, ('B', 'n', 'n'))
     batch, size = similarity.shape[:2]
@@ -50,6 +69,7 @@ def propagation_scores(
     with torch.no_grad(), full_precision(similarity):
         matrix = to_full_precision(similarity)
         start = seeds.to(matrix.dtype)
+        # (B, 1, n): one scaling for all k seed vectors of a sample.
         r = row_scale.to(matrix.dtype).unsqueeze(1)
         c = col_scale.to(matrix.dtype).unsqueeze(1)
         scores = start

@@ -1,4 +1,7 @@
-"""Labels that class maps are sure of: the targets of IRNet."""
+"""Affinity labels from CAMs: the targets of IRNet (CVPR 2019, section 4.2).
+
+Configs and folders call them relation labels, after the paper's inter-pixel relations.
+"""
 
 import torch
 from torch import Tensor
@@ -6,40 +9,45 @@ from torch import Tensor
 from .dense_crf import crf_refine_labels
 from .tensor_checks import check_shape
 
-UNSURE = 255
+IGNORE_INDEX = 255
 
 
 def threshold_argmax(maps: Tensor, threshold: float) -> Tensor:
     """Strongest class of every pixel, or none.
 
     Args:
-        maps: ``(K, H, W)``; K may be 0.
+        maps: (K, H, W); K may be 0.
         threshold: Value of the background; it wins ties, as does the earlier class.
 
     Returns:
-        ``(H, W)`` int64: 0 background, ``k + 1`` the ``k``-th map.
+        (H, W) int64: 0 background, ``k + 1`` the ``k``-th map.
+
+    Example:
+        >>> threshold_argmax(torch.tensor([[[0.1, 0.6, 0.4]], [[0.2, 0.3, 0.5]]]), 0.3)
+        tensor([[0, 1, 2]])
     """
     background = maps.new_full((1, *maps.shape[1:]), threshold)
     return torch.cat([background, maps]).argmax(0)
 
 
-def combine_sure_labels(foreground: Tensor, background: Tensor) -> Tensor:
-    """Keep what two label maps are sure of (IRNet, released code).
+def combine_confident_labels(foreground: Tensor, background: Tensor) -> Tensor:
+    """Keep what one of two label maps is confident of (IRNet's released code).
 
     Args:
-        foreground: ``(H, W)`` class ids from a high threshold; trusted where positive.
-        background: ``(H, W)`` class ids from a low threshold; where both are 0 there is
+        foreground: (H, W) class ids from a high threshold; trusted where positive.
+        background: (H, W) class ids from a low threshold; where both are 0 there is
             background.
 
     Returns:
-        ``(H, W)`` uint8: 0 background, positive class ids, 255 elsewhere.
+        (H, W) uint8: 0 background, positive class ids, 255 (ignore) elsewhere.
 
-    Examples:
-        >>> combine_sure_labels(torch.tensor([[0, 5, 0]]), torch.tensor([[0, 5, 5]]))
+    Example:
+        >>> cuts = torch.tensor([[[0, 5, 0]], [[0, 5, 5]]])
+        >>> combine_confident_labels(*cuts)
         tensor([[  0,   5, 255]], dtype=torch.uint8)
     """
-    unsure = (foreground == 0) & (background != 0)
-    return foreground.masked_fill(unsure, UNSURE).to(torch.uint8)
+    doubtful = (foreground == 0) & (background != 0)
+    return foreground.masked_fill(doubtful, IGNORE_INDEX).to(torch.uint8)
 
 
 def relation_labels(
@@ -50,31 +58,49 @@ def relation_labels(
     background_threshold: float = 0.05,
     crf: str = 'irnet',
 ) -> Tensor:
-    """Inter-pixel relation labels of one image (IRNet, CVPR 2019, section 4.2).
+    r"""Affinity labels of one image: the confident pixels of its CAMs.
 
-    Class maps are cut at a high and at a low threshold, a dense CRF refines both, and
-    only what they are sure of is kept.
+    The CAMs are cut at a high and at a low threshold, a dense CRF refines both cuts,
+    and only what they are confident of is kept (section 4.2 of `IRNet
+    <https://arxiv.org/abs/1904.05044>`__):
+
+    .. math::
+        F = \mathrm{CRF}(\arg\max(\tau_{fg}, M_1, \dots, M_K)), \quad
+        B = \mathrm{CRF}(\arg\max(\tau_{bg}, M_1, \dots, M_K)),
+
+    foreground where :math:`F > 0`, background where :math:`F = B = 0`, else ignored.
+    The pairs of labelled pixels are the paper's :math:`\mathcal{P}^+` and
+    :math:`\mathcal{P}^-` (Eq. 3 and 4).
 
     Args:
-        image: ``(H, W, 3)`` uint8 RGB.
-        maps: ``(K, H, W)`` class maps in [0, 1]; K may be 0.
-        labels: ``(K,)`` classes of the maps, from 0, at most 253.
-        foreground_threshold: Of the map that says where objects are.
-        background_threshold: Of the map that says where none are.
-        crf: Parameters of the CRF by name; see ``mmwsis.ops.dense_crf``.
+        image: (H, W, 3) uint8 RGB.
+        maps: (K, H, W) CAMs in [0, 1]; K may be 0.
+        labels: (K,) classes of the maps, from 0, at most 253.
+        foreground_threshold: Of the cut that says where objects are. Defaults to 0.30.
+        background_threshold: Of the cut that says where none are. Defaults to 0.05.
+        crf: Parameters of the CRF by name, see :data:`mmwsis.ops.CRF_PRESETS`. Defaults
+            to 'irnet'.
 
     Returns:
-        ``(H, W)`` uint8: 0 sure background, ``k + 1`` sure class ``k``, 255 unsure.
+        (H, W) uint8: 0 background, ``k + 1`` class ``k``, 255 ignore.
 
     Raises:
         ValueError: Shapes that do not fit.
+
+    Example:
+        >>> grey = torch.tensor([250, 250, 250, 120, 120, 120, 0, 0, 0])
+        >>> image = grey.byte().view(1, 9, 1).repeat(4, 1, 3)
+        >>> cam = torch.tensor([0.9] * 3 + [0.2] * 3 + [0.0] * 3).expand(1, 4, 9)
+        >>> relation_labels(image, cam, torch.tensor([7]))[0]
+        tensor([  8,   8,   8, 255, 255, 255,   0,   0,   0], dtype=torch.uint8)
     """
     check_shape('image', image, ('H', 'W', 3))
     check_shape('maps', maps, (len(labels), *image.shape[:2]))
     if not len(labels):  # the CRF's energy would divide by no other label
         return image.new_zeros(image.shape[:2], dtype=torch.uint8)
-    ids = torch.cat([labels.new_zeros(1), labels + 1])
+    ids = torch.cat([labels.new_zeros(1), labels + 1])  # (K + 1,) of the CRF's labels
+    # Both cuts go through the CRF together, (2, H, W): they share the image's lattice.
     thresholds = foreground_threshold, background_threshold
     cuts = torch.stack([threshold_argmax(maps, value) for value in thresholds])
     foreground, background = ids[crf_refine_labels(image, cuts, len(ids), preset=crf)]
-    return combine_sure_labels(foreground, background)
+    return combine_confident_labels(foreground, background)

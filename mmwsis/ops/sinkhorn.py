@@ -28,19 +28,28 @@ class NonFiniteSimilarityError(ValueError):
 def sinkhorn_scaling(
     similarity: Tensor, max_iters: int = 100, tol: float = 1e-3
 ) -> tuple[Tensor, Tensor]:
-    """Scale square matrices to row and column sums of one.
+    r"""Scale square matrices to row and column sums of one.
+
+    The :math:`\mathrm{Sinkhorn}(\cdot)` of Eq. 2 of `EXITS
+    <https://arxiv.org/abs/2405.20729>`__ (Sinkhorn and Knopp, `Concerning nonnegative
+    matrices and doubly stochastic matrices
+    <https://doi.org/10.2140/pjm.1967.21.343>`__, 1967):
+
+    .. math::
+        A = \mathrm{diag}(r) \, S \, \mathrm{diag}(c), \quad
+        r \leftarrow \frac{1}{S c}, \quad c \leftarrow \frac{1}{S^\top r}.
 
     One iteration divides the rows, then the columns, by their sums (never by less
     than 1e-12). A sample stops after the iteration that leaves
     ``max|row sum - 1| < tol``, or after ``max_iters``; what other samples of the
     batch need does not change it. Only the two scaling vectors are kept, which
-    costs two matrix-vector products an iteration and never writes a matrix. An
+    costs two matrix-vector products per iteration and never writes a matrix. An
     all-zero row or column stays zero.
 
     Args:
         similarity: (B, n, n) non-negative matrices ``S``, e.g. head-mean attention.
-        max_iters: Largest number of iterations, at least 1.
-        tol: Tolerance on the row sums.
+        max_iters: Largest number of iterations, at least 1. Defaults to 100.
+        tol: Tolerance on the row sums. Defaults to 1e-3.
 
     Returns:
         ``(r, c)``, each (B, n): ``diag(r) S diag(c)`` is the scaled matrix. float64
@@ -49,6 +58,13 @@ def sinkhorn_scaling(
     Raises:
         NonFiniteSimilarityError: ``S`` holds NaN or infinity.
         ValueError: Wrong shape or no iteration asked for.
+
+    Example:
+        >>> similarity = torch.tensor([[[2.0, 1.0], [1.0, 2.0]]])
+        >>> r, c = sinkhorn_scaling(similarity)
+        >>> r[:, :, None] * similarity * c[:, None]
+        tensor([[[0.6667, 0.3333],
+                 [0.3333, 0.6667]]])
     """
     check_shape('similarity', similarity, ('B', 'n', 'n'))
     if max_iters < 1:
@@ -60,7 +76,7 @@ def sinkhorn_scaling(
 def _scale(similarity: Tensor, max_iters: int, tol: float) -> tuple[Tensor, Tensor]:
     """Run the iteration on the whole batch, freezing each sample as it converges."""
     transposed = similarity.transpose(1, 2)
-    rows = similarity.sum(2)
+    rows = similarity.sum(2)  # S c with c = 1, (B, n)
     _check_finite(rows)
     r, c = torch.ones_like(rows), torch.ones_like(rows)
     running = torch.ones_like(rows[:, :1], dtype=torch.bool)
@@ -68,10 +84,12 @@ def _scale(similarity: Tensor, max_iters: int, tol: float) -> tuple[Tensor, Tens
     # Frozen samples keep their values, so asking less often changes no result.
     check_every = 1 if similarity.device.type == 'cpu' else 8
     for iteration in range(1, max_iters + 1):
+        # Rows first, by S c, then columns, by S^T r.
         r = torch.where(running, _rescale(r, rows), r)
         c = torch.where(running, _rescale(c, _multiply(r, similarity)), c)
         if iteration == max_iters:
             break
+        # S c serves the test of the row sums and the next iteration.
         rows = _multiply(c, transposed)
         running = running & ((r * rows - 1).abs().amax(1, keepdim=True) >= tol)
         if iteration % check_every == 0 and not bool(running.any()):

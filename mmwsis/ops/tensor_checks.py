@@ -10,11 +10,18 @@ def check_shape(name: str, tensor: Tensor, expected: tuple[int | str, ...]) -> N
     Args:
         name: Argument name used in the message.
         tensor: The tensor to check.
-        expected: One entry a dimension: a size, or a letter such as ``'B'`` for a
+        expected: One entry per dimension: a size, or a letter such as ``'B'`` for a
             dimension of any size. A letter that occurs twice must have one size.
 
     Raises:
         ValueError: Naming the expected and the given shape.
+
+    Example:
+        >>> check_shape('image', torch.zeros(2, 3, 8, 8), ('B', 3, 'S', 'S'))
+        >>> check_shape('image', torch.zeros(2, 3, 8, 9), ('B', 3, 'S', 'S'))
+        Traceback (most recent call last):
+            ...
+        ValueError: image: expected shape (B, 3, S, S), got (2, 3, 8, 9).
     """
     given = tuple(tensor.shape)
     sizes: dict[str, int] = {}

@@ -7,7 +7,6 @@ from .supervision import (
     Supervision,
     annotation_place,
     image_supervision,
-    restrict_annotation,
     restrict_coco,
 )
 from .tags import tags_to_vector
@@ -21,7 +20,6 @@ __all__ = [
     'colours_of_ids',
     'ids_of_colours',
     'image_supervision',
-    'restrict_annotation',
     'restrict_coco',
     'tags_to_vector',
 ]

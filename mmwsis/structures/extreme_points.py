@@ -6,13 +6,20 @@ from typing import Any
 
 
 def box_of_extreme_points(points: Sequence[Sequence[float]]) -> list[float]:
-    """Tight box of four extreme points (EXITS, CVPR 2024).
+    r"""Tight box of four extreme points.
+
+    Section 3.1 of `EXITS <https://arxiv.org/abs/2405.20729>`__: the corners are
+    :math:`(x^l, y^t)` and :math:`(x^r, y^b)`.
 
     Args:
         points: Top, left, bottom, right, each ``[x, y]`` in image pixels.
 
     Returns:
-        ``[x_l, y_t, x_r - x_l, y_b - y_t]``.
+        ``[x_l, y_t, x_r - x_l, y_b - y_t]``, COCO's ``bbox``.
+
+    Example:
+        >>> box_of_extreme_points([[50, 20], [20, 60], [40, 99], [98, 70]])
+        [20, 20, 78, 79]
     """
     top, left, bottom, right = points
     return [left[0], top[1], right[0] - left[0], bottom[1] - top[1]]
@@ -27,6 +34,15 @@ def check_extreme_points(points: Any, where: str) -> None:
 
     Raises:
         ValueError: Not four finite ``[x, y]`` in the order top, left, bottom, right.
+
+    Example:
+        >>> check_extreme_points([[50, 20], [20, 60], [40, 99], [98, 70]], 'a.json')
+        >>> check_extreme_points([[50, 20], [20, 60], [40, 99], [10, 70]], 'a.json')
+        Traceback (most recent call last):
+            ...
+        ValueError: a.json: extreme_points must be four [x, y] in image pixels in the
+        order top, left, bottom, right; [[50, 20], [20, 60], [40, 99], [10, 70]] breaks:
+        left has the smallest x, right has the largest x.
     """
     if are_extreme_points(points):
         return
@@ -60,6 +76,10 @@ def are_extreme_points(points: Any) -> bool:
 
     Args:
         points: What the file holds under ``extreme_points``.
+
+    Example:
+        >>> are_extreme_points([[50, 20], [20, 60], [40, 99], [98, 70]])
+        True
     """
     # Every comparison with NaN is false, and an infinite side fails the bounds; one
     # pass without a message, because a file may hold a million of these.

@@ -25,7 +25,7 @@ class ObjectCropSample(BaseDataElement):
       ``(x, y)`` in pixels of the original image (neither cropped nor mirrored); absent
       where supervision is only boxes.
 
-    Examples:
+    Example:
         >>> import torch
         >>> sample = ObjectCropSample(metainfo=dict(ann_id=7, flip=False))
         >>> sample.box_mask = torch.zeros(8, 8, dtype=torch.uint8)

@@ -19,9 +19,13 @@ from .extreme_points import (
 class Supervision(IntEnum):
     """How much the annotator told, weakest first; levels compare with ``<``.
 
-    ``IMAGE_TAGS``: classes present in the image. ``POINTS``: one ``[x, y]`` an object.
+    ``IMAGE_TAGS``: classes present in the image. ``POINTS``: one ``[x, y]`` per object.
     ``BOXES``: the tight box. ``EXTREME_POINTS``: topmost, leftmost, bottommost and
     rightmost ``[x, y]`` of an object. ``MASKS``: full masks.
+
+    Example:
+        >>> Supervision.parse('points') < Supervision.BOXES
+        True
     """
 
     IMAGE_TAGS = 0
@@ -103,42 +107,6 @@ _INFO_KEYS = (
 )
 
 
-def restrict_annotation(
-    annotation: Mapping[str, Any],
-    level: 'str | Supervision',
-    source: str = 'annotation file',
-) -> dict[str, Any]:
-    """Keep what ``level`` may read of one COCO annotation.
-
-    POINTS sees ids, class, crowd flag and ``point``; BOXES also ``bbox``, with ``area``
-    set to the area of that box; EXTREME_POINTS also ``extreme_points``, and then
-    ``bbox`` is the box of these points, because the file's own may come from a mask;
-    MASKS sees everything. An annotation without extreme points keeps its box, which a
-    weaker level may read too.
-
-    Args:
-        annotation: One entry of ``annotations``; is left as it is.
-        level: Supervision level of its image.
-        source: Name of the file, for error messages.
-
-    Returns:
-        A new dictionary; values are shared with ``annotation``.
-
-    Raises:
-        ValueError: ``level`` is IMAGE_TAGS, where annotations do not exist, or the
-            extreme points or the box are not well formed.
-    """
-    level = Supervision.parse(level)
-    if level is Supervision.MASKS:
-        return dict(annotation)
-    if level is Supervision.IMAGE_TAGS:
-        raise ValueError(
-            "supervision 'image_tags' may see no annotation; use restrict_coco on the "
-            'whole file, it keeps the classes as images[].tags.'
-        )
-    return _restrict(annotation, ANNOTATION_KEYS[level], source)
-
-
 def _restrict(
     annotation: Mapping[str, Any], keys: tuple[str, ...], source: str
 ) -> dict[str, Any]:
@@ -162,7 +130,16 @@ def _restrict(
 
 
 def annotation_place(source: str, annotation: Mapping[str, Any]) -> str:
-    """Where an annotation stands, as error messages name it."""
+    """Where an annotation stands, as error messages name it.
+
+    Args:
+        source: Name of the file.
+        annotation: One entry of ``annotations``.
+
+    Example:
+        >>> annotation_place('train.json', dict(id=7, image_id=3))
+        'train.json: annotation id 7 of image id 3'
+    """
     return (
         f'{source}: annotation id {annotation.get("id")!r} of image id '
         f'{annotation.get("image_id")!r}'
@@ -179,13 +156,17 @@ def image_supervision(
     Args:
         image: One entry of ``images``; its key ``supervision`` is optional.
         level: What the dataset is declared with.
-        source: Name of the file, for error messages.
+        source: Name of the file, for error messages. Defaults to 'annotation file'.
 
     Returns:
         The weaker of the two levels.
 
     Raises:
         ValueError: ``image['supervision']`` is no level.
+
+    Example:
+        >>> image_supervision(dict(id=3, supervision='points'), 'boxes').label
+        'points'
     """
     level = Supervision.parse(level)
     own = image.get('supervision')
@@ -205,6 +186,12 @@ def restrict_coco(
 ) -> dict[str, Any]:
     """Keep what ``level`` may read of a whole COCO dictionary.
 
+    IMAGE_TAGS sees no annotation; POINTS ids, class, crowd flag and ``point`` of each;
+    BOXES also ``bbox``, with ``area`` set to the area of that box; EXTREME_POINTS also
+    ``extreme_points``, and then ``bbox`` is the box of these points, because the file's
+    own may come from a mask; MASKS everything. An annotation without extreme points
+    keeps its box, which a weaker level may read too.
+
     Every image gets ``tags``, the sorted ids of the categories present, filled from its
     annotations unless the file says them; in LVIS a category is present, too, if it is
     listed as not exhaustively annotated. Below MASKS all keys that are not on the
@@ -214,8 +201,8 @@ def restrict_coco(
         coco: Parsed COCO JSON; is left as it is.
         level: Supervision level of the dataset.
         per_image: Honour ``images[].supervision``: such an image is read at that level
-            if it is weaker than ``level``.
-        source: Name of the file, for error messages.
+            if it is weaker than ``level``. Defaults to True.
+        source: Name of the file, for error messages. Defaults to 'annotation file'.
 
     Returns:
         A new dictionary of the same form. Images below MASKS with a level of their own
@@ -225,6 +212,19 @@ def restrict_coco(
         ValueError: Image ids are missing or not unique, an annotation belongs to no
             image of the file, an image has an unknown level, or extreme points or a
             box are not well formed.
+
+    Example:
+        >>> annotation = dict(id=1, image_id=3, category_id=9, bbox=[5, 6, 20, 10])
+        >>> coco = dict(
+        ...     images=[dict(id=3, file_name='a.jpg')],
+        ...     annotations=[dict(annotation, segmentation=[[5, 6, 25, 6, 15, 16]])],
+        ...     categories=[dict(id=9, name='kite')],
+        ... )
+        >>> boxes = restrict_coco(coco, 'boxes')
+        >>> boxes['annotations'] == [dict(annotation, area=200)]
+        True
+        >>> boxes['images']
+        [{'id': 3, 'file_name': 'a.jpg', 'tags': [9]}]
     """
     level = Supervision.parse(level)
     images, annotations = coco.get('images', []), coco.get('annotations', [])

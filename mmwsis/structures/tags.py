@@ -10,15 +10,15 @@ def tags_to_vector(tags: Sequence[int], num_classes: int) -> np.ndarray:
 
     Args:
         tags: Labels of the classes that are present; none is fine.
-        num_classes: Number of classes ``C``.
+        num_classes: Number of classes C.
 
     Returns:
-        ``(C,)`` float32, 1 for classes that are present, else 0.
+        (C,) float32, 1 for classes that are present, else 0.
 
     Raises:
         ValueError: A label outside ``0..C-1``.
 
-    Examples:
+    Example:
         >>> tags_to_vector([0, 2], 4).tolist()
         [1.0, 0.0, 1.0, 0.0]
     """

@@ -13,7 +13,7 @@ from pycocotools import mask as mask_api
 from mmwsis.dataset_converters.separated import separated_file
 from mmwsis.evaluation import compare_files
 from mmwsis.formats.coco_segmentation import encode_mask
-from mmwsis.ops.mask_parts import is_separated
+from mmwsis.ops.connected_components import is_separated
 
 TOOL = Path(__file__).parents[2] / 'tools/dataset_converters/separated_coco.py'
 SIZE = (40, 60)

@@ -8,7 +8,7 @@ from pycocotools import mask as coco_mask
 
 from mmwsis.evaluation import InstanceQuality, class_mean_iou, mask_iou, summarize
 from mmwsis.formats.coco_masks import annotation_mask
-from mmwsis.ops.mask_parts import is_separated
+from mmwsis.ops.connected_components import is_separated
 
 GOLDEN = Path(__file__).parents[1] / 'golden' / 'exits'
 
@@ -73,7 +73,7 @@ def test_separated_needs_two_parts_of_some_size():
     assert not is_separated(mask)
     mask[2:5, 20:25] = 1  # 15 pixels
     assert not is_separated(mask)
-    assert is_separated(mask, min_part=15)
+    assert is_separated(mask, min_area=15)
     mask[5, 20] = 1
     assert is_separated(mask)
 

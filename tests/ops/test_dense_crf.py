@@ -311,7 +311,7 @@ def test_float_images_equal_integers():
 
 def test_unaries_by_hand():
     labels = torch.tensor([[0, 2, 255]], dtype=torch.uint8)
-    energy = unary_from_labels(labels, 3, gt_prob=0.8, unsure_label=255)
+    energy = unary_from_labels(labels, 3, gt_prob=0.8, ignore_index=255)
     wanted = -torch.tensor(
         [[[0.8, 0.1, 1 / 3]], [[0.1, 0.1, 1 / 3]], [[0.1, 0.8, 1 / 3]]]
     ).log()
@@ -389,7 +389,7 @@ def test_errors_of_labels_and_widths():
         BilateralKernel(1, 0, 1)
     with pytest.raises(ValueError, match='sxy: expected a width above 0, got -1'):
         GaussianKernel(-1, 1)
-    with pytest.raises(ValueError, match='at most 65536 an image, got 90000'):
+    with pytest.raises(ValueError, match='at most 65536 per image, got 90000'):
         dense_crf(
             torch.zeros(2, 300, 300),
             torch.zeros(300, 300, 3),

@@ -14,11 +14,11 @@ from mmwsis.ops import (
     best_channels,
     centroid_instance_map,
     instance_channels,
-    quarter_size,
+    stride4_size,
     synthesize_instances,
     synthesize_semantics,
 )
-from mmwsis.ops.label_synthesis import split_parts
+from mmwsis.ops.label_synthesis import split_components
 
 GOLDEN = Path(__file__).parents[1] / 'golden' / 'irnet'
 FILES = sorted(path.stem for path in GOLDEN.glob('synth_*.npz'))
@@ -30,21 +30,21 @@ def load(name):
     return data, maps, torch.from_numpy(data['displacement'])
 
 
-def flood_parts(mask):
-    """4-connected parts in raster order, pixel by pixel."""
+def flood_components(mask):
+    """4-connected components in raster order, pixel by pixel."""
     left = {tuple(point) for point in np.argwhere(mask)}
     for start in sorted(left):
         if start not in left:
             continue
-        part, front = set(), [start]
+        component, front = set(), [start]
         while front:
             point = front.pop()
             if point in left:
                 left.discard(point)
-                part.add(point)
+                component.add(point)
                 y, x = point
                 front += [(y - 1, x), (y + 1, x), (y, x - 1), (y, x + 1)]
-        yield part
+        yield component
 
 
 def upsampled(maps, size):
@@ -57,7 +57,7 @@ def upsampled(maps, size):
 
 
 def plain_synthesis(walked, labels, count, size, threshold=0.25, min_area=0.01):
-    """All channels at full size, one loop over channels and one over parts."""
+    """All channels at full size, one loop over channels and one over components."""
     maps = upsampled(walked, size)
     if not maps.numel() or maps.max() == 0:
         return [], [], []
@@ -66,9 +66,9 @@ def plain_synthesis(walked, labels, count, size, threshold=0.25, min_area=0.01):
     winner = torch.cat([background, maps]).argmax(0).numpy()
     scores, masks, classes = [], [], []
     for channel in range(len(maps)):
-        for part in flood_parts(winner == channel + 1):
+        for component in flood_components(winner == channel + 1):
             mask = np.zeros(size, dtype=bool)
-            mask[tuple(zip(*part))] = True
+            mask[tuple(zip(*component))] = True
             score = maps[channel].numpy()[mask].max()
             small = mask.sum() < min_area * size[0] * size[1]
             scores.append(0 if small else score)
@@ -79,7 +79,7 @@ def plain_synthesis(walked, labels, count, size, threshold=0.25, min_area=0.01):
 
 def scene(classes, size, seed):
     generator = torch.Generator().manual_seed(seed)
-    height, width = quarter_size(size)
+    height, width = stride4_size(size)
 
     def smooth(channels):
         if not channels:
@@ -214,7 +214,7 @@ def test_class_without_activation_never_wins():
 
 @pytest.mark.parametrize('size', [(1, 1), (1, 50), (3, 2)])
 def test_tiny_images(size):
-    height, width = quarter_size(size)
+    height, width = stride4_size(size)
     cams, edge = torch.ones(1, height, width), torch.zeros(1, height, width)
     labels = torch.tensor([7])
     displacement = torch.zeros(2, height, width)
@@ -232,7 +232,7 @@ def test_fragments_of_a_hundredth_by_hand(area, kept):
     index.view(-1)[:area] = 1
     best = BestChannels(index, torch.where(index > 0, 0.8, 0.25))
     instances = InstanceMap(torch.zeros(25, 25, dtype=torch.int64), 1)
-    result = split_parts(best, torch.tensor([3]), instances, 0.01)
+    result = split_components(best, torch.tensor([3]), instances, 0.01)
     assert result.masks.sum().item() == area
     assert result.scores.tolist() == pytest.approx([0.8 if kept else 0])
 
@@ -265,7 +265,7 @@ def test_first_of_equal_channels_wins():
 )
 def test_best_channels_equal_argmax(channels, size, threshold, seed):
     generator = torch.Generator().manual_seed(seed)
-    maps = torch.rand(channels, *quarter_size(size), generator=generator)
+    maps = torch.rand(channels, *stride4_size(size), generator=generator)
     maps *= torch.rand(channels, 1, 1, generator=generator) ** 3
     best = best_channels(maps, size, threshold)
     larger = upsampled(maps, size)

@@ -8,10 +8,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
-from mmwsis.ops.paste_crop import combine_logits, crop_mask_patches, paste_crop_masks
+from mmwsis.ops.paste_crop import combine_logits, crop_mask_patches
 from mmwsis.ops.patch_rle import encode_filled_box, encode_patch
 
 GOLDEN = Path(__file__).parents[1] / 'golden' / 'exits'
+
+
+def masks_at_image_size(logits, box_masks, crop_boxes, image_sizes, *args, **kwargs):
+    """Mask of the whole image and score of every object."""
+    patches = crop_mask_patches(
+        logits, box_masks, crop_boxes, image_sizes, *args, **kwargs
+    )
+    for patch, size in zip(patches, image_sizes, strict=True):
+        full = np.zeros(size, dtype=bool)
+        h, w = patch.mask.shape
+        full[patch.y : patch.y + h, patch.x : patch.x + w] = patch.mask
+        yield full, patch.score
 
 
 def golden_logits(case):
@@ -28,7 +40,7 @@ def test_golden_masks(name):
     boxes = case['bbox_xyxy']
     areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
     sizes = list(zip(case['height'].tolist(), case['width'].tolist()))
-    results = paste_crop_masks(
+    results = masks_at_image_size(
         golden_logits(case),
         torch.from_numpy(case['boxmask']),
         case['ext_box'],
@@ -80,7 +92,7 @@ def test_equals_the_pixelwise_reference(seed, box, area):
     thresholds = (0.15, 0.35, 0.55)
     x, y, w, h = box
     crop_box, size = (x, y, x + w, y + h), (17, 23)
-    results = paste_crop_masks(
+    results = masks_at_image_size(
         logits, box_masks, [crop_box] * 2, [size] * 2, [area] * 2, thresholds
     )
     threshold = thresholds[0 if area <= 1024 else 1 if area <= 9216 else 2]
@@ -95,9 +107,10 @@ def test_equals_the_pixelwise_reference(seed, box, area):
 def test_threshold_is_strict():
     # logit 0 -> probability exactly 0.5
     args = (torch.zeros(1, 4, 4), torch.ones(1, 8, 8), [(0, 0, 6, 6)], [(6, 6)], [36.0])
-    assert not paste_crop_masks(*args, thresholds=(0.5, 0.1, 0.1))[0][0].any()
-    mask, score = paste_crop_masks(*args, thresholds=(0.49, 0.1, 0.1))[0]
-    assert mask.all() and score == pytest.approx(0.5)
+    (patch,) = crop_mask_patches(*args, thresholds=(0.5, 0.1, 0.1))
+    assert not patch.mask.any() and patch.score == 0
+    (patch,) = crop_mask_patches(*args, thresholds=(0.49, 0.1, 0.1))
+    assert patch.mask.all() and patch.score == pytest.approx(0.5)
 
 
 def test_crop_outside_the_image_is_empty():
@@ -109,14 +122,14 @@ def test_crop_outside_the_image_is_empty():
 
 def test_no_object():
     empty = torch.zeros(0, 4, 4), torch.zeros(0, 8, 8), torch.zeros(0, 4), [], []
-    assert paste_crop_masks(*empty) == []
+    assert crop_mask_patches(*empty) == []
 
 
 def test_diverged_logits_are_refused():
     logits = torch.zeros(3, 4, 4)
     logits[1, 2, 2] = float('nan')
     with pytest.raises(ValueError, match=r'objects \[1\] of this batch hold NaN'):
-        paste_crop_masks(
+        crop_mask_patches(
             logits, torch.ones(3, 8, 8), [(0, 0, 6, 6)] * 3, [(6, 6)] * 3, [36.0] * 3
         )
 
@@ -125,7 +138,7 @@ def test_diverged_logits_are_refused():
     'change, message',
     [
         (dict(logits=torch.zeros(1, 1, 4, 4)), r'expected logits \(B, h, w\)'),
-        (dict(areas=[1.0, 2.0]), 'one entry an object'),
+        (dict(areas=[1.0, 2.0]), 'one entry per object'),
         (dict(thresholds=(0.1, 0.1)), 'expected 3 thresholds'),
         (dict(crop_boxes=[(3, 0, 3, 4)]), 'crop box must be half-open'),
     ],
@@ -139,7 +152,7 @@ def test_wrong_arguments_are_named(change, message):
         areas=[36.0],
     )
     with pytest.raises(ValueError, match=message):
-        paste_crop_masks(**{**arguments, **change})
+        crop_mask_patches(**{**arguments, **change})
 
 
 def test_combine_logits_needs_what_it_averages():

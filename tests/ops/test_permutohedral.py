@@ -198,7 +198,7 @@ def test_errors():
         PermutohedralLattice(torch.eye(5) * 1e6)
     with pytest.raises(ValueError, match=r'expected shape \(4, C\), got \(3, 2\)'):
         PermutohedralLattice(torch.zeros(4, 2)).filter(torch.zeros(3, 2))
-    with pytest.raises(ValueError, match=r'at most 65536 an image, got 65537'):
+    with pytest.raises(ValueError, match=r'at most 65536 per image, got 65537'):
         ExactGaussian(torch.zeros(1, 2**16 + 1, 2))
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mmwsis.ops.relation_labels import (
-    combine_sure_labels,
+    combine_confident_labels,
     relation_labels,
     threshold_argmax,
 )
@@ -27,7 +27,7 @@ def test_labels_are_those_of_the_released_stage(name):
     )
     assert labels.dtype == torch.uint8
     assert (labels.numpy() != case['ir_label']).mean() <= 0.002
-    combined = combine_sure_labels(
+    combined = combine_confident_labels(
         *(torch.from_numpy(case[key]).long() for key in ('fg_conf', 'bg_conf'))
     )
     assert (combined.numpy() == case['ir_label']).all()
@@ -35,7 +35,7 @@ def test_labels_are_those_of_the_released_stage(name):
 
 def test_hand_checked_combination():
     foreground, background = torch.tensor([[0, 5, 0]]), torch.tensor([[0, 5, 5]])
-    assert combine_sure_labels(foreground, background).tolist() == [[0, 5, 255]]
+    assert combine_confident_labels(foreground, background).tolist() == [[0, 5, 255]]
 
 
 def test_background_and_the_first_class_win_ties():

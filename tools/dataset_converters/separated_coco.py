@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from mmwsis.dataset_converters.command_line import add_run_options
 from mmwsis.dataset_converters.separated import separated_file
-from mmwsis.ops.mask_parts import SEPARATED_MIN_PART
+from mmwsis.ops.connected_components import SEPARATED_MIN_AREA
 from mmwsis.utils.progress_bar import progress_bar
 
 EXAMPLES = """examples:
@@ -39,7 +39,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--min-part',
         type=int,
-        default=SEPARATED_MIN_PART,
+        default=SEPARATED_MIN_AREA,
         metavar='PIXELS',
         help='without --pickle: smaller parts do not count (default: %(default)s)',
     )

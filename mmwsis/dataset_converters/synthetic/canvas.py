@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mmwsis.ops.mask_parts import count_parts
+from mmwsis.ops.connected_components import count_components
 
 from .random_draws import between, chance
 from .regions import FRAME
@@ -169,7 +169,7 @@ class Canvas:
                 return False
         if must_cut:
             least = max(MIN_PART_PIXELS, MIN_PART_SHARE * areas[must_cut])
-            return count_parts(instances == must_cut, int(least)) > 1
+            return count_components(instances == must_cut, int(least)) > 1
         return True
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from mmwsis.formats.coco_segmentation import encode_mask
-from mmwsis.ops.mask_parts import count_parts
+from mmwsis.ops.connected_components import count_components
 from mmwsis.structures import colours_of_ids
 
 from .canvas import MIN_PART_PIXELS
@@ -115,7 +115,7 @@ def describe_scene(scene: Scene, image_id: int, file_name: str) -> SceneRecord:
             iscrowd=0,
         )
         record.annotations.append({**entry, 'segmentation': encode_mask(mask)})
-        record.parts.append(count_parts(mask, MIN_PART_PIXELS))
+        record.parts.append(count_components(mask, MIN_PART_PIXELS))
         segments.append(_segment(k, entry))
     stuff = _visible_stuff(scene)
     for k, name in enumerate(STUFF_CLASSES):

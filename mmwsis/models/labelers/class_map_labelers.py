@@ -9,7 +9,7 @@ from mmengine.model import BaseModel
 from mmengine.structures import BaseDataElement, InstanceData, PixelData
 from torch import Tensor
 
-from mmwsis.ops import BestChannels, split_parts
+from mmwsis.ops import BestChannels, split_components
 from mmwsis.ops.relation_labels import relation_labels, threshold_argmax
 from mmwsis.registry import MODELS
 
@@ -137,7 +137,7 @@ class ClassMapComponents(ClassMapLabeler):
         index = threshold_argmax(maps, threshold)
         score = torch.cat([maps.new_full((1, *maps.shape[1:]), threshold), maps])
         best = BestChannels(index, score.amax(0))
-        found = split_parts(best, labels, None, self.test_cfg['min_area'])
+        found = split_components(best, labels, None, self.test_cfg['min_area'])
         sample.pred_instances = InstanceData(
             labels=found.labels, scores=found.scores, masks=found.masks
         )

@@ -11,9 +11,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mmwsis.ops import (
-    merge_relation_views,
-    quarter_labels,
-    quarter_size,
+    merge_aug_relations,
+    stride4_labels,
+    stride4_size,
     synthesize_instances,
     synthesize_semantics,
 )
@@ -176,7 +176,7 @@ class IRNet(BaseModel):
         return self.relation_loss(
             self.boundary_head(levels),
             self.displacement_head(levels),
-            quarter_labels(labels),
+            stride4_labels(labels),
         )
 
     @torch.no_grad()
@@ -198,8 +198,8 @@ class IRNet(BaseModel):
         levels = self.levels(views)
         edge_logit = self.boundary_head(levels)
         displacement = self.displacement_head([level[:1] for level in levels])
-        return merge_relation_views(
-            edge_logit, displacement, quarter_size((height, width))
+        return merge_aug_relations(
+            edge_logit, displacement, stride4_size((height, width))
         )
 
     def _padded(self, side: int) -> int:
@@ -231,7 +231,7 @@ class IRNet(BaseModel):
             height, width = sample.img_shape
             cams, labels = self.class_maps(sample)
             if not len(labels):  # the synthesis needs no network to find nothing
-                grid = quarter_size((height, width))
+                grid = stride4_size((height, width))
                 edge, displacement = (
                     image.new_zeros(1, *grid),
                     image.new_zeros(2, *grid),
@@ -258,7 +258,7 @@ class IRNet(BaseModel):
             ValueError: They are of another size than the image.
         """
         maps = sample.class_maps
-        grid = quarter_size(sample.ori_shape)
+        grid = stride4_size(sample.ori_shape)
         if tuple(maps.cam.shape[1:]) != grid:
             raise ValueError(
                 f'image id {sample.get("img_id")!r}: the class maps cam are '
@@ -268,7 +268,7 @@ class IRNet(BaseModel):
         cams = maps.cam.float()
         if tuple(sample.img_shape) == tuple(sample.ori_shape):
             return cams, maps.labels
-        grid = quarter_size(sample.img_shape)
+        grid = stride4_size(sample.img_shape)
         if not len(cams):
             return cams.new_zeros((0, *grid)), maps.labels
         cams = F.interpolate(

@@ -8,7 +8,7 @@ from mmengine.model import BaseModule
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from mmwsis.ops import merge_cam_views
+from mmwsis.ops import merge_aug_cams
 from mmwsis.registry import MODELS
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class MultiScaleCAM(BaseModule):
             logits = [self._responses(classifier, view, labels) for view in views]
         else:  # no need to ask the network
             logits = [views[0].new_zeros((2, 0, 1, 1))]
-        cam, high_res = merge_cam_views(logits, image_size, self.stride)
+        cam, high_res = merge_aug_cams(logits, image_size, self.stride)
         return InstanceData(labels=labels, cam=cam, high_res=high_res)
 
     @staticmethod

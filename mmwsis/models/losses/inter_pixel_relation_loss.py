@@ -128,7 +128,7 @@ def _maximum_votes(edge: Tensor, ends: _PairEnds, radius: int) -> Tensor:
     kinds = _PairKinds(ends, pairs)
     keys = kinds.pair_key.new_empty(CHUNK, pairs.length)
     for leftward, directions in enumerate(directions_by_side(radius)):
-        ranks = rank_pixels(edge, bool(leftward)).ranks
+        ranks = rank_pixels(edge, bool(leftward))
         maxima = path_maxima(ranks, radius, directions)
         histogram = torch.zeros_like(votes).flatten()
         for begin in range(0, len(directions), CHUNK):

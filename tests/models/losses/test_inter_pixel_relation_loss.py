@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mmwsis.models.losses import inter_pixel_relation_loss as loss_function
 from mmwsis.models.losses.inter_pixel_relation_loss import inter_pixel_relation_sums
-from mmwsis.ops import pair_labels, path_affinity, pixel_directions, source_window
+from mmwsis.ops import pixel_directions, pixel_paths, source_window
 from mmwsis.registry import MODELS
 
 GOLDEN = Path(__file__).parents[2] / 'golden' / 'irnet'
@@ -25,9 +25,42 @@ NAMES = [
 ]
 
 
+def gather_affinity(edge, radius):
+    """One gather of all pixels of all paths, as autograd differentiates it."""
+    rows, cols, *_ = source_window(radius, *edge.shape[-2:])
+    width = edge.shape[-1]
+    flat = torch.arange(edge[0, 0].numel()).view(edge.shape[-2:])[rows, cols].flatten()
+    maxima = []
+    for path in pixel_paths(radius):
+        pixels = [flat + y * width + x for y, x in path]
+        values = edge.flatten(1)[:, torch.stack(pixels)]
+        # The gradient goes to the first maximum of the path, in its order.
+        first = (values == values.amax(1, keepdim=True)).to(torch.uint8).argmax(1)
+        maxima.append(values.gather(1, first[:, None])[:, 0])
+    return 1 - torch.stack(maxima, 1)
+
+
+def pair_labels(labels, radius, num_classes):
+    """Pairs of background, of one class, of two classes: (B, D, S) bool masks."""
+    rows, cols, height, width = source_window(radius, *labels.shape[1:])
+    source = labels[:, None, rows, cols]
+    target = torch.stack(
+        [
+            labels[:, dy : dy + height, cols.start + dx : cols.start + dx + width]
+            for dy, dx in pixel_directions(radius)
+        ],
+        1,
+    )
+    valid = (source >= 0) & (source <= num_classes)
+    valid = valid & (target >= 0) & (target <= num_classes)
+    same = valid & (source == target)
+    masks = same & (source == 0), same & (source > 0), valid & (source != target)
+    return [mask.flatten(2) for mask in masks]
+
+
 def pair_maps(edge_logit, displacement, radius):
     """Every term of every pair as an array (B, D, S), as the formulas stand."""
-    affinity = path_affinity(edge_logit.sigmoid(), radius)
+    affinity = gather_affinity(edge_logit.sigmoid(), radius)
     rows, cols, height, width = source_window(radius, *edge_logit.shape[2:])
     source = displacement[:, :, rows, cols]
     distances = []
@@ -102,6 +135,28 @@ def test_golden_maps(name):
         np.testing.assert_allclose(given_map.detach(), data[key], rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize('name', ['a', 'b_r10_invalid_ids', 'c_all_ignore'])
+def test_golden_pair_labels(name):
+    data = np.load(GOLDEN / f'pair_label_{name}.npz')
+    labels, radius = torch.from_numpy(data['seg'])[None], int(data['radius'])
+    masks = pair_labels(labels, radius, 20)
+    for key, mask in zip(('bg_pos', 'fg_pos', 'neg'), masks):
+        assert np.array_equal(mask[0].numpy(), data[key])
+    zeros = torch.zeros(1, 3, *labels.shape[1:])
+    sums = inter_pixel_relation_sums(zeros[:, :1], zeros[:, 1:], labels, radius, 20)
+    assert sums.counts.tolist() == [int(mask.sum()) for mask in masks]
+
+
+def test_pair_labels_by_hand():
+    labels = torch.tensor([[[0, 0, 3, 255], [0, 3, 3, 255], [7, 3, 21, 0]]])
+    bg_pos, fg_pos, neg = (
+        mask[0].int().tolist() for mask in pair_labels(labels, 2, 20)
+    )
+    assert bg_pos == [[0] * 4, [0] * 4, [1, 0, 0, 0], [0] * 4]
+    assert fg_pos == [[0, 0, 1, 0], [0, 1, 1, 0], [0, 1, 0, 1], [0] * 4]
+    assert neg == [[1, 0, 0, 0], [1, 0, 0, 0], [0, 0, 1, 0], [1, 0, 0, 1]]
+
+
 @settings(max_examples=30, deadline=None)
 @given(
     radius=st.integers(2, 5),
@@ -128,6 +183,31 @@ def test_equals_the_formulas(radius, extra, batch, num_classes, levels, seed):
         )
         for gradient, other in zip(gradients, slow):
             torch.testing.assert_close(gradient, other, rtol=1e-9, atol=1e-12)
+
+
+def test_wide_ranks_give_the_same(monkeypatch):
+    edge, field, labels = problem(2, 12, 20, levels=1)
+    edge.requires_grad_()
+    expected = inter_pixel_relation_sums(edge, field, labels, 5, 3).affinity
+    # The package's attribute of this name is the function.
+    module = importlib.import_module('mmwsis.ops.path_affinity')
+    monkeypatch.setattr(module, 'INT16_PIXELS', 100)
+    affinity = inter_pixel_relation_sums(edge, field, labels, 5, 3).affinity
+    assert torch.equal(affinity, expected)
+    (gradient,) = torch.autograd.grad(affinity.sum(), edge)
+    (other,) = torch.autograd.grad(expected.sum(), edge)
+    assert torch.equal(gradient, other)
+
+
+def test_many_classes_and_unsigned_labels():
+    edge, field, _ = problem(1, 3, 4)
+    labels = torch.tensor([[[0, 200, 200, 254], [255, 200, 0, 1], [1, 2, 3, 4]]])
+    expected = [int(mask.sum()) for mask in pair_labels(labels, 2, 254)]
+    for dtype in (torch.uint8, torch.int16, torch.int64):
+        sums = inter_pixel_relation_sums(edge, field, labels.to(dtype), 2, 254)
+        assert sums.counts.tolist() == expected
+    fewer = inter_pixel_relation_sums(edge, field, labels, 2, 200)
+    assert fewer.counts[2] < expected[2]
 
 
 def test_gradcheck():

@@ -1,4 +1,4 @@
-"""The grid of stride 4 on which IRNet works."""
+"""The stride-4 grid on which IRNet works."""
 
 import torch
 from torch import Tensor
@@ -6,27 +6,41 @@ from torch import Tensor
 STRIDE = 4
 
 
-def quarter_size(image_size: tuple[int, int]) -> tuple[int, int]:
-    """Return (h, w) of the grid of an image: a cell for each four pixels begun.
+def stride4_size(image_size: tuple[int, int]) -> tuple[int, int]:
+    """Size of the stride-4 grid of an image: one cell for each four pixels begun.
+
+    ``h = (H - 1) // 4 + 1``, and w likewise: what convolutions of stride 2 make twice.
 
     Args:
         image_size: (H, W) of the image in pixels.
+
+    Returns:
+        (h, w) of the grid.
+
+    Example:
+        >>> stride4_size((375, 500))
+        (94, 125)
     """
     height, width = image_size
     return (height - 1) // STRIDE + 1, (width - 1) // STRIDE + 1
 
 
-def quarter_labels(labels: Tensor) -> Tensor:
-    """Sample a label map at a quarter of its size, as Pillow's nearest resize does.
+def stride4_labels(labels: Tensor) -> Tensor:
+    """Sample a label map at stride 4, as Pillow's nearest resize does.
 
     For sides that are multiples of four these are the pixels (4i + 2, 4j + 2). The
-    size is a quarter rounded half to even, other than :func:`quarter_size`.
+    size is a quarter rounded half to even, other than :func:`stride4_size`.
 
     Args:
         labels: (..., H, W) labels of any type.
 
     Returns:
         (..., round(H / 4), round(W / 4)) labels.
+
+    Example:
+        >>> stride4_labels(torch.arange(16).expand(8, 16))
+        tensor([[ 2,  6, 10, 14],
+                [ 2,  6, 10, 14]])
     """
     rows, cols = (_centres(side, labels.device) for side in labels.shape[-2:])
     return labels[..., rows[:, None], cols]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from mmwsis.ops import quarter_labels, quarter_size
+from mmwsis.ops import stride4_labels, stride4_size
 
 GOLDEN = Path(__file__).parents[1] / 'golden' / 'irnet'
 
@@ -15,15 +15,15 @@ GOLDEN = Path(__file__).parents[1] / 'golden' / 'irnet'
 @pytest.mark.parametrize('name', ['64x64', '50x37'])
 def test_golden(name):
     data = np.load(GOLDEN / f'label_quarter_{name}.npz')
-    quarter = quarter_labels(torch.from_numpy(data['label']))
-    assert quarter.dtype == torch.uint8
-    assert np.array_equal(quarter.numpy(), data['out'])
+    sampled = stride4_labels(torch.from_numpy(data['label']))
+    assert sampled.dtype == torch.uint8
+    assert np.array_equal(sampled.numpy(), data['out'])
 
 
 def test_columns_by_hand():
     labels = torch.arange(16).expand(2, 8, 16)
-    assert quarter_labels(labels)[0, 0].tolist() == [2, 6, 10, 14]
-    assert quarter_labels(labels).shape == (2, 2, 4)
+    assert stride4_labels(labels)[0, 0].tolist() == [2, 6, 10, 14]
+    assert stride4_labels(labels).shape == (2, 2, 4)
 
 
 @given(height=st.integers(3, 90), width=st.integers(3, 90))
@@ -31,12 +31,12 @@ def test_equals_pillow(height, width):
     labels = np.arange(height * width, dtype=np.int32).reshape(height, width)
     size = round(width / 4), round(height / 4)
     expected = Image.fromarray(labels).resize(size, Image.Resampling.NEAREST)
-    quarter = quarter_labels(torch.from_numpy(labels))
-    assert np.array_equal(quarter.numpy(), np.asarray(expected))
+    sampled = stride4_labels(torch.from_numpy(labels))
+    assert np.array_equal(sampled.numpy(), np.asarray(expected))
 
 
 @pytest.mark.parametrize(
     ('image', 'grid'), [((375, 500), (94, 125)), ((1, 4), (1, 1)), ((5, 8), (2, 2))]
 )
 def test_size_of_the_grid(image, grid):
-    assert quarter_size(image) == grid
+    assert stride4_size(image) == grid
