@@ -13,7 +13,6 @@ from pycocotools import mask as mask_codec
 from mmwsis.engine.hooks import (
     CropPredictionVisualizationHook,
     RetrievalVisualizationHook,
-    TrainingBatchVisualizationHook,
 )
 from mmwsis.registry import HOOKS, VISUALIZERS
 from mmwsis.structures import ObjectCropSample
@@ -164,27 +163,6 @@ def test_class_map_hook_draws_maps_over_the_image(tmp_path):
     hook = HOOKS.build(dict(type='mmwsis.ClassMapVisualizationHook', draw=True))
     hook.after_test_iter(runner, 0, None, samples)
     assert len(recorder.images) == 2  # an image without classes is shown as it is
-
-
-def test_training_batch_hook_draws_crops_and_images_once(tmp_path):
-    recorder = Recorder()
-    hook = TrainingBatchVisualizationHook()
-    view = torch.zeros(3, 32, 32, dtype=torch.uint8)
-    crops = dict(
-        inputs=dict(student=[view], teacher=[view]),
-        data_samples=[crop_sample(tmp_path)],
-    )
-    hook.before_train_iter(fake_runner(tmp_path, recorder), 0, crops)
-    hook.before_train_iter(fake_runner(tmp_path, recorder, 1), 1, crops)
-    assert list(recorder.images) == [('training_batch', 1)]
-    sample = DetDataSample(metainfo=dict(img_id=1))
-    sample.gt_instances = InstanceData(bboxes=torch.ones(1, 4), labels=torch.zeros(1))
-    blue = torch.zeros(3, 48, 64, dtype=torch.uint8)
-    blue[0] = 255  # BGR
-    images = dict(inputs=[blue], data_samples=[sample])
-    hook.before_train_iter(fake_runner(tmp_path, recorder), 0, images)
-    drawn = recorder.images['training_batch', 1]
-    assert (drawn == (0, 0, 255)).all(-1).any()
 
 
 def test_retrieval_hook_draws_at_its_interval(tmp_path, monkeypatch):
