@@ -184,6 +184,7 @@ def load_encoder(encoder: LabelerViT, state: Mapping[str, Tensor]) -> LoadReport
         ValueError: Parameters are missing, unexpected, or of another shape. The encoder
             is unchanged.
     """
+    # Bring the checkpoint to the encoder's shape: its position table, its layers.
     state = dict(state)
     own = encoder.state_dict()
     resized = (
@@ -192,6 +193,7 @@ def load_encoder(encoder: LabelerViT, state: Mapping[str, Tensor]) -> LoadReport
     if resized:
         state['pos_embed'] = _fit_position_table(state['pos_embed'], encoder)
     kept = _drop_by_design(encoder, own, state)
+    # Whatever still differs is an error that names it all at once.
     missing = sorted(set(own) - set(state) - set(kept))
     unexpected = sorted(set(state) - set(own))
     wrong = [

@@ -3,7 +3,6 @@
 from typing import Any
 
 from mmengine.optim import LinearLR
-from mmengine.optim.scheduler.param_scheduler import INF
 
 from mmwsis.registry import PARAM_SCHEDULERS
 
@@ -20,9 +19,9 @@ class LinearWarmupLR(LinearLR):
 
     Args:
         *args: As for ``mmengine.LinearLR``; ``T`` is ``end - begin``.
+        end: Step at which the full rate is reached.
         start_factor: Share of the rate at the first step. The rate is multiplied from
             step to step, so it may be small but not zero. Defaults to 1e-9.
-        end: Step at which the full rate is reached.
         **kwargs: As for ``mmengine.LinearLR``.
 
     Example:
@@ -39,7 +38,7 @@ class LinearWarmupLR(LinearLR):
     """
 
     def __init__(
-        self, *args: Any, start_factor: float = 1e-9, end: int = INF, **kwargs: Any
+        self, *args: Any, end: int, start_factor: float = 1e-9, **kwargs: Any
     ) -> None:
         # One step longer: the full rate is then that of step `end`, where the schedule
         # that follows begins and takes the rate as it finds it.

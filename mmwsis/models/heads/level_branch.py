@@ -19,6 +19,12 @@ class LevelBranch(nn.Module):
 
     Raises:
         ValueError: ``out_channels`` does not divide into the groups.
+
+    Example:
+        >>> import torch
+        >>> branch = LevelBranch(16, out_channels=8, num_groups=4, scale=2)
+        >>> branch(torch.rand(1, 16, 5, 7)).shape
+        torch.Size([1, 8, 10, 14])
     """
 
     def __init__(

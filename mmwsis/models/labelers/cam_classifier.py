@@ -90,7 +90,8 @@ class CAMClassifier(BaseModel):
             inputs: Normalised images ``(B, 3, H, W)``; in mode 'predict' also one list
                 of B images ``(3, h, w)`` per scale.
             data_samples: B samples with ``gt_tags`` (C,) for mode 'loss'; with the
-                metainfo ``tags`` and ``ori_shape`` for mode 'predict'.
+                metainfo ``tags`` and ``ori_shape`` for mode 'predict'. Defaults to
+                None.
             mode: 'loss', 'tensor' or 'predict'. Defaults to 'tensor'.
 
         Returns:

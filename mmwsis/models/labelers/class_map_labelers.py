@@ -53,7 +53,7 @@ class ClassMapLabeler(BaseModel):
         Args:
             inputs: B images uint8 ``(3, H, W)``, RGB.
             data_samples: B samples with ``class_maps``: ``labels`` (K,) and
-                ``high_res`` (K, H, W).
+                ``high_res`` (K, H, W). Defaults to None, which no mode takes.
             mode: 'predict'; there is nothing to train. Defaults to 'predict'.
 
         Returns:

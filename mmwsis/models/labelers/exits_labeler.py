@@ -54,6 +54,32 @@ class ExitsLabeler(MaskAutoLabeler):
 
     Raises:
         ValueError: ``retrieval`` lacks ``delta`` or has unknown keys.
+
+    Example:
+        >>> import torch
+        >>> encoder = dict(type='mmwsis.LabelerViT', img_size=32, embed_dims=16,
+        ...                num_layers=1, num_heads=2)
+        >>> model = ExitsLabeler(
+        ...     network=dict(
+        ...         type='mmwsis.MaskLabelNetwork', encoder=encoder,
+        ...         mask_head=dict(type='mmwsis.ScaleAwareMaskHead', in_channels=16,
+        ...                        feat_channels=8)),
+        ...     similarity_extractor=dict(
+        ...         type='mmwsis.SimilarityExtractor', encoder=encoder, layer=1),
+        ...     loss_point=dict(type='mmwsis.ExtremePointLoss'),
+        ...     loss_crf=dict(type='mmwsis.MeanFieldCRFLoss', num_iters=5),
+        ...     retrieval=dict(delta=2))
+        >>> sample = ObjectCropSample(
+        ...     metainfo=dict(area=900.0, crop_box=(0, 0, 64, 64), flip=False))
+        >>> sample.box_mask = torch.zeros(64, 64, dtype=torch.uint8)
+        >>> sample.box_mask[16:48, 16:48] = 1
+        >>> # Top, left, bottom, right, each (x, y).
+        >>> sample.extreme_points = torch.tensor(
+        ...     [[30.0, 16], [16, 28], [33, 47], [47, 35]])
+        >>> views = dict(student=torch.rand(1, 3, 64, 64),
+        ...              teacher=torch.rand(1, 3, 64, 64))
+        >>> sorted(model(views, [sample], mode='loss'))
+        ['fallback_rate', 'loss_crf', 'loss_point', 'pseudo_bg', 'pseudo_fg']
     """
 
     report_picture: ClassVar[dict[str, str]] = dict(

@@ -165,8 +165,9 @@ class IRNet(BaseModel):
 
         Args:
             inputs: ``(B, 3, H, W)``, normalised.
-            data_samples: B samples; see :meth:`loss` and :meth:`predict`.
-            mode: 'loss', 'predict' or 'tensor'.
+            data_samples: B samples; see :meth:`loss` and :meth:`predict`. Defaults to
+                None, for mode 'tensor'.
+            mode: 'loss', 'predict' or 'tensor'. Defaults to 'tensor'.
 
         Returns:
             'loss': dictionary of losses; 'predict': the samples; 'tensor': boundary
@@ -305,6 +306,7 @@ class IRNet(BaseModel):
         cams = maps.cam.float()
         if tuple(sample.img_shape) == tuple(sample.ori_shape):
             return cams, maps.labels
+        # A transform enlarged the image: the maps follow it.
         grid = quarter_size(sample.img_shape)
         if not len(cams):
             return cams.new_zeros((0, *grid)), maps.labels

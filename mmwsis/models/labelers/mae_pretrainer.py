@@ -130,8 +130,9 @@ class MAEPretrainer(BaseModel):
         Args:
             inputs: ``image`` (or ``teacher``, of two views): ``(B, 3, S, S)``,
                 normalised.
-            data_samples: Returned with the restored images in mode 'predict'.
-            mode: 'loss', 'tensor' or 'predict'.
+            data_samples: Returned with the restored images in mode 'predict'. Defaults
+                to None: new dictionaries.
+            mode: 'loss', 'tensor' or 'predict'. Defaults to 'tensor'.
 
         Returns:
             'loss': ``dict(loss=...)``. 'tensor': predicted patches
@@ -179,10 +180,12 @@ class MAEPretrainer(BaseModel):
         return self.decoder['predict'](decoded[:, 1:]), masked, grid
 
     def _loss(self, images: Tensor, predicted: Tensor, masked: Tensor) -> Tensor:
+        # Pixels of every patch, (B, n, 3 * p * p), normalised within the patch.
         target = patchify(images.float(), self.encoder.patch_size)
         if self.norm_pixel_loss:
             mean, scale = _patch_statistics(target)
             target = (target - mean) / scale
+        # Squared error per patch, (B, n); the mean over the masked ones.
         error = (predicted.float() - target).square().mean(-1)
         return (error * masked).sum() / masked.sum()
 

@@ -51,7 +51,9 @@ class MaskAutoLabeler(BaseModel):
         test_cfg: ``weights``: 'student', 'teacher' or 'mixed' (mean of both logits);
             ``flip``: average with the mirrored crop; ``mask_thr``: probability above
             which a pixel belongs to the mask, for small, medium, large boxes;
-            ``area_bins``: upper bounds of small and medium, in image pixels.
+            ``area_bins``: upper bounds of small and medium, in image pixels. Defaults
+            to None: MAL's export, student alone, thresholds 0.1, bounds 32**2 and
+            96**2.
         data_preprocessor: Config of :class:`ObjectCropPreprocessor`. Defaults to None.
         init_cfg: Initialisation of the whole; the network has its own. Defaults to
             None.
@@ -155,8 +157,8 @@ class MaskAutoLabeler(BaseModel):
         Args:
             inputs: Normalised crops ``(B, 3, S, S)``: ``student`` and ``teacher`` for
                 'loss', otherwise ``image``.
-            data_samples: ``B`` samples.
-            mode: 'loss', 'predict' or 'tensor'.
+            data_samples: ``B`` samples. Defaults to None.
+            mode: 'loss', 'predict' or 'tensor'. Defaults to 'tensor'.
 
         Returns:
             'loss': dictionary of losses and statistics; 'predict': the samples with

@@ -21,6 +21,13 @@ class SampleLoss(nn.Module):
 
     Raises:
         ValueError: Unknown ``reduction``.
+
+    Example:
+        >>> import torch
+        >>> losses = torch.tensor([1.0, 3.0])  # of two samples
+        >>> loss = SampleLoss(loss_weight=0.5)
+        >>> loss.reduce(losses), loss.reduce(losses, avg_factor=4)
+        (tensor(1.), tensor(0.5000))
     """
 
     # Added to the batch size in the mean; a subclass says why it has one.
