@@ -5,24 +5,24 @@ The equations of `IRNet <https://arxiv.org/abs/1904.05044>`_, with a displacemen
 :mod:`~mmwsis.models.losses.pixel_pairs` sorts them:
 
 .. math::
-    L^D_{fg} &= \frac{1}{|P^+_{fg}|} \sum_{(i, j) \in P^+_{fg}}
-        \lVert \delta(i, j) - \hat\delta(i, j) \rVert_1, \quad
-        \delta(i, j) = D(x_i) - D(x_j), \; \hat\delta(i, j) = x_j - x_i
-        & \text{(Eq. 5)} \\
-    L^D_{bg} &= \frac{1}{|P^+_{bg}|} \sum_{(i, j) \in P^+_{bg}}
-        \lVert \delta(i, j) \rVert_1 & \text{(Eq. 6)} \\
-    a_{ij} &= 1 - \max_{k \in \Pi_{ij}} B(x_k) & \text{(Eq. 7)} \\
-    L^B &= - \sum_{P^+_{fg}} \frac{\log a_{ij}}{2 |P^+_{fg}|}
+    \text{(5)} \quad L^D_{fg} &= \frac{1}{|P^+_{fg}|} \sum_{(i, j) \in P^+_{fg}}
+        \lVert \delta(i, j) - \hat\delta(i, j) \rVert_1 \\
+    \text{(6)} \quad L^D_{bg} &= \frac{1}{|P^+_{bg}|} \sum_{(i, j) \in P^+_{bg}}
+        \lVert \delta(i, j) \rVert_1 \\
+    \text{(7)} \quad a_{ij} &= 1 - \max_{k \in \Pi_{ij}} B(x_k) \\
+    \text{(8)} \quad L^B &= - \sum_{P^+_{fg}} \frac{\log a_{ij}}{2 |P^+_{fg}|}
         - \sum_{P^+_{bg}} \frac{\log a_{ij}}{2 |P^+_{bg}|}
-        - \sum_{P^-} \frac{\log(1 - a_{ij})}{|P^-|} & \text{(Eq. 8)} \\
-    L &= L^D_{fg} + L^D_{bg} + L^B & \text{(Eq. 9)}
+        - \sum_{P^-} \frac{\log(1 - a_{ij})}{|P^-|} \\
+    \text{(9)} \quad L &= L^D_{fg} + L^D_{bg} + L^B
 
+:math:`\delta(i, j) = D(x_i) - D(x_j)` is the difference of the displacements,
+:math:`\hat\delta(i, j) = x_j - x_i` what it should be on one instance,
 :math:`\Pi_{ij}` are the pixels on the line between the two. The released code, whose
 learning rates we share, halves all of :math:`L`, and averages the L1 distances over
 their two components, which halves :math:`L^D` once more; so does this file.
 
 **How it is computed.** Written down as it stands, Eq. 8 takes 152 pairs per pixel and a
-maximum over up to 20 pixels for each. But :math:`a_{ij}` is one minus the boundary of a
+maximum over up to 22 pixels for each. But :math:`a_{ij}` is one minus the boundary of a
 *single* pixel, the maximum :math:`k^*` of its path, so with :math:`n_k`, the number of
 pairs of a set whose path has its maximum at :math:`k`,
 

@@ -91,8 +91,8 @@ def test_five_levels_of_a_resnet_fit_the_heads(size):
     backbone.eval()  # MMDetection's returns None
     levels = backbone(torch.randn(1, 3, *size))
     assert tuple(level.shape[1] for level in levels) == backbone.out_channels
-    quarter = tuple((side - 1) // 4 + 1 for side in size)
-    assert levels[0].shape[2:] == levels[1].shape[2:] == quarter
+    stride4 = tuple((side - 1) // 4 + 1 for side in size)
+    assert levels[0].shape[2:] == levels[1].shape[2:] == stride4
     assert levels[3].shape[2:] == levels[4].shape[2:]
     for head in (
         BoundaryHead(backbone.out_channels, feat_channels=8),
@@ -100,4 +100,4 @@ def test_five_levels_of_a_resnet_fit_the_heads(size):
             backbone.out_channels, feat_channels=(8,) * 5, num_groups=(4,) * 5
         ),
     ):
-        assert head(levels).shape[2:] == quarter
+        assert head(levels).shape[2:] == stride4
