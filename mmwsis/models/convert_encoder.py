@@ -19,7 +19,7 @@ def convert_encoder(
     Args:
         source: File or URL of a MAE, timm, transformers, mmseg or mmwsis checkpoint.
         target: File to write, atomically: ``dict(state_dict=..., meta=...)``.
-        naming: 'auto', 'mae', 'transformers' or 'mmwsis'.
+        naming: 'auto', 'mae', 'transformers' or 'mmwsis'. Defaults to 'auto'.
 
     Returns:
         Number of parameters written.

@@ -1,4 +1,4 @@
-"""Parameter names of ViT checkpoints, translated to those of ``LabelerViT``.
+"""State-dict keys of ViT checkpoints, translated to those of ``LabelerViT``.
 
 Pure functions on dictionaries. Three namings are known: timm's, which the MAE release
 uses; Hugging Face transformers' 4.x; and our own, which is mmseg's, under the prefixes
@@ -60,6 +60,10 @@ def detect_source(names: Mapping[str, object]) -> str:
 
     Raises:
         ValueError: None of the three.
+
+    Example:
+        >>> detect_source({'vit.encoder.layer.0.layernorm_before.bias': 0})
+        'transformers'
     """
     if any(re.match(r'blocks\.\d+\.attn\.qkv\.', name) for name in names):
         return 'mae'
@@ -83,6 +87,7 @@ def to_labeler_names(
     Args:
         state: State dictionary: parameter names to tensors.
         source: 'mae', 'transformers', 'mmwsis', or 'auto' to look at the names.
+            Defaults to 'auto'.
 
     Returns:
         The encoder alone. Decoders, mask tokens and classification heads are left out;
@@ -90,6 +95,12 @@ def to_labeler_names(
 
     Raises:
         ValueError: Unknown ``source``, or names that fit none.
+
+    Example:
+        >>> import torch
+        >>> weight = torch.zeros(6, 2)
+        >>> list(to_labeler_names({'blocks.3.attn.qkv.weight': weight}))
+        ['layers.3.attn.attn.in_proj_weight']
     """
     if source == 'auto':
         source = detect_source(state)

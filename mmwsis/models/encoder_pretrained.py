@@ -47,8 +47,23 @@ class EncoderPretrained:
     Args:
         checkpoint: File, or URL, which MMEngine downloads once and keeps.
         source: 'auto', 'mae', 'transformers' or 'mmwsis'; see
-            :func:`~mmwsis.models.encoder_key_maps.to_labeler_names`.
-        made_by: Command that makes the file, named if it is missing.
+            :func:`~mmwsis.models.encoder_key_maps.to_labeler_names`. Defaults to
+            'auto'.
+        made_by: Command that makes the file, named if it is missing. Defaults to None.
+
+    Example:
+        >>> import tempfile, torch
+        >>> from mmwsis.registry import MODELS
+        >>> config = dict(type='mmwsis.LabelerViT', img_size=32, embed_dims=16,
+        ...               num_layers=1, num_heads=2)
+        >>> trained = MODELS.build(config)
+        >>> with tempfile.NamedTemporaryFile(suffix='.pth') as file:
+        ...     torch.save(dict(state_dict=trained.state_dict()), file.name)
+        ...     start = dict(type='mmwsis.EncoderPretrained', checkpoint=file.name)
+        ...     encoder = MODELS.build(dict(config, init_cfg=start))
+        ...     encoder.init_weights()
+        >>> torch.equal(encoder.cls_token, trained.cls_token)
+        True
     """
 
     def __init__(
@@ -105,7 +120,7 @@ def read_checkpoint(checkpoint: str, made_by: str | None = None) -> dict[str, Te
 
     Args:
         checkpoint: File or URL.
-        made_by: Command that makes the file, for the error message.
+        made_by: Command that makes the file, for the error message. Defaults to None.
 
     Returns:
         Parameter names to tensors, on the CPU.
@@ -169,6 +184,7 @@ def load_encoder(encoder: LabelerViT, state: Mapping[str, Tensor]) -> LoadReport
         ValueError: Parameters are missing, unexpected, or of another shape. The encoder
             is unchanged.
     """
+    # Bring the checkpoint to the encoder's shape: its position table, its layers.
     state = dict(state)
     own = encoder.state_dict()
     resized = (
@@ -177,6 +193,7 @@ def load_encoder(encoder: LabelerViT, state: Mapping[str, Tensor]) -> LoadReport
     if resized:
         state['pos_embed'] = _fit_position_table(state['pos_embed'], encoder)
     kept = _drop_by_design(encoder, own, state)
+    # Whatever still differs is an error that names it all at once.
     missing = sorted(set(own) - set(state) - set(kept))
     unexpected = sorted(set(state) - set(own))
     wrong = [

@@ -17,9 +17,20 @@ class ObjectCropPreprocessor(BaseDataPreprocessor):
     ``inputs['image']``, are treated alike and keep their names.
 
     Args:
-        mean: Mean of the red, green and blue channel, 0 to 255.
-        std: Standard deviation of the channels, 0 to 255.
-        non_blocking: Copy to the device without waiting.
+        mean: Mean of the red, green and blue channel, 0 to 255. Defaults to ImageNet's.
+        std: Standard deviation of the channels, 0 to 255. Defaults to ImageNet's.
+        non_blocking: Copy to the device without waiting. Defaults to False.
+
+    Raises:
+        ValueError: Not three channels, or a standard deviation of 0.
+
+    Example:
+        >>> import torch
+        >>> preprocessor = ObjectCropPreprocessor(mean=(100, 0, 0), std=(50, 1, 1))
+        >>> crop = torch.full((3, 4, 4), 200, dtype=torch.uint8)
+        >>> batch = preprocessor(dict(inputs=dict(image=[crop, crop])))
+        >>> batch['inputs']['image'].shape, batch['inputs']['image'][0, :, 0, 0]
+        (torch.Size([2, 3, 4, 4]), tensor([  2., 200., 200.]))
     """
 
     def __init__(
@@ -43,7 +54,7 @@ class ObjectCropPreprocessor(BaseDataPreprocessor):
         Args:
             data: ``inputs``: dict of lists (or a batch) of uint8 ``(3, S, S)`` RGB
                 tensors; ``data_samples``: list or None.
-            training: Unused; both modes are treated alike.
+            training: Unused; both modes are treated alike. Defaults to False.
 
         Returns:
             The same with ``inputs`` as float32 tensors ``(B, 3, S, S)``.

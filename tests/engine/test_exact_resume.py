@@ -289,7 +289,7 @@ def test_a_sampler_without_visits_is_warned_of(write_run, tmp_path):
     train(path, tmp_path / 'plain')
     log = next((tmp_path / 'plain').glob('*/*.log')).read_text()
     assert (
-        'InfiniteSampler does not number its visits: a resumed run will draw other '
+        'InfiniteSampler does not number its draws: a resumed run will draw other '
         'augmentations than an uninterrupted one. Use mmwsis.SeededEpochSampler or '
         'mmwsis.SeededInfiniteSampler.' in log
     )

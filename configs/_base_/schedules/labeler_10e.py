@@ -18,8 +18,7 @@ optim_wrapper = dict(
 )
 param_scheduler = [
     dict(
-        type='LinearLR',
-        start_factor=1e-6,
+        type='mmwsis.LinearWarmupLR',
         by_epoch=True,
         begin=0,
         end=1,

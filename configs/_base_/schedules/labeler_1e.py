@@ -5,8 +5,7 @@ train_cfg = dict(max_epochs=max_epochs)
 # One epoch leaves no room for an epoch of warm-up: a tenth of the iterations.
 param_scheduler = [
     dict(
-        type='LinearLR',
-        start_factor=1e-6,
+        type='mmwsis.LinearWarmupLR',
         by_epoch=True,
         begin=0,
         end=0.1,

@@ -6,7 +6,6 @@ from .displacement_mean_hook import DisplacementMeanHook
 from .exact_resume_hook import ExactResumeHook
 from .retrieval_visualization_hook import RetrievalVisualizationHook
 from .stop_on_nan import NonFiniteLossError, StopOnNaNHook
-from .training_batch_visualization_hook import TrainingBatchVisualizationHook
 
 __all__ = [
     'ClassMapVisualizationHook',
@@ -16,5 +15,4 @@ __all__ = [
     'NonFiniteLossError',
     'RetrievalVisualizationHook',
     'StopOnNaNHook',
-    'TrainingBatchVisualizationHook',
 ]

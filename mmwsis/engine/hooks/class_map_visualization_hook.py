@@ -1,4 +1,4 @@
-"""Draw class maps in validation and testing; works with ``--show-dir``."""
+"""Draw CAMs in validation and testing; works with ``--show-dir``."""
 
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,13 @@ from .crop_prediction_visualization_hook import CropPredictionVisualizationHook
 
 @HOOKS.register_module()
 class ClassMapVisualizationHook(CropPredictionVisualizationHook):
-    """The maps of an image's classes over the image, one picture an image.
+    """The CAMs of an image's classes over the image, one file per image.
 
     Takes the arguments of :class:`CropPredictionVisualizationHook`, of which
     ``score_thr`` is not used; ``tools/test.py --show`` and ``--show-dir`` switch it on.
 
     Args:
-        map_name: Map of ``pred_class_maps`` to draw.
+        map_name: Map of ``pred_class_maps`` to draw. Defaults to 'high_res'.
         **kwargs: Other arguments.
     """
 

@@ -25,14 +25,17 @@ class CropPredictionVisualizationHook(Hook):
     --show`` and ``--show-dir`` work with labelers as they do with detectors.
 
     Args:
-        draw: Whether to draw; ``--show`` and ``--show-dir`` switch it on.
-        interval: In validation every ``interval``-th batch is drawn.
-        max_samples: In validation at most so many objects of a batch.
-        score_thr: A prediction that scores lower is not drawn.
-        show: Open a window.
-        wait_time: Seconds that the window stays.
-        test_out_dir: Folder below the run's time stamp for pictures of a test run.
-        backend_args: Accepted for compatibility; images are read from disk.
+        draw: Whether to draw; ``--show`` and ``--show-dir`` switch it on. Defaults to
+            False.
+        interval: In validation every ``interval``-th batch is drawn. Defaults to 50.
+        max_samples: In validation at most so many objects of a batch. Defaults to 4.
+        score_thr: A prediction that scores lower is not drawn. Defaults to 0.
+        show: Open a window. Defaults to False.
+        wait_time: Seconds that the window stays. Defaults to 0.
+        test_out_dir: Folder below the run's time stamp for images of a test run.
+            Defaults to None.
+        backend_args: Accepted for compatibility; images are read from disk. Defaults to
+            None.
     """
 
     def __init__(
@@ -62,7 +65,7 @@ class CropPredictionVisualizationHook(Hook):
         data_batch: dict | None = None,
         outputs: Sequence[Any] | None = None,
     ) -> None:
-        """Log the first objects of a validation batch as one picture.
+        """Log the first objects of a validation batch as one image.
 
         Args:
             runner: The runner.
@@ -89,7 +92,7 @@ class CropPredictionVisualizationHook(Hook):
         data_batch: dict | None = None,
         outputs: Sequence[Any] | None = None,
     ) -> None:
-        """Draw every object of a test batch, one picture an object.
+        """Draw every object of a test batch, one image per object.
 
         Args:
             runner: The runner.

@@ -21,18 +21,21 @@ from mmwsis.registry import DATASETS, HOOKS
 class DisplacementMeanHook(Hook):
     """Set ``displacement_head.mean_shift`` in the last training iteration.
 
-    IRNet learns differences of displacements only; their mean over the images to be
-    labelled, those of the config's ``pseudo_label_dataloader``, is taken off afterwards
-    (released code). Not resized, but cut or padded to one size at the bottom and the
-    right, they run through the network in evaluation mode; the mean goes over all
-    cells, those of the padding too. It is set before the last checkpoint is written, so
-    that the checkpoint holds it. The images are shared out to the ranks.
+    `IRNet <https://arxiv.org/abs/1904.05044>`_ learns differences of displacements only
+    (Eq. 5 and 6); their mean over the images to be labelled, those of the config's
+    ``pseudo_label_dataloader``, is subtracted afterwards (released code; section 4.3
+    asks for a sum of zero). Not resized, but cut or padded to one size at the bottom
+    and the right, they run through the network in evaluation mode; the mean goes over
+    all cells, those of the padding too. It is set before the last checkpoint is
+    written, so that the checkpoint holds it. The images are shared out to the ranks.
 
     Args:
-        crop_size: Side of the images in pixels; that of the training crops.
+        crop_size: Side of the images in pixels; that of the training crops. Defaults to
+            512.
         whole_batches: Images count in whole batches of this many, the rest is left
             out, as in the released code; if there are fewer than one batch all count.
-        batch_size: Images at a time; does not change the result.
+            Defaults to 32.
+        batch_size: Images at a time; does not change the result. Defaults to 8.
 
     Raises:
         ValueError: An argument is not positive.

@@ -44,7 +44,7 @@ class ExactResumeHook(Hook):
         sampler = getattr(runner.train_loop.dataloader, 'sampler', None)
         if not isinstance(sampler, (SeededEpochSampler, SeededInfiniteSampler)):
             print_log(
-                f'{type(sampler).__name__} does not number its visits: a resumed run '
+                f'{type(sampler).__name__} does not number its draws: a resumed run '
                 'will draw other augmentations than an uninterrupted one. Use '
                 'mmwsis.SeededEpochSampler or mmwsis.SeededInfiniteSampler.',
                 logger='current',

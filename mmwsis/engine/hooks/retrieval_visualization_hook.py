@@ -17,14 +17,19 @@ from mmwsis.visualization.retrieval_figure import retrieval_figures
 class RetrievalVisualizationHook(Hook):
     """Every so often, draw initial and pseudo points, scores and similarity.
 
-    The picture goes to all backends of the visualizer (PNG files, TensorBoard...). It
-    shows what Fig. 6 of EXITS shows, for a few samples of the training batch, before
-    point dropout. The training is not changed by drawing.
+    The figure goes to all backends of the visualizer (PNG files, TensorBoard...). It
+    shows what Fig. 6 of `EXITS <https://arxiv.org/abs/2405.20729>`_ shows, for a few
+    samples of the training batch, before point dropout. The training is not changed by
+    drawing.
 
     Args:
-        interval: Iterations between two pictures; the first iteration is drawn too.
-        num_samples: Crops a picture.
-        draw: Whether to draw at all.
+        interval: Iterations between two figures; the first iteration is drawn too.
+            Defaults to 1000.
+        num_samples: Crops per figure. Defaults to 4.
+        draw: Whether to draw at all. Defaults to True.
+
+    Raises:
+        ValueError: ``interval`` or ``num_samples`` is not positive.
     """
 
     priority = 'LOW'

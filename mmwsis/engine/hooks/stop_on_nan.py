@@ -26,14 +26,14 @@ class StopOnNaNHook(Hook):
 
     The message names the iteration, every loss term, and the images and annotations of
     the batch; the same is written to ``<work_dir>/non_finite_loss_rank<r>.json``. The
-    hook runs before checkpoints are written, so the last checkpoint is a sound one to
+    hook runs before checkpoints are written, so the last checkpoint is a valid one to
     resume from. Of several processes all stop at the same iteration: those with a
     finite loss would otherwise wait for the others, or write a checkpoint whose
     weights the common gradient has spoilt.
 
     Args:
         interval: Look at every n-th iteration. MMEngine reads every loss off the
-            device anyway, so looking always costs nothing.
+            device anyway, so looking always costs nothing. Defaults to 1.
 
     Raises:
         ValueError: ``interval`` is not positive.
@@ -125,7 +125,7 @@ class StopOnNaNHook(Hook):
 
 
 def _ranks_with(bad: bool) -> list[int]:
-    """Ranks whose loss is bad; a few bytes an iteration where there are several."""
+    """Ranks whose loss is bad; a few bytes per iteration where there are several."""
     if get_world_size() == 1:
         return [get_rank()] if bad else []
     flags = all_gather(torch.tensor([bad], dtype=torch.uint8))

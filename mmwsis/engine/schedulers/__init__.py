@@ -1,5 +1,6 @@
 """Schedules of hyper-parameters; a config writes them ``type='mmwsis.X'``."""
 
+from .linear_warmup import LinearWarmupLR
 from .poly_decay import PolyDecayLR
 
-__all__ = ['PolyDecayLR']
+__all__ = ['LinearWarmupLR', 'PolyDecayLR']

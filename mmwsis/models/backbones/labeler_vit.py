@@ -19,30 +19,46 @@ PATCH_EMBED_TYPES = ('linear', 'conv_stem')
 
 @MODELS.register_module()
 class LabelerViT(VisionTransformer):
-    """ViT encoder of MAL (CVPR 2023) and EXITS (CVPR 2024).
+    """ViT encoder of `MAL <https://arxiv.org/abs/2301.03992>`_ and EXITS.
 
-    mmseg's ``VisionTransformer`` with the settings of the MAE checkpoints (final norm,
-    patch bias, LayerNorm eps 1e-6, class token in the sequence), the same parameter
-    names, attention without materialised weights, and optionally MAL's convolutional
-    patch embedding. The position table keeps the size given by ``img_size`` and is
-    resized bicubically at every forward pass.
+    A plain vision transformer (`Dosovitskiy et al.
+    <https://arxiv.org/abs/2010.11929>`_) whose features feed the mask head, and one of
+    whose attention maps is the similarity matrix of `EXITS
+    <https://arxiv.org/abs/2405.20729>`_ (section 3.2.1). It is mmseg's
+    ``VisionTransformer`` with the settings of the MAE checkpoints (final norm, patch
+    bias, LayerNorm eps 1e-6, class token in the sequence), the same parameter names,
+    attention without materialised weights, and optionally MAL's convolutional patch
+    embedding. The position table keeps the size given by ``img_size`` and is resized
+    bicubically at every forward pass.
 
     Args:
         img_size: Side of the image in pixels, or (height, width), that the position
             table belongs to; 224 for MAE checkpoints, whatever the crops' size.
-        patch_size: Side of a patch in pixels.
-        embed_dims: Channels of a token.
-        num_layers: Transformer layers.
-        num_heads: Attention heads a layer.
+            Defaults to 224.
+        patch_size: Side of a patch in pixels. Defaults to 16.
+        embed_dims: Channels of a token. Defaults to 768.
+        num_layers: Transformer layers. Defaults to 12.
+        num_heads: Attention heads per layer. Defaults to 12.
         patch_embed_type: 'linear' (one strided convolution, as ViT and MAE have it) or
-            'conv_stem' (MAL's labeler, see :class:`ConvStem`).
-        norm_eps: Epsilon of all norms.
-        with_cp: Recompute layers in the backward pass, which saves memory.
+            'conv_stem' (MAL's labeler, see :class:`ConvStem`). Defaults to 'linear'.
+        norm_eps: Epsilon of all norms. Defaults to 1e-6.
+        with_cp: Recompute layers in the backward pass, which saves memory. Defaults to
+            False.
         init_cfg: ``dict(type='mmwsis.EncoderPretrained', ...)``; random if None.
+            Defaults to None.
         **kwargs: Passed to mmseg's ``VisionTransformer``.
 
     Raises:
         ValueError: ``patch_embed_type`` is unknown.
+
+    Example:
+        >>> import torch
+        >>> encoder = LabelerViT(img_size=32, embed_dims=16, num_layers=2, num_heads=2)
+        >>> crops = torch.rand(1, 3, 64, 48)  # larger than the position table
+        >>> encoder(crops).shape
+        torch.Size([1, 16, 4, 3])
+        >>> encoder.mean_attention(crops, layer=1).shape
+        torch.Size([1, 12, 12])
     """
 
     def __init__(
@@ -194,15 +210,19 @@ class LabelerViT(VisionTransformer):
         Returns:
             Features ``(B, C, h, w)`` after the final norm, class token dropped.
         """
+        # (B, 3, H, W) -> (B, n, C), one token per patch, with its position.
         tokens, grid = self.patch_tokens(images)
+        # The class token takes part in the attention and is then dropped.
         tokens = self.encode(self.prepend_class_token(tokens))[:, 1:]
+        # (B, n, C) -> (B, C, h, w).
         return tokens.transpose(1, 2).unflatten(2, grid).contiguous()
 
     def mean_attention(self, images: Tensor, layer: int) -> Tensor:
         """Attention of one layer averaged over heads, between patches.
 
-        Layers after ``layer`` do not run, and of ``layer`` itself only the first norm,
-        queries and keys.
+        EXITS' similarity matrix S (section 3.2.1), of layer 10 (Table a1). Layers after
+        ``layer`` do not run, and of ``layer`` itself only the first norm, queries and
+        keys.
 
         Args:
             images: ``(B, 3, H, W)``, normalised.
@@ -219,8 +239,9 @@ class LabelerViT(VisionTransformer):
                 f'layer must lie in 1..{len(self.layers)}, the layers of this encoder; '
                 f'got {layer}.'
             )
-        tokens = self.prepend_class_token(self.patch_tokens(images)[0])
+        tokens = self.prepend_class_token(self.patch_tokens(images)[0])  # (B, 1 + n, C)
         tokens = self.run_layers(tokens, self.layers[: layer - 1])
+        # Of the layer itself the first norm, queries and keys.
         last = self.layers[layer - 1]
         return last.attn.mean_patch_weights(last.norm1(tokens))
 

@@ -1,4 +1,4 @@
-"""Classification of whole images by one map a class."""
+"""Classification of whole images by one map per class."""
 
 from mmengine.model import BaseModule
 from torch import Tensor, nn
@@ -10,19 +10,40 @@ from mmwsis.registry import MODELS
 
 @MODELS.register_module()
 class ClassMapHead(BaseModule):
-    """Global average pooling and a linear classifier without a bias.
+    r"""Global average pooling and a linear classifier without a bias.
 
-    The classifier is a 1x1 convolution, so that the same weights applied to every
-    position give the class activation maps of Zhou et al., CVPR 2016; their mean is
-    the logit (IRNet, section 3.1). The loss is the multi-label soft margin: the mean
-    over samples and classes of the binary cross-entropy.
+    The classifier is a 1x1 convolution, so that the same weights :math:`\phi_c`,
+    applied to every position :math:`x` of the feature map :math:`f`, give the class
+    activation maps of `Zhou et al. <https://arxiv.org/abs/1512.04150>`_, the numerator
+    of Eq. 1 of `IRNet <https://arxiv.org/abs/1904.05044>`_; their mean is the logit:
+
+    .. math::
+        M_c(x) = \phi_c^\top f(x), \qquad z_c = \tfrac{1}{hw} \sum_x M_c(x)
+
+    The loss is the multi-label soft margin, the binary cross-entropy of tags
+    :math:`y_c \in \{0, 1\}`, as in IRNet's released code. It is the mean over samples
+    *and* classes, so there is no ``avg_factor``:
+
+    .. math::
+        L = -\frac{1}{BC} \sum_{b, c} y_{bc} \log \sigma(z_{bc})
+            + (1 - y_{bc}) \log (1 - \sigma(z_{bc}))
 
     Heads of other classifiers have the same three methods.
 
     Args:
         num_classes: Number of classes C.
-        in_channels: Channels of the last feature map of the backbone.
-        init_cfg: Initialisation; by default that of PyTorch.
+        in_channels: Channels of the last feature map of the backbone. Defaults to 2048.
+        init_cfg: Initialisation; PyTorch's own if None. Defaults to None.
+
+    Example:
+        >>> import torch
+        >>> head = ClassMapHead(num_classes=3, in_channels=8)
+        >>> features = torch.rand(2, 8, 5, 7)
+        >>> logits = head(features)
+        >>> logits.shape, head.class_maps(features).shape
+        (torch.Size([2, 3]), torch.Size([2, 3, 5, 7]))
+        >>> head.loss(torch.zeros(2, 3), torch.tensor([[1, 0, 0], [1, 1, 0]]))
+        tensor(0.6931)
     """
 
     def __init__(

@@ -15,25 +15,41 @@ _LEAST_LEVELS = 3
 
 @MODELS.register_module()
 class DisplacementHead(BaseModule):
-    """Displacement branch of IRNet (CVPR 2019, section 4.1; 1,269,120 parameters).
+    r"""Displacement branch of `IRNet <https://arxiv.org/abs/1904.05044>`_, section 4.1.
 
-    The levels from the third on are merged at the third's resolution, then with the
-    first two at the second's; a 1x1 convolution gives two numbers a pixel. Only
-    differences of displacements are trained, so a common offset is free: its mean over
-    the images, ``mean_shift``, is found after training
-    (``mmwsis.DisplacementMeanHook``), saved with the weights, and subtracted in
-    evaluation mode. In training mode nothing is.
+    The feature levels from the third on are merged at the third's resolution, then with
+    the first two at the second's; a 1x1 convolution gives two numbers per pixel, the
+    way :math:`D(x)` to the centroid of the instance at :math:`x`. 1,269,120 parameters
+    on the five levels of ResNet-50.
+
+    Only differences of displacements are trained (Eq. 5 and 6), so a common offset is
+    free, while the displacements of an instance sum to zero by definition (section
+    4.3). The released code therefore finds the mean over the images, ``mean_shift``,
+    after training (``mmwsis.DisplacementMeanHook``); it is saved with the weights and
+    subtracted in evaluation mode. In training mode nothing is.
 
     Args:
-        in_channels: Channels of the levels, finest first; IRNet has five.
+        in_channels: Channels of the feature levels, finest first; IRNet has five.
+            Defaults to (64, 256, 512, 1024, 2048).
         strides: Strides of the levels in pixels; the second is that of the output.
+            Defaults to (4, 4, 8, 16, 16).
         feat_channels: Channels of the levels' branches; both merged maps are as wide
-            as the last.
-        num_groups: Groups of the normalisation of each.
-        init_cfg: Initialisation; PyTorch's own if None.
+            as the last. Defaults to (64, 128, 256, 256, 256).
+        num_groups: Groups of the normalisation of each. Defaults to
+            (8, 16, 16, 16, 16).
+        init_cfg: Initialisation; PyTorch's own if None. Defaults to None.
 
     Raises:
-        ValueError: Not one entry a level, at least three, or strides that do not fit.
+        ValueError: Not one entry per level, at least three, or strides that do not fit.
+
+    Example:
+        >>> import torch
+        >>> settings = dict(feat_channels=(4, 4, 4), num_groups=(2, 2, 2))
+        >>> head = DisplacementHead((8, 8, 16), strides=(4, 4, 8), **settings)
+        >>> levels = [torch.rand(2, c, *s) for c, s in
+        ...           [(8, (9, 7)), (8, (9, 7)), (16, (5, 4))]]
+        >>> head(levels).shape
+        torch.Size([2, 2, 9, 7])
     """
 
     mean_shift: Tensor
@@ -56,8 +72,8 @@ class DisplacementHead(BaseModule):
         counts = {len(values) for values in given.values()}
         if len(counts) != 1 or min(counts) < _LEAST_LEVELS:
             raise ValueError(
-                f'{", ".join(given)} need one entry a level, at least {_LEAST_LEVELS}; '
-                f'got {given}.'
+                f'{", ".join(given)} need one entry per level, at least '
+                f'{_LEAST_LEVELS}; got {given}.'
             )
         fine = level_scales(tuple(strides[:2]), strides[1])
         coarse = level_scales(tuple(strides[2:]), strides[2])
@@ -77,7 +93,7 @@ class DisplacementHead(BaseModule):
         """Predict displacements.
 
         Args:
-            levels: Maps ``(B, C_i, h_i, w_i)``.
+            levels: Feature levels ``(B, C_i, h_i, w_i)``.
 
         Returns:
             ``(B, 2, h, w)`` of the second level's size: (dy, dx) in cells of this map;
@@ -90,10 +106,14 @@ class DisplacementHead(BaseModule):
             raise ValueError(
                 f'DisplacementHead has {len(self.levels)} levels; got {len(levels)}.'
             )
+        # Each level to its own width, the coarse ones to the size of the third.
         maps = [branch(level) for branch, level in zip(self.levels, levels)]
+        # Merge the coarse levels, (B, 3 * 256, h_3, w_3), and enlarge the result.
         coarse = torch.cat([crop_to(one, levels[2]) for one in maps[2:]], dim=1)
         fine = [*maps[:2], self.merge_coarse(coarse)]
+        # Merge it with the fine levels, (B, 64 + 128 + 256, h, w).
         merged = torch.cat([crop_to(one, levels[1]) for one in fine], dim=1)
+        # Two numbers per pixel, (B, 2, h, w).
         displacement = self.predict(self.merge_all(merged))
         if self.training:
             return displacement

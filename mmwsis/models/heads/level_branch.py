@@ -5,7 +5,7 @@ from torch.nn import functional as F
 
 
 class LevelBranch(nn.Module):
-    """Brings one level of a backbone to a common width and resolution.
+    """Brings one feature level of a backbone to a common width and resolution.
 
     The order is convolution, group normalisation, bilinear enlargement, ReLU (IRNet,
     released code); ReLU after the enlargement is not the same as before. Weights start
@@ -15,10 +15,16 @@ class LevelBranch(nn.Module):
         in_channels: Channels of the level.
         out_channels: Channels of the result.
         num_groups: Groups of the normalisation.
-        scale: Whole factor of the enlargement; 1 for none.
+        scale: Integer factor of the enlargement; 1 for none. Defaults to 1.
 
     Raises:
         ValueError: ``out_channels`` does not divide into the groups.
+
+    Example:
+        >>> import torch
+        >>> branch = LevelBranch(16, out_channels=8, num_groups=4, scale=2)
+        >>> branch(torch.rand(1, 16, 5, 7)).shape
+        torch.Size([1, 8, 10, 14])
     """
 
     def __init__(
@@ -70,15 +76,19 @@ def level_scales(strides: tuple[int, ...], target: int) -> list[int]:
         target: Stride to reach.
 
     Returns:
-        One whole factor a level.
+        One integer factor per level.
 
     Raises:
         ValueError: A stride is no multiple of the target.
+
+    Example:
+        >>> level_scales((4, 8, 16), target=4)
+        [1, 2, 4]
     """
     wrong = [stride for stride in strides if stride % target]
     if wrong:
         raise ValueError(
-            f'strides must be multiples of {target}, to be enlarged by whole factors; '
-            f'got {wrong} among {tuple(strides)}.'
+            f'strides must be multiples of {target}, to be enlarged by integer '
+            f'factors; got {wrong} among {tuple(strides)}.'
         )
     return [stride // target for stride in strides]

@@ -13,34 +13,56 @@ from mmwsis.registry import MODELS
 
 @MODELS.register_module()
 class ScaleAwareMaskHead(BaseModule):
-    """Object vector times pixel vectors (MAL, CVPR 2023, section 3; EXITS reuses it).
+    r"""Object vector times pixel vectors: the decoder of MAL, which EXITS reuses.
 
-    The spatial mean of the encoder's map goes through two linear layers and becomes the
-    object vector. The map itself is resized to half, same or double size for small,
-    medium and large objects, passes 3x3 convolutions with one bilinear doubling, and
-    its dot product with the object vector gives the logits.
+    With the encoder's map :math:`F`, an object vector :math:`F_\text{proto}` per crop
+    and a pixel vector :math:`F_\text{pixel}` per position
+    (`EXITS <https://arxiv.org/abs/2405.20729>`_, Eq. a1;
+    `MAL <https://arxiv.org/abs/2301.03992>`_, section 3: :math:`K(F) \cdot V(F)`),
+    the mask is
+
+    .. math::
+        M = \sigma(F_\text{pixel} F_\text{proto})
+
+    The spatial mean of the map goes through two linear layers and becomes the object
+    vector. The map itself is resized to half, same or double size for small, medium and
+    large objects and passes 3x3 convolutions with one bilinear doubling. The head
+    returns the dot products; the sigmoid is left to the losses.
 
     Args:
-        in_channels: Channels of the encoder.
-        feat_channels: Channels of both vectors.
-        num_convs: 3x3 convolutions, each followed by ReLU, the last one too.
+        in_channels: Channels of the encoder. Defaults to 768.
+        feat_channels: Channels of both vectors. Defaults to 256.
+        num_convs: 3x3 convolutions, each followed by ReLU, the last one too. Defaults
+            to 4.
         upsample_before: Index, from 0, of the convolution before which the map is
-            doubled. MAL's code has 3; the supplement of EXITS says 2.
+            doubled. MAL's code has 3; the supplement of EXITS says 2. Defaults to 3.
         adjust_scale: Resize the map by the size of the object. Without it the logits
             are four times as large as the convolutions' output, eight times the map.
+            Defaults to True.
         area_bins: Upper bounds of small and of medium, box area in pixels of the
-            original image; each belongs to the smaller bin.
-        scales: Factors for small, medium and large objects.
-        logit_scale: Logits a cell of the encoder's map, per side, if ``adjust_scale``.
+            original image; each belongs to the smaller bin. Defaults to
+            (32**2, 96**2).
+        scales: Factors for small, medium and large objects. Defaults to
+            (0.5, 1.0, 2.0).
+        logit_scale: Logits per cell of the encoder's map and side, if
+            ``adjust_scale``. Defaults to 4.
         vector_bias: Start of the object vector's bias; None draws it. Pixel vectors are
             not negative, so a positive value lets every mask start as the whole crop.
             Drawn, all start as the whole crop or all as nothing, and from nothing a
-            small network that learns from boxes alone does not recover.
+            small network that learns from boxes alone does not recover. Defaults to
+            None.
         init_cfg: Initialisation; convolutions Kaiming-normal, linear layers as torch
-            has them if None.
+            has them if None. Defaults to None.
 
     Raises:
         ValueError: ``upsample_before`` names no convolution, or the bins do not ascend.
+
+    Example:
+        >>> import torch
+        >>> head = ScaleAwareMaskHead(in_channels=16, feat_channels=8)
+        >>> features = torch.rand(3, 16, 4, 4)  # of three crops
+        >>> head(features, areas=[20 * 20, 50 * 60, 300 * 200]).shape
+        torch.Size([3, 16, 16])
     """
 
     def __init__(
@@ -103,26 +125,33 @@ class ScaleAwareMaskHead(BaseModule):
             raise ValueError(
                 f'features must be (B, C, h, w); got shape {tuple(features.shape)}.'
             )
+        # Object vector F_proto: (B, in_channels, h, w) -> (B, feat_channels).
         vector = self.roi_head(features.mean((2, 3)))
         if not self.adjust_scale:
             logits = self._pixel_logits(features, vector)
             return _resize(logits, (4 * logits.shape[1], 4 * logits.shape[2]))
         size = tuple(self.logit_scale * side for side in features.shape[-2:])
+        # Small, medium and large objects pass at different resolutions, each group in
+        # one batch.
         groups = self._group_by_size(areas, len(features))
         logits, order = [], []
         for scale, members in groups:
             index = torch.tensor(members, device=features.device)
-            part = features if len(members) == len(features) else features[index]
+            group = features if len(members) == len(features) else features[index]
             if scale != 1:
-                part = F.interpolate(
-                    part, scale_factor=scale, mode='bilinear', align_corners=False
+                group = F.interpolate(
+                    group, scale_factor=scale, mode='bilinear', align_corners=False
                 )
-            logits.append(_resize(self._pixel_logits(part, vector[index]), size))
+            # Whatever the resolution, the logits come back at one size.
+            logits.append(_resize(self._pixel_logits(group, vector[index]), size))
             order.extend(members)
+        # From the order of the groups to that of the batch.
         back = torch.tensor(order, device=features.device).argsort()
         return torch.cat(logits)[back]
 
     def _pixel_logits(self, features: Tensor, vector: Tensor) -> Tensor:
+        """Dot products of (B, C, h, w) pixel vectors and (B, c) object vectors."""
+        # Pixel vectors F_pixel: (B, C, h, w) -> (B, c, 2 * h, 2 * w).
         for index, conv in enumerate(self.convs):
             if index == self.upsample_before:
                 features = F.interpolate(
@@ -138,7 +167,7 @@ class ScaleAwareMaskHead(BaseModule):
         values = areas.tolist() if isinstance(areas, Tensor) else list(areas)
         if len(values) != batch or not all(area >= 0 for area in values):
             raise ValueError(
-                f'areas must be {batch} box areas >= 0 in pixels, one a crop; '
+                f'areas must be {batch} box areas >= 0 in pixels, one per crop; '
                 f'got {values}.'
             )
         bins = [sum(area > bound for bound in self.area_bins) for area in values]

@@ -1,4 +1,4 @@
-"""Classifier trained with image tags whose class maps show where the classes are."""
+"""Classifier trained with image tags whose CAMs show where the classes are."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,10 +12,11 @@ from mmwsis.registry import MODELS
 
 @MODELS.register_module()
 class CAMClassifier(BaseModel):
-    """Multi-label classifier and the class maps that can be read from it.
+    """Multi-label classifier and the class activation maps (CAMs) read from it.
 
-    Stage 1 of IRNet, and of other methods that start from tags. It has three parts
-    that are replaced independently:
+    The first stage of `IRNet <https://arxiv.org/abs/1904.05044>`_ (section 3), and of
+    other methods that start from tags. It has three parts that are replaced
+    independently:
 
     - ``backbone``: images to feature maps; the last one is used.
     - ``head``: features to logits (``forward``), to class maps (``class_maps``), and
@@ -26,9 +27,29 @@ class CAMClassifier(BaseModel):
     Args:
         backbone: Config, such as ``mmdet.ResNet`` with stride 16.
         head: Config of the head.
-        map_extractor: Config of the map extractor.
-        data_preprocessor: Config of ``mmwsis.WholeImagePreprocessor``.
-        init_cfg: Initialisation of the whole; the backbone has its own.
+        map_extractor: Config of the map extractor. Defaults to None: MultiScaleCAM.
+        data_preprocessor: Config of ``mmwsis.WholeImagePreprocessor``. Defaults to
+            None.
+        init_cfg: Initialisation of the whole; the backbone has its own. Defaults to
+            None.
+
+    Example:
+        >>> import torch
+        >>> from mmengine.structures import BaseDataElement
+        >>> model = CAMClassifier(
+        ...     backbone=dict(type='mmdet.ResNet', depth=18, base_channels=8,
+        ...                   stem_channels=8, strides=(1, 2, 2, 1), out_indices=(3,)),
+        ...     head=dict(type='mmwsis.ClassMapHead', num_classes=3, in_channels=64))
+        >>> _ = model.eval()
+        >>> image = torch.rand(1, 3, 64, 48)
+        >>> model(image, mode='tensor').shape
+        torch.Size([1, 3])
+        >>> sample = BaseDataElement(metainfo=dict(
+        ...     tags=[0, 2], img_shape=(64, 48), ori_shape=(64, 48)))
+        >>> with torch.no_grad():
+        ...     maps = model(image, [sample], mode='predict')[0].pred_class_maps
+        >>> maps.labels.tolist(), maps.cam.shape, maps.high_res.shape
+        ([0, 2], torch.Size([2, 16, 12]), torch.Size([2, 64, 48]))
     """
 
     def __init__(
@@ -63,14 +84,15 @@ class CAMClassifier(BaseModel):
         data_samples: list | None = None,
         mode: str = 'tensor',
     ) -> Any:
-        """Classify, or extract class maps.
+        """Classify, or extract CAMs.
 
         Args:
             inputs: Normalised images ``(B, 3, H, W)``; in mode 'predict' also one list
-                of B images ``(3, h, w)`` a scale.
+                of B images ``(3, h, w)`` per scale.
             data_samples: B samples with ``gt_tags`` (C,) for mode 'loss'; with the
-                metainfo ``tags`` and ``ori_shape`` for mode 'predict'.
-            mode: 'loss', 'tensor' or 'predict'.
+                metainfo ``tags`` and ``ori_shape`` for mode 'predict'. Defaults to
+                None.
+            mode: 'loss', 'tensor' or 'predict'. Defaults to 'tensor'.
 
         Returns:
             'loss': ``dict(loss_tags=...)``. 'tensor': logits ``(B, C)``. 'predict':
@@ -89,6 +111,7 @@ class CAMClassifier(BaseModel):
             )
         if mode == 'predict':
             for index, sample in enumerate(data_samples):
+                # One sample at a time: sizes and classes differ between images.
                 views = _views_of(inputs, index, sample.img_shape)
                 labels = torch.as_tensor(
                     sample.tags, dtype=torch.int64, device=views[0].device

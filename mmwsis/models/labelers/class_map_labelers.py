@@ -1,4 +1,4 @@
-"""Labelers without weights: what class maps that are stored already say."""
+"""Labelers without weights: what stored CAMs already say."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from .prediction_settings import filled_test_cfg
 
 
 class ClassMapLabeler(BaseModel):
-    """A labeler that reads stored class maps and has no weights of its own.
+    """A labeler that reads stored CAMs and has no weights of its own.
 
     ``tools/generate_pseudo_labels.py`` runs it without a checkpoint, so that it has
     ranks, shards, progress and resumption like any other.
@@ -26,9 +26,9 @@ class ClassMapLabeler(BaseModel):
     ``high_res``, ``PackWeakInputs``.
 
     Args:
-        test_cfg: Settings; a subclass says which, with defaults.
-        data_preprocessor: Config; by default images are moved to the device as they
-            are.
+        test_cfg: Settings; a subclass says which, with defaults. Defaults to None.
+        data_preprocessor: Config; if None, images are moved to the device as they are.
+            Defaults to None.
 
     Raises:
         ValueError: An unknown key in ``test_cfg``.
@@ -53,8 +53,8 @@ class ClassMapLabeler(BaseModel):
         Args:
             inputs: B images uint8 ``(3, H, W)``, RGB.
             data_samples: B samples with ``class_maps``: ``labels`` (K,) and
-                ``high_res`` (K, H, W).
-            mode: 'predict'; there is nothing to train.
+                ``high_res`` (K, H, W). Defaults to None, which no mode takes.
+            mode: 'predict'; there is nothing to train. Defaults to 'predict'.
 
         Returns:
             The samples with predictions.
@@ -96,9 +96,26 @@ class ClassMapLabeler(BaseModel):
 class RelationLabeler(ClassMapLabeler):
     """Inter-pixel relation labels, the targets of :class:`IRNet`.
 
-    Makes the artifact 'semantic_maps': 0 is sure background, ``k + 1`` sure class
-    ``k``, 255 unsure; see :func:`mmwsis.ops.relation_labels.relation_labels`.
-    ``test_cfg`` are its ``foreground_threshold``, ``background_threshold`` and ``crf``.
+    The pseudo class map of section 4.2 of `IRNet <https://arxiv.org/abs/1904.05044>`_:
+    pixels with high attention scores are foreground, those with low ones background,
+    both refined by a dense CRF; the rest is ignored. Makes the artifact
+    'semantic_maps': 0 is background, ``k + 1`` class ``k``, 255 ignore; see
+    :func:`mmwsis.ops.relation_labels.relation_labels`. ``test_cfg`` are its
+    ``foreground_threshold`` (default 0.30), ``background_threshold`` (0.05) and
+    ``crf`` ('irnet').
+
+    Example:
+        >>> import torch
+        >>> from mmengine.structures import BaseDataElement, InstanceData
+        >>> image = torch.zeros(3, 24, 32, dtype=torch.uint8)
+        >>> image[:, :, 16:] = 200  # the object is the right half
+        >>> cam = torch.zeros(1, 24, 32)
+        >>> cam[..., 20:] = 0.9  # its CAM is smaller
+        >>> sample = BaseDataElement(
+        ...     class_maps=InstanceData(labels=torch.tensor([6]), high_res=cam))
+        >>> (labelled,) = RelationLabeler()([image], [sample])
+        >>> labelled.pred_sem_seg.sem_seg[0].unique()
+        tensor([0, 7], dtype=torch.uint8)
     """
 
     artifact = 'semantic_maps'
@@ -110,20 +127,33 @@ class RelationLabeler(ClassMapLabeler):
         self, image: Tensor, maps: Tensor, labels: Tensor, sample: BaseDataElement
     ) -> None:
         """Fill ``pred_sem_seg``; see the base class."""
-        picture = image.permute(1, 2, 0)
-        found = relation_labels(picture, maps, labels, **self.test_cfg)
+        pixels = image.permute(1, 2, 0)  # (H, W, 3), as the CRF takes them
+        found = relation_labels(pixels, maps, labels, **self.test_cfg)
         sample.pred_sem_seg = PixelData(sem_seg=found[None])
 
 
 @MODELS.register_module()
 class ClassMapComponents(ClassMapLabeler):
-    """Connected parts of the class maps as instances: the baseline of IRNet.
+    """Connected components of the CAMs as instances: the baseline of IRNet.
 
     Every pixel belongs to the class whose map is highest there, if it exceeds
-    ``threshold``; every 4-connected part is an instance that scores its highest value,
-    0 if it covers less than ``min_area`` of the image. Parts are judged as IRNet's are,
-    so the two compare. Makes the artifact 'instances'. ``test_cfg`` are ``threshold``
-    and ``min_area``.
+    ``threshold``; every 4-connected component is an instance that scores its highest
+    value, 0 if it covers less than ``min_area`` of the image. Components are scored as
+    IRNet's are, so the two compare ('CAM' in its Table 1). Makes the artifact
+    'instances'. ``test_cfg`` are ``threshold`` (default 0.25) and ``min_area`` (0.01).
+
+    Example:
+        >>> import torch
+        >>> from mmengine.structures import BaseDataElement, InstanceData
+        >>> image = torch.zeros(3, 8, 12, dtype=torch.uint8)
+        >>> cam = torch.zeros(1, 8, 12)
+        >>> cam[0, 2:6, 1:4], cam[0, 2:6, 8:11] = 0.5, 0.75
+        >>> sample = BaseDataElement(
+        ...     class_maps=InstanceData(labels=torch.tensor([6]), high_res=cam))
+        >>> (labelled,) = ClassMapComponents()([image], [sample])
+        >>> found = labelled.pred_instances
+        >>> found.labels.tolist(), found.scores.tolist(), found.masks.shape
+        ([6, 6], [0.5, 0.75], torch.Size([2, 8, 12]))
     """
 
     artifact = 'instances'
@@ -133,10 +163,12 @@ class ClassMapComponents(ClassMapLabeler):
         self, image: Tensor, maps: Tensor, labels: Tensor, sample: BaseDataElement
     ) -> None:
         """Fill ``pred_instances``; see the base class."""
+        # The best class of every pixel, background where none exceeds the threshold.
         threshold = self.test_cfg['threshold']
         index = threshold_argmax(maps, threshold)
         score = torch.cat([maps.new_full((1, *maps.shape[1:]), threshold), maps])
         best = BestChannels(index, score.amax(0))
+        # Its connected components, scored.
         found = split_components(best, labels, None, self.test_cfg['min_area'])
         sample.pred_instances = InstanceData(
             labels=found.labels, scores=found.scores, masks=found.masks

@@ -37,13 +37,14 @@ TEST_DEFAULTS = dict(
 
 @MODELS.register_module()
 class IRNet(BaseModel):
-    """IRNet (Ahn, Cho, Kwak, CVPR 2019): class boundaries and displacements.
+    """`IRNet <https://arxiv.org/abs/1904.05044>`_: class boundaries and displacements.
 
-    Two light heads on a frozen backbone learn from the pixels that class maps are
-    sure of: whether two near pixels belong to one class, and how far apart the
-    centroids of their instances are. In prediction the displacement field splits the
-    image into instances, and a random walk that stops at boundaries spreads the class
-    maps over them.
+    Two light heads on a frozen backbone learn from the pixels whose class the CAMs tell
+    with confidence: whether two near pixels belong to one class, and in which direction
+    the centroids of their instances lie (section 4; loss: Eq. 9). In prediction the
+    displacement field splits the image into instances (section 5.1, Eq. 10), and a
+    random walk that stops at boundaries spreads the CAMs over them (section 5.2, Eq. 11
+    to 13).
 
     Args:
         backbone: Config of a backbone with five levels, the stem's first
@@ -51,8 +52,9 @@ class IRNet(BaseModel):
         boundary_head: Config of :class:`mmwsis.models.heads.BoundaryHead`.
         displacement_head: Config of :class:`mmwsis.models.heads.DisplacementHead`.
         freeze_backbone: Keep the backbone as it is, statistics too, as in the paper.
-            Without pretrained weights there is nothing to keep.
-        loss: Config of ``mmwsis.InterPixelRelationLoss``.
+            Without pretrained weights there is nothing to keep. Defaults to True.
+        loss: Config of ``mmwsis.InterPixelRelationLoss``. Defaults to None, for
+            prediction only.
         test_cfg: ``min_size`` and ``size_divisor``: images are padded at the bottom and
             the right to the larger of ``min_size`` and the next multiple of the
             divisor, in pixels, because group normalisation sees the padding;
@@ -60,15 +62,39 @@ class IRNet(BaseModel):
             ``num_updates``, ``weak_threshold`` (cells): of the instance map;
             ``instance_threshold``, ``semantic_threshold``: share of the highest score
             below which a pixel is background; ``min_area``: share of the image below
-            which an instance scores 0.
-        data_preprocessor: Config of ``mmwsis.WholeImagePreprocessor``.
-        init_cfg: Initialisation of the whole; the backbone has its own.
+            which an instance scores 0. Defaults to None: the released code's values.
+        data_preprocessor: Config of ``mmwsis.WholeImagePreprocessor``. Defaults to
+            None.
+        init_cfg: Initialisation of the whole; the backbone has its own. Defaults to
+            None.
 
     Attributes:
         artifact: What ``predict`` makes: 'instances' or 'semantic_maps'.
 
     Raises:
         ValueError: An unknown key in ``test_cfg``.
+
+    Example:
+        >>> import torch
+        >>> from mmengine.structures import BaseDataElement, InstanceData
+        >>> head = dict(in_channels=(8, 8, 16, 32, 64))
+        >>> model = IRNet(
+        ...     backbone=dict(type='mmwsis.StemLevelResNet', depth=18, base_channels=8,
+        ...                   stem_channels=8, strides=(1, 2, 2, 1)),
+        ...     boundary_head=dict(type='mmwsis.BoundaryHead', **head),
+        ...     displacement_head=dict(type='mmwsis.DisplacementHead', **head),
+        ...     test_cfg=dict(min_size=64))
+        >>> _ = model.eval()
+        >>> image = torch.rand(1, 3, 64, 48)
+        >>> boundary, displacement = model(image)
+        >>> boundary.shape, displacement.shape
+        (torch.Size([1, 1, 16, 12]), torch.Size([1, 2, 16, 12]))
+        >>> cams = InstanceData(labels=torch.tensor([6]), cam=torch.rand(1, 16, 12))
+        >>> sample = BaseDataElement(
+        ...     metainfo=dict(img_shape=(64, 48), ori_shape=(64, 48)), class_maps=cams)
+        >>> found = model(image, [sample], mode='predict')[0].pred_instances
+        >>> found.masks.shape[1:], set(found.labels.tolist())
+        (torch.Size([64, 48]), {6})
     """
 
     artifact = 'instances'
@@ -106,10 +132,13 @@ class IRNet(BaseModel):
         return self
 
     def levels(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Levels of the backbone, without gradients if it is frozen.
+        """Feature levels of the backbone, without gradients if it is frozen.
 
         Args:
             images: ``(B, 3, H, W)``, normalised.
+
+        Returns:
+            ``(B, C_i, h_i, w_i)`` each, finest first.
         """
         learns = torch.is_grad_enabled() and not self.freeze_backbone
         with torch.set_grad_enabled(learns):
@@ -136,8 +165,9 @@ class IRNet(BaseModel):
 
         Args:
             inputs: ``(B, 3, H, W)``, normalised.
-            data_samples: B samples; see :meth:`loss` and :meth:`predict`.
-            mode: 'loss', 'predict' or 'tensor'.
+            data_samples: B samples; see :meth:`loss` and :meth:`predict`. Defaults to
+                None, for mode 'tensor'.
+            mode: 'loss', 'predict' or 'tensor'. Defaults to 'tensor'.
 
         Returns:
             'loss': dictionary of losses; 'predict': the samples; 'tensor': boundary
@@ -162,8 +192,8 @@ class IRNet(BaseModel):
 
         Args:
             inputs: ``(B, 3, H, W)``, normalised.
-            data_samples: B samples with ``gt_sem_seg.sem_seg`` (1, H, W): 0 sure
-                background, ``k + 1`` sure class ``k``, 255 unsure.
+            data_samples: B samples with ``gt_sem_seg.sem_seg`` (1, H, W): 0
+                background, ``k + 1`` class ``k``, 255 ignore.
 
         Returns:
             The terms of ``mmwsis.InterPixelRelationLoss``.
@@ -171,6 +201,7 @@ class IRNet(BaseModel):
         Raises:
             ValueError: Crops that are too small for the loss's radius.
         """
+        # Pseudo labels of the crops, (B, H, W), and of the stride-4 grid, (B, h, w).
         labels = torch.stack([s.gt_sem_seg.sem_seg[0] for s in data_samples])
         levels = self.levels(inputs)
         return self.relation_loss(
@@ -190,14 +221,17 @@ class IRNet(BaseModel):
             Boundary probability ``(1, h, w)``, averaged with the mirror image, and
             displacement ``(2, h, w)`` in cells, float32.
         """
+        # The image and its mirror image, padded: (2, 3, H', W').
         height, width = image.shape[-2:]
         views = F.pad(
             torch.stack([image, image.flip(-1)]),
             (0, self._padded(width) - width, 0, self._padded(height) - height),
         )
         levels = self.levels(views)
-        edge_logit = self.boundary_head(levels)
+        edge_logit = self.boundary_head(levels)  # (2, 1, h', w')
+        # Displacements of the image itself alone, as in the released code.
         displacement = self.displacement_head([level[:1] for level in levels])
+        # Padding off; the boundary averaged with its mirror image.
         return merge_aug_relations(
             edge_logit, displacement, stride4_size((height, width))
         )
@@ -214,8 +248,8 @@ class IRNet(BaseModel):
 
         Args:
             inputs: ``(B, 3, H, W)``, normalised. IRNet's images are not resized; where
-                a transform enlarged small ones, class maps are enlarged with them, and
-                labels reduced.
+                a transform enlarged small ones, CAMs are enlarged with them, and labels
+                reduced.
             data_samples: B samples with ``class_maps``: ``labels`` (K,) and ``cam``
                 (K, h, w), and the metainfo ``img_shape`` and ``ori_shape``.
 
@@ -224,11 +258,12 @@ class IRNet(BaseModel):
             if ``artifact`` is 'semantic_maps', ``pred_sem_seg``.
 
         Raises:
-            ValueError: Class maps of another size than the image; the message names
-                the image id.
+            ValueError: CAMs of another size than the image; the message names the
+                image id.
         """
         for image, sample in zip(inputs, data_samples, strict=True):
             height, width = sample.img_shape
+            # CAMs of the classes in the image, (K, h, w), and their labels, (K,).
             cams, labels = self.class_maps(sample)
             if not len(labels):  # the synthesis needs no network to find nothing
                 grid = stride4_size((height, width))
@@ -237,7 +272,10 @@ class IRNet(BaseModel):
                     image.new_zeros(2, *grid),
                 )
             else:
+                # Boundaries (1, h, w) and displacements (2, h, w), without the padding
+                # of the batch.
                 edge, displacement = self.relations(image[:, :height, :width])
+            # The displacement field splits CAMs into instances, the walk spreads them.
             if self.artifact == 'semantic_maps':
                 self._fill_semantics(sample, cams, labels, edge)
             else:
@@ -246,7 +284,7 @@ class IRNet(BaseModel):
 
     @staticmethod
     def class_maps(sample: BaseDataElement) -> tuple[Tensor, Tensor]:
-        """Class maps of an image on the network's grid.
+        """CAMs of an image on the network's stride-4 grid.
 
         Args:
             sample: With ``class_maps``, ``img_shape`` and ``ori_shape``.
@@ -268,6 +306,7 @@ class IRNet(BaseModel):
         cams = maps.cam.float()
         if tuple(sample.img_shape) == tuple(sample.ori_shape):
             return cams, maps.labels
+        # A transform enlarged the image: the maps follow it.
         grid = stride4_size(sample.img_shape)
         if not len(cams):
             return cams.new_zeros((0, *grid)), maps.labels
@@ -290,6 +329,7 @@ class IRNet(BaseModel):
         edge: Tensor,
         displacement: Tensor,
     ) -> None:
+        """Instance-wise CAMs, spread by the walk, to instances (Eq. 10 to 13)."""
         found = synthesize_instances(
             cams,
             labels,
@@ -310,6 +350,7 @@ class IRNet(BaseModel):
     def _fill_semantics(
         self, sample: BaseDataElement, cams: Tensor, labels: Tensor, edge: Tensor
     ) -> None:
+        """CAMs, spread by the walk, to a semantic map (Eq. 12 and 13)."""
         found = synthesize_semantics(
             cams,
             labels,

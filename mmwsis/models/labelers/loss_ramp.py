@@ -6,21 +6,26 @@ __all__ = ['LossRamp']
 
 
 class LossRamp:
-    """Factor that grows linearly from 0 to 1 (MAL, released code).
+    r"""Factor that grows linearly from 0 to 1: :math:`\min(1, t / T)`.
 
+    MAL's released code multiplies its losses by it; the paper does not mention it.
     Iterations are counted, not optimiser steps: with gradient accumulation a ramp of
     1000 iterations takes ``1000 / accumulative_counts`` steps. The progress is read
     from MMEngine's message hub, so a resumed run continues where it was; outside a
     training run the factor is 1.
 
     Args:
-        iters: Length in iterations; 0 for no ramp.
-        epochs: Length in epochs, instead of ``iters``.
+        iters: Length T in iterations; 0 for no ramp. Defaults to None.
+        epochs: Length in epochs, instead of ``iters``. Defaults to None.
         first_epoch_only: Be 1 from the second epoch on, even if the ramp is not at its
-            end, as MAL does.
+            end, as MAL does. Defaults to False.
 
     Raises:
         ValueError: Both lengths or none are given, or one is negative.
+
+    Example:
+        >>> LossRamp(iters=1000).factor()  # outside a training run
+        1.0
     """
 
     def __init__(

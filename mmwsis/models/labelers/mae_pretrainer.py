@@ -15,26 +15,46 @@ from .patch_grid import patchify, sincos_positions, unpatchify
 
 @MODELS.register_module()
 class MAEPretrainer(BaseModel):
-    """Masked autoencoder (He et al., CVPR 2022) on the user's own images.
+    r"""Masked autoencoder on the user's own images.
 
-    The encoder sees the few patches that are not masked, a light decoder restores the
-    masked ones. For people without suitable pretrained weights; afterwards
+    `MAE <https://arxiv.org/abs/2111.06377>`_ (He et al., CVPR 2022): the encoder sees
+    the few patches that are not masked, a light decoder restores the masked ones
+    (sections 3 and 4). The loss is the squared error of the masked patches
+    :math:`M`, normalised by the mean and variance of each, :math:`\bar x_p`:
+
+    .. math::
+        L = \frac{1}{|M|} \sum_{p \in M} \frac{1}{d} \lVert \hat x_p - \bar x_p \rVert^2
+
+    For people without suitable pretrained weights; afterwards
     ``EncoderPretrained`` takes the encoder out of the checkpoint, all but the patch
     embedding where the labeler has a convolutional one.
 
     Args:
         encoder: Config of :class:`LabelerViT` with a linear patch embedding.
         decoder_dims: Channels of the decoder, a multiple of 4 and of its heads.
-        decoder_layers: Transformer layers of the decoder.
-        decoder_heads: Attention heads a layer of the decoder.
-        mask_ratio: Share of patches that are masked, in (0, 1).
+            Defaults to 512.
+        decoder_layers: Transformer layers of the decoder. Defaults to 8.
+        decoder_heads: Attention heads per layer of the decoder. Defaults to 16.
+        mask_ratio: Share of patches that are masked, in (0, 1). Defaults to 0.75.
         norm_pixel_loss: Restore every patch normalised by its own mean and variance.
-        data_preprocessor: Config of :class:`ObjectCropPreprocessor`.
-        init_cfg: Initialisation of the whole; the encoder has its own.
+            Defaults to True.
+        data_preprocessor: Config of :class:`ObjectCropPreprocessor`. Defaults to None.
+        init_cfg: Initialisation of the whole; the encoder has its own. Defaults to
+            None.
 
     Raises:
         ValueError: The encoder has a convolutional patch embedding, which mixes masked
             with visible patches, or ``mask_ratio`` is out of range.
+
+    Example:
+        >>> import torch
+        >>> model = MAEPretrainer(
+        ...     encoder=dict(type='mmwsis.LabelerViT', img_size=64, embed_dims=16,
+        ...                  num_layers=1, num_heads=2),
+        ...     decoder_dims=8, decoder_layers=1, decoder_heads=2)
+        >>> predicted, masked = model(dict(image=torch.rand(2, 3, 64, 64)))
+        >>> predicted.shape, masked.sum(1).tolist()  # 12 of 16 patches are masked
+        (torch.Size([2, 16, 768]), [12, 12])
     """
 
     def __init__(
@@ -110,8 +130,9 @@ class MAEPretrainer(BaseModel):
         Args:
             inputs: ``image`` (or ``teacher``, of two views): ``(B, 3, S, S)``,
                 normalised.
-            data_samples: Returned with the restored images in mode 'predict'.
-            mode: 'loss', 'tensor' or 'predict'.
+            data_samples: Returned with the restored images in mode 'predict'. Defaults
+                to None: new dictionaries.
+            mode: 'loss', 'tensor' or 'predict'. Defaults to 'tensor'.
 
         Returns:
             'loss': ``dict(loss=...)``. 'tensor': predicted patches
@@ -133,15 +154,19 @@ class MAEPretrainer(BaseModel):
         raise ValueError(f"mode must be 'loss', 'tensor' or 'predict'; got {mode!r}.")
 
     def _restore(self, images: Tensor) -> tuple[Tensor, Tensor, tuple[int, int]]:
+        # One token per patch, (B, n, C).
         tokens, grid = self.encoder.patch_tokens(images)
         batch, count, dims = tokens.shape
+        # Keep a random few of them: (B, n) -> (B, keep).
         keep = max(1, round(count * (1 - self.mask_ratio)))
         order = torch.rand(batch, count, device=tokens.device).argsort(1)
         visible = order[:, :keep]
         masked = torch.ones_like(order, dtype=torch.bool).scatter_(1, visible, False)
+        # Encode these only, with the class token: (B, 1 + keep, C).
         tokens = tokens.gather(1, visible[..., None].expand(-1, -1, dims))
         encoded = self.encoder.encode(self.encoder.prepend_class_token(tokens))
 
+        # Back to the full grid: mask tokens where a patch was masked, (B, n, c).
         encoded = self.decoder['embed'](encoded)
         dims = encoded.shape[-1]
         filled = self.mask_token.to(encoded).expand(batch, count, dims)
@@ -149,15 +174,18 @@ class MAEPretrainer(BaseModel):
             1, visible[..., None].expand(-1, -1, dims), encoded[:, 1:]
         )
         filled = filled + sincos_positions(grid, dims).to(encoded)
+        # Decode all, and predict the pixels of every patch: (B, n, 3 * p * p).
         decoded = torch.cat([encoded[:, :1], filled], dim=1)
         decoded = self.decoder['norm'](self.decoder['layers'](decoded))
         return self.decoder['predict'](decoded[:, 1:]), masked, grid
 
     def _loss(self, images: Tensor, predicted: Tensor, masked: Tensor) -> Tensor:
+        # Pixels of every patch, (B, n, 3 * p * p), normalised within the patch.
         target = patchify(images.float(), self.encoder.patch_size)
         if self.norm_pixel_loss:
             mean, scale = _patch_statistics(target)
             target = (target - mean) / scale
+        # Squared error per patch, (B, n); the mean over the masked ones.
         error = (predicted.float() - target).square().mean(-1)
         return (error * masked).sum() / masked.sum()
 
@@ -174,7 +202,7 @@ class MAEPretrainer(BaseModel):
         restored = predicted.float()
         if self.norm_pixel_loss:
             # What is predicted is relative to the patch's own statistics, which only
-            # the original knows; MAE's pictures borrow them in the same way.
+            # the original knows; MAE's figures borrow them in the same way.
             mean, scale = _patch_statistics(patches)
             restored = restored * scale + mean
         restored = torch.where(masked[..., None], restored, patches)

@@ -27,28 +27,58 @@ TEST_DEFAULTS = dict(
 
 @MODELS.register_module()
 class MaskAutoLabeler(BaseModel):
-    """Mask Auto-Labeler (MAL, CVPR 2023): masks of object crops from their boxes.
+    r"""`Mask Auto-Labeler <https://arxiv.org/abs/2301.03992>`_ (MAL): masks from boxes.
 
-    A student learns from the projection (MIL) loss and from the CRF loss, whose target
-    is the mean-field refinement of student and teacher together. The teacher is the
-    moving average of the student, kept by ``mmdet.MeanTeacherHook``; without a CRF loss
-    there is none, which is the warm-up of EXITS' similarity extractor.
+    A student learns from the projection (MIL) loss (Eq. 2) and from the CRF loss (Eq. 3
+    to 5), whose target is the mean-field refinement of student and teacher together.
+    Both are weighted (Eq. 1) and, in the released code, grow at the start:
+
+    .. math::
+        L = \alpha_\text{mil} \min(1, t / 1000) L_\text{mil}
+            + \alpha_\text{crf} \min(1, t / 4000) L_\text{crf}
+
+    The teacher is the moving average of the student, kept by
+    ``mmdet.MeanTeacherHook``; without a CRF loss there is none, which is the warm-up of
+    EXITS' similarity extractor.
 
     Args:
         network: Config of :class:`MaskLabelNetwork`, student and teacher alike.
-        loss_mil: Config of the projection loss, or None.
-        loss_crf: Config of the CRF loss, or None.
+        loss_mil: Config of the projection loss, or None. Defaults to None.
+        loss_crf: Config of the CRF loss, or None. Defaults to None.
         mil_ramp: Arguments of :class:`LossRamp` for the projection loss, or None.
-        crf_ramp: The same for the CRF loss.
+            Defaults to None.
+        crf_ramp: The same for the CRF loss. Defaults to None.
         test_cfg: ``weights``: 'student', 'teacher' or 'mixed' (mean of both logits);
             ``flip``: average with the mirrored crop; ``mask_thr``: probability above
             which a pixel belongs to the mask, for small, medium, large boxes;
-            ``area_bins``: upper bounds of small and medium, in image pixels.
-        data_preprocessor: Config of :class:`ObjectCropPreprocessor`.
-        init_cfg: Initialisation of the whole; the network has its own.
+            ``area_bins``: upper bounds of small and medium, in image pixels. Defaults
+            to None: MAL's export, student alone, thresholds 0.1, bounds 32**2 and
+            96**2.
+        data_preprocessor: Config of :class:`ObjectCropPreprocessor`. Defaults to None.
+        init_cfg: Initialisation of the whole; the network has its own. Defaults to
+            None.
 
     Raises:
         ValueError: No loss at all, or an unknown key or value in ``test_cfg``.
+
+    Example:
+        >>> import torch
+        >>> from mmwsis.structures import ObjectCropSample
+        >>> model = MaskAutoLabeler(
+        ...     network=dict(
+        ...         type='mmwsis.MaskLabelNetwork',
+        ...         encoder=dict(type='mmwsis.LabelerViT', img_size=32, embed_dims=16,
+        ...                      num_layers=1, num_heads=2),
+        ...         mask_head=dict(type='mmwsis.ScaleAwareMaskHead', in_channels=16,
+        ...                        feat_channels=8)),
+        ...     loss_mil=dict(type='mmwsis.ProjectionMILLoss'),
+        ...     loss_crf=dict(type='mmwsis.MeanFieldCRFLoss', num_iters=5))
+        >>> sample = ObjectCropSample(metainfo=dict(area=900.0))
+        >>> sample.box_mask = torch.ones(64, 64, dtype=torch.uint8)
+        >>> views = dict(student=torch.rand(1, 3, 64, 64),
+        ...              teacher=torch.rand(1, 3, 64, 64))
+        >>> sorted(model(views, [sample], mode='loss'))
+        ['loss_crf', 'loss_mil']
     """
 
     def __init__(
@@ -127,8 +157,8 @@ class MaskAutoLabeler(BaseModel):
         Args:
             inputs: Normalised crops ``(B, 3, S, S)``: ``student`` and ``teacher`` for
                 'loss', otherwise ``image``.
-            data_samples: ``B`` samples.
-            mode: 'loss', 'predict' or 'tensor'.
+            data_samples: ``B`` samples. Defaults to None.
+            mode: 'loss', 'predict' or 'tensor'. Defaults to 'tensor'.
 
         Returns:
             'loss': dictionary of losses and statistics; 'predict': the samples with
@@ -159,7 +189,9 @@ class MaskAutoLabeler(BaseModel):
             ``loss_mil`` and ``loss_crf``, as far as configured, weights and ramps
             applied.
         """
+        # The student's masks and the boxes, (B, H, W) each.
         prob, box_target = self._student_prob(inputs, data_samples)
+        # MIL loss, CRF loss.
         return self._box_losses(inputs, data_samples, prob, box_target)
 
     def _student_prob(
@@ -177,11 +209,13 @@ class MaskAutoLabeler(BaseModel):
         prob: Tensor,
         box_target: Tensor,
     ) -> dict[str, Tensor]:
+        """MIL loss (Eq. 2) and CRF loss (Eq. 3 to 5), as far as configured."""
         losses = {}
         if self.loss_mil is not None:
             factor = self.mil_ramp.factor() if self.mil_ramp else 1.0
             losses['loss_mil'] = factor * self.loss_mil(prob, box_target)
         if self.loss_crf is not None:
+            # The teacher's masks, of its own view, (B, H, W).
             with torch.no_grad():
                 logits = self.teacher(inputs['teacher'], _areas(data_samples))
                 teacher_prob = logits.float().sigmoid()
@@ -213,6 +247,7 @@ class MaskAutoLabeler(BaseModel):
         """
         images, areas = inputs['image'], _areas(data_samples)
         weights, flip = self.test_cfg['weights'], self.test_cfg['flip']
+        # Of every network that is wanted: the crop and, for flip, its mirror image.
         logits: dict[str, Tensor] = {}
         for name in ('student', 'teacher') if weights == 'mixed' else (weights,):
             network = getattr(self, name)
@@ -237,7 +272,9 @@ class MaskAutoLabeler(BaseModel):
             counts as str), ``pred_score`` (mean probability over the mask, 0 if empty)
             and ``empty_prediction``.
         """
+        # Mask logits of the crops, (B, H, W).
         logits = self.predict_logits(inputs, data_samples)
+        # To probabilities inside the box, at the size of the crop in its image; binary.
         sizes = [(sample.height, sample.width) for sample in data_samples]
         patches = crop_mask_patches(
             logits,
@@ -248,6 +285,7 @@ class MaskAutoLabeler(BaseModel):
             self.test_cfg['mask_thr'],
             self.test_cfg['area_bins'],
         )
+        # As RLE of the whole image, without ever making its full mask.
         for sample, patch, size in zip(data_samples, patches, sizes, strict=True):
             sample.set_metainfo(
                 dict(

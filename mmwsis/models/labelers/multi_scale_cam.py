@@ -17,7 +17,20 @@ if TYPE_CHECKING:
 
 @MODELS.register_module()
 class MultiScaleCAM(BaseModule):
-    """Rectified class activation maps, summed over sizes and mirror image (IRNet).
+    r"""Rectified class activation maps, summed over sizes and mirror image.
+
+    `IRNet <https://arxiv.org/abs/1904.05044>`_, Eq. 1, divides the map of a class by
+    its maximum. The released code, which this follows, first rectifies it and sums it
+    over the scales :math:`s` and the mirror image:
+
+    .. math::
+        M_c(x) = \frac{\sum_s S_c^s(x)}{\max_x \sum_s S_c^s(x) + 10^{-5}}, \qquad
+        S_c^s = \text{ReLU}(\phi_c^\top f(I^s))
+            + \text{mirror}(\text{ReLU}(\phi_c^\top f(\text{mirror}(I^s))))
+
+    where :math:`I^s` is the image at scale :math:`s` and the maps are resized to one
+    size. Maps of classes that are not in the image are left out, where the paper has
+    zeros.
 
     A map extractor: called with a classifier, the images of one sample and the classes
     in it, it returns their maps. Another one (attention peaks, Grad-CAM) has the same
@@ -25,7 +38,22 @@ class MultiScaleCAM(BaseModule):
     prediction runs without.
 
     Args:
-        stride: Of the backbone in pixels.
+        stride: Of the backbone in pixels. Defaults to 16.
+
+    Example:
+        >>> import torch
+        >>> from types import SimpleNamespace
+        >>> # A classifier that finds class 1 in the red channel.
+        >>> classifier = SimpleNamespace(
+        ...     features=lambda images: images[..., ::16, ::16],
+        ...     head=SimpleNamespace(class_maps=lambda x: x[:, [2, 0]]))
+        >>> image = torch.zeros(3, 32, 64)
+        >>> image[0, :, 32:] = 1
+        >>> found = MultiScaleCAM()(classifier, [image], torch.tensor([1]), (32, 64))
+        >>> found.cam.shape, found.high_res.shape
+        (torch.Size([1, 8, 16]), torch.Size([1, 32, 64]))
+        >>> found.cam[0, 0, ::3].round(decimals=1)
+        tensor([0.0000, 0.0000, 0.1000, 0.9000, 1.0000, 1.0000])
     """
 
     def __init__(self, stride: int = 16) -> None:
@@ -51,10 +79,12 @@ class MultiScaleCAM(BaseModule):
             ``labels``, ``cam`` ``(K, (H-1)//4+1, (W-1)//4+1)`` and ``high_res``
             ``(K, H, W)``, float32 in [0, 1), 0 where the classifier responds nowhere.
         """
+        # Responses of every scale and of its mirror image, (2, K, h_s, w_s) each.
         if len(labels):
             logits = [self._responses(classifier, view, labels) for view in views]
         else:  # no need to ask the network
             logits = [views[0].new_zeros((2, 0, 1, 1))]
+        # Rectified, mirrored back, resized, summed and normalised.
         cam, high_res = merge_aug_cams(logits, image_size, self.stride)
         return InstanceData(labels=labels, cam=cam, high_res=high_res)
 

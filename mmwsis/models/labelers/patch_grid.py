@@ -17,6 +17,11 @@ def patchify(images: Tensor, patch_size: int) -> Tensor:
 
     Raises:
         ValueError: A side is no multiple of ``patch_size``.
+
+    Example:
+        >>> images = torch.arange(16).view(1, 1, 4, 4)
+        >>> patchify(images, 2)[0].tolist()
+        [[0, 1, 4, 5], [2, 3, 6, 7], [8, 9, 12, 13], [10, 11, 14, 15]]
     """
     batch, channels, height, width = images.shape
     if height % patch_size or width % patch_size:
@@ -39,6 +44,11 @@ def unpatchify(patches: Tensor, grid: tuple[int, int], patch_size: int) -> Tenso
 
     Returns:
         ``(B, C, h * patch_size, w * patch_size)``.
+
+    Example:
+        >>> images = torch.rand(2, 3, 4, 6)
+        >>> torch.equal(unpatchify(patchify(images, 2), (2, 3), 2), images)
+        True
     """
     rows, columns = grid
     cells = patches.view(len(patches), rows, columns, patch_size, patch_size, -1)
@@ -47,10 +57,12 @@ def unpatchify(patches: Tensor, grid: tuple[int, int], patch_size: int) -> Tenso
 
 
 def sincos_positions(grid: tuple[int, int], dims: int) -> Tensor:
-    """Fixed sine-cosine codes of two-dimensional positions (MAE, CVPR 2022).
+    r"""Fixed sine-cosine codes of two-dimensional positions.
 
-    The first half of the channels encodes the column, the second the row; each half is
-    sines followed by cosines of wavelengths from 2 pi to 10000 * 2 pi.
+    As in the released code of `MAE <https://arxiv.org/abs/2111.06377>`_: the first half
+    of the channels encodes the column, the second the row; each half is sines followed
+    by cosines of :math:`\omega_i p`, with :math:`\omega_i = 10000^{-4i / C}` for
+    :math:`i = 0 \dots C / 4 - 1`.
 
     Args:
         grid: ``(h, w)``.
@@ -61,6 +73,11 @@ def sincos_positions(grid: tuple[int, int], dims: int) -> Tensor:
 
     Raises:
         ValueError: ``dims`` is no multiple of 4.
+
+    Example:
+        >>> sincos_positions((1, 2), 4)  # sin x, cos x, sin y, cos y
+        tensor([[0.0000, 1.0000, 0.0000, 1.0000],
+                [0.8415, 0.5403, 0.0000, 1.0000]])
     """
     if dims % 4:
         raise ValueError(

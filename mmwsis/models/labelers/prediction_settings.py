@@ -18,6 +18,10 @@ def filled_test_cfg(
 
     Raises:
         ValueError: ``test_cfg`` has a key that is not in ``defaults``.
+
+    Example:
+        >>> filled_test_cfg(dict(flip=True), dict(flip=False, threshold=0.5))
+        {'flip': True, 'threshold': 0.5}
     """
     given = test_cfg or {}
     unknown = sorted(set(given) - set(defaults))

@@ -12,17 +12,34 @@ from mmwsis.registry import MODELS
 
 @MODELS.register_module()
 class SimilarityExtractor(BaseModule):
-    """Attention of one transformer layer as patch similarity (EXITS, section 3.2).
+    r"""Attention of one transformer layer as patch similarity.
 
-    The encoder is trained beforehand with the projection loss alone (the warm-up
-    stage); here it is frozen, always in evaluation mode, and keeps only the layers that
-    it needs.
+    `EXITS <https://arxiv.org/abs/2405.20729>`_, section 3.2.1: with the queries
+    :math:`Q_h` and keys :math:`K_h` of the heads :math:`h` of layer 10,
+
+    .. math::
+        S = \tfrac{1}{H} \sum_{h=1}^{H}
+            \text{softmax}\left(Q_h K_h^\top / \sqrt{d}\right)
+
+    without the row and the column of the class token. The encoder is trained beforehand
+    with the projection loss alone (the warm-up stage); here it is frozen, always in
+    evaluation mode, and keeps only the layers that it needs.
 
     Args:
         encoder: Config of :class:`LabelerViT`; EXITS has a linear patch embedding.
-        layer: Layer whose attention is read, from 1; EXITS: 10 of 12.
+        layer: Layer whose attention is read, from 1; EXITS: 10 of 12. Defaults to 10.
         init_cfg: ``dict(type='mmwsis.EncoderPretrained', checkpoint=...)``, handed to
             the encoder. Without it the extractor stays random, which is warned of.
+            Defaults to None.
+
+    Example:
+        >>> import torch
+        >>> encoder = dict(type='mmwsis.LabelerViT', img_size=32, embed_dims=16,
+        ...                num_layers=3, num_heads=2)
+        >>> extractor = SimilarityExtractor(encoder, layer=2)
+        >>> similarity = extractor(torch.rand(1, 3, 64, 64))
+        >>> similarity.shape, bool((similarity.sum(-1) < 1).all())
+        (torch.Size([1, 16, 16]), True)
     """
 
     def __init__(

@@ -10,12 +10,14 @@ from .projection_mil_loss import (
     downsample_box_mask,
     projection_mil_loss,
 )
+from .reduction import SampleLoss
 
 __all__ = [
     'ExtremePointLoss',
     'InterPixelRelationLoss',
     'MeanFieldCRFLoss',
     'ProjectionMILLoss',
+    'SampleLoss',
     'dice_loss',
     'downsample_box_mask',
     'inter_pixel_relation_loss',

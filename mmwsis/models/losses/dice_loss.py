@@ -1,4 +1,4 @@
-"""Dice loss with squared sums (V-Net, 2016; as in MAL's released code)."""
+"""Dice loss with squared sums."""
 
 from torch import Tensor
 
@@ -6,21 +6,39 @@ from mmwsis.ops.tensor_checks import check_shape, full_precision, to_full_precis
 
 
 def dice_loss(pred: Tensor, target: Tensor, eps: float = 1e-3) -> Tensor:
-    """Dice loss of each sample, ``1 - 2 sum(ab) / (sum(a^2) + sum(b^2) + 2 eps)``.
+    r"""Dice loss of each sample.
 
-    Two empty masks give 1 with zero gradient, not 0: MAL's value, kept because the
-    published weights were tuned with it.
+    .. math::
+        L_\text{dice}(a, b) = 1 - \frac{2 \sum_p a_p b_p}
+            {\sum_p a_p^2 + \varepsilon + \sum_p b_p^2 + \varepsilon}
+
+    The sums run over all pixels :math:`p` of a sample. It is the form of `V-Net
+    <https://arxiv.org/abs/1606.04797>`_ that `MAL <https://arxiv.org/abs/2301.03992>`_
+    (Eq. 2 and 5) and `EXITS <https://arxiv.org/abs/2405.20729>`_ (Eq. 1, 8 and 9) are
+    built on. Two empty masks give 1 with zero gradient, not 0: the value of MAL's
+    released code, kept because the published weights were tuned with it.
+
+    There is no ``reduction``: a call returns the loss of every sample, which the
+    losses built on it weight and reduce (:class:`~.reduction.SampleLoss`).
 
     Args:
-        pred: (B, ...) probability in [0, 1].
+        pred: ``(B, ...)`` probability in [0, 1].
         target: Like ``pred``, in [0, 1].
-        eps: Added to each of the two squared sums.
+        eps: Added to each of the two squared sums. Defaults to 1e-3.
 
     Returns:
-        (B,) loss in [0, 1]; float64 if ``pred`` is, else float32, under autocast too.
+        ``(B,)`` loss in [0, 1]; float64 if ``pred`` is, else float32, under autocast
+        too.
 
     Raises:
         ValueError: Shapes differ.
+
+    Example:
+        >>> import torch
+        >>> pred = torch.tensor([[1.0, 0, 1, 1], [0, 0, 0, 0]])
+        >>> target = torch.tensor([[1.0, 1, 0, 1], [0, 0, 0, 0]])
+        >>> dice_loss(pred, target)
+        tensor([0.3336, 1.0000])
     """
     check_shape('pred', pred, ('B', *pred.shape[1:]))
     check_shape('target', target, tuple(pred.shape))

@@ -1,7 +1,7 @@
 """Loss on the points retrieved around extreme points (EXITS, CVPR 2024)."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmwsis.ops import PointRetrieval, lacks_pseudo_points
 from mmwsis.ops.tensor_checks import check_shape, full_precision, to_full_precision
@@ -9,16 +9,34 @@ from mmwsis.registry import MODELS
 
 from .dice_loss import dice_loss
 from .projection_mil_loss import downsample_bilinear, projection_mil_loss
+from .reduction import SampleLoss
 
 
 def point_labels(retrieval: PointRetrieval) -> tuple[Tensor, Tensor]:
-    """Return which cells are foreground, and which are labelled at all.
+    r"""Return which cells are foreground, and which are labelled at all.
+
+    `EXITS <https://arxiv.org/abs/2405.20729>`_, Eq. 6 and 7:
+
+    .. math::
+        \hat Y = \mathbb 1[p \in P_{FG} \cup \hat P_{FG}], \qquad
+        K = \mathbb 1[p \in P_{FG} \cup \hat P_{FG} \cup P_{BG} \cup \hat P_{BG}]
 
     Args:
         retrieval: Points, after dropout where there is one.
 
     Returns:
-        ``(foreground, labelled)``, each (B, N, N) bool.
+        ``(foreground, labelled)``, each ``(B, N, N)`` bool.
+
+    Example:
+        >>> import torch
+        >>> none = torch.zeros(1, 2, 2, dtype=torch.bool)
+        >>> extreme, outside = none.clone(), none.clone()
+        >>> extreme[:, 0, 0] = outside[:, 1] = True
+        >>> points = PointRetrieval(extreme, outside, none, none, none, none)
+        >>> foreground, labelled = point_labels(points)
+        >>> labelled.int()
+        tensor([[[1, 0],
+                 [1, 1]]], dtype=torch.int32)
     """
     foreground = retrieval.init_fg | retrieval.pseudo_fg
     return foreground, foreground | retrieval.init_bg | retrieval.pseudo_bg
@@ -32,25 +50,43 @@ def point_loss(
     mil_weight: float = 10.0,
     eps: float = 1e-3,
 ) -> Tensor:
-    """Dice loss on the labelled cells; projection loss where nothing was retrieved.
+    r"""Dice loss on the labelled cells; projection loss where nothing was retrieved.
 
-    EXITS, CVPR 2024, section 3.3: the mask is resized bilinearly to the grid and
-    compared on labelled cells only. A sample without any pseudo point, before dropout,
-    adds ``mil_weight`` times the projection loss.
+    `EXITS <https://arxiv.org/abs/2405.20729>`_, Eq. 8:
+
+    .. math::
+        L_\text{point} = L_\text{dice}(\tilde M \odot K, \hat Y)
+            + \mathbb 1[\lvert \hat P_{FG} \cup \hat P_{BG} \rvert = 0]
+              \, \lambda_\text{mil} L_\text{mil}
+
+    :math:`\tilde M` is the mask, resized bilinearly to the grid. Whether a sample has
+    no pseudo point is asked before dropout.
 
     Args:
-        prob: (B, H, W) foreground probability in [0, 1].
-        box_target: (B, H, W) box in [0, 1].
+        prob: ``(B, H, W)`` foreground probability in [0, 1].
+        box_target: ``(B, H, W)`` box in [0, 1].
         retrieval_before_dropout: Points that decide about the fallback.
         retrieval_after_dropout: Points that are learnt from.
-        mil_weight: Weight of the projection loss in the fallback.
-        eps: Added to each squared sum of the Dice losses.
+        mil_weight: Weight :math:`\lambda_\text{mil}` of the projection loss in the
+            fallback. Defaults to 10.0.
+        eps: Added to each squared sum of the Dice losses. Defaults to 1e-3.
 
     Returns:
-        (B,) loss.
+        ``(B,)`` loss.
 
     Raises:
         ValueError: Wrong shapes.
+
+    Example:
+        >>> import torch
+        >>> none = torch.zeros(1, 2, 2, dtype=torch.bool)
+        >>> extreme, outside, found = none.clone(), none.clone(), none.clone()
+        >>> extreme[:, 0, 0] = outside[:, 1] = found[:, 0, 1] = True
+        >>> points = PointRetrieval(extreme, outside, found, none, none, none)
+        >>> mask = torch.zeros(1, 4, 4)
+        >>> mask[:, :2] = 1.0  # all labelled cells are right
+        >>> point_loss(mask, torch.ones(1, 4, 4), points, points).round(decimals=2)
+        tensor([0.])
     """
     check_shape('prob', prob, ('B', 'H', 'W'))
     batch, side = len(prob), retrieval_after_dropout.init_fg.shape[-1]
@@ -61,29 +97,54 @@ def point_loss(
         check_shape(f'{name}.pseudo_fg', retrieval.pseudo_fg, (batch, side, side))
     with full_precision(prob):
         prob = to_full_precision(prob)
-        foreground, labelled = point_labels(retrieval_after_dropout)
-        on_grid = downsample_bilinear(prob, (side, side))
-        losses = dice_loss(on_grid * labelled, foreground, eps)
-        mil = projection_mil_loss(prob, box_target, eps)
-        fallback = lacks_pseudo_points(retrieval_before_dropout)
+        # First term: Dice between the mask on the grid and the labelled cells.
+        foreground, labelled = point_labels(retrieval_after_dropout)  # (B, N, N)
+        on_grid = downsample_bilinear(prob, (side, side))  # (B, N, N)
+        losses = dice_loss(on_grid * labelled, foreground, eps)  # (B,)
+        # Second term: the projection loss of the samples without a pseudo point.
+        mil = projection_mil_loss(prob, box_target, eps)  # (B,)
+        fallback = lacks_pseudo_points(retrieval_before_dropout)  # (B,)
         return losses + mil_weight * torch.where(fallback, mil, 0)
 
 
 @MODELS.register_module()
-class ExtremePointLoss(nn.Module):
-    """Mean of :func:`point_loss` over the batch.
+class ExtremePointLoss(SampleLoss):
+    r""":func:`point_loss` of a batch, :math:`\lambda_\text{point} L_\text{point}`.
 
     Args:
-        loss_weight: Factor of the loss; EXITS uses 0.5, on VOC 0.05.
+        loss_weight: Factor of the loss; EXITS (Eq. 10) uses 0.5, on VOC 0.05. Defaults
+            to 0.5.
         mil_weight: Weight of the projection loss where no point was retrieved.
-        eps: Added to each squared sum of the Dice losses.
+            Defaults to 10.0.
+        eps: Added to each squared sum of the Dice losses. Defaults to 1e-3.
+        reduction: 'none', 'mean' or 'sum'. Defaults to 'mean'.
+
+    Raises:
+        ValueError: Unknown ``reduction``.
+
+    Example:
+        >>> import torch
+        >>> from mmwsis.ops import retrieve_points
+        >>> in_box = torch.zeros(1, 4, 4, dtype=torch.bool)
+        >>> in_box[:, 1:3, 1:3] = True
+        >>> extreme = torch.zeros_like(in_box)
+        >>> extreme[:, 1, 1] = True
+        >>> # Every patch resembles every other: nothing is retrieved.
+        >>> points = retrieve_points(torch.full((1, 16, 16), 1 / 16), extreme, in_box)
+        >>> prob, box = torch.full((2, 1, 8, 8), 0.5)
+        >>> loss = ExtremePointLoss(loss_weight=1.0)
+        >>> round(loss(prob, box, points, points).item(), 3)
+        0.775
     """
 
     def __init__(
-        self, loss_weight: float = 0.5, mil_weight: float = 10.0, eps: float = 1e-3
+        self,
+        loss_weight: float = 0.5,
+        mil_weight: float = 10.0,
+        eps: float = 1e-3,
+        reduction: str = 'mean',
     ) -> None:
-        super().__init__()
-        self.loss_weight = loss_weight
+        super().__init__(loss_weight, reduction)
         self.mil_weight = mil_weight
         self.eps = eps
 
@@ -93,17 +154,21 @@ class ExtremePointLoss(nn.Module):
         box_target: Tensor,
         retrieval_before_dropout: PointRetrieval,
         retrieval_after_dropout: PointRetrieval,
+        avg_factor: float | Tensor | None = None,
+        reduction_override: str | None = None,
     ) -> Tensor:
         """Return the weighted loss.
 
         Args:
-            prob: (B, H, W) foreground probability in [0, 1].
-            box_target: (B, H, W) box in [0, 1].
+            prob: ``(B, H, W)`` foreground probability in [0, 1].
+            box_target: ``(B, H, W)`` box in [0, 1].
             retrieval_before_dropout: Points that decide about the fallback.
             retrieval_after_dropout: Points that are learnt from.
+            avg_factor: Divisor of the mean; B if None. Defaults to None.
+            reduction_override: Instead of ``reduction``. Defaults to None.
 
         Returns:
-            Scalar ``loss_weight * mean``; zero with a graph for B = 0.
+            Scalar, zero with a graph for B = 0; ``(B,)`` for the reduction 'none'.
         """
         losses = point_loss(
             prob,
@@ -113,4 +178,4 @@ class ExtremePointLoss(nn.Module):
             self.mil_weight,
             self.eps,
         )
-        return self.loss_weight * losses.sum() / max(len(losses), 1)
+        return self.reduce(losses, avg_factor, reduction_override)

@@ -1,19 +1,46 @@
-"""Losses on the relations of near pixels (IRNet, CVPR 2019, sections 4.2 and 4.3)."""
+r"""Losses on the relations of near pixels (IRNet, CVPR 2019, sections 4.2 to 4.5).
+
+The equations of `IRNet <https://arxiv.org/abs/1904.05044>`_, with a displacement field
+:math:`D`, a boundary map :math:`B`, and pairs :math:`(i, j)` of pixels as
+:mod:`~mmwsis.models.losses.pixel_pairs` sorts them:
+
+.. math::
+    \text{(5)} \quad L^D_{fg} &= \frac{1}{|P^+_{fg}|} \sum_{(i, j) \in P^+_{fg}}
+        \lVert \delta(i, j) - \hat\delta(i, j) \rVert_1 \\
+    \text{(6)} \quad L^D_{bg} &= \frac{1}{|P^+_{bg}|} \sum_{(i, j) \in P^+_{bg}}
+        \lVert \delta(i, j) \rVert_1 \\
+    \text{(7)} \quad a_{ij} &= 1 - \max_{k \in \Pi_{ij}} B(x_k) \\
+    \text{(8)} \quad L^B &= - \sum_{P^+_{fg}} \frac{\log a_{ij}}{2 |P^+_{fg}|}
+        - \sum_{P^+_{bg}} \frac{\log a_{ij}}{2 |P^+_{bg}|}
+        - \sum_{P^-} \frac{\log(1 - a_{ij})}{|P^-|} \\
+    \text{(9)} \quad L &= L^D_{fg} + L^D_{bg} + L^B
+
+:math:`\delta(i, j) = D(x_i) - D(x_j)` is the difference of the displacements,
+:math:`\hat\delta(i, j) = x_j - x_i` what it should be on one instance,
+:math:`\Pi_{ij}` are the pixels on the line between the two. The released code, whose
+learning rates we share, halves all of :math:`L`, and averages the L1 distances over
+their two components, which halves :math:`L^D` once more; so does this file.
+
+**How it is computed.** Written down as it stands, Eq. 8 takes 152 pairs per pixel and a
+maximum over up to 22 pixels for each. But :math:`a_{ij}` is one minus the boundary of a
+*single* pixel, the maximum :math:`k^*` of its path, so with :math:`n_k`, the number of
+pairs of a set whose path has its maximum at :math:`k`,
+
+.. math::
+    \sum_{(i, j) \in P} \log a_{ij} = \sum_k n_k \log(1 - B(x_k)).
+
+Counting the maxima (:func:`maximum_counts`) needs no gradient and runs on integers; the
+logarithms are then taken once per pixel, where autograd differentiates them.
+"""
 
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from mmengine.dist import all_reduce, get_world_size
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 
-from mmwsis.ops.path_affinity import (
-    FlatPairs,
-    flat_pairs,
-    path_maxima,
-    rank_pixels,
-)
+from mmwsis.ops.path_affinity import flat_pairs, path_maxima, rank_pixels
 from mmwsis.ops.pixel_paths import (
     directions_by_side,
     pixel_directions,
@@ -22,24 +49,32 @@ from mmwsis.ops.pixel_paths import (
 from mmwsis.ops.tensor_checks import check_shape, full_precision, to_full_precision
 from mmwsis.registry import MODELS
 
+from .displacement_distance import DisplacementDistance
+from .pixel_pairs import (
+    BG_POS,
+    FG_POS,
+    IGNORED,
+    NEG,
+    PairEnds,
+    PairKinds,
+    pair_ends,
+)
+
 EPS = 1e-5
-# What a pair is, from the labels at its ends: the rows of the histograms below.
-BG_POS, FG_POS, NEG, UNSURE = range(4)
-# Sources and destinations that take part in no pair never look equal.
-NO_SOURCE, NO_TARGET = -1, -2
 # Directions whose pairs are counted in one go.
 CHUNK = 16
 
 
 class PairSums(NamedTuple):
-    """Sums over all pairs of a batch, before they are normalised.
+    r"""Numerators and denominators of Eq. 5, 6 and 8, over all pairs of a batch.
 
     Attributes:
-        affinity: (3,) sums of ``-ln(a + eps)`` over pairs of background and of one
-            class, and of ``-ln(1 + eps - a)`` over pairs of different classes.
-        displacement: (2,) L1 distances of the displacement's difference from zero
-            over pairs of background, from the offset over pairs of one class.
-        counts: (3,) int64 number of pairs of each kind.
+        affinity: ``(3,)`` sums of :math:`-\log a_{ij}` over :math:`P^+_{bg}` and over
+            :math:`P^+_{fg}`, and of :math:`-\log(1 - a_{ij})` over :math:`P^-`.
+        displacement: ``(2,)`` sums of :math:`\lVert\delta\rVert_1` over
+            :math:`P^+_{bg}` and of :math:`\lVert\delta - \hat\delta\rVert_1` over
+            :math:`P^+_{fg}`.
+        counts: ``(3,)`` int64 sizes of :math:`P^+_{bg}`, :math:`P^+_{fg}`, :math:`P^-`.
     """
 
     affinity: Tensor
@@ -56,22 +91,19 @@ def inter_pixel_relation_sums(
 ) -> PairSums:
     """Sum the loss terms of all pairs of near pixels.
 
-    The affinity ``a`` of a pair is one minus the largest boundary probability on the
-    path between its ends (:func:`mmwsis.ops.path_affinity`), so its term depends on
-    one pixel only: the terms are computed a pixel, and weighted by the number of pairs
-    whose maximum that pixel is. Of exactly equal maxima the first on the path counts.
-    Nothing of the size of all pairs is kept: memory grows with the pixels.
+    Nothing of the size of all pairs is kept: memory grows with the pixels. Of exactly
+    equal maxima the first on the path takes the gradient.
 
     Args:
-        edge_logit: (B, 1, h, w) boundary before the sigmoid.
-        displacement: (B, 2, h, w) ``(dy, dx)`` in pixels of the grid.
-        labels: (B, h, w) integers: 0 background, k + 1 class k, all else unsure.
+        edge_logit: ``(B, 1, h, w)`` boundary before the sigmoid.
+        displacement: ``(B, 2, h, w)`` ``(dy, dx)`` in pixels of the grid.
+        labels: ``(B, h, w)`` integers: 0 background, k + 1 class k, all else ignored.
         radius: Pairs are nearer than this, in pixels; at least 2.
         num_classes: Number of foreground classes.
 
     Returns:
         The sums, with gradients; float64 if ``edge_logit`` is, else float32, under
-        autocast too. Zeros with a graph for B = 0 and where no pair is sure.
+        autocast too. Zeros with a graph for B = 0 and where there is no pair.
 
     Raises:
         ValueError: Wrong shapes, or a grid without sources.
@@ -80,165 +112,64 @@ def inter_pixel_relation_sums(
     batch, _, height, width = edge_logit.shape
     check_shape('displacement', displacement, (batch, 2, height, width))
     check_shape('labels', labels, (batch, height, width))
-    source_window(radius, height, width)
+    source_window(radius, height, width)  # checks the size
     with full_precision(edge_logit):
-        edge = to_full_precision(edge_logit)[:, 0].sigmoid()
-        field = to_full_precision(displacement)
-        ends = _pair_ends(labels, radius, num_classes)
-        votes = _maximum_votes(edge.detach(), ends, radius)
-        weights = votes.to(edge.dtype)
+        edge = to_full_precision(edge_logit)[:, 0].sigmoid()  # B, (B, h, w)
+        field = to_full_precision(displacement)  # D, (B, 2, h, w)
+        # Eq. 2 to 4: which pixels may be ends of pairs.
+        ends = pair_ends(labels, radius, num_classes)
+        # Eq. 7: how many pairs of each kind have their maximum at a pixel.
+        maxima = maximum_counts(edge.detach(), ends, radius)  # (3, B, h, w)
+        # Eq. 8: their logarithms, once per pixel.
         affinity = 1 - edge
         positive = -(affinity + EPS).log()
-        terms = torch.stack([positive, positive, -(1 + EPS - affinity).log()])
+        negative = -(1 + EPS - affinity).log()
+        terms = torch.stack([positive, positive, negative])  # (3, B, h, w)
         return PairSums(
-            affinity=(weights * terms).flatten(1).sum(1),
-            displacement=_DisplacementDistance.apply(field, ends, radius),
-            counts=votes.flatten(1).sum(1),
+            affinity=(maxima.to(edge.dtype) * terms).flatten(1).sum(1),
+            # Eq. 5 and 6.
+            displacement=DisplacementDistance.apply(field, ends, radius),
+            counts=maxima.flatten(1).sum(1),
         )
 
 
-class _PairEnds(NamedTuple):
-    """Labels at the sources and at the destinations of pairs, (B, h, w) int16."""
+def maximum_counts(edge: Tensor, ends: PairEnds, radius: int) -> Tensor:
+    """Count, by kind of pair, how often each pixel is the maximum of a path (Eq. 7).
 
-    source: Tensor
-    target: Tensor
-
-
-def _pair_ends(labels: Tensor, radius: int, num_classes: int) -> _PairEnds:
-    """Mark the pixels that are unsure or, as sources, too near the border."""
-    rows, cols, *_ = source_window(radius, *labels.shape[1:])
-    sure = (labels >= 0) & (labels <= num_classes)
-    target = labels.to(torch.int16).masked_fill(~sure, NO_TARGET)
-    source = torch.full_like(target, NO_SOURCE)
-    inside = target[:, rows, cols]
-    source[:, rows, cols] = inside.masked_fill(inside == NO_TARGET, NO_SOURCE)
-    return _PairEnds(source, target)
-
-
-def _maximum_votes(edge: Tensor, ends: _PairEnds, radius: int) -> Tensor:
-    """Count, by kind of pair, how often each pixel is the maximum of a path.
+    Args:
+        edge: ``(B, h, w)`` boundary probability.
+        ends: Labels at the ends of the pairs.
+        radius: Radius of the pairs in pixels.
 
     Returns:
-        (3, B, h, w) int64 counts for ``BG_POS``, ``FG_POS``, ``NEG``.
+        ``(3, B, h, w)`` int64 counts for ``BG_POS``, ``FG_POS`` and ``NEG``.
     """
-    votes = torch.zeros(UNSURE, *edge.shape, dtype=torch.int64, device=edge.device)
+    found = torch.zeros(IGNORED, *edge.shape, dtype=torch.int64, device=edge.device)
     if not edge.numel():
-        return votes
+        return found
     pairs = flat_pairs(edge.shape, radius)
-    kinds = _PairKinds(ends, pairs)
+    kinds = PairKinds(ends, pairs)
     keys = kinds.pair_key.new_empty(CHUNK, pairs.length)
+    # Leftward and rightward directions order equal values differently, and so need
+    # ranks of their own.
     for leftward, directions in enumerate(directions_by_side(radius)):
-        ranks = rank_pixels(edge, bool(leftward))
+        # Ranks instead of probabilities: their maximum also says which pixel it is.
+        ranks = rank_pixels(edge, bool(leftward))  # (B, h, w)
         maxima = path_maxima(ranks, radius, directions)
-        histogram = torch.zeros_like(votes).flatten()
+        # Count (kind, image, rank of the maximum), some directions at a time: a call of
+        # bincount costs as much as several directions.
+        histogram = torch.zeros_like(found).flatten()
         for begin in range(0, len(directions), CHUNK):
             count = min(CHUNK, len(directions) - begin)
             for key, (index, rank) in zip(keys, islice(maxima, count)):
                 kinds.write_keys(pixel_directions(radius)[index], rank, key)
             counts = keys[:count].flatten().bincount(minlength=4 * edge.numel())
+            # Beyond the histogram's end lie the pairs that are ignored.
             histogram += counts[: len(histogram)]
-        rank = ranks.flatten(1).long().expand(UNSURE, -1, -1)
-        votes += histogram.view(rank.shape).gather(2, rank).view_as(votes)
-    return votes
-
-
-class _PairKinds:
-    """Finds out what the pairs of a direction are, in few passes over small numbers.
-
-    The key of a pair is ``kind * B * h * w + image * h * w + rank of its maximum``.
-    """
-
-    def __init__(self, ends: _PairEnds, pairs: FlatPairs) -> None:
-        batch, height, width = ends.source.shape
-        self.pairs = pairs
-        self.pixels = batch * height * width
-        self.source = pairs.shift(ends.source.flatten(), (0, 0))
-        self.target = ends.target.flatten()
-        self.sure_source = (self.source >= 0).to(torch.int16)
-        self.sure_target = (self.target >= 0).to(torch.int16)
-        # From NEG to the kind of a pair with equal labels at its ends.
-        self.equal_step = NEG - (self.source > 0).to(torch.int16)
-        self.kind = torch.empty_like(self.source)
-        self.equal = torch.empty_like(self.source)
-        image = torch.arange(batch, device=self.source.device, dtype=torch.int32)
-        image = image.repeat_interleave(height * width) * (height * width)
-        self.pair_key = pairs.shift(image, (0, 0)) + UNSURE * self.pixels
-
-    def write_keys(self, direction: tuple[int, int], rank: Tensor, key: Tensor) -> None:
-        """Write the (length,) int32 keys of the pairs of a direction into ``key``."""
-        target = self.pairs.shift(self.target, direction)
-        sure_target = self.pairs.shift(self.sure_target, direction)
-        # Comparing into integers instead of booleans is what runs vectorised.
-        torch.eq(self.source, target, out=self.equal)
-        torch.mul(self.sure_source, sure_target, out=self.kind)
-        self.kind.addcmul_(self.equal, self.equal_step)
-        torch.add(self.pair_key, rank, out=key)
-        key.sub_(self.kind, alpha=self.pixels)
-
-
-class _DisplacementDistance(torch.autograd.Function):
-    """(B, 2, h, w) displacement to the two sums of L1 distances of :class:`PairSums`.
-
-    Both ends of a pair with one label are background or both are foreground, so the
-    gradient is kept once, a number a pixel, for both sums.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, field: Tensor, ends: _PairEnds, radius: int) -> Tensor:
-        batch, _, height, width = field.shape
-        ctx.shape = field.shape
-        ctx.background = ends.target == 0
-        flat = field.transpose(0, 1).reshape(2, -1)
-        gradient = torch.zeros_like(flat)
-        distance = torch.zeros_like(flat)
-        if flat.numel():
-            _add_distances(flat, ends, radius, distance, gradient)
-        ctx.save_for_backward(gradient)
-        per_pixel = distance.sum(0)
-        background = per_pixel * ctx.background.flatten()
-        return torch.stack([background.sum(), (per_pixel - background).sum()])
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
-        (gradient,) = ctx.saved_tensors
-        batch, _, height, width = ctx.shape
-        gradient = gradient.view(2, batch, height, width).transpose(0, 1)
-        weight = torch.where(ctx.background, grad[BG_POS], grad[FG_POS])
-        return gradient * weight[:, None], None, None
-
-
-def _add_distances(
-    field: Tensor, ends: _PairEnds, radius: int, distance: Tensor, gradient: Tensor
-) -> None:
-    """Add the L1 distances at the sources, and their gradient at both ends.
-
-    Args:
-        field: (2, B * h * w) displacement.
-        ends: Labels at the ends of the pairs.
-        radius: Radius of the pairs in pixels.
-        distance: Like ``field``, changed in place.
-        gradient: Like ``field``, changed in place.
-    """
-    pairs = flat_pairs(ends.source.shape, radius)
-    target_label = ends.target.flatten().to(field.dtype)
-    source_label = pairs.shift(ends.source.flatten(), (0, 0)).to(field.dtype)
-    foreground = (source_label > 0).to(field.dtype)
-    source = pairs.shift(field, (0, 0))
-    distance = pairs.shift(distance, (0, 0))
-    source_gradient = pairs.shift(gradient, (0, 0))
-    delta = torch.empty_like(source)
-    equal = torch.empty_like(source_label)
-    for direction in pixel_directions(radius):
-        torch.sub(source, pairs.shift(field, direction), out=delta)
-        for part, offset in zip(delta, direction):
-            part.sub_(foreground, alpha=offset)
-        torch.eq(source_label, pairs.shift(target_label, direction), out=equal)
-        delta.mul_(equal)
-        sign = delta.sign()
-        source_gradient += sign
-        pairs.shift(gradient, direction).sub_(sign)
-        distance += delta.abs_()
+        # From ranks back to the pixels that have them.
+        rank = ranks.flatten(1).long().expand(IGNORED, -1, -1)  # (3, B, h * w)
+        found += histogram.view(rank.shape).gather(2, rank).view_as(found)
+    return found
 
 
 def inter_pixel_relation_loss(
@@ -248,22 +179,26 @@ def inter_pixel_relation_loss(
     radius: int = 10,
     num_classes: int = 20,
 ) -> dict[str, Tensor]:
-    """The five losses of IRNet; their sum is its total.
+    r"""The five losses of IRNet (Eq. 5, 6 and the three of Eq. 8); their sum is Eq. 9.
 
-    ``(L_bg_pos + L_fg_pos) / 4 + L_neg / 2 + (L_fg + L_bg) / 2``, each a mean over its
-    pairs in the whole batch, the displacement's halved for its two components. These
-    are the factors of the released code, for which the learning rates were chosen.
+    .. math::
+        \tfrac14 (L_{bg+} + L_{fg+}) + \tfrac12 L_- + \tfrac12 (L^D_{fg} + L^D_{bg})
+
+    each a mean over its pairs in the whole batch, the displacement's over its two
+    components too. These are the factors of the released code, for which the learning
+    rates were chosen: half of the paper's for the affinities, a quarter for the
+    displacements.
 
     On several ranks the means are over the pairs of all of them: each rank divides the
     sum of its own pairs by the mean count of a rank, so that the gradients that
     DistributedDataParallel averages are those of one process with the whole batch.
 
     Args:
-        edge_logit: (B, 1, h, w) boundary before the sigmoid.
-        displacement: (B, 2, h, w) ``(dy, dx)`` in pixels of the grid.
-        labels: (B, h, w) integers: 0 background, k + 1 class k, all else unsure.
-        radius: Pairs are nearer than this, in pixels; at least 2.
-        num_classes: Number of foreground classes.
+        edge_logit: ``(B, 1, h, w)`` boundary before the sigmoid.
+        displacement: ``(B, 2, h, w)`` ``(dy, dx)`` in pixels of the grid.
+        labels: ``(B, h, w)`` integers: 0 background, k + 1 class k, all else ignored.
+        radius: Pairs are nearer than this, in pixels; at least 2. Defaults to 10.
+        num_classes: Number of foreground classes. Defaults to 20.
 
     Returns:
         Scalars ``loss_affinity_bg``, ``loss_affinity_fg``, ``loss_affinity_neg``,
@@ -272,15 +207,25 @@ def inter_pixel_relation_loss(
 
     Raises:
         ValueError: Wrong shapes, or a grid without sources.
+
+    Example:
+        >>> import torch
+        >>> labels = torch.tensor([0, 0, 1, 1]).expand(1, 4, 4)
+        >>> flat = torch.full((1, 1, 4, 4), -20.0)  # no boundary: all pairs are alike
+        >>> still = torch.zeros(1, 2, 4, 4)
+        >>> losses = inter_pixel_relation_loss(flat, still, labels, radius=2)
+        >>> print('{:.3f}'.format(losses['loss_affinity_neg']))  # unlike pairs exist
+        5.756
     """
     sums = inter_pixel_relation_sums(
         edge_logit, displacement, labels, radius, num_classes
     )
+    # |P| over the batches of all ranks.
     all_reduce(sums.counts)
     ranks = get_world_size()
     counts = sums.counts.to(sums.affinity.dtype)
-    affinity = sums.affinity * ranks / (counts + EPS)
-    distance = sums.displacement * ranks / (2 * counts[:NEG] + EPS)
+    affinity = sums.affinity * ranks / (counts + EPS)  # (3,), Eq. 8
+    distance = sums.displacement * ranks / (2 * counts[:NEG] + EPS)  # (2,), Eq. 5, 6
     return dict(
         loss_affinity_bg=affinity[BG_POS] / 4,
         loss_affinity_fg=affinity[FG_POS] / 4,
@@ -294,15 +239,38 @@ def inter_pixel_relation_loss(
 class InterPixelRelationLoss(nn.Module):
     """:func:`inter_pixel_relation_loss` with its settings.
 
+    There is no ``reduction`` and no ``avg_factor`` as other losses have them: every
+    term is a mean over its own set of pairs, whose size only the loss knows.
+
     Args:
         num_classes: Number of foreground classes.
         radius: Pairs are nearer than this, in pixels of the grid; IRNet uses 10.
-        grid_size: (h, w) of the grid, a quarter of the crop, if it is to be checked
-            at once that it has pairs.
-        loss_weight: Factor of all five losses.
+            Defaults to 10.
+        grid_size: ``(h, w)`` of the stride-4 grid of a crop, if it is to be checked at
+            once that it has pairs. Defaults to None.
+        loss_weight: Factor of all five losses. Defaults to 1.0.
 
     Raises:
         ValueError: ``radius`` is no integer of at least 2, or ``grid_size`` too small.
+
+    Example:
+        >>> import torch
+        >>> # Background, a column that is to be ignored, an object of class 3.
+        >>> labels = torch.tensor([0, 0, 0, 0, 255, 4, 4, 4, 4]).expand(1, 4, 9)
+        >>> edge_logit = torch.full((1, 1, 4, 9), -9.0)
+        >>> edge_logit[..., 4] = 9.0  # the boundary runs along the ignored column
+        >>> y, x = torch.meshgrid(torch.arange(4.0), torch.arange(9.0), indexing='ij')
+        >>> # All pixels of the object point to (1.5, 6.5); D is zero elsewhere.
+        >>> displacement = torch.stack([1.5 - y, 6.5 - x])[None] * (x > 4)
+        >>> loss = InterPixelRelationLoss(num_classes=20, radius=3)
+        >>> losses = loss(edge_logit, displacement, labels)
+        >>> for name, value in losses.items():
+        ...     print(f'{name}: {abs(value):.4f}')
+        loss_affinity_bg: 0.0000
+        loss_affinity_fg: 0.0000
+        loss_affinity_neg: 0.0001
+        loss_displacement_fg: 0.0000
+        loss_displacement_bg: 0.0000
     """
 
     def __init__(
@@ -326,9 +294,13 @@ class InterPixelRelationLoss(nn.Module):
         """Return the five weighted losses.
 
         Args:
-            edge_logit: (B, 1, h, w) boundary before the sigmoid.
-            displacement: (B, 2, h, w) ``(dy, dx)`` in pixels of the grid.
-            labels: (B, h, w) integers: 0 background, k + 1 class k, all else unsure.
+            edge_logit: ``(B, 1, h, w)`` boundary before the sigmoid.
+            displacement: ``(B, 2, h, w)`` ``(dy, dx)`` in pixels of the grid.
+            labels: ``(B, h, w)`` integers: 0 background, k + 1 class k, all else
+                ignored.
+
+        Returns:
+            Scalars, named as by :func:`inter_pixel_relation_loss`.
         """
         losses = inter_pixel_relation_loss(
             edge_logit, displacement, labels, self.radius, self.num_classes

@@ -99,13 +99,11 @@ def batch():
 
     def batch(views=('student', 'teacher'), areas=(400.0, 3000.0, 20000.0)):
         generator = torch.Generator().manual_seed(0)
-        picture = torch.full((3, SIDE, SIDE), 40, dtype=torch.uint8)
-        picture[:, 8:25, 8:25] = 200
+        image = torch.full((3, SIDE, SIDE), 40, dtype=torch.uint8)
+        image[:, 8:25, 8:25] = 200
         inputs = {
             view: [
-                (
-                    picture + torch.randint(0, 20, picture.shape, generator=generator)
-                ).byte()
+                (image + torch.randint(0, 20, image.shape, generator=generator)).byte()
                 for _ in areas
             ]
             for view in views

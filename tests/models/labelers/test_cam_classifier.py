@@ -83,7 +83,7 @@ def test_golden_merge():
     assert found.labels.tolist() == golden['keys'].tolist()
     for name in ('cam', 'high_res'):
         assert found[name].shape == golden[name].shape
-        assert np.allclose(found[name].numpy(), golden[name], atol=1e-5)
+        np.testing.assert_allclose(found[name], golden[name], rtol=0, atol=1e-5)
 
 
 def test_maps_follow_the_spec_written_out():
@@ -112,7 +112,7 @@ def test_maps_follow_the_spec_written_out():
     for values, name in ((cam, 'cam'), (high_res[:, :37, :50], 'high_res')):
         values = values[[1, 3]]
         values = values / (values.flatten(1).max(1).values[:, None, None] + 1e-5)
-        assert torch.allclose(found[name], values, atol=1e-6)
+        torch.testing.assert_close(found[name], values, rtol=0, atol=1e-6)
         assert found[name].min() >= 0 and found[name].max() < 1
 
 
@@ -191,7 +191,7 @@ def test_logits_are_the_mean_of_the_class_maps():
     head = ClassMapHead(num_classes=4, in_channels=6)
     features = torch.randn(2, 6, 5, 7)
     maps = head.class_maps(features)
-    assert torch.allclose(head(features), maps.mean((2, 3)), atol=1e-6)
+    torch.testing.assert_close(head(features), maps.mean((2, 3)), rtol=0, atol=1e-6)
     assert sum(p.numel() for p in head.parameters()) == 24
 
 

@@ -126,12 +126,12 @@ def test_it_learns():
 def test_restored_picture_keeps_visible_patches():
     preprocessor = dict(type='mmwsis.ObjectCropPreprocessor')
     model = build(data_preprocessor=preprocessor)
-    picture = torch.randint(0, 256, (3, 32, 32), dtype=torch.uint8)
-    data = dict(inputs=dict(image=[picture]), data_samples=[ObjectCropSample()])
+    image = torch.randint(0, 256, (3, 32, 32), dtype=torch.uint8)
+    data = dict(inputs=dict(image=[image]), data_samples=[ObjectCropSample()])
     (sample,) = model.test_step(data)
     assert sample.masked.shape == (4, 4)
     visible = ~sample.masked.repeat_interleave(8, 0).repeat_interleave(8, 1)
-    assert torch.equal(sample.restored[:, visible], picture[:, visible])
+    assert torch.equal(sample.restored[:, visible], image[:, visible])
 
 
 def test_checkpoint_starts_a_labeler(tmp_path):

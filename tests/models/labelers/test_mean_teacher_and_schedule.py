@@ -4,11 +4,15 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 import torch
 from mmdet.engine.hooks import MeanTeacherHook
-from mmengine.optim import CosineAnnealingLR, LinearLR
+from mmengine.config import Config
+from mmengine.registry import PARAM_SCHEDULERS
 
-GOLDEN = np.load(Path(__file__).parents[2] / 'golden' / 'exits' / 'ema_lr_61.npz')
+TESTS = Path(__file__).parents[2]
+CONFIGS = TESTS.parent / 'configs'
+GOLDEN = np.load(TESTS / 'golden' / 'exits' / 'ema_lr_61.npz')
 
 
 class Weights(torch.nn.Module):
@@ -30,20 +34,16 @@ def test_golden_moving_average():
         )
 
 
-def rates(base, warmup, epochs, length):
-    """Rate of every iteration under MMEngine's two schedulers."""
+def rates(config, base, warmup, epochs, length):
+    """Rate of every iteration under the schedulers of a config, of ``length`` each."""
     optimizer = torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))], lr=base)
-    # One step longer than the warm-up, because MMEngine's LinearLR arrives at its end
-    # one step before `end`; both rules then agree on the step where they meet.
+    linear, cosine = config.param_scheduler
+    settings = dict(linear, end=warmup), dict(cosine, begin=warmup, end=epochs)
     schedulers = [
-        LinearLR(optimizer, 1e-9, begin=0, end=warmup * length + 1, by_epoch=False),
-        CosineAnnealingLR(
-            optimizer,
-            eta_min_ratio=0.2,
-            begin=warmup * length,
-            end=epochs * length,
-            by_epoch=False,
-        ),
+        PARAM_SCHEDULERS.build(
+            dict(one, optimizer=optimizer), default_args=dict(epoch_length=length)
+        )
+        for one in settings
     ]
     out = []
     for _ in range(epochs * length):
@@ -54,10 +54,28 @@ def rates(base, warmup, epochs, length):
     return out
 
 
-def test_golden_learning_rate():
+def own_settings(config):
+    linear, cosine = config.param_scheduler
+    assert cosine.begin == linear.end and cosine.end == config.train_cfg.max_epochs
+    return config.optim_wrapper.optimizer.lr, linear.end, cosine.end
+
+
+@pytest.mark.parametrize(
+    ('name', 'index', 'shipped'),
+    [
+        ('labeler_vit-b_coco', 0, True),
+        ('labeler_vit-b_voc', 1, True),
+        ('labeler_vit-b_coco', 2, False),  # other numbers, the same two schedulers
+    ],
+)
+def test_golden_learning_rate(name, index, shipped):
+    config = Config.fromfile(CONFIGS / 'exits' / f'{name}.py')
     rows = GOLDEN['lr_rows']
-    for base, warmup, epochs, length in np.unique(rows[:, :4], axis=0):
-        sequence = rates(base, int(warmup), int(epochs), int(length))
-        own = rows[(rows[:, :4] == (base, warmup, epochs, length)).all(1)]
-        actual = [sequence[int(epoch * length + step)] for *_, epoch, step, _ in own]
-        np.testing.assert_allclose(actual, own[:, 6], rtol=1e-6, atol=1e-9 * base)
+    case = np.unique(rows[:, :4], axis=0)[index]
+    base, (warmup, epochs, length) = case[0], case[1:].astype(int).tolist()
+    if shipped:
+        assert own_settings(config) == pytest.approx((base, warmup, epochs))
+    sequence = rates(config, base, warmup, epochs, length)
+    own = rows[(rows[:, :4] == case).all(1)]
+    actual = [sequence[int(epoch * length + step)] for *_, epoch, step, _ in own]
+    np.testing.assert_allclose(actual, own[:, 6], rtol=1e-6, atol=1e-9 * base)

@@ -241,11 +241,11 @@ def test_single_pair_by_hand():
     assert losses['loss_displacement_bg'].item() == pytest.approx(1.5 / 2, rel=1e-4)
 
 
-def test_ids_beyond_the_classes_are_unsure():
+def test_ids_beyond_the_classes_are_ignored():
     edge, field, labels = problem()
     fewer = loss_function(edge, field, labels, 3, 2)
-    unsure = loss_function(edge, field, labels.masked_fill(labels == 3, 255), 3, 3)
-    assert all(torch.equal(fewer[name], unsure[name]) for name in fewer)
+    ignored = loss_function(edge, field, labels.masked_fill(labels == 3, 255), 3, 3)
+    assert all(torch.equal(fewer[name], ignored[name]) for name in fewer)
     unsigned = loss_function(edge, field, labels.to(torch.uint8), 3, 2)
     assert all(torch.equal(fewer[name], unsigned[name]) for name in fewer)
 
