@@ -75,7 +75,7 @@ def test_folders(tmp_path):
     with pytest.raises(ValueError, match='mode RGB'):
         folder_confusion(tmp_path / 'pred', tmp_path / 'gt', 2)
     (tmp_path / 'pred' / 'a.png').write_bytes(b'\x89PNG')
-    with pytest.raises(ValueError, match='a.png is no readable picture'):
+    with pytest.raises(ValueError, match='a.png is no readable image'):
         folder_confusion(tmp_path / 'pred', tmp_path / 'gt', 2)
     (tmp_path / 'gt' / 'a.png').unlink()
     with pytest.raises(FileNotFoundError, match=r'gt.a.png does not exist'):

@@ -26,7 +26,7 @@ ANNOTATION_RULES = (
         _E,
         'annotation',
         'category_id is the id of a category of the file.',
-        'Add the category or mend the id.',
+        'Add the category or fix the id.',
     ),
     Rule(
         'annotation-id',

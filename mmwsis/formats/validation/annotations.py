@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from .columns import Annotations, ImageArrays, ImageTable, annotation_finding, is_id
-from .findings import Finding, FindingLog
+from .columns import Annotations, ImageArrays, ImageTable, annotation_issue, is_id
 from .geometry import check_boxes, check_points
 from .header import some
+from .issues import Issue, IssueLog
 from .labels import LABEL_KEYS, check_leaks, check_needed
 from .masks import check_masks
 from .summary import SummaryCounter
@@ -17,11 +17,11 @@ _MAX_OWNERS = 5
 
 
 class AnnotationChecker:
-    """Collects findings over all annotations of a file.
+    """Collects issues over all annotations of a file.
 
     Args:
         images: Images of the file.
-        log: Takes the findings.
+        log: Takes the issues.
         masks: Check masks too, which is not cheap.
         leaks: Look for labels that are stronger than claimed.
         keys: Label keys to look at; None: all. A loader looks at those only that its
@@ -31,7 +31,7 @@ class AnnotationChecker:
     def __init__(
         self,
         images: ImageTable,
-        log: FindingLog,
+        log: IssueLog,
         *,
         masks: bool,
         leaks: bool,
@@ -55,25 +55,25 @@ class AnnotationChecker:
         Args:
             entries: As in the file.
         """
-        sound = [entry for entry in entries if isinstance(entry, Mapping)]
-        if len(sound) != len(entries):
+        valid = [entry for entry in entries if isinstance(entry, Mapping)]
+        if len(valid) != len(entries):
             for entry in entries:
                 if not isinstance(entry, Mapping):
                     self.log.add(
-                        Finding(
+                        Issue(
                             'annotation-entry',
                             'every entry of annotations must be an object; got '
                             f'{entry!r}.',
                         )
                     )
-        if not sound:
+        if not valid:
             return
         if self._hidden:
-            sound = [
+            valid = [
                 {key: value for key, value in entry.items() if key not in self._hidden}
-                for entry in sound
+                for entry in valid
             ]
-        part = Annotations(sound, self._arrays)
+        part = Annotations(valid, self._arrays)
         self._check_references(part)
         check_needed(part, self.log)
         check_points(part, self.log)
@@ -109,10 +109,7 @@ class AnnotationChecker:
         self._find(
             'annotation-category',
             np.flatnonzero(self.labels < 0),
-            lambda k: (
-                f'category_id {self.categories[k]!r} is not in categories; known ids: '
-                f'{some(known)}.'
-            ),
+            lambda k: _category_text(self.categories[k], known),
         )
         self._check_unique()
         self._check_copies(rows)
@@ -178,17 +175,17 @@ class AnnotationChecker:
         )
 
     def _find(self, rule: str, rows: np.ndarray, describe: Any) -> None:
-        """Log findings of annotations that are not at hand any more."""
+        """Log issues of annotations that are not at hand any more."""
         image_rows = self.rows()
 
-        def finding(k: int) -> Finding:
+        def issue(k: int) -> Issue:
             row = int(rows[k])
             image_row = int(image_rows[row])
             image_id = self.images.ids[image_row] if image_row >= 0 else None
             entry = dict(id=self.ids[row], image_id=image_id)
-            return annotation_finding(rule, entry, describe(row))
+            return annotation_issue(rule, entry, describe(row))
 
-        self.log.add_many(rule, len(rows), finding)
+        self.log.add_many(rule, len(rows), issue)
 
     def _check_unique(self) -> None:
         ids = [value if is_id(value) else None for value in self.ids]
@@ -206,7 +203,7 @@ class AnnotationChecker:
                 for row in image_rows[where[:_MAX_OWNERS]].tolist()
             ]
             self.log.add(
-                Finding(
+                Issue(
                     'annotation-id-duplicate',
                     f'annotation id {value!r} appears {len(where)} times (image ids '
                     f'{owners}); ids must be unique over the whole file.',
@@ -251,7 +248,7 @@ class AnnotationChecker:
         for row, absent in missing.items():
             image_id = self.images.ids[row]
             self.log.add(
-                Finding(
+                Issue(
                     'tags-incomplete',
                     f'tags {list(self.images.tags[row])} lack the annotated category '
                     f'ids {absent}.',
@@ -295,6 +292,14 @@ def _image_text(image_id: Any, total: int) -> str:
     if not is_id(image_id):
         return f'image_id must be an id; got {image_id!r}.'
     return f'no image of the file has this id ({total} images).'
+
+
+def _category_text(category_id: Any, known: Mapping[Any, str]) -> str:
+    if not is_id(category_id):
+        return f'category_id must be an id; got {category_id!r}.'
+    return (
+        f'category_id {category_id!r} is not in categories; known ids: {some(known)}.'
+    )
 
 
 def _id_text(entry: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ import numpy as np
 from mmwsis.structures.extreme_points import check_extreme_points
 
 from .columns import Annotations, NumberColumn
-from .findings import FindingLog
+from .issues import IssueLog
 
 # Labelling tools round, and polygons reach x = width: up to here a point is moved.
 BORDER_PIXELS = 1.0
@@ -19,12 +19,12 @@ _FORMS = {
 }
 
 
-def check_points(part: Annotations, log: FindingLog) -> None:
+def check_points(part: Annotations, log: IssueLog) -> None:
     """Check ``point`` and ``extreme_points``: form, image borders, order.
 
     Args:
         part: Annotations.
-        log: Takes the findings.
+        log: Takes the issues.
     """
     _check_form(part, part.point, 'point', 'point-format', log)
     _check_borders(part, part.point.values[:, None], 'point', 'point', log)
@@ -45,12 +45,12 @@ def check_points(part: Annotations, log: FindingLog) -> None:
     )
 
 
-def check_boxes(part: Annotations, log: FindingLog) -> None:
+def check_boxes(part: Annotations, log: IssueLog) -> None:
     """Check ``bbox``: form, sign, size and image borders; points inside it.
 
     Args:
         part: Annotations.
-        log: Takes the findings.
+        log: Takes the issues.
     """
     if not part.box.given.any():
         return
@@ -75,16 +75,16 @@ def check_boxes(part: Annotations, log: FindingLog) -> None:
         part.find(
             log, rule, rows, lambda row, reason=reason: _box_text(part, row, reason)
         )
-    sound = part.box.valid & ~wrong
+    valid = part.box.valid & ~wrong
     over = np.maximum(-low, high - part.sizes).max(axis=1)
-    _find_over_border(part, sound, over, log)
+    _find_over_border(part, valid, over, log)
     part.find(
         log,
         'bbox-flat',
-        sound & (extent < 1).any(axis=1),
+        valid & (extent < 1).any(axis=1),
         lambda row: _box_text(part, row, 'the box is less than 1 px wide or high'),
     )
-    _check_against_box(part, sound, log)
+    _check_against_box(part, valid, log)
 
 
 def in_order(points: np.ndarray) -> np.ndarray:
@@ -114,7 +114,7 @@ def outside_by(points: np.ndarray, sizes: np.ndarray) -> np.ndarray:
 
 
 def _check_form(
-    part: Annotations, column: NumberColumn, key: str, rule: str, log: FindingLog
+    part: Annotations, column: NumberColumn, key: str, rule: str, log: IssueLog
 ) -> None:
     part.find(
         log,
@@ -127,7 +127,7 @@ def _check_form(
     )
 
 
-def _check_order(part: Annotations, log: FindingLog) -> None:
+def _check_order(part: Annotations, log: IssueLog) -> None:
     def describe(row: int) -> str:
         try:
             check_extreme_points(part.entries[row]['extreme_points'], '')
@@ -140,7 +140,7 @@ def _check_order(part: Annotations, log: FindingLog) -> None:
 
 
 def _check_borders(
-    part: Annotations, points: np.ndarray, key: str, prefix: str, log: FindingLog
+    part: Annotations, points: np.ndarray, key: str, prefix: str, log: IssueLog
 ) -> None:
     distance = outside_by(points, part.sizes)
 
@@ -166,7 +166,7 @@ def _check_borders(
 
 
 def _find_over_border(
-    part: Annotations, sound: np.ndarray, over: np.ndarray, log: FindingLog
+    part: Annotations, valid: np.ndarray, over: np.ndarray, log: IssueLog
 ) -> None:
     for rule, rows in (
         ('bbox-over-border', over > BORDER_PIXELS),
@@ -175,21 +175,21 @@ def _find_over_border(
         part.find(
             log,
             rule,
-            sound & rows,
+            valid & rows,
             lambda row: _box_text(
                 part, row, f'the box crosses the border by {over[row]:g} px'
             ),
         )
 
 
-def _check_against_box(part: Annotations, sound: np.ndarray, log: FindingLog) -> None:
+def _check_against_box(part: Annotations, valid: np.ndarray, log: IssueLog) -> None:
     low = part.box.values[:, :2]
     high = low + part.box.values[:, 2:]
     off = np.maximum(low - part.point.values, part.point.values - high).max(axis=1)
     part.find(
         log,
         'point-off-box',
-        sound & (off > 0),
+        valid & (off > 0),
         lambda row: (
             f'point {part.entries[row]["point"]!r} lies {off[row]:g} px outside its '
             f'bbox {part.entries[row]["bbox"]!r} ([x, y, width, height]).'
@@ -205,7 +205,7 @@ def _check_against_box(part: Annotations, sound: np.ndarray, log: FindingLog) ->
     part.find(
         log,
         'extreme-off-box',
-        sound & ordered & (off > BORDER_PIXELS),
+        valid & ordered & (off > BORDER_PIXELS),
         lambda row: (
             f'bbox {part.entries[row]["bbox"]!r} is not the box of its '
             f'extreme_points, {boxes[row].tolist()!r} ([x, y, width, height]); '

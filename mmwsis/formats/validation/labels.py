@@ -7,8 +7,8 @@ import numpy as np
 from mmwsis.structures.supervision import ANNOTATION_KEYS, Supervision
 
 from .columns import Annotations
-from .findings import FindingLog
 from .geometry import box_of_points
+from .issues import IssueLog
 
 LABEL_KEYS = {
     'point': Supervision.POINTS,
@@ -25,14 +25,14 @@ _KNOWN_KEYS = {
 }
 
 
-def check_needed(part: Annotations, log: FindingLog) -> None:
+def check_needed(part: Annotations, log: IssueLog) -> None:
     """Check that every object has the label of its level.
 
     Crowd regions are no single object: at points and extreme points a box will do.
 
     Args:
         part: Annotations.
-        log: Takes the findings.
+        log: Takes the issues.
     """
     level = part.required
     objects = ~part.crowd
@@ -67,12 +67,12 @@ def _missing(part: Annotations, row: int, key: str) -> str:
     return f'supervision {label!r} needs the key {key}.'
 
 
-def check_leaks(part: Annotations, log: FindingLog) -> None:
+def check_leaks(part: Annotations, log: IssueLog) -> None:
     """Check that nothing is stronger than what the file or its user claims.
 
     Args:
         part: Annotations.
-        log: Takes the findings: ``leak`` for claims, ``guarded`` for what a config
+        log: Takes the issues: ``leak`` for claims, ``guarded`` for what a config
             declares, whose dataset removes the rest.
     """
     config_only = np.where(
@@ -86,7 +86,7 @@ def check_leaks(part: Annotations, log: FindingLog) -> None:
 
 
 def _find_stronger(
-    part: Annotations, levels: np.ndarray, rule: str, log: FindingLog
+    part: Annotations, levels: np.ndarray, rule: str, log: IssueLog
 ) -> None:
     if (levels == Supervision.MASKS).all():
         return
@@ -125,7 +125,7 @@ def _foreign_area(part: Annotations, levels: np.ndarray) -> np.ndarray:
     return boxed & (off | (part.area.given & np.isnan(area)))
 
 
-def _check_keys(part: Annotations, log: FindingLog) -> None:
+def _check_keys(part: Annotations, log: IssueLog) -> None:
     """Note keys that the guard drops below masks."""
     levels = np.where(part.required >= 0, part.required, Supervision.MASKS)
     restricted = np.minimum(levels, part.claimed) < Supervision.MASKS
