@@ -14,7 +14,7 @@ import numpy as np
 from pycocotools import mask as mask_api
 
 MIN_VERTICES = 3
-_SHOWN = 60  # Characters of a broken value in messages.
+_DAMAGED = 'The file is damaged, or was written for another image.'
 
 
 class MaskError(ValueError):
@@ -63,19 +63,19 @@ def check_polygons(polygons: Any) -> None:
         if not isinstance(polygon, (list, tuple, np.ndarray)):
             raise MaskError(
                 'segmentation must be a list of polygons [[x, y, x, y, ...], ...]; an '
-                f'entry is a {type(polygon).__name__}: {_shorten(polygon)}. A single '
+                f'entry is a {type(polygon).__name__}: {shorten(polygon)}. A single '
                 'polygon needs two pairs of brackets.'
             )
         count = len(polygon)
         if count < 2 * MIN_VERTICES or count % 2:
             raise MaskError(
                 f'a polygon needs at least {MIN_VERTICES} vertices x, y; got {count} '
-                f'numbers: {_shorten(polygon)}.',
+                f'numbers: {shorten(polygon)}.',
                 'polygon-vertices',
             )
         if not _all_finite(polygon):
             raise MaskError(
-                f'polygon coordinates must be finite numbers; got {_shorten(polygon)}.',
+                f'polygon coordinates must be finite numbers; got {shorten(polygon)}.',
                 'polygon-numbers',
             )
 
@@ -110,11 +110,11 @@ def rle_runs(rle: Mapping[str, Any], height: int, width: int) -> np.ndarray:
     ):
         raise MaskError(
             'an RLE needs size [height, width] and counts, a text or a list; got size '
-            f'{_shorten(size)} and counts {_shorten(counts)}.'
+            f'{shorten(size)} and counts {shorten(counts)}.'
         )
     if list(size) != [height, width]:
         raise MaskError(
-            f'the RLE has size {_shorten(list(size))}, its image is {[height, width]} '
+            f'the RLE has size {shorten(list(size))}, its image is {[height, width]} '
             '(height, width).',
             'rle-size',
         )
@@ -122,7 +122,7 @@ def rle_runs(rle: Mapping[str, Any], height: int, width: int) -> np.ndarray:
         runs = _decompress(counts)
         if runs is None or runs.min() < 0:
             raise MaskError(
-                f'the counts of the RLE are damaged; got {_shorten(counts)}.',
+                f'the counts of the RLE are damaged; got {shorten(counts)}. {_DAMAGED}',
                 'rle-counts',
             )
     elif all(type(run) is int and 0 <= run <= height * width for run in counts):
@@ -130,14 +130,15 @@ def rle_runs(rle: Mapping[str, Any], height: int, width: int) -> np.ndarray:
     else:
         raise MaskError(
             'the counts of an RLE must be integers from 0 to the '
-            f'{height * width} pixels of the image; got {_shorten(counts)}.',
+            f'{height * width} pixels of the image; got {shorten(counts)}. {_DAMAGED}',
             'rle-counts',
         )
     total = int(runs.sum())
     if total != height * width:
         raise MaskError(
             f'the runs of the RLE add up to {total} pixels, the image has {width} x '
-            f'{height} = {width * height}; got counts {_shorten(counts)}.',
+            f'{height} = {width * height}; got counts {shorten(counts)}. '
+            f'{_DAMAGED}',
             'rle-counts',
         )
     return runs
@@ -303,6 +304,7 @@ def leaves_image(
     )
 
 
-def _shorten(value: Any) -> str:
+def shorten(value: Any, limit: int = 60) -> str:
+    """A broken value for a message, cut after ``limit`` characters."""
     text = repr(value)
-    return text if len(text) <= _SHOWN else f'{text[:_SHOWN]}...'
+    return text if len(text) <= limit else f'{text[:limit]}...'

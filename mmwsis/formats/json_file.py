@@ -117,6 +117,8 @@ def without_garbage_collection() -> Iterator[None]:
 class CocoStream:
     """The top level of a COCO JSON, its two long lists in chunks.
 
+    A file with NaN, which is no JSON, is parsed whole instead.
+
     Args:
         path: Path or URL of the file.
         backend_args: Arguments of MMEngine's file backend.

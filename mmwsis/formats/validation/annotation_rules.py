@@ -298,7 +298,7 @@ MASK_RULES = (
         _E,
         'annotation',
         'The counts of an RLE are whole, and its runs add up to the image.',
-        'The file is damaged, or was written for another image.',
+        _REWRITE,
         cheap=False,
     ),
     Rule(

@@ -73,22 +73,22 @@ class AnnotationChecker:
                 {key: value for key, value in entry.items() if key not in self._hidden}
                 for entry in valid
             ]
-        part = Annotations(valid, self._arrays)
-        self._check_references(part)
-        check_needed(part, self.log)
-        check_points(part, self.log)
-        check_boxes(part, self.log)
-        self._check_flags(part)
+        chunk = Annotations(valid, self._arrays)
+        self._check_references(chunk)
+        check_needed(chunk, self.log)
+        check_points(chunk, self.log)
+        check_boxes(chunk, self.log)
+        self._check_flags(chunk)
         if self.leaks:
-            check_leaks(part, self.log)
-        mask_area, checksum = np.full(len(part), np.nan), np.zeros(len(part))
-        if self.masks and part.masked.any():
-            mask_area, checksum = check_masks(part, self.log)
-        self.image_rows.append(part.image)
-        self._crowd.append(part.crowd)
-        self.summary.add(part, mask_area)
+            check_leaks(chunk, self.log)
+        mask_area, checksum = np.full(len(chunk), np.nan), np.zeros(len(chunk))
+        if self.masks and chunk.masked.any():
+            mask_area, checksum = check_masks(chunk, self.log)
+        self.image_rows.append(chunk.image)
+        self._crowd.append(chunk.crowd)
+        self.summary.add(chunk, mask_area)
         if self.masks:
-            self._signatures.append(_signatures(part, checksum))
+            self._signatures.append(_signatures(chunk, checksum))
 
     def finish(self, known: Mapping[Any, str]) -> None:
         """Check what needs the whole file: categories, unique ids, copies, tags.
@@ -119,58 +119,58 @@ class AnnotationChecker:
         """Row of the image of every annotation, -1 without one; int64 (n,)."""
         return np.concatenate(self.image_rows or [np.zeros(0, dtype=np.int64)])
 
-    def _check_references(self, part: Annotations) -> None:
-        ids = [entry.get('id') for entry in part.entries]
-        categories = [entry.get('category_id') for entry in part.entries]
+    def _check_references(self, chunk: Annotations) -> None:
+        ids = [entry.get('id') for entry in chunk.entries]
+        categories = [entry.get('category_id') for entry in chunk.entries]
         self.ids += ids
         self.categories += categories
         total = len(self.images.ids)
-        part.find(
+        chunk.find(
             self.log,
             'annotation-image',
-            part.image < 0,
-            lambda row: _image_text(part.entries[row].get('image_id'), total),
+            chunk.image < 0,
+            lambda row: _image_text(chunk.entries[row].get('image_id'), total),
         )
         if not set(map(type, ids)) <= {int, str}:
             bad = np.fromiter((not is_id(value) for value in ids), bool, len(ids))
-            part.find(
-                self.log, 'annotation-id', bad, lambda row: _id_text(part.entries[row])
+            chunk.find(
+                self.log, 'annotation-id', bad, lambda row: _id_text(chunk.entries[row])
             )
 
-    def _check_flags(self, part: Annotations) -> None:
-        crowd = [entry.get('iscrowd') for entry in part.entries]
+    def _check_flags(self, chunk: Annotations) -> None:
+        crowd = [entry.get('iscrowd') for entry in chunk.entries]
         if not set(map(type, crowd)) <= {int} or not set(crowd) <= {0, 1}:
             bad = [
                 c is not None and (type(c) not in (int, bool) or c not in (0, 1))
                 for c in crowd
             ]
-            part.find(
+            chunk.find(
                 self.log,
                 'iscrowd-format',
                 np.asarray(bad),
                 lambda row: f'iscrowd must be 0 or 1; got {crowd[row]!r}.',
             )
             absent = np.fromiter((c is None for c in crowd), bool, len(crowd))
-            part.find(
+            chunk.find(
                 self.log,
                 'iscrowd-missing',
-                absent & part.masked,
+                absent & chunk.masked,
                 lambda row: 'iscrowd is missing.',
             )
-        wrong = (part.area.given & ~part.area.valid) | (part.area.values < 0)
-        part.find(
+        wrong = (chunk.area.given & ~chunk.area.valid) | (chunk.area.values < 0)
+        chunk.find(
             self.log,
             'area-format',
             wrong,
             lambda row: (
                 'area must be a finite number, not negative; got '
-                f'{part.entries[row]["area"]!r}.'
+                f'{chunk.entries[row]["area"]!r}.'
             ),
         )
-        part.find(
+        chunk.find(
             self.log,
             'area-missing',
-            part.masked & ~part.area.given,
+            chunk.masked & ~chunk.area.given,
             lambda row: 'area is missing.',
         )
 
@@ -258,16 +258,16 @@ class AnnotationChecker:
             )
 
 
-def _signatures(part: Annotations, checksum: np.ndarray) -> np.ndarray:
+def _signatures(chunk: Annotations, checksum: np.ndarray) -> np.ndarray:
     """Hashes (n,) that equal annotations share, class and image aside.
 
     By chance two of a million differing ones share theirs once in 10^7 files. An
     annotation without any label has 0.
     """
     columns = [
-        part.box.values,
-        part.point.values,
-        part.extreme.values.reshape(len(part), -1),
+        chunk.box.values,
+        chunk.point.values,
+        chunk.extreme.values.reshape(len(chunk), -1),
         np.where(checksum == 0, np.nan, checksum)[:, None],
     ]
     values = np.concatenate(columns, axis=1)

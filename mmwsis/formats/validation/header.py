@@ -6,7 +6,7 @@ from typing import Any
 
 from mmwsis.structures.supervision import Supervision
 
-from ..coco_masks import MaskError, rle_runs
+from ..coco_masks import MaskError, rle_runs, shorten
 from .columns import NO_LEVEL, ImageTable, is_id
 from .issues import Issue, IssueLog
 
@@ -97,7 +97,7 @@ def check_images(
                 Issue(
                     'image-entry',
                     f'images[{index}] must be an object with an id; got '
-                    f'{_shorten(image)}.',
+                    f'{shorten(image)}.',
                 )
             )
             continue
@@ -190,7 +190,7 @@ def _id_list(
             _issue(
                 'image-tags',
                 image['id'],
-                f'{key} must be a list of category ids; got {_shorten(ids)}.',
+                f'{key} must be a list of category ids; got {shorten(ids)}.',
             )
         )
         return None
@@ -224,7 +224,7 @@ def _void_fault(void: Any, size: tuple[float, float]) -> str:
     if not isinstance(void, Mapping) or not isinstance(void.get('counts'), str):
         return (
             'void must be a compressed RLE, {"size": [height, width], "counts": text}; '
-            f'got {_shorten(void)}.'
+            f'got {shorten(void)}.'
         )
     width, height = size
     if math.isnan(width):
@@ -274,8 +274,3 @@ def some(values: Iterable[Any], limit: int = _MAX_LISTED) -> str:
     listed = sorted(values, key=str)
     more = f' and {len(listed) - limit} more' if len(listed) > limit else ''
     return ', '.join(map(repr, listed[:limit])) + more
-
-
-def _shorten(value: Any, limit: int = 80) -> str:
-    text = repr(value)
-    return text if len(text) <= limit else f'{text[:limit]}...'

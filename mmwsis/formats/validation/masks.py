@@ -53,21 +53,21 @@ class PolygonColumns(NamedTuple):
     checksum: np.ndarray
 
 
-def check_masks(part: Annotations, log: IssueLog) -> MaskColumns:
+def check_masks(chunk: Annotations, log: IssueLog) -> MaskColumns:
     """Check ``segmentation``, and ``area`` and ``bbox`` against it.
 
     Args:
-        part: Annotations.
+        chunk: Annotations.
         log: Takes the issues.
 
     Returns:
         Areas and checksums of the masks.
     """
-    columns = MaskColumns(np.full(len(part), np.nan), np.zeros(len(part)))
+    columns = MaskColumns(np.full(len(chunk), np.nan), np.zeros(len(chunk)))
     polygons, rles = [], []
-    sizes = part.sizes.tolist()
-    for row in np.flatnonzero(part.masked).tolist():
-        segmentation = part.entries[row]['segmentation']
+    sizes = chunk.sizes.tolist()
+    for row in np.flatnonzero(chunk.masked).tolist():
+        segmentation = chunk.entries[row]['segmentation']
         try:
             if not isinstance(segmentation, Mapping):
                 check_polygons(segmentation)
@@ -80,11 +80,11 @@ def check_masks(part: Annotations, log: IssueLog) -> MaskColumns:
                 rles.append(row)
         except MaskError as error:
             text = str(error)
-            part.find(log, error.rule, np.array([row]), lambda _, text=text: text)
+            chunk.find(log, error.rule, np.array([row]), lambda _, text=text: text)
     if polygons:
-        _check_polygons(part, np.asarray(polygons), columns, log)
+        _check_polygons(chunk, np.asarray(polygons), columns, log)
     if rles:
-        _check_rles(part, np.asarray(rles), columns, log)
+        _check_rles(chunk, np.asarray(rles), columns, log)
     return columns
 
 
@@ -126,13 +126,13 @@ def measure_polygons(segmentations: Sequence[list[list[float]]]) -> PolygonColum
 
 
 def _check_polygons(
-    part: Annotations, rows: np.ndarray, columns: MaskColumns, log: IssueLog
+    chunk: Annotations, rows: np.ndarray, columns: MaskColumns, log: IssueLog
 ) -> None:
-    found = measure_polygons([part.entries[row]['segmentation'] for row in rows])
+    found = measure_polygons([chunk.entries[row]['segmentation'] for row in rows])
     columns.area[rows], columns.checksum[rows] = found.total, found.checksum
-    over = np.maximum(-found.low, found.high - part.sizes[rows]).max(axis=1)
+    over = np.maximum(-found.low, found.high - chunk.sizes[rows]).max(axis=1)
     _find(
-        part,
+        chunk,
         log,
         'polygon-over-border',
         rows,
@@ -141,7 +141,7 @@ def _check_polygons(
     )
     # Less than a pixel may still rasterise to one; nothing at all cannot.
     _find(
-        part,
+        chunk,
         log,
         'mask-empty',
         rows,
@@ -150,53 +150,53 @@ def _check_polygons(
     )
     # Outlines that cross themselves or leave the image, and spikes thinner than a
     # pixel, need the real raster.
-    area = part.area.values[rows]
+    area = chunk.area.values[rows]
     margin = _RELATIVE_TOLERANCE * found.total + found.perimeter / 2 + 2
     with np.errstate(invalid='ignore'):  # infinite areas
         off_area = (area < found.largest - margin) | (area > found.total + margin)
     boxes = np.concatenate([found.low, found.high - found.low], axis=1)
     pixels = np.where(off_area, found.total, area)
-    for k in np.flatnonzero(off_area | _off_box(part, rows, boxes)).tolist():
-        width, height = part.sizes[rows[k]]
+    for k in np.flatnonzero(off_area | _off_box(chunk, rows, boxes)).tolist():
+        width, height = chunk.sizes[rows[k]]
         if 0 < width * height <= MAX_PIXELS:
-            polygons = part.entries[rows[k]]['segmentation']
+            polygons = chunk.entries[rows[k]]['segmentation']
             raster = checked_rle(polygons, int(height), int(width))
             boxes[k] = mask_api.toBbox(raster)
             if off_area[k]:
                 pixels[k] = mask_api.area(raster)
-    _find_area(part, log, rows, pixels)
-    _find_mask_box(part, rows, boxes, log)
+    _find_area(chunk, log, rows, pixels)
+    _find_mask_box(chunk, rows, boxes, log)
 
 
 def _check_rles(
-    part: Annotations, rows: np.ndarray, columns: MaskColumns, log: IssueLog
+    chunk: Annotations, rows: np.ndarray, columns: MaskColumns, log: IssueLog
 ) -> None:
     pixels = columns.area[rows]
     _find(
-        part,
+        chunk,
         log,
         'mask-empty',
         rows,
         pixels == 0,
         lambda k: 'its RLE has no pixel.',
     )
-    _find_area(part, log, rows, pixels)
+    _find_area(chunk, log, rows, pixels)
     rows = rows[pixels > 0]
     if len(rows):
         rles = [
-            checked_rle(part.entries[row]['segmentation'], int(height), int(width))
-            for row, (width, height) in zip(rows.tolist(), part.sizes[rows].tolist())
+            checked_rle(chunk.entries[row]['segmentation'], int(height), int(width))
+            for row, (width, height) in zip(rows.tolist(), chunk.sizes[rows].tolist())
         ]
-        _find_mask_box(part, rows, mask_api.toBbox(rles), log)
+        _find_mask_box(chunk, rows, mask_api.toBbox(rles), log)
 
 
 def _find_area(
-    part: Annotations, log: IssueLog, rows: np.ndarray, pixels: np.ndarray
+    chunk: Annotations, log: IssueLog, rows: np.ndarray, pixels: np.ndarray
 ) -> None:
     """Log where ``area`` is not the number of pixels (k,) of the mask."""
-    area = part.area.values[rows]
+    area = chunk.area.values[rows]
     _find(
-        part,
+        chunk,
         log,
         'area-mismatch',
         rows,
@@ -205,24 +205,24 @@ def _find_area(
     )
 
 
-def _off_box(part: Annotations, rows: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+def _off_box(chunk: Annotations, rows: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     """Whether ``bbox`` is not near the mask's box (k, 4); false without one."""
-    given = part.box.values[rows]
+    given = chunk.box.values[rows]
     margin = np.maximum(_BOX_PIXELS, _RELATIVE_TOLERANCE * np.tile(given[:, 2:], 2))
     return (np.abs(_corners(given) - _corners(boxes)) > margin).any(axis=1)
 
 
 def _find_mask_box(
-    part: Annotations, rows: np.ndarray, boxes: np.ndarray, log: IssueLog
+    chunk: Annotations, rows: np.ndarray, boxes: np.ndarray, log: IssueLog
 ) -> None:
     _find(
-        part,
+        chunk,
         log,
         'mask-off-box',
         rows,
-        _off_box(part, rows, boxes),
+        _off_box(chunk, rows, boxes),
         lambda k: (
-            f'bbox {part.entries[rows[k]]["bbox"]!r} is not the box of the mask, '
+            f'bbox {chunk.entries[rows[k]]["bbox"]!r} is not the box of the mask, '
             f'{np.round(boxes[k], 2).tolist()!r} ([x, y, width, height]).'
         ),
     )
@@ -233,7 +233,7 @@ def _corners(boxes: np.ndarray) -> np.ndarray:
 
 
 def _find(
-    part: Annotations,
+    chunk: Annotations,
     log: IssueLog,
     rule: str,
     rows: np.ndarray,
@@ -243,4 +243,4 @@ def _find(
     """Log those of ``rows`` that are ``wrong`` (k,); ``describe`` takes the index."""
     picked = np.flatnonzero(wrong)
     back = dict(zip(rows[picked].tolist(), picked.tolist()))
-    part.find(log, rule, rows[picked], lambda row: describe(back[row]))
+    chunk.find(log, rule, rows[picked], lambda row: describe(back[row]))

@@ -7,6 +7,7 @@ AT = 'annotation id 901 of image id 70: '
 IMAGE = 'image id 70: '
 IN = '([x, y, width, height]) in an image of 120 x 90 pixels.'
 EXTREME = 'extreme_points must be four [x, y]'
+DAMAGED = 'The file is damaged, or was written for another image.'
 ORDER = f'{AT}{EXTREME} in image pixels in the order top, left, bottom, right; '
 POINTS = [[40, 20], [10, 45], [40, 70], [70, 45]]
 
@@ -132,7 +133,7 @@ CASES = [
     (
         'void-format',
         image(void=dict(size=[90, 120], counts='abc')),
-        f"{IMAGE}void: the counts of the RLE are damaged; got 'abc'.",
+        f"{IMAGE}void: the counts of the RLE are damaged; got 'abc'. {DAMAGED}",
     ),
     (
         'void-format',
@@ -368,19 +369,21 @@ CASES = [
         'rle-counts',
         rle(counts='abc'),
         'annotation id 500 of image id 70: the counts of the RLE are damaged; got '
-        "'abc'.",
+        f"'abc'. {DAMAGED}",
     ),
     (
         'rle-counts',
         rle(counts=[10, 10]),
         'annotation id 500 of image id 70: the runs of the RLE add up to 20 pixels, '
-        'the image has 120 x 90 = 10800; got counts [10, 10].',
+        'the image has 120 x 90 = 10800; got counts [10, 10]. '
+        f'{DAMAGED}',
     ),
     (
         'rle-counts',
         rle(counts=[3, -1, 9]),
         'annotation id 500 of image id 70: the counts of an RLE must be integers from '
-        '0 to the 10800 pixels of the image; got [3, -1, 9].',
+        '0 to the 10800 pixels of the image; got [3, -1, 9]. '
+        f'{DAMAGED}',
     ),
     (
         'mask-empty',
