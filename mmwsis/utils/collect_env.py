@@ -117,6 +117,7 @@ _NEEDED = (
 )
 _OPTIONAL = (
     ('faster_coco_eval', 'faster-coco-eval', 'COCO evaluation twice as fast'),
+    ('msgspec', 'msgspec', 'large annotation files read faster'),
     ('pydensecrf', 'pydensecrf2', 'the usual dense CRF, for comparison'),
     ('lvis', 'lvis', 'evaluation on LVIS'),
     ('tensorboard', 'tensorboard', 'training curves in TensorBoard'),
