@@ -121,7 +121,7 @@ setup(
         'openmmlab': read_requirements('mminstall'),
         'onedl': read_requirements('onedl'),
         'crf': ['pydensecrf2==1.1'],
-        'fast': ['faster-coco-eval', 'msgspec'],
+        'fast': ['faster-coco-eval'],
         'formats': ['datumaro'],
         'lvis': ['lvis'],
         'tests': read_requirements('tests'),

@@ -13,11 +13,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from mmwsis.formats.coco_file import read_coco
 from mmwsis.structures.supervision import Supervision
 from mmwsis.utils.fileio import atomic_write_json, atomic_write_text
 from mmwsis.utils.parallel import OrderedPool
 
-from .coco_check import read_coco
 from .finished_jobs import finished_jobs
 from .mixture import build_mixture, rank_images
 from .output_files import provenance

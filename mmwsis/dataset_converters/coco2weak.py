@@ -9,12 +9,12 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from mmwsis.formats.checks import check_coco
 from mmwsis.formats.coco_file import read_json, with_file_names
 from mmwsis.structures.supervision import Supervision, restrict_coco
 from mmwsis.utils.fileio import atomic_write_json
 from mmwsis.utils.parallel import OrderedPool
 
-from .coco_check import check_coco
 from .coco_panoptic import add_stuff_tags, is_panoptic, panoptic_to_instances
 from .finished_jobs import RememberingPool, finished_jobs
 from .output_files import provenance

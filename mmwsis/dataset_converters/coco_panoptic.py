@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import cv2
 
 from mmwsis.formats.coco_file import read_json
-from mmwsis.formats.coco_segmentation import encode_mask
+from mmwsis.formats.coco_masks import encode_mask
 from mmwsis.structures import ids_of_colours
 from mmwsis.utils.parallel import OrderedPool
 

@@ -12,13 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mmwsis.formats.coco_file import with_file_names
+from mmwsis.formats.coco_file import read_coco, with_file_names
 from mmwsis.structures.supervision import Supervision, image_supervision, restrict_coco
 from mmwsis.utils.fileio import atomic_write_json
 from mmwsis.utils.parallel import OrderedPool
 
 from .coco2weak import weaken_in_pool
-from .coco_check import read_coco
 from .finished_jobs import RememberingPool, finished_jobs
 from .output_files import provenance
 from .weak_labels import WeakProtocol

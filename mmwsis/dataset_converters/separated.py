@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 from pycocotools import mask as mask_api
 
-from mmwsis.formats.coco_file import image_file_name
-from mmwsis.formats.coco_segmentation import (
+from mmwsis.formats.coco_file import image_file_name, read_coco
+from mmwsis.formats.coco_masks import (
     check_polygons,
     decode_segmentation,
     rle_runs,
@@ -26,7 +26,6 @@ from mmwsis.utils.fileio import atomic_write_json
 from mmwsis.utils.parallel import OrderedPool
 
 from .coco2weak import WeakLabelError
-from .coco_check import read_coco
 from .finished_jobs import RememberingPool, finished_jobs
 from .output_files import provenance
 

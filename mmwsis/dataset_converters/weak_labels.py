@@ -13,12 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from mmwsis.formats.coco_segmentation import (
+from mmwsis.formats.coco_masks import (
     MaskCrop,
     check_polygons,
     decode_segmentation,
     leaves_image,
-    segmentation_kind,
     tight_box,
 )
 from mmwsis.ops.extreme_points import (
@@ -178,13 +177,13 @@ def _extreme_points(
     annotation: Mapping[str, Any], mask: _LazyMask, protocol: WeakProtocol
 ) -> list[list[int]]:
     mode = protocol.extreme_mode
-    kind = segmentation_kind(mask.segmentation)
-    if mode.startswith('polygon') and kind == 'rle':
+    is_rle = isinstance(mask.segmentation, Mapping)
+    if mode.startswith('polygon') and is_rle:
         raise ValueError(
             f'--extreme-mode {mode} needs polygons, but the mask is an RLE; use auto '
             'or band'
         )
-    if mode in ('band', 'rowmajor') or kind == 'rle':
+    if mode in ('band', 'rowmajor') or is_rle:
         return _from_bitmap(mask.crop(), 'rowmajor' if mode == 'rowmajor' else 'band')
     check_polygons(mask.segmentation)
     height, width = mask.size

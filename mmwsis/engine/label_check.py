@@ -10,8 +10,8 @@ from mmengine.logging import print_log
 
 from mmwsis.formats.coco_file import read_json
 from mmwsis.formats.validation import (
-    Finding,
-    FindingLog,
+    Issue,
+    IssueLog,
     Severity,
     ValidationReport,
     validate_file,
@@ -105,12 +105,12 @@ def _readable(level: Supervision) -> set[str] | None:
     return {key for key, own in LABEL_KEYS.items() if own <= level}
 
 
-def _brief(log: FindingLog) -> str:
+def _brief(log: IssueLog) -> str:
     lines = []
     for rule in log.rules():
         if rule.severity is Severity.ERROR:
             examples = log.examples[rule.name]
-            lines += [f'  {rule.name}: {finding}' for finding in examples]
+            lines += [f'  {rule.name}: {issue}' for issue in examples]
             more = log.counts[rule.name] - len(examples)
             lines += [f'  {rule.name}: and {more} more'] if more else []
             lines.append(f'  -> {rule.advice}')
@@ -140,7 +140,7 @@ def check_dataset(
         workers: Processes for the image files, >= 1.
         decode: Decode image files to their end.
         masks: Check ``segmentation`` too.
-        max_examples: Examples kept a rule.
+        max_examples: Examples kept per rule.
         reading: Called with the share of the label file that has been read.
         looking: Called with the number of image files finished just now, and of all.
 
@@ -193,7 +193,7 @@ def _compare(
         files = sorted({str(item.ann_file) for item in found if item.ann_file})
         said = ', '.join(files) or 'no file'
         name = cfg.filename or 'the config'
-        log.add(Finding('config-other-file', f'{name} reads {said}.'))
+        log.add(Issue('config-other-file', f'{name} reads {said}.'))
     for dataset in readers or found[:1]:
         for problem in file_problems(dataset, report.categories, report.path):
             if problem.rule != 'category-duplicate':  # Found in the file already.
@@ -201,7 +201,7 @@ def _compare(
         unused = [name for name in report.categories if name not in dataset.names]
         if unused and not log.counts['config-classes']:
             log.add(
-                Finding(
+                Issue(
                     'config-unused-category',
                     f'{dataset.where} does not read {", ".join(map(repr, unused))}.',
                 )
@@ -212,14 +212,14 @@ def _compare(
 
 def repair_file(
     path: str, out: str | os.PathLike, overwrite: bool = False, max_examples: int = 5
-) -> FindingLog:
+) -> IssueLog:
     """Write a copy of a label file with the unambiguous repairs.
 
     Args:
         path: COCO JSON.
         out: File to write, in one step.
         overwrite: Replace an existing file.
-        max_examples: Examples kept a rule.
+        max_examples: Examples kept per rule.
 
     Returns:
         What was changed, under the name of the rule that was broken.

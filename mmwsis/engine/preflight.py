@@ -16,7 +16,7 @@ from mmengine.registry import DATASETS, init_default_scope
 from mmwsis.formats.categories import name_list, read_categories
 from mmwsis.formats.coco_file import read_json
 from mmwsis.formats.map_index import INDEX_NAME
-from mmwsis.formats.validation import Finding
+from mmwsis.formats.validation import Issue
 from mmwsis.structures.supervision import Supervision
 from mmwsis.utils.config_files import paths_named_in
 
@@ -118,7 +118,7 @@ def check_classes(cfg: Config, splits: Sequence[str] = SPLITS) -> None:
         raise PreflightError(problem.message)
 
 
-def class_problems(cfg: Config, splits: Sequence[str] = SPLITS) -> Iterator[Finding]:
+def class_problems(cfg: Config, splits: Sequence[str] = SPLITS) -> Iterator[Issue]:
     """Find where class names, annotation files and the model do not agree.
 
     Args:
@@ -126,7 +126,7 @@ def class_problems(cfg: Config, splits: Sequence[str] = SPLITS) -> Iterator[Find
         splits: Which data loaders to look at.
 
     Yields:
-        Findings of the ``config-`` rules.
+        Issues of the ``config-`` rules.
 
     Raises:
         PreflightError: Classes that cannot be compared at all.
@@ -175,7 +175,7 @@ def datasets_of(cfg: Config, splits: Sequence[str] = SPLITS) -> list[DatasetClas
     ]
 
 
-def model_problems(cfg: Config, found: Sequence[DatasetClasses]) -> Iterator[Finding]:
+def model_problems(cfg: Config, found: Sequence[DatasetClasses]) -> Iterator[Issue]:
     """Compare the splits with each other, and the model with the first.
 
     Args:
@@ -183,11 +183,11 @@ def model_problems(cfg: Config, found: Sequence[DatasetClasses]) -> Iterator[Fin
         found: Of :func:`datasets_of`.
 
     Yields:
-        Findings of ``config-splits`` and ``config-num-classes``.
+        Issues of ``config-splits`` and ``config-num-classes``.
     """
     for first, second in zip(found, found[1:]):
         if first.names != second.names:
-            yield Finding(
+            yield Issue(
                 'config-splits',
                 f'{first.where} and {second.where} have different classes: '
                 + _difference(first.names, 'the first', second.names, 'the second'),
@@ -198,7 +198,7 @@ def model_problems(cfg: Config, found: Sequence[DatasetClasses]) -> Iterator[Fin
     for where, count in _counts(cfg.get('model', {}), 'model'):
         allowed = _allowed_counts(where.rpartition('.')[2], first)
         if count not in allowed:
-            yield Finding(
+            yield Issue(
                 'config-num-classes',
                 f'{where} is {count}, but {first.where} has {len(first.names)} classes '
                 f'({name_list(first.names)}). Set {where}='
@@ -297,7 +297,7 @@ def _annotation_file(dataset: Any) -> Path | None:
 
 def file_problems(
     classes: DatasetClasses, names: Sequence[str], path: str
-) -> Iterator[Finding]:
+) -> Iterator[Issue]:
     """Compare the classes of a dataset with the categories of its file.
 
     Args:
@@ -306,11 +306,11 @@ def file_problems(
         path: The file, for messages.
 
     Yields:
-        Findings of ``config-classes``, ``config-order`` and ``category-duplicate``.
+        Issues of ``config-classes``, ``config-order`` and ``category-duplicate``.
     """
     wanted = set(classes.names)
     if wanted - set(names):
-        yield Finding(
+        yield Issue(
             'config-classes',
             f'{classes.where}.metainfo.classes and the categories of {path} do not '
             'agree: '
@@ -321,12 +321,12 @@ def file_problems(
     kept = [name for name in names if name in wanted]
     if len(kept) != len(wanted):
         twice = sorted({name for name in kept if kept.count(name) > 1})
-        yield Finding(
+        yield Issue(
             'category-duplicate',
             f'{path} has several categories of the same name: {twice}',
         )
     elif not classes.by_name and kept != list(classes.names):
-        yield Finding(
+        yield Issue(
             'config-order',
             f'{path} lists its categories in another order than '
             f'{classes.where}.metainfo.classes, and MMDetection numbers labels by the '

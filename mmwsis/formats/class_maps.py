@@ -1,4 +1,4 @@
-"""Class maps (CAM, Grad-CAM, peaks): one compressed float16 file an image."""
+"""Class maps (CAM, Grad-CAM, peaks): one compressed float16 file per image."""
 
 import io
 import os

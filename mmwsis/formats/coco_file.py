@@ -1,7 +1,7 @@
 """Reading a COCO JSON: parse, leak guard, then checks that name the broken entry."""
 
-import json
 import logging
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,14 +10,9 @@ from mmengine.logging import print_log
 
 from mmwsis.structures.supervision import Supervision, restrict_coco
 
-from .annotation_checks import check_coco
 from .categories import name_list
-from .validation.json_stream import json_error, read_content
-
-try:  # Optional extra 'fast': about twice the speed of the standard library.
-    import msgspec
-except ImportError:
-    msgspec = None
+from .checks import check_coco, check_document
+from .json_file import read_json
 
 
 def load_coco(
@@ -49,23 +44,32 @@ def load_coco(
     """
     level = Supervision.parse(supervision)
     coco = read_json(ann_file, backend_args)
-    if not isinstance(coco, dict):
-        raise ValueError(
-            f'{ann_file}: expected a COCO JSON, one object with the lists images, '
-            f'annotations and categories; got a {type(coco).__name__}.'
-        )
-    for key in ('images', 'categories'):
-        if not isinstance(coco.get(key), list):
-            raise ValueError(
-                f'{ann_file}: expected a COCO JSON with the list {key!r}; its keys are '
-                f'{sorted(coco)}.'
-            )
-    if not isinstance(coco.setdefault('annotations', []), list):
-        raise ValueError(f'{ann_file}: annotations must be a list.')
+    check_document(coco, ann_file)
+    coco.setdefault('annotations', [])
     if need_tags and level is Supervision.IMAGE_TAGS and not coco['annotations']:
         _require_tags(coco['images'], ann_file)
     coco = restrict_coco(coco, level, source=ann_file)
-    check_coco(coco, level, ann_file)
+    check_coco(coco, ann_file, level)
+    return coco
+
+
+def read_coco(path: str | os.PathLike) -> dict[str, Any]:
+    """Read a COCO JSON whole, for what derives labels from it.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The parsed file; its images, categories, ids and references are checked, its
+        labels are not.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file is no COCO JSON, or an entry is broken; the message names
+            the file and the ids.
+    """
+    coco = read_json(str(path))
+    check_coco(coco, str(path))
     return coco
 
 
@@ -80,32 +84,6 @@ def _require_tags(images: list[Any], ann_file: str) -> None:
             )
 
 
-def read_json(path: str, backend_args: dict | None = None) -> Any:
-    """Parse a JSON file.
-
-    Args:
-        path: Path or URL of the file.
-        backend_args: Arguments of MMEngine's file backend.
-
-    Returns:
-        What the file holds.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: It is no JSON; the message says line and column.
-    """
-    content = read_content(path, backend_args)
-    if msgspec is not None:
-        try:
-            return msgspec.json.decode(content)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            pass  # The standard library says where it breaks, and it knows NaN.
-    try:
-        return json.loads(content)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise json_error(path, len(content), error) from None
-
-
 def match_classes(
     classes: Sequence[str], categories: Sequence[Mapping[str, Any]], source: str
 ) -> list[int]:
@@ -117,7 +95,7 @@ def match_classes(
         source: Name of the file, for error messages.
 
     Returns:
-        One category id a class.
+        One category id per class.
 
     Raises:
         ValueError: ``classes`` is a string, names a class twice, or names one that the

@@ -1,13 +1,196 @@
-"""Masks of COCO annotations, checked before pycocotools sees them.
+"""Masks of COCO annotations: checked here, then left to pycocotools.
 
-pycocotools decodes what it is given; NaN vertices or negative runs end the process.
+pycocotools trusts its input. Runs that do not fit the image end the process or come
+back as uninitialised memory, and four numbers are taken for a box. Whatever reads a
+``segmentation`` therefore goes through :func:`rle_runs` or :func:`check_polygons`; both
+say what is wrong in one text, the same for loaders, converters and reports.
 """
 
+import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from pycocotools import mask as coco_mask
+from pycocotools import mask as mask_api
+
+MIN_VERTICES = 3
+_DAMAGED = 'The file is damaged, or was written for another image.'
+
+
+class MaskError(ValueError):
+    """A ``segmentation`` that is no mask of its image.
+
+    Args:
+        message: What was expected and what is there.
+        rule: Name of the broken rule in :mod:`mmwsis.formats.validation.rules`.
+    """
+
+    def __init__(self, message: str, rule: str = 'mask-format') -> None:
+        super().__init__(message)
+        self.rule = rule
+
+
+class MaskCrop(NamedTuple):
+    """A mask, cut to its tight box.
+
+    Attributes:
+        mask: uint8 0/1 array (h, w); every border row and column holds a 1.
+        offset: ``(x, y)`` of its first pixel in the image.
+    """
+
+    mask: np.ndarray
+    offset: tuple[int, int]
+
+
+def check_polygons(polygons: Any) -> None:
+    """Refuse what cannot outline an object.
+
+    Args:
+        polygons: ``[[x0, y0, x1, y1, ...], ...]`` in pixels.
+
+    Raises:
+        MaskError: No list, none at all, fewer than three vertices, an odd number of
+            coordinates, or values that are not finite numbers.
+    """
+    if not isinstance(polygons, (list, tuple)):
+        raise MaskError(
+            'segmentation must be polygons [[x, y, x, y, ...], ...] or an RLE with '
+            f'size and counts; got {type(polygons).__name__}.'
+        )
+    if not polygons:
+        raise MaskError('segmentation is an empty list.')
+    for polygon in polygons:
+        if not isinstance(polygon, (list, tuple, np.ndarray)):
+            raise MaskError(
+                'segmentation must be a list of polygons [[x, y, x, y, ...], ...]; an '
+                f'entry is a {type(polygon).__name__}: {shorten(polygon)}. A single '
+                'polygon needs two pairs of brackets.'
+            )
+        count = len(polygon)
+        if count < 2 * MIN_VERTICES or count % 2:
+            raise MaskError(
+                f'a polygon needs at least {MIN_VERTICES} vertices x, y; got {count} '
+                f'numbers: {shorten(polygon)}.',
+                'polygon-vertices',
+            )
+        if not _all_finite(polygon):
+            raise MaskError(
+                f'polygon coordinates must be finite numbers; got {shorten(polygon)}.',
+                'polygon-numbers',
+            )
+
+
+def _all_finite(values: Sequence[Any]) -> bool:
+    try:
+        # One sum for all, because a million polygons come through here; it starts as a
+        # float, so that integers beyond the range of one cannot cancel out.
+        return math.isfinite(sum(values, 0.0)) or all(map(math.isfinite, values))
+    except (TypeError, OverflowError):
+        return False
+
+
+def rle_runs(rle: Mapping[str, Any], height: int, width: int) -> np.ndarray:
+    """Run lengths of an RLE, compressed or not, checked against the image.
+
+    Args:
+        rle: ``{'size': [height, width], 'counts': str | bytes | list[int]}``.
+        height: Image height in pixels.
+        width: Image width in pixels.
+
+    Returns:
+        int64 run lengths of 0s and 1s in turn, in column-major order.
+
+    Raises:
+        MaskError: A key is missing, the size is not the image's, or the counts are
+            broken or do not add up to the image.
+    """
+    size, counts = rle.get('size'), rle.get('counts')
+    if not isinstance(counts, (str, bytes, list, tuple)) or not isinstance(
+        size, (list, tuple)
+    ):
+        raise MaskError(
+            'an RLE needs size [height, width] and counts, a text or a list; got size '
+            f'{shorten(size)} and counts {shorten(counts)}.'
+        )
+    if list(size) != [height, width]:
+        raise MaskError(
+            f'the RLE has size {shorten(list(size))}, its image is {[height, width]} '
+            '(height, width).',
+            'rle-size',
+        )
+    if isinstance(counts, (str, bytes)):
+        runs = _decompress(counts)
+        if runs is None or runs.min() < 0:
+            raise MaskError(
+                f'the counts of the RLE are damaged; got {shorten(counts)}. {_DAMAGED}',
+                'rle-counts',
+            )
+    elif all(type(run) is int and 0 <= run <= height * width for run in counts):
+        runs = np.asarray(counts, dtype=np.int64)
+    else:
+        raise MaskError(
+            'the counts of an RLE must be integers from 0 to the '
+            f'{height * width} pixels of the image; got {shorten(counts)}. {_DAMAGED}',
+            'rle-counts',
+        )
+    total = int(runs.sum())
+    if total != height * width:
+        raise MaskError(
+            f'the runs of the RLE add up to {total} pixels, the image has {width} x '
+            f'{height} = {width * height}; got counts {shorten(counts)}. '
+            f'{_DAMAGED}',
+            'rle-counts',
+        )
+    return runs
+
+
+def _decompress(counts: str | bytes) -> np.ndarray | None:
+    """Undo COCO's compression of an RLE; None if no RLE has such counts.
+
+    Every character holds five bits and says whether more follow; from the fourth run
+    on, the difference to the run before the last is stored.
+    """
+    if isinstance(counts, str):
+        counts = counts.encode('utf-8', 'replace')
+    chars = np.frombuffer(counts, dtype=np.uint8).astype(np.int64) - 48
+    if not len(chars) or chars.min() < 0 or chars.max() > 63:
+        return None
+    ends = np.flatnonzero((chars & 0x20) == 0)
+    if not len(ends) or ends[-1] != len(chars) - 1:
+        return None  # Cut off: the last run goes on.
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    lengths = ends - starts + 1
+    if lengths.max() > 7:  # 35 bits: more than any image has pixels
+        return None
+    shifts = 5 * (np.arange(len(chars)) - np.repeat(starts, lengths))
+    runs = np.add.reduceat((chars & 0x1F) << shifts, starts)
+    negative = (chars[ends] & 0x10) != 0
+    runs[negative] -= np.int64(1) << (5 * lengths[negative])
+    runs[1::2] = runs[1::2].cumsum()
+    runs[2::2] = runs[2::2].cumsum()
+    return runs
+
+
+def check_segmentation(
+    segmentation: Any, image_size: tuple[int, int], where: str
+) -> None:
+    """Refuse what pycocotools cannot decode, without decoding it.
+
+    Args:
+        segmentation: COCO polygons, or an RLE with a list of runs or a string.
+        image_size: ``(H, W)`` of the image in pixels.
+        where: Names file, image id and annotation id in messages.
+
+    Raises:
+        ValueError: Not a mask of this image.
+    """
+    try:
+        if isinstance(segmentation, Mapping):
+            rle_runs(segmentation, *map(int, image_size))
+        else:
+            check_polygons(segmentation)
+    except MaskError as error:
+        raise ValueError(f'{where}: {error}') from None
 
 
 def annotation_mask(
@@ -27,154 +210,101 @@ def annotation_mask(
         ValueError: Not a mask of this image.
     """
     check_segmentation(segmentation, image_size, where)
-    height, width = (int(v) for v in image_size)
-    if isinstance(segmentation, Mapping):
-        return coco_mask.decode(_rle(segmentation, height, width))
-    return coco_mask.decode(polygons_rle(segmentation, height, width))
+    return mask_api.decode(checked_rle(segmentation, *map(int, image_size)))
 
 
-def polygons_rle(
-    polygons: Sequence[Sequence[float]], height: int, width: int
-) -> dict[str, Any]:
-    """Rasterise polygons that are known to be well formed.
+def decode_segmentation(segmentation: Any, height: int, width: int) -> MaskCrop:
+    """Bitmap of an annotation, cut to its tight box.
 
     Args:
-        polygons: ``[[x, y, ...], ...]``, finite, at least three vertices each.
+        segmentation: Polygons, uncompressed or compressed RLE.
         height: Image height in pixels.
         width: Image width in pixels.
 
     Returns:
-        Compressed RLE, as pycocotools makes it.
-    """
-    # Vertices far outside would make pycocotools trace an edge of that length.
-    limit = 4.0 * max(height, width)
-    parts = [np.clip(polygon, -limit, limit).tolist() for polygon in polygons]
-    return coco_mask.merge(coco_mask.frPyObjects(parts, height, width))
-
-
-def check_segmentation(
-    segmentation: Any, image_size: tuple[int, int], where: str
-) -> None:
-    """Refuse what pycocotools cannot decode, without decoding it.
-
-    Args:
-        segmentation: COCO polygons, or an RLE with a list of runs or a string.
-        image_size: ``(H, W)`` of the image in pixels.
-        where: Names file, image id and annotation id in messages.
+        The mask and where it is.
 
     Raises:
-        ValueError: Not a mask of this image.
+        MaskError: The mask is empty or not well formed; the message says how.
     """
-    height, width = (int(v) for v in image_size)
     if isinstance(segmentation, Mapping):
-        _check_rle(segmentation, height, width, where)
-    elif isinstance(segmentation, Sequence) and not isinstance(segmentation, str):
-        _check_polygons(segmentation, where)
+        rle_runs(segmentation, height, width)
     else:
-        raise ValueError(
-            f'{where}: segmentation must be polygons [[x, y, x, y, ...], ...] or an '
-            f'RLE with size and counts; got {type(segmentation).__name__}.'
+        check_polygons(segmentation)
+    rle = checked_rle(segmentation, height, width)
+    x, y, w, h = (int(value) for value in mask_api.toBbox(rle))
+    if w == 0 or h == 0:
+        raise MaskError(
+            'the mask is empty: it covers no pixel of the image.', 'mask-empty'
         )
+    return MaskCrop(mask_api.decode(rle)[y : y + h, x : x + w], (x, y))
 
 
-def _rle(rle: Mapping[str, Any], height: int, width: int) -> dict[str, Any]:
-    """A checked RLE in the form that pycocotools decodes."""
-    size, counts = [height, width], rle['counts']
-    if isinstance(counts, (str, bytes)):
-        return dict(size=size, counts=counts)
-    return coco_mask.frPyObjects(dict(size=size, counts=list(counts)), height, width)
-
-
-def _check_rle(rle: Mapping[str, Any], height: int, width: int, where: str) -> None:
-    size, counts = rle.get('size'), rle.get('counts')
-    if not isinstance(size, Sequence) or list(size) != [height, width]:
-        raise ValueError(
-            f'{where}: the RLE has size {size}, its image is {[height, width]} '
-            '(height, width).'
-        )
-    if isinstance(counts, (str, bytes)):
-        runs = _runs_of_string(counts)
-        if runs is None or (runs < 0).any() or runs.sum() != height * width:
-            raise ValueError(
-                f'{where}: the compressed RLE does not describe a {width}x{height} '
-                f'image; got counts {str(counts)[:40]!r}. The file is damaged or was '
-                'written for another image.'
-            )
-        return
-    if (
-        not isinstance(counts, Sequence)
-        or not all(isinstance(run, int) and run >= 0 for run in counts)
-        or sum(counts) != height * width
-    ):
-        raise ValueError(
-            f'{where}: RLE counts must be a string, or runs that add up to '
-            f'{height * width} pixels; got {str(counts)[:60]}.'
-        )
-
-
-def decompress_runs(counts: bytes) -> np.ndarray:
-    """Undo COCO's compression of an RLE.
-
-    Every character holds five bits and says whether more follow; from the fourth run
-    on, the difference to the run before the last is stored. pycocotools fills up what
-    is too short and stops the process at some of what is too long.
+def checked_rle(
+    segmentation: Mapping[str, Any] | Sequence[Sequence[float]], height: int, width: int
+) -> dict[str, Any]:
+    """RLE, as pycocotools makes it, of a mask that was checked.
 
     Args:
-        counts: The ``counts`` of a compressed RLE.
+        segmentation: Polygons or RLE, well formed.
+        height: Image height in pixels.
+        width: Image width in pixels.
 
     Returns:
-        int64 runs of 0s and 1s in turn, column-major; not checked against an image.
-
-    Raises:
-        ValueError: No RLE has such counts; the message says why.
+        ``{'size': [height, width], 'counts': str | bytes}``.
     """
-    chars = np.frombuffer(counts, dtype=np.uint8).astype(np.int64) - 48
-    if not len(chars) or chars.min() < 0 or chars.max() > 63:
-        raise ValueError('bad RLE: counts has characters that no RLE has')
-    ends = np.flatnonzero((chars & 0x20) == 0)
-    if not len(ends) or ends[-1] != len(chars) - 1:
-        raise ValueError('bad RLE: counts is cut off')
-    starts = np.concatenate([[0], ends[:-1] + 1])
-    lengths = ends - starts + 1
-    if lengths.max() > 7:  # 35 bits: more than any image has pixels
-        raise ValueError('bad RLE: counts has a run that no image can hold')
-    shifts = 5 * (np.arange(len(chars)) - np.repeat(starts, lengths))
-    runs = np.add.reduceat((chars & 0x1F) << shifts, starts)
-    negative = (chars[ends] & 0x10) != 0
-    runs[negative] -= np.int64(1) << (5 * lengths[negative])
-    runs[1::2] = runs[1::2].cumsum()
-    runs[2::2] = runs[2::2].cumsum()
-    return runs
+    if not isinstance(segmentation, Mapping):
+        # Vertices far outside would make pycocotools trace an edge of that length.
+        limit = 4.0 * max(height, width)
+        parts = [np.clip(part, -limit, limit).tolist() for part in segmentation]
+        return mask_api.merge(mask_api.frPyObjects(parts, height, width))
+    rle = dict(size=[height, width], counts=segmentation['counts'])
+    if isinstance(rle['counts'], (str, bytes)):
+        return rle
+    rle['counts'] = list(rle['counts'])
+    return mask_api.frPyObjects(rle, height, width)
 
 
-def _runs_of_string(counts: str | bytes) -> np.ndarray | None:
-    """Runs of a compressed RLE; None if it is none."""
-    try:
-        data = counts.encode('ascii') if isinstance(counts, str) else counts
-        return decompress_runs(data)
-    except ValueError:  # characters outside ASCII raise one, too
-        return None
+def encode_mask(mask: np.ndarray) -> dict[str, Any]:
+    """Compressed RLE of a bitmap, ready for JSON.
+
+    Args:
+        mask: Bool or 0/1 array (H, W).
+
+    Returns:
+        ``{'size': [H, W], 'counts': str}``.
+    """
+    rle = mask_api.encode(np.asfortranarray(mask, dtype=np.uint8))
+    return {'size': list(mask.shape), 'counts': rle['counts'].decode('ascii')}
 
 
-def _check_polygons(polygons: Sequence[Any], where: str) -> None:
-    if not polygons:
-        raise ValueError(f'{where}: segmentation is an empty list.')
-    for polygon in polygons:
-        if not _is_polygon(polygon):
-            raise ValueError(
-                f'{where}: a polygon needs at least 3 vertices x, y, all finite; got '
-                f'{str(polygon)[:60]}.'
-            )
+def tight_box(crop: MaskCrop) -> list[int]:
+    """Tight box ``[x, y, width, height]`` of a cut mask, in image pixels."""
+    height, width = crop.mask.shape
+    return [*crop.offset, width, height]
 
 
-def _is_polygon(polygon: Any) -> bool:
-    try:
-        values = np.asarray(polygon, dtype=float)
-    except (TypeError, ValueError):
-        return False
-    return (
-        values.ndim == 1
-        and values.size >= 6
-        and values.size % 2 == 0
-        and bool(np.isfinite(values).all())
+def leaves_image(
+    polygons: Sequence[Sequence[float]], height: int, width: int, by: float = 1.0
+) -> bool:
+    """Whether a vertex lies more than ``by`` pixels outside the image.
+
+    Args:
+        polygons: ``[[x0, y0, x1, y1, ...], ...]``, well formed.
+        height: Image height in pixels.
+        width: Image width in pixels.
+        by: Distance in pixels. Defaults to 1.
+    """
+    # The last pixel has the index size - 1.
+    limits = ((0, width), (1, height))
+    return any(
+        min(polygon[axis::2]) < -by or max(polygon[axis::2]) > size - 1 + by
+        for polygon in polygons
+        for axis, size in limits
     )
+
+
+def shorten(value: Any, limit: int = 60) -> str:
+    """A broken value for a message, cut after ``limit`` characters."""
+    text = repr(value)
+    return text if len(text) <= limit else f'{text[:limit]}...'

@@ -1,4 +1,4 @@
-"""The index of a folder of maps, one file an image."""
+"""The index of a folder of maps, one file per image."""
 
 import json
 import os

@@ -56,8 +56,8 @@ def read_semantic_map(path: str | os.PathLike) -> np.ndarray:
         raise FileNotFoundError(f'semantic map {path} does not exist.')
     try:
         # Not OpenCV, which turns palettes into colours.
-        with Image.open(path) as picture:
-            mode, values = picture.mode, np.array(picture)
+        with Image.open(path) as image:
+            mode, values = image.mode, np.array(image)
     except OSError as error:
         raise ValueError(f'{path} is no readable image: {error}') from error
     if mode not in ('L', 'P'):

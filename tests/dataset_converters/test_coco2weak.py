@@ -13,7 +13,7 @@ from mmwsis.dataset_converters.coco2weak import (
     weaken_coco,
 )
 from mmwsis.dataset_converters.weak_labels import WeakProtocol
-from mmwsis.formats.coco_segmentation import encode_mask
+from mmwsis.formats.coco_masks import encode_mask
 from mmwsis.ops.extreme_points import (
     extreme_points_from_mask,
     extreme_points_from_polygons,
@@ -225,15 +225,15 @@ def broken(coco, index=0, **changes):
         (dict(segmentation=[]), 'empty'),
         (dict(segmentation=[[1, 2, 3, 4]]), 'at least 3'),
         (dict(segmentation=[[1, 2, 3, 4, float('nan'), 5]]), 'finite'),
-        (dict(segmentation={'size': [40, 50], 'counts': 'zz'}), 'bad RLE'),
+        (dict(segmentation={'size': [40, 50], 'counts': 'zz'}), 'damaged'),
         (dict(segmentation=None), 'segmentation is missing'),
         (dict(bbox=[1, 2, float('nan'), 3]), 'finite coordinates'),
         (dict(bbox=[1, 2, 3]), 'four numbers'),
         (dict(bbox=[1, 2, 0, 3]), 'positive width'),
-        (dict(image_id=99), 'image_id 99 is not in the file'),
-        (dict(image_id=None), "no 'image_id'"),
-        (dict(category_id=99), 'category_id 99 is not in the file'),
-        (dict(id=12), 'annotation id 12 appears twice'),
+        (dict(image_id=99), 'of image id 99: no image'),
+        (dict(image_id=None), 'image_id must be an id'),
+        (dict(category_id=99), 'category_id 99 is not in'),
+        (dict(id=12), 'annotation id 12 appears 2 times'),
     ],
 )
 def test_errors_name_file_and_annotation_and_write_nothing(
@@ -245,7 +245,7 @@ def test_errors_name_file_and_annotation_and_write_nothing(
     with pytest.raises(ValueError, match=message) as caught:
         convert_file(source, outputs)
     assert 'instances_bad.json' in str(caught.value)
-    assert '11' in str(caught.value) or 'appears twice' in str(caught.value)
+    assert '11' in str(caught.value) or 'appears 2 times' in str(caught.value)
     assert [p.name for p in tmp_path.iterdir()] == [source.name]
 
 
@@ -264,8 +264,8 @@ def test_every_broken_annotation_is_listed_or_left_out(coco):
     ('text', 'message'),
     [
         ('{"images": [', 'JSON'),
-        ('[]', 'expected a COCO object'),
-        ('{"images": [], "categories": []}', "'annotations' is missing"),
+        ('[]', 'expected a COCO JSON'),
+        ('{"images": [], "categories": []}', "with the list 'annotations'"),
         (
             '{"images": [{"id": 1, "width": 0, "height": 4}], "annotations": [], '
             '"categories": []}',

@@ -11,7 +11,7 @@ from PIL import Image
 from mmwsis.dataset_converters.coco2weak import convert_file, weaken_coco
 from mmwsis.dataset_converters.mixture import Share, mix_file
 from mmwsis.formats.coco_file import load_coco
-from mmwsis.formats.coco_segmentation import decode_segmentation
+from mmwsis.formats.coco_masks import decode_segmentation
 from mmwsis.structures.supervision import Supervision
 
 TOOL = Path(__file__).parents[2] / 'tools/dataset_converters/coco2weak.py'

@@ -13,7 +13,7 @@ from mmwsis.dataset_converters.label_maps import (
     label_regions,
     read_labels,
 )
-from mmwsis.formats.coco_segmentation import encode_mask
+from mmwsis.formats.coco_masks import encode_mask
 
 
 @given(

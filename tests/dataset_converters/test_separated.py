@@ -12,7 +12,7 @@ from pycocotools import mask as mask_api
 
 from mmwsis.dataset_converters.separated import separated_file
 from mmwsis.evaluation import compare_files
-from mmwsis.formats.coco_segmentation import encode_mask
+from mmwsis.formats.coco_masks import encode_mask
 from mmwsis.ops.connected_components import is_separated
 
 TOOL = Path(__file__).parents[2] / 'tools/dataset_converters/separated_coco.py'
@@ -157,7 +157,7 @@ def test_pickles_that_run_code_or_hold_something_else_are_refused(source, tmp_pa
         (b'not a pickle', 'no pickle of plain lists'),
         (pickle.dumps({}), 'expected a list'),
         (pickle.dumps([['a.jpg', 'car']]), 'entry 0 must be'),
-        (pickle.dumps([['a', 'b', 0, 0, dict(size=[4, 4], counts=b'zz')]]), 'bad RLE'),
+        (pickle.dumps([['a', 'b', 0, 0, dict(size=[4, 4], counts=b'zz')]]), 'damaged'),
     ):
         pkl.write_bytes(content)
         with pytest.raises(ValueError, match=message):
@@ -177,7 +177,7 @@ def test_broken_masks_are_named(source, tmp_path):
     pkl = write_pickle(
         tmp_path / 's.pkl', entry('000000000139.jpg', 'person', MASKS[11])
     )
-    with pytest.raises(ValueError, match='annotation id 11: the mask is empty'):
+    with pytest.raises(ValueError, match='annotation id 11: segmentation is an empty'):
         separated_file(source, tmp_path / 'x.json', published=pkl)
 
 

@@ -131,32 +131,6 @@ def test_every_coco_form_decodes(segmentation):
     np.testing.assert_array_equal(annotation_mask(segmentation, (6, 8), 'x'), SQUARE)
 
 
-@pytest.mark.parametrize(
-    'segmentation, message',
-    [
-        (None, 'got NoneType'),
-        ([], 'is an empty list'),
-        ([[1, 2, 3, 4]], 'at least 3 vertices'),
-        ([[1, 2, 3, 4, 5, float('nan')]], 'all finite'),
-        ([[1, 2, 'a', 4, 5, 6]], 'at least 3 vertices'),
-        (dict(size=[8, 6], counts='xx'), r'size \[8, 6\], its image is \[6, 8\]'),
-        (dict(size=[6, 8], counts='!!~~~'), 'does not describe a 8x6 image'),
-        (dict(size=[6, 8], counts='!~~'), 'does not describe a 8x6 image'),
-        (dict(size=[6, 8], counts=RLE['counts'][:-1]), 'does not describe'),
-        (dict(size=[6, 8], counts=RLE['counts'] + b'3'), 'does not describe'),
-        (dict(size=[6, 8], counts='\xe9'), 'does not describe'),
-        (dict(size=[6, 8], counts=''), 'does not describe'),
-        (dict(size=[6, 8], counts=[-5, 53]), 'runs that add up to 48'),
-        (dict(size=[6, 8], counts=[10, 5]), 'runs that add up to 48'),
-        (dict(size=[6, 8]), 'runs that add up to 48'),
-    ],
-)
-def test_broken_masks_name_their_place(segmentation, message):
-    with pytest.raises(ValueError, match=message) as caught:
-        annotation_mask(segmentation, (6, 8), 'file.json: annotation id 3')
-    assert str(caught.value).startswith('file.json: annotation id 3')
-
-
 @settings(max_examples=100, deadline=None)
 @given(
     height=st.integers(1, 300),

@@ -126,7 +126,7 @@ def test_processes_change_nothing(files, monkeypatch):
             lambda c: c['annotations'][1].update(
                 segmentation=dict(size=[48, 64], counts='!~~')
             ),
-            'annotation id 2 of image id 0: the compressed RLE does not describe',
+            'annotation id 2 of image id 0: the counts of the RLE are damaged',
         ),
         (lambda c: c['annotations'][1].pop('segmentation'), 'id 2 .* got NoneType'),
     ],

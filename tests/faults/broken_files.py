@@ -1,4 +1,4 @@
-"""A small sound dataset, ways to break it, and every place where it is read."""
+"""A small valid dataset, ways to break it, and every place where it is read."""
 
 import copy
 import json
@@ -15,7 +15,7 @@ NAN = float('nan')
 OVERLONG_RLE = 'P' * 40 + '0'
 
 
-def sound_coco():
+def valid_coco():
     """Two images; objects 11 and 12 on image 1, object 21 on image 2."""
 
     def annotation(ann_id, image_id, x, y, w, h):
@@ -53,8 +53,8 @@ class Files:
 
     def __init__(self, root):
         self.root = Path(root)
-        self.coco = sound_coco()
-        self.truth = sound_coco()  # what quality is measured against stays sound
+        self.coco = valid_coco()
+        self.truth = valid_coco()  # what quality is measured against stays valid
         rng = np.random.default_rng(0)
         for image in self.coco['images']:
             pixels = rng.integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
@@ -233,7 +233,7 @@ def _crowds_only(files):
         annotation['iscrowd'] = 1
 
 
-POINTS = sound_coco()['annotations'][0]['extreme_points']
+POINTS = valid_coco()['annotations'][0]['extreme_points']
 FAULTS = dict(
     missing_image=_image_file(None),
     truncated_image=_image_file(700),

@@ -1,7 +1,9 @@
-"""Every fault at every place that reads files: the exact text, and nothing written.
+"""Every fault at every place that reads files: it is named, and nothing is written.
 
-A table of DESIGN's kind: rows are the faults of ``broken_files.FAULTS``, columns its
-``PLACES``. What is no error at a place is listed too, so that no cell is left open.
+Rows of the table are the faults of ``broken_files.FAULTS``, columns its ``PLACES``. A
+fault that is no error at a place is not listed there and must be none. Texts that end
+in an ellipsis are pinned where they come from: those about the label file in
+``tests/formats``, those about images with ``LoadCachedImage``.
 """
 
 import gc
@@ -18,152 +20,55 @@ sys.path[:0] = [
     str(Path(__file__).parents[1] / 'pseudo_labels'),
 ]
 
-from broken_files import FAULTS, OVERLONG_RLE, PLACES, Files  # noqa: E402
+from broken_files import FAULTS, PLACES, Files  # noqa: E402
 
 READERS = ('image_dataset', 'train', 'generate', 'measure', 'browse', 'browse_original')
 CROPS = ('train', 'generate', 'browse')  # read extreme points
 MASKS = ('image_dataset', 'measure')
 PIXELS = READERS  # all but the converter, which opens no image
-ANN = '{labels}: annotation id 11 of image id 1: '
+OBJECT = 'annotation id 11 of image id 1: ...'
+ANN = '{labels}: ' + OBJECT
+NOT_CONVERTED = (
+    '{labels}: 1 annotation(s) cannot be converted, so that nothing was written:\n  '
+    + OBJECT
+)
 NO_CROPS = dict.fromkeys(
     ('train', 'browse', 'browse_original'),
     "{labels}: no annotation of the classes 'bolt'; the file has 2 images and 0 "
     "annotations. Check ann_file, and metainfo['classes'] letter by letter.",
 )
-NAN_POINTS = '[[nan, 6], [4, 18], [19, 30], [34, 18]]'
-
-
-def everywhere(text):
-    return dict.fromkeys(PLACES, text)
-
-
-def in_readers(text, convert):
-    return dict.fromkeys(READERS, text) | dict(convert=convert)
-
-
-def in_masks(text, convert):
-    """At a place without masks the guard has removed the broken ones."""
-    return dict(
-        dict.fromkeys(MASKS, ANN + text),
-        browse_original='{image}: annotation id 11 of image id 1: ' + text,
-        convert=not_converted(convert),
-    )
-
-
-def not_converted(reason):
-    return (
-        '{labels}: 1 annotation(s) cannot be converted, so that nothing was written:\n'
-        f'  annotation id 11 of image id 1: {reason}\n'
-        'Mend or remove them, or leave them out of the result with --skip-invalid.'
-    )
-
-
-def no_json(reason, size):
-    return everywhere(
-        f'{{labels}} is no valid JSON: {reason} of {size} bytes. An interrupted '
-        'download or copy looks like this; fetch or write the file again.'
-    )
+# At a place without masks the guard has removed the broken ones.
+BROKEN_MASK = dict.fromkeys(MASKS, ANN) | dict(
+    browse_original='{image}: ' + OBJECT, convert=NOT_CONVERTED
+)
+IMAGE = dict.fromkeys(PIXELS, 'Image {image} (image id 1) ...')
+NO_JSON = dict.fromkeys(PLACES, '{labels} is no valid JSON: ...')
+BROKEN_ANNOTATION = dict.fromkeys(PLACES, ANN)
 
 
 TEXTS = dict(
-    missing_image=dict.fromkeys(
-        PIXELS,
-        'Image {image} (image id 1) does not exist. Check data_root and '
-        "data_prefix['img'] in the config.",
+    missing_image=IMAGE,
+    truncated_image=IMAGE,
+    empty_image=IMAGE,
+    empty_file=NO_JSON,
+    cut_json=NO_JSON,
+    list_json=dict.fromkeys(PLACES, '{labels}: expected a COCO JSON, one object ...')
+    | dict(train='{labels} has no list "categories" ...'),
+    nan_box=BROKEN_ANNOTATION | dict(convert=NOT_CONVERTED),
+    point_outside=dict.fromkeys(READERS, ANN),  # the converter makes its own points
+    unknown_category=BROKEN_ANNOTATION,
+    duplicate_annotation=dict.fromkeys(
+        PLACES, '{labels}: annotation id 11 appears ...'
     ),
-    truncated_image=dict.fromkeys(
-        PIXELS,
-        'Image {image} (image id 1) cannot be decoded (700 bytes): image file is '
-        'truncated. The file is truncated or no image; fetch it again.',
+    duplicate_image=dict.fromkeys(PLACES, '{labels}: image id 1 appears ...'),
+    unknown_image=dict.fromkeys(
+        PLACES, '{labels}: annotation id 11 of image id 9: no image ...'
     ),
-    empty_image=dict.fromkeys(
-        PIXELS,
-        'Image {image} (image id 1) is no image, or the beginning of it is lost '
-        '(0 bytes); fetch it again.',
-    ),
-    empty_file=no_json('Expecting value at line 1, column 1', 0),
-    cut_json=no_json("Expecting ',' delimiter at line 1, column 21", 20),
-    list_json=in_readers(
-        '{labels}: expected a COCO JSON, one object with the lists images, annotations '
-        'and categories; got a list.',
-        '{labels}: expected a COCO object with images, annotations and categories, '
-        'given a JSON list.',
-    )
-    | dict(
-        train='{labels} has no list "categories" of {{"id", "name"}}; is it a COCO '
-        'annotation file?'
-    ),
-    nan_box=dict.fromkeys(
-        ('image_dataset', 'measure', 'browse_original'),
-        f'{ANN}extreme_points must be four [x, y] (top, left, bottom, right), finite '
-        f'numbers in pixels; got {NAN_POINTS}. Write the entry again from its source, '
-        'or remove it.',
-    )
-    | dict.fromkeys(
-        CROPS,
-        f'{ANN}extreme_points must be four [x, y] in image pixels in the order top, '
-        f'left, bottom, right, all finite numbers; got {NAN_POINTS}.',
-    )
-    | dict(
-        convert=not_converted(
-            'bbox must have finite coordinates and a positive width and height, given '
-            '[nan, 6, 30, 24]; --boxes-mode mask takes the box of the mask instead'
-        )
-    ),
-    point_outside=dict.fromkeys(
-        READERS,  # the converter makes its own points, from the masks
-        f'{ANN}extreme_points [[19, 6], [4, 18], [19, 30], [69, 18]] lies 5 px outside '
-        'the image of 64 x 48 pixels (up to 1 px is moved onto the border). Are '
-        'coordinates [x, y] in pixels of this image?',
-    ),
-    unknown_category=in_readers(
-        f'{ANN}category_id 8 is not in categories; known ids: 3. Add the category or '
-        'mend the id.',
-        f'{ANN}category_id 8 is not in the file. Add it to categories, or remove the '
-        'annotation.',
-    ),
-    duplicate_annotation=in_readers(
-        '{labels}: annotation id 11 appears 2 times (image ids [1, 1]); ids must be '
-        'unique over the whole file. Number the annotations anew; a merge of two files '
-        'needs this.',
-        '{labels}: annotation id 11 appears twice; ids must be unique over the whole '
-        'file.',
-    ),
-    duplicate_image=in_readers(
-        '{labels}: image id 1 appears twice in images; ids must be unique.',
-        '{labels}: image id 1 appears twice; ids must be unique over the whole file.',
-    ),
-    unknown_image=in_readers(
-        '{labels}: annotation id 11 of image id 9: no image of the file has this id '
-        '(2 images). Add the image to images or remove the annotation.',
-        '{labels}: annotation id 11 of image id 9: image_id 9 is not in the file. Add '
-        'it to images, or remove the annotation.',
-    ),
-    rle_malformed=in_masks(
-        'the compressed RLE does not describe a 64x48 image; got counts '
-        f'{OVERLONG_RLE[:40]!r}. The file is damaged or was written for another image.',
-        'bad RLE: counts has a run that no image can hold',
-    ),
-    rle_size=in_masks(
-        'the RLE has size [5, 5], its image is [48, 64] (height, width).',
-        'the RLE has size [height, width] = [5, 5], its image has [48, 64]',
-    ),
-    rle_runs=in_masks(
-        'RLE counts must be a string, or runs that add up to 3072 pixels; got '
-        '[3, -1, 9].',
-        'bad RLE: the runs add up to 11 pixels, the image has 3072',
-    ),
-    nan_polygon=in_masks(
-        'a polygon needs at least 3 vertices x, y, all finite; got '
-        '[1.0, 2.0, nan, 3.0, 4.0, 5.0].',
-        'polygon coordinates must be finite numbers',
-    ),
-    flat_box=dict(
-        convert=not_converted(
-            'bbox must have finite coordinates and a positive width and height, given '
-            '[4, 6, 0, 24]; --boxes-mode mask takes the box of the mask instead'
-        )
-    ),
+    rle_malformed=BROKEN_MASK,
+    rle_size=BROKEN_MASK,
+    rle_runs=BROKEN_MASK,
+    nan_polygon=BROKEN_MASK,
+    flat_box=dict(convert=NOT_CONVERTED),
     no_annotations=NO_CROPS,
     no_images=dict(
         {
@@ -202,7 +107,7 @@ def test_the_table_has_a_row_for_every_fault():
 
 
 @pytest.mark.parametrize('place', PLACES)
-def test_sound_files_are_accepted_everywhere(tmp_path, place):
+def test_valid_files_are_accepted_everywhere(tmp_path, place):
     files = make(tmp_path)
     run(place, files)
 
@@ -218,9 +123,12 @@ def test_fault(tmp_path, fault, place):
     before = files.listing()
     with pytest.raises((OSError, ValueError)) as caught:
         PLACES[place](files)
-    assert str(caught.value) == expected.format(
+    expected = expected.format(
         labels=files.labels, image=files.root / '1.png', truth=files.root / 'truth.json'
     )
+    start, is_cut, _ = expected.partition('...')
+    said = str(caught.value)
+    assert said.startswith(start) if is_cut else said == expected
     # The parts of a generation that can go on hold no mask; there is no result.
     held = {'pseudo.json.parts', 'pseudo.json.parts/manifest.json'}
     held |= {
@@ -289,8 +197,7 @@ def test_image_of_another_size_than_the_files_say(tmp_path):
     )
     with pytest.raises(ValueError) as caught:
         PLACES['train'](files)
-    assert str(caught.value) == (
+    assert str(caught.value).startswith(
         f'Image {path} (image id 1): the annotation file says 60 x 48 pixels, the '
-        'image has 64 x 48. Its annotations would not fit; mend width and height, or '
-        'the image.'
+        'image has 64 x 48.'
     )

@@ -4,11 +4,11 @@ import copy
 
 import pytest
 
-from mmwsis.formats.coco_file import load_coco, match_classes, read_json
+from mmwsis.formats.coco_file import load_coco, match_classes, read_coco
 from mmwsis.registry import DATASETS
 from mmwsis.structures import Supervision
 
-NAN, INF = float('nan'), float('inf')
+NAN = float('nan')
 
 
 def change(index, **values):
@@ -43,63 +43,56 @@ def points(*values):
     return change(0, extreme_points=[list(value) for value in values])
 
 
-AT_901 = 'annotation id 901 of image id 70'
+OBJECT, PHOTOGRAPH = 'annotation id 901 of image id 70', 'image id 70'
 OK = ((40, 20), (10, 45), (40, 70), (70, 45))
+# The texts are in validation/rule_cases.py, where the loader at masks is held to them.
 FAULTS = [
-    # (level, fault, what the message must say)
-    ('boxes', change(0, image_id=99), 'annotation id 901 of image id 99: no image'),
-    ('image_tags', change(0, image_id=99), 'image id 99: no image of the file'),
-    ('boxes', change(0, category_id=99), f'{AT_901}: category_id 99 .*ids: 17, 40, 5'),
-    ('image_tags', change(0, category_id=99), 'image id 70: category id 99'),
-    ('boxes', duplicate('annotations'), 'annotation id 901 appears 2 times .*70, 70'),
-    ('boxes', duplicate('images'), 'image id 70 appears twice'),
-    ('boxes', duplicate('categories'), 'two categories have the id 17'),
-    ('boxes', remove(0, 'id'), 'of image id 70: every annotation needs an id'),
-    ('boxes', remove(0, 'bbox'), f'{AT_901}: bbox must be .*got None'),
-    ('boxes', change(0, bbox=[NAN, 2, 3, 4]), f'{AT_901}: bbox must be .*finite'),
-    ('masks', change(0, bbox=[1, 2, INF, 4]), f'{AT_901}: bbox must be .*finite'),
-    ('boxes', change(0, bbox=[1, 2, 3]), f'{AT_901}: bbox must be'),
-    ('masks', change(0, bbox=[1, 2, 3, '4']), f'{AT_901}: bbox must be'),
-    ('masks', change(0, bbox='box'), f'{AT_901}: bbox must be'),
-    ('boxes', change(0, bbox=[1, 2, -3, 4]), f'{AT_901}: .*not be negative'),
-    ('boxes', change(0, bbox=[120, 2, 3, 4]), f'{AT_901}: .*intersect .*120 x 90'),
-    ('masks', change(0, bbox=[1, -9, 3, 4]), f'{AT_901}: the box must intersect'),
-    ('boxes', change(0, bbox=[1, 1, 9e9, 9]), f'{AT_901}: .*more than 3 times'),
-    ('points', remove(0, 'point'), f"{AT_901}: .*'points' needs the key point"),
-    ('points', change(0, point=[1, 2, 3]), rf'{AT_901}: point must be one \[x, y\]'),
-    ('points', change(0, point=[NAN, 2]), f'{AT_901}: point must be .*finite'),
-    ('points', change(0, point=[125, 2]), f'{AT_901}: point .*5 px outside .*120 x 90'),
-    ('boxes', change(0, point='x'), f'{AT_901}: point must be'),
-    ('extreme_points', remove(0, 'extreme_points'), f'{AT_901}: .*coco2weak.py'),
-    ('extreme_points', points(*OK[:3]), f'{AT_901}: extreme_points must be four'),
-    ('extreme_points', points(*OK[::-1]), f'{AT_901}: .*top has the smallest y'),
-    ('extreme_points', points((NAN, 20), *OK[1:]), f'{AT_901}: .*finite'),
-    ('extreme_points', points(*OK[:3], (123, 45)), f'{AT_901}: .*3 px outside'),
-    ('masks', points(*OK[:3]), f'{AT_901}: extreme_points must be four'),
-    ('boxes', change_image(0, width=0), 'image id 70: width must be a positive'),
-    ('boxes', change_image(0, height='90'), 'image id 70: height must be a positive'),
-    ('boxes', change_image(0, file_name=''), 'image id 70: file_name is missing'),
-    ('boxes', change_image(0, tags=[17, 6]), 'image id 70: category id 6, from tags'),
-    ('boxes', change_image(0, supervision='x'), "image id 70: .*got 'x'"),
-    ('boxes', lambda coco: coco.pop('images'), "with the list 'images'"),
-    ('boxes', lambda coco: coco.pop('categories'), "with the list 'categories'"),
+    # (level, fault, what the message must name beside the file)
+    ('boxes', change(0, image_id=99), 'annotation id 901 of image id 99'),
+    ('image_tags', change(0, image_id=99), 'annotation id 901 of image id 99'),
+    ('boxes', change(0, category_id=99), OBJECT),
+    ('image_tags', change(0, category_id=99), PHOTOGRAPH),
+    ('boxes', duplicate('annotations'), 'annotation id 901'),
+    ('boxes', duplicate('images'), PHOTOGRAPH),
+    ('boxes', remove(0, 'id'), 'annotation id None of image id 70'),
+    ('boxes', remove(0, 'bbox'), OBJECT),
+    ('boxes', change(0, bbox=[NAN, 2, 3, 4]), OBJECT),
+    ('boxes', change(0, bbox=[1, 2, 3]), OBJECT),
+    ('boxes', change(0, bbox=[120, 2, 3, 4]), OBJECT),
+    ('boxes', change(0, bbox=[1, 1, 9e9, 9]), OBJECT),
+    ('points', remove(0, 'point'), OBJECT),
+    ('points', change(0, point=[NAN, 2]), OBJECT),
+    ('points', change(0, point=[125, 2]), OBJECT),
+    ('boxes', change(0, point='x'), OBJECT),
+    ('extreme_points', remove(0, 'extreme_points'), OBJECT),
+    ('extreme_points', points(*OK[:3]), OBJECT),
+    ('extreme_points', points(*OK[::-1]), OBJECT),
+    ('extreme_points', points((NAN, 20), *OK[1:]), OBJECT),
+    ('extreme_points', points(*OK[:3], (123, 45)), OBJECT),
+    ('masks', remove(0, 'bbox'), OBJECT),
+    ('boxes', change_image(0, width=0), PHOTOGRAPH),
+    ('boxes', change_image(0, tags=[17, 6]), PHOTOGRAPH),
+    ('boxes', change_image(0, supervision='x'), PHOTOGRAPH),
+    ('boxes', lambda coco: coco.pop('images'), "the list 'images'"),
+    ('boxes', lambda coco: coco.pop('categories'), "the list 'categories'"),
     ('boxes', lambda coco: coco.update(annotations={}), 'annotations must be a list'),
-    ('boxes', lambda coco: coco['annotations'].append(5), 'must be an object; got 5'),
-    ('boxes', lambda coco: coco['categories'].append('x'), 'must have id and name'),
+    ('boxes', lambda coco: coco['annotations'].append(5), 'got 5'),
+    ('boxes', lambda coco: coco['categories'].append('x'), 'categories[3]'),
 ]
 
 
-@pytest.mark.parametrize('level, fault, message', FAULTS)
-def test_broken_entry(labelled_coco, write_coco, level, fault, message):
+@pytest.mark.parametrize('level, fault, named', FAULTS)
+def test_broken_entry(labelled_coco, write_coco, level, fault, named):
     fault(labelled_coco)
     path = write_coco(labelled_coco, images=False)
-    with pytest.raises(ValueError, match=message) as caught:
+    with pytest.raises(ValueError) as caught:
         load_coco(path, level)
     assert str(caught.value).startswith(path)
+    assert named in str(caught.value).removeprefix(path)
 
 
 @pytest.mark.parametrize('level', Supervision)
-def test_sound_file_passes(labelled_coco, write_coco, level):
+def test_valid_file_passes(labelled_coco, write_coco, level):
     coco = load_coco(write_coco(labelled_coco, images=False), level)
     assert len(coco['images']) == 3
 
@@ -159,33 +152,24 @@ def test_forgotten_tags_are_not_taken_for_an_empty_image(labelled_coco, write_co
     load_coco(path, 'points')  # there nothing drawn is nothing present
 
 
-def test_missing_file_says_what_makes_it(tmp_path):
-    path = str(tmp_path / 'weak.json')
-    with pytest.raises(FileNotFoundError, match=f'{path}.*coco2weak.py'):
-        load_coco(path, 'boxes')
-    with pytest.raises(ValueError, match='ann_file is empty'):
-        load_coco('', 'boxes')
-    with pytest.raises(FileNotFoundError):
-        read_json(str(tmp_path))
-
-
-@pytest.mark.parametrize(
-    'content, message',
-    [
-        (b'', 'is no valid JSON: .* line 1, column 1 of 0 bytes'),
-        (b'{"images": [\n  {"id": 1,]}', 'line 2, column 12'),
-        (b'{"images": [{"id": 1', 'is no valid JSON.*interrupted download'),
-        (b'\xff\xfe\x00', 'is no valid JSON'),
-        (b'[]', 'expected a COCO JSON, one object .*; got a list'),
-        (b'{}', "with the list 'images'"),
-    ],
-)
-def test_no_json(tmp_path, content, message):
+@pytest.mark.parametrize('content', [b'', b'{"images": [{"id": 1', b'[]', b'{}'])
+def test_no_coco_file(tmp_path, content):
     path = tmp_path / 'broken.json'
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=message) as caught:
-        load_coco(str(path), 'boxes')
-    assert str(caught.value).startswith(str(path))
+    for read in (read_coco, lambda path: load_coco(path, 'boxes')):
+        with pytest.raises(ValueError) as caught:
+            read(str(path))
+        assert str(caught.value).startswith(str(path))
+
+
+def test_what_derives_labels_looks_at_no_label(labelled_coco, write_coco):
+    change(0, bbox='broken', segmentation=NAN, point=7, area='x')(labelled_coco)
+    path = write_coco(labelled_coco, images=False)
+    assert len(read_coco(path)['annotations']) == len(labelled_coco['annotations'])
+    del labelled_coco['annotations']
+    path = write_coco(labelled_coco, images=False)
+    with pytest.raises(ValueError, match=f"{path}: .* the list 'annotations'"):
+        read_coco(path)
 
 
 CATEGORIES = [dict(id=9, name='fig'), dict(id=2, name='date')]
@@ -214,7 +198,7 @@ def test_class_named_twice():
 
 
 @pytest.mark.parametrize('kind', ['CocoWeakDataset', 'ObjectCropDataset'])
-def test_both_data_sets_raise_these_errors(labelled_coco, write_coco, kind):
+def test_both_datasets_raise_these_errors(labelled_coco, write_coco, kind):
     change(0, bbox=[NAN, 2, 3, 4])(labelled_coco)
     path = write_coco(labelled_coco, images=False)
     cfg = dict(
@@ -224,5 +208,5 @@ def test_both_data_sets_raise_these_errors(labelled_coco, write_coco, kind):
         metainfo=dict(classes=('cat',)),
         supervision='boxes',
     )
-    with pytest.raises(ValueError, match=f'{path}: {AT_901}: bbox must be'):
+    with pytest.raises(ValueError, match=f'{path}: {OBJECT}: bbox must be'):
         DATASETS.build(cfg)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from mmwsis.formats.validation import RULES
+
 TOOL = Path(__file__).parents[2] / 'tools/analysis_tools/check_dataset.py'
 
 
@@ -61,19 +63,17 @@ def test_clean_file(tool, labels, capsys):
         'bolt                             1         0         1         0         1'
         '         0         0\n'
         '\n'
-        'No findings.\n'
+        'No issues.\n'
     )
 
 
-def test_finding_as_it_is_printed(tool, labels, capsys):
+def test_issue_as_it_is_printed(tool, labels, capsys):
     assert tool.main([labels(point=[70, 9]), '--supervision', 'boxes']) == 1
     out = capsys.readouterr().out
-    assert (
-        'ERROR point-outside (1): point lies in its image.\n'
-        '    annotation id 9 of image id 7: point [70, 9] lies 10 px outside the image '
-        'of 60 x 40 pixels (up to 1 px is moved onto the border).\n'
-        '    -> Are coordinates [x, y] in pixels of this image?\n'
-    ) in out
+    rule = RULES['point-outside']
+    start = f'ERROR point-outside (1): {rule.statement}\n    annotation id 9 of image'
+    assert f'{start} id 7: point [70, 9] lies ' in out
+    assert f'\n    -> {rule.advice}\n' in out
     assert out.endswith('1 error, 1 warning, 0 notes\n')
 
 
@@ -117,18 +117,14 @@ def test_report_for_scripts(tool, labels, tmp_path):
     report = json.loads(out.read_text())
     assert report['counts'] == {'error': 2, 'warning': 1, 'note': 0}
     assert report['supervision'] == 'points'
-    assert [finding['rule'] for finding in report['findings']] == [
+    assert [entry['rule'] for entry in report['findings']] == [
         'point-outside',
         'leak',
         'point-off-box',
     ]
-    assert report['findings'][1]['examples'] == [
-        dict(
-            image_id=7,
-            annotation_id=9,
-            message="annotation id 9 of image id 7: bbox at supervision 'points'.",
-        )
-    ]
+    (example,) = report['findings'][1]['examples']
+    assert (example['image_id'], example['annotation_id']) == (7, 9)
+    assert example['message'].startswith('annotation id 9 of image id 7: bbox')
     assert report['summary']['classes'][0]['objects'] == 1
 
 
@@ -139,7 +135,7 @@ def test_fix_is_checked_again(tool, labels, tmp_path, capsys):
     said = capsys.readouterr().out
     assert f'Repaired, written to {out}: 2' in said
     assert 'annotation id 9 of image id 7: point [-1, 9] -> [0, 9]' in said
-    assert said.endswith('No findings.\n')
+    assert said.endswith('No issues.\n')
     assert json.loads(out.read_text())['annotations'][0]['bbox'] == [0, 5, 25, 10]
     repaired = json.loads((tmp_path / 'r').read_text())['repaired']
     assert repaired == {'point-border': 1, 'bbox-border': 1}

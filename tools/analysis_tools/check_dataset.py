@@ -74,7 +74,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         type=int,
         default=5,
         metavar='N',
-        help='examples shown a rule (default: %(default)s)',
+        help='examples shown per rule (default: %(default)s)',
     )
     parser.add_argument('--json', metavar='OUT', help='write the report for scripts')
     parser.add_argument(
@@ -158,8 +158,8 @@ def _fix(args: argparse.Namespace) -> dict[str, int]:
     print(f'\nRepaired, written to {args.fix}: {total or "nothing"}')
     for rule in done.rules():
         print(f'{rule.name} ({done.counts[rule.name]}): {rule.fix}')
-        for finding in done.examples[rule.name]:
-            print(f'    {finding}')
+        for issue in done.examples[rule.name]:
+            print(f'    {issue}')
     print()
     return dict(done.counts)
 

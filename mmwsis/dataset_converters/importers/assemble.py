@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmwsis.formats.annotation_checks import check_coco
+from mmwsis.formats.checks import check_coco
 from mmwsis.structures.supervision import Supervision, restrict_coco
 
 from ..output_files import provenance
@@ -233,4 +233,4 @@ def refuse(result: ImportResult, settings: ImportSettings, path: Path) -> None:
     # What a dataset would refuse must not be written; the guard may drop nothing but
     # the tool's own attributes.
     masks = Supervision.MASKS
-    check_coco(restrict_coco(result.coco, masks), masks, f'import of {path}')
+    check_coco(restrict_coco(result.coco, masks), f'import of {path}', masks)

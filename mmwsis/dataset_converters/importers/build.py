@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mmwsis.formats.coco_segmentation import (
+from mmwsis.formats.coco_masks import (
     MaskCrop,
     decode_segmentation,
     encode_mask,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from mmwsis.formats.coco_segmentation import encode_mask
+from mmwsis.formats.coco_masks import encode_mask
 from mmwsis.ops.connected_components import count_components
 from mmwsis.structures import colours_of_ids
 

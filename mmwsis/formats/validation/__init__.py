@@ -1,14 +1,14 @@
 """Validation of label files against one table of rules."""
 
-from .findings import Finding, FindingLog
+from .issues import Issue, IssueLog
 from .rule import Rule, Severity
 from .rules import RULES
 from .validator import ValidationReport, validate_file
 
 __all__ = [
     'RULES',
-    'Finding',
-    'FindingLog',
+    'Issue',
+    'IssueLog',
     'Rule',
     'Severity',
     'ValidationReport',

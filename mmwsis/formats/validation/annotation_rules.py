@@ -26,7 +26,7 @@ ANNOTATION_RULES = (
         _E,
         'annotation',
         'category_id is the id of a category of the file.',
-        'Add the category or mend the id.',
+        'Add the category or fix the id.',
     ),
     Rule(
         'annotation-id',
@@ -298,7 +298,7 @@ MASK_RULES = (
         _E,
         'annotation',
         'The counts of an RLE are whole, and its runs add up to the image.',
-        'The file is damaged, or was written for another image.',
+        _REWRITE,
         cheap=False,
     ),
     Rule(

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from .columns import Annotations, ImageArrays, ImageTable, annotation_finding, is_id
-from .findings import Finding, FindingLog
+from .columns import Annotations, ImageArrays, ImageTable, annotation_issue, is_id
 from .geometry import check_boxes, check_points
 from .header import some
+from .issues import Issue, IssueLog
 from .labels import LABEL_KEYS, check_leaks, check_needed
 from .masks import check_masks
 from .summary import SummaryCounter
@@ -17,11 +17,11 @@ _MAX_OWNERS = 5
 
 
 class AnnotationChecker:
-    """Collects findings over all annotations of a file.
+    """Collects issues over all annotations of a file.
 
     Args:
         images: Images of the file.
-        log: Takes the findings.
+        log: Takes the issues.
         masks: Check masks too, which is not cheap.
         leaks: Look for labels that are stronger than claimed.
         keys: Label keys to look at; None: all. A loader looks at those only that its
@@ -31,7 +31,7 @@ class AnnotationChecker:
     def __init__(
         self,
         images: ImageTable,
-        log: FindingLog,
+        log: IssueLog,
         *,
         masks: bool,
         leaks: bool,
@@ -55,40 +55,40 @@ class AnnotationChecker:
         Args:
             entries: As in the file.
         """
-        sound = [entry for entry in entries if isinstance(entry, Mapping)]
-        if len(sound) != len(entries):
+        valid = [entry for entry in entries if isinstance(entry, Mapping)]
+        if len(valid) != len(entries):
             for entry in entries:
                 if not isinstance(entry, Mapping):
                     self.log.add(
-                        Finding(
+                        Issue(
                             'annotation-entry',
                             'every entry of annotations must be an object; got '
                             f'{entry!r}.',
                         )
                     )
-        if not sound:
+        if not valid:
             return
         if self._hidden:
-            sound = [
+            valid = [
                 {key: value for key, value in entry.items() if key not in self._hidden}
-                for entry in sound
+                for entry in valid
             ]
-        part = Annotations(sound, self._arrays)
-        self._check_references(part)
-        check_needed(part, self.log)
-        check_points(part, self.log)
-        check_boxes(part, self.log)
-        self._check_flags(part)
+        chunk = Annotations(valid, self._arrays)
+        self._check_references(chunk)
+        check_needed(chunk, self.log)
+        check_points(chunk, self.log)
+        check_boxes(chunk, self.log)
+        self._check_flags(chunk)
         if self.leaks:
-            check_leaks(part, self.log)
-        mask_area, checksum = np.full(len(part), np.nan), np.zeros(len(part))
-        if self.masks and part.masked.any():
-            mask_area, checksum = check_masks(part, self.log)
-        self.image_rows.append(part.image)
-        self._crowd.append(part.crowd)
-        self.summary.add(part, mask_area)
+            check_leaks(chunk, self.log)
+        mask_area, checksum = np.full(len(chunk), np.nan), np.zeros(len(chunk))
+        if self.masks and chunk.masked.any():
+            mask_area, checksum = check_masks(chunk, self.log)
+        self.image_rows.append(chunk.image)
+        self._crowd.append(chunk.crowd)
+        self.summary.add(chunk, mask_area)
         if self.masks:
-            self._signatures.append(_signatures(part, checksum))
+            self._signatures.append(_signatures(chunk, checksum))
 
     def finish(self, known: Mapping[Any, str]) -> None:
         """Check what needs the whole file: categories, unique ids, copies, tags.
@@ -109,10 +109,7 @@ class AnnotationChecker:
         self._find(
             'annotation-category',
             np.flatnonzero(self.labels < 0),
-            lambda k: (
-                f'category_id {self.categories[k]!r} is not in categories; known ids: '
-                f'{some(known)}.'
-            ),
+            lambda k: _category_text(self.categories[k], known),
         )
         self._check_unique()
         self._check_copies(rows)
@@ -122,73 +119,73 @@ class AnnotationChecker:
         """Row of the image of every annotation, -1 without one; int64 (n,)."""
         return np.concatenate(self.image_rows or [np.zeros(0, dtype=np.int64)])
 
-    def _check_references(self, part: Annotations) -> None:
-        ids = [entry.get('id') for entry in part.entries]
-        categories = [entry.get('category_id') for entry in part.entries]
+    def _check_references(self, chunk: Annotations) -> None:
+        ids = [entry.get('id') for entry in chunk.entries]
+        categories = [entry.get('category_id') for entry in chunk.entries]
         self.ids += ids
         self.categories += categories
         total = len(self.images.ids)
-        part.find(
+        chunk.find(
             self.log,
             'annotation-image',
-            part.image < 0,
-            lambda row: _image_text(part.entries[row].get('image_id'), total),
+            chunk.image < 0,
+            lambda row: _image_text(chunk.entries[row].get('image_id'), total),
         )
         if not set(map(type, ids)) <= {int, str}:
             bad = np.fromiter((not is_id(value) for value in ids), bool, len(ids))
-            part.find(
-                self.log, 'annotation-id', bad, lambda row: _id_text(part.entries[row])
+            chunk.find(
+                self.log, 'annotation-id', bad, lambda row: _id_text(chunk.entries[row])
             )
 
-    def _check_flags(self, part: Annotations) -> None:
-        crowd = [entry.get('iscrowd') for entry in part.entries]
+    def _check_flags(self, chunk: Annotations) -> None:
+        crowd = [entry.get('iscrowd') for entry in chunk.entries]
         if not set(map(type, crowd)) <= {int} or not set(crowd) <= {0, 1}:
             bad = [
                 c is not None and (type(c) not in (int, bool) or c not in (0, 1))
                 for c in crowd
             ]
-            part.find(
+            chunk.find(
                 self.log,
                 'iscrowd-format',
                 np.asarray(bad),
                 lambda row: f'iscrowd must be 0 or 1; got {crowd[row]!r}.',
             )
             absent = np.fromiter((c is None for c in crowd), bool, len(crowd))
-            part.find(
+            chunk.find(
                 self.log,
                 'iscrowd-missing',
-                absent & part.masked,
+                absent & chunk.masked,
                 lambda row: 'iscrowd is missing.',
             )
-        wrong = (part.area.given & ~part.area.valid) | (part.area.values < 0)
-        part.find(
+        wrong = (chunk.area.given & ~chunk.area.valid) | (chunk.area.values < 0)
+        chunk.find(
             self.log,
             'area-format',
             wrong,
             lambda row: (
                 'area must be a finite number, not negative; got '
-                f'{part.entries[row]["area"]!r}.'
+                f'{chunk.entries[row]["area"]!r}.'
             ),
         )
-        part.find(
+        chunk.find(
             self.log,
             'area-missing',
-            part.masked & ~part.area.given,
+            chunk.masked & ~chunk.area.given,
             lambda row: 'area is missing.',
         )
 
     def _find(self, rule: str, rows: np.ndarray, describe: Any) -> None:
-        """Log findings of annotations that are not at hand any more."""
+        """Log issues of annotations that are not at hand any more."""
         image_rows = self.rows()
 
-        def finding(k: int) -> Finding:
+        def issue(k: int) -> Issue:
             row = int(rows[k])
             image_row = int(image_rows[row])
             image_id = self.images.ids[image_row] if image_row >= 0 else None
             entry = dict(id=self.ids[row], image_id=image_id)
-            return annotation_finding(rule, entry, describe(row))
+            return annotation_issue(rule, entry, describe(row))
 
-        self.log.add_many(rule, len(rows), finding)
+        self.log.add_many(rule, len(rows), issue)
 
     def _check_unique(self) -> None:
         ids = [value if is_id(value) else None for value in self.ids]
@@ -206,7 +203,7 @@ class AnnotationChecker:
                 for row in image_rows[where[:_MAX_OWNERS]].tolist()
             ]
             self.log.add(
-                Finding(
+                Issue(
                     'annotation-id-duplicate',
                     f'annotation id {value!r} appears {len(where)} times (image ids '
                     f'{owners}); ids must be unique over the whole file.',
@@ -251,7 +248,7 @@ class AnnotationChecker:
         for row, absent in missing.items():
             image_id = self.images.ids[row]
             self.log.add(
-                Finding(
+                Issue(
                     'tags-incomplete',
                     f'tags {list(self.images.tags[row])} lack the annotated category '
                     f'ids {absent}.',
@@ -261,16 +258,16 @@ class AnnotationChecker:
             )
 
 
-def _signatures(part: Annotations, checksum: np.ndarray) -> np.ndarray:
+def _signatures(chunk: Annotations, checksum: np.ndarray) -> np.ndarray:
     """Hashes (n,) that equal annotations share, class and image aside.
 
     By chance two of a million differing ones share theirs once in 10^7 files. An
     annotation without any label has 0.
     """
     columns = [
-        part.box.values,
-        part.point.values,
-        part.extreme.values.reshape(len(part), -1),
+        chunk.box.values,
+        chunk.point.values,
+        chunk.extreme.values.reshape(len(chunk), -1),
         np.where(checksum == 0, np.nan, checksum)[:, None],
     ]
     values = np.concatenate(columns, axis=1)
@@ -295,6 +292,14 @@ def _image_text(image_id: Any, total: int) -> str:
     if not is_id(image_id):
         return f'image_id must be an id; got {image_id!r}.'
     return f'no image of the file has this id ({total} images).'
+
+
+def _category_text(category_id: Any, known: Mapping[Any, str]) -> str:
+    if not is_id(category_id):
+        return f'category_id must be an id; got {category_id!r}.'
+    return (
+        f'category_id {category_id!r} is not in categories; known ids: {some(known)}.'
+    )
 
 
 def _id_text(entry: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 
 from mmwsis.structures.supervision import Supervision, annotation_place
 
-from .findings import Finding, FindingLog
+from .issues import Issue, IssueLog
 
 NO_LEVEL = -1  # Nothing says which labels the objects of an image must have.
 _ID_TYPES = {int, str}
@@ -16,7 +16,7 @@ _ID_TYPES = {int, str}
 
 @dataclass
 class ImageTable:
-    """What annotations are judged by, one entry an image.
+    """What annotations are judged by, one entry per image.
 
     Attributes:
         index: From image id to row.
@@ -122,12 +122,12 @@ class Annotations:
 
     def find(
         self,
-        log: FindingLog,
+        log: IssueLog,
         rule: str,
         where: np.ndarray,
         describe: Callable[[int], str],
     ) -> None:
-        """Log findings of annotations.
+        """Log issues of annotations.
 
         Args:
             log: Where to.
@@ -137,17 +137,17 @@ class Annotations:
         """
         rows = np.flatnonzero(where) if where.dtype == bool else where
 
-        def finding(k: int) -> Finding:
+        def issue(k: int) -> Issue:
             row = int(rows[k])
-            return annotation_finding(rule, self.entries[row], describe(row))
+            return annotation_issue(rule, self.entries[row], describe(row))
 
-        log.add_many(rule, len(rows), finding)
+        log.add_many(rule, len(rows), issue)
 
 
-def annotation_finding(rule: str, entry: Mapping[str, Any], message: str) -> Finding:
-    """A finding of one annotation."""
+def annotation_issue(rule: str, entry: Mapping[str, Any], message: str) -> Issue:
+    """An issue of one annotation."""
     place = annotation_place('', entry).removeprefix(': ')
-    return Finding(rule, message, entry.get('image_id'), entry.get('id'), place)
+    return Issue(rule, message, entry.get('image_id'), entry.get('id'), place)
 
 
 def is_id(value: Any) -> bool:

@@ -5,7 +5,7 @@ import numpy as np
 from mmwsis.structures.extreme_points import check_extreme_points
 
 from .columns import Annotations, NumberColumn
-from .findings import FindingLog
+from .issues import IssueLog
 
 # Labelling tools round, and polygons reach x = width: up to here a point is moved.
 BORDER_PIXELS = 1.0
@@ -19,72 +19,72 @@ _FORMS = {
 }
 
 
-def check_points(part: Annotations, log: FindingLog) -> None:
+def check_points(chunk: Annotations, log: IssueLog) -> None:
     """Check ``point`` and ``extreme_points``: form, image borders, order.
 
     Args:
-        part: Annotations.
-        log: Takes the findings.
+        chunk: Annotations.
+        log: Takes the issues.
     """
-    _check_form(part, part.point, 'point', 'point-format', log)
-    _check_borders(part, part.point.values[:, None], 'point', 'point', log)
-    if not part.extreme.given.any():
+    _check_form(chunk, chunk.point, 'point', 'point-format', log)
+    _check_borders(chunk, chunk.point.values[:, None], 'point', 'point', log)
+    if not chunk.extreme.given.any():
         return
-    _check_form(part, part.extreme, 'extreme_points', 'extreme-format', log)
-    _check_order(part, log)
-    _check_borders(part, part.extreme.values, 'extreme_points', 'extreme', log)
-    extent = box_of_points(part.extreme.values)[:, 2:]
-    part.find(
+    _check_form(chunk, chunk.extreme, 'extreme_points', 'extreme-format', log)
+    _check_order(chunk, log)
+    _check_borders(chunk, chunk.extreme.values, 'extreme_points', 'extreme', log)
+    extent = box_of_points(chunk.extreme.values)[:, 2:]
+    chunk.find(
         log,
         'extreme-flat',
-        in_order(part.extreme.values) & (extent < 1).any(axis=1),
+        in_order(chunk.extreme.values) & (extent < 1).any(axis=1),
         lambda row: (
-            f'extreme_points {part.entries[row]["extreme_points"]!r} span '
+            f'extreme_points {chunk.entries[row]["extreme_points"]!r} span '
             f'{extent[row, 0]:g} x {extent[row, 1]:g} px.'
         ),
     )
 
 
-def check_boxes(part: Annotations, log: FindingLog) -> None:
+def check_boxes(chunk: Annotations, log: IssueLog) -> None:
     """Check ``bbox``: form, sign, size and image borders; points inside it.
 
     Args:
-        part: Annotations.
-        log: Takes the findings.
+        chunk: Annotations.
+        log: Takes the issues.
     """
-    if not part.box.given.any():
+    if not chunk.box.given.any():
         return
-    _check_form(part, part.box, 'bbox', 'bbox-format', log)
-    low, extent = part.box.values[:, :2], part.box.values[:, 2:]
+    _check_form(chunk, chunk.box, 'bbox', 'bbox-format', log)
+    low, extent = chunk.box.values[:, :2], chunk.box.values[:, 2:]
     high = low + extent
     faults = {
         'bbox-negative': ('width and height must not be negative', extent < 0),
         'bbox-outside': (
             'the box must intersect its image',
-            (low >= part.sizes) | (high < 0),
+            (low >= chunk.sizes) | (high < 0),
         ),
         'bbox-huge': (
             f'the box is more than {MAX_BOX_IN_IMAGES} times as large as its image',
-            extent > MAX_BOX_IN_IMAGES * part.sizes,
+            extent > MAX_BOX_IN_IMAGES * chunk.sizes,
         ),
     }
-    wrong = np.zeros(len(part), dtype=bool)
+    wrong = np.zeros(len(chunk), dtype=bool)
     for rule, (reason, broken) in faults.items():
         rows = broken.any(axis=1) & ~wrong
         wrong |= rows
-        part.find(
-            log, rule, rows, lambda row, reason=reason: _box_text(part, row, reason)
+        chunk.find(
+            log, rule, rows, lambda row, reason=reason: _box_text(chunk, row, reason)
         )
-    sound = part.box.valid & ~wrong
-    over = np.maximum(-low, high - part.sizes).max(axis=1)
-    _find_over_border(part, sound, over, log)
-    part.find(
+    valid = chunk.box.valid & ~wrong
+    over = np.maximum(-low, high - chunk.sizes).max(axis=1)
+    _find_over_border(chunk, valid, over, log)
+    chunk.find(
         log,
         'bbox-flat',
-        sound & (extent < 1).any(axis=1),
-        lambda row: _box_text(part, row, 'the box is less than 1 px wide or high'),
+        valid & (extent < 1).any(axis=1),
+        lambda row: _box_text(chunk, row, 'the box is less than 1 px wide or high'),
     )
-    _check_against_box(part, sound, log)
+    _check_against_box(chunk, valid, log)
 
 
 def in_order(points: np.ndarray) -> np.ndarray:
@@ -114,109 +114,109 @@ def outside_by(points: np.ndarray, sizes: np.ndarray) -> np.ndarray:
 
 
 def _check_form(
-    part: Annotations, column: NumberColumn, key: str, rule: str, log: FindingLog
+    chunk: Annotations, column: NumberColumn, key: str, rule: str, log: IssueLog
 ) -> None:
-    part.find(
+    chunk.find(
         log,
         rule,
         column.broken,
         lambda row: (
             f'{key} must be {_FORMS[key]}, finite numbers in pixels; '
-            f'got {part.entries[row][key]!r}.'
+            f'got {chunk.entries[row][key]!r}.'
         ),
     )
 
 
-def _check_order(part: Annotations, log: FindingLog) -> None:
+def _check_order(chunk: Annotations, log: IssueLog) -> None:
     def describe(row: int) -> str:
         try:
-            check_extreme_points(part.entries[row]['extreme_points'], '')
+            check_extreme_points(chunk.entries[row]['extreme_points'], '')
         except ValueError as error:
             return str(error).removeprefix(': ')
         raise AssertionError('both checks of the order must agree')
 
-    wrong = part.extreme.valid & ~in_order(part.extreme.values)
-    part.find(log, 'extreme-order', wrong, describe)
+    wrong = chunk.extreme.valid & ~in_order(chunk.extreme.values)
+    chunk.find(log, 'extreme-order', wrong, describe)
 
 
 def _check_borders(
-    part: Annotations, points: np.ndarray, key: str, prefix: str, log: FindingLog
+    chunk: Annotations, points: np.ndarray, key: str, prefix: str, log: IssueLog
 ) -> None:
-    distance = outside_by(points, part.sizes)
+    distance = outside_by(points, chunk.sizes)
 
     def describe(row: int) -> str:
-        width, height = part.sizes[row].astype(int)
+        width, height = chunk.sizes[row].astype(int)
         return (
-            f'{key} {part.entries[row][key]!r} lies {distance[row]:g} px outside the '
+            f'{key} {chunk.entries[row][key]!r} lies {distance[row]:g} px outside the '
             f'image of {width} x {height} pixels (up to 1 px is moved onto the '
             'border).'
         )
 
-    part.find(log, f'{prefix}-outside', distance > BORDER_PIXELS, describe)
+    chunk.find(log, f'{prefix}-outside', distance > BORDER_PIXELS, describe)
     near = (distance > 0) & (distance <= BORDER_PIXELS)
-    part.find(
+    chunk.find(
         log,
         f'{prefix}-border',
         near,
         lambda row: (
-            f'{key} {part.entries[row][key]!r} lies {distance[row]:g} px outside the '
-            f'image of {part.sizes[row, 0]:g} x {part.sizes[row, 1]:g} pixels.'
+            f'{key} {chunk.entries[row][key]!r} lies {distance[row]:g} px outside the '
+            f'image of {chunk.sizes[row, 0]:g} x {chunk.sizes[row, 1]:g} pixels.'
         ),
     )
 
 
 def _find_over_border(
-    part: Annotations, sound: np.ndarray, over: np.ndarray, log: FindingLog
+    chunk: Annotations, valid: np.ndarray, over: np.ndarray, log: IssueLog
 ) -> None:
     for rule, rows in (
         ('bbox-over-border', over > BORDER_PIXELS),
         ('bbox-border', (over > 0) & (over <= BORDER_PIXELS)),
     ):
-        part.find(
+        chunk.find(
             log,
             rule,
-            sound & rows,
+            valid & rows,
             lambda row: _box_text(
-                part, row, f'the box crosses the border by {over[row]:g} px'
+                chunk, row, f'the box crosses the border by {over[row]:g} px'
             ),
         )
 
 
-def _check_against_box(part: Annotations, sound: np.ndarray, log: FindingLog) -> None:
-    low = part.box.values[:, :2]
-    high = low + part.box.values[:, 2:]
-    off = np.maximum(low - part.point.values, part.point.values - high).max(axis=1)
-    part.find(
+def _check_against_box(chunk: Annotations, valid: np.ndarray, log: IssueLog) -> None:
+    low = chunk.box.values[:, :2]
+    high = low + chunk.box.values[:, 2:]
+    off = np.maximum(low - chunk.point.values, chunk.point.values - high).max(axis=1)
+    chunk.find(
         log,
         'point-off-box',
-        sound & (off > 0),
+        valid & (off > 0),
         lambda row: (
-            f'point {part.entries[row]["point"]!r} lies {off[row]:g} px outside its '
-            f'bbox {part.entries[row]["bbox"]!r} ([x, y, width, height]).'
+            f'point {chunk.entries[row]["point"]!r} lies {off[row]:g} px outside its '
+            f'bbox {chunk.entries[row]["bbox"]!r} ([x, y, width, height]).'
         ),
     )
-    if not part.extreme.valid.any():
+    if not chunk.extreme.valid.any():
         return
-    boxes = box_of_points(part.extreme.values)
+    boxes = box_of_points(chunk.extreme.values)
     ends = np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
     off = np.abs(ends - np.concatenate([low, high], axis=1)).max(axis=1)
-    ordered = in_order(part.extreme.values)
+    ordered = in_order(chunk.extreme.values)
     # Pixel indices and pixel borders differ by one: [10, 20] spans a box of 10 or 11.
-    part.find(
+    chunk.find(
         log,
         'extreme-off-box',
-        sound & ordered & (off > BORDER_PIXELS),
+        valid & ordered & (off > BORDER_PIXELS),
         lambda row: (
-            f'bbox {part.entries[row]["bbox"]!r} is not the box of its '
+            f'bbox {chunk.entries[row]["bbox"]!r} is not the box of its '
             f'extreme_points, {boxes[row].tolist()!r} ([x, y, width, height]); '
             f'they differ by {off[row]:g} px.'
         ),
     )
 
 
-def _box_text(part: Annotations, row: int, reason: str) -> str:
-    width, height = part.sizes[row]
+def _box_text(chunk: Annotations, row: int, reason: str) -> str:
+    width, height = chunk.sizes[row]
     return (
-        f'{reason}; got bbox {part.entries[row]["bbox"]!r} ([x, y, width, height]) '
+        f'{reason}; got bbox {chunk.entries[row]["bbox"]!r} ([x, y, width, height]) '
         f'in an image of {width:g} x {height:g} pixels.'
     )

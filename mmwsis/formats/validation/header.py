@@ -4,13 +4,11 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from mmwsis.structures.supervision import Supervision
 
+from ..coco_masks import MaskError, rle_runs, shorten
 from .columns import NO_LEVEL, ImageTable, is_id
-from .findings import Finding, FindingLog
-from .rle_batch import decompress, mask_statistics
+from .issues import Issue, IssueLog
 
 _NAN = float('nan')
 _MAX_LISTED = 20
@@ -18,23 +16,42 @@ _MAX_LISTED = 20
 _LVIS_KEYS = ('neg_category_ids', 'not_exhaustive_category_ids')
 
 
-def check_categories(categories: Sequence[Any], log: FindingLog) -> dict[Any, str]:
+def check_lists(coco: Mapping[str, Any], source: str, keys: Iterable[str]) -> None:
+    """Refuse a file without the lists that every COCO file has.
+
+    Args:
+        coco: Parsed file.
+        source: Name of the file, for error messages.
+        keys: Names of the lists.
+
+    Raises:
+        ValueError: One is missing or no list.
+    """
+    for key in keys:
+        if not isinstance(coco.get(key), list):
+            raise ValueError(
+                f'{source}: expected a COCO JSON with the list {key!r}; its keys are '
+                f'{sorted(coco)}.'
+            )
+
+
+def check_categories(categories: Sequence[Any], log: IssueLog) -> dict[Any, str]:
     """Check the list of categories.
 
     Args:
         categories: As in the file.
-        log: Takes the findings.
+        log: Takes the issues.
 
     Returns:
-        From id to name, of the sound ones.
+        From id to name, of the valid ones.
     """
     known: dict[Any, str] = {}
     names: set[str] = set()
     for index, category in enumerate(categories):
-        sound = isinstance(category, Mapping) and {'id', 'name'} <= category.keys()
-        if not (sound and is_id(category['id']) and isinstance(category['name'], str)):
+        valid = isinstance(category, Mapping) and {'id', 'name'} <= category.keys()
+        if not (valid and is_id(category['id']) and isinstance(category['name'], str)):
             log.add(
-                Finding(
+                Issue(
                     'category-entry',
                     f'categories[{index}] must have id and name; got {category!r}.',
                 )
@@ -43,7 +60,7 @@ def check_categories(categories: Sequence[Any], log: FindingLog) -> dict[Any, st
         for key, seen in (('id', known), ('name', names)):
             if category[key] in seen:
                 log.add(
-                    Finding(
+                    Issue(
                         'category-duplicate',
                         f'two categories have the {key} {category[key]!r}; it must be '
                         'unique.',
@@ -57,7 +74,7 @@ def check_categories(categories: Sequence[Any], log: FindingLog) -> dict[Any, st
 def check_images(
     images: Sequence[Any],
     table: ImageTable,
-    log: FindingLog,
+    log: IssueLog,
     required: Supervision | None,
     claimed: Supervision,
     own_levels: bool = True,
@@ -67,7 +84,7 @@ def check_images(
     Args:
         images: As in the file.
         table: Table to fill.
-        log: Takes the findings.
+        log: Takes the issues.
         required: Level that the file is read at; None if nothing says so.
         claimed: Level that the file claims; MASKS if none.
         own_levels: Honour ``images[].supervision``; pseudo labels keep that of the
@@ -77,16 +94,16 @@ def check_images(
         image_id = image.get('id') if isinstance(image, Mapping) else None
         if not is_id(image_id):
             log.add(
-                Finding(
+                Issue(
                     'image-entry',
                     f'images[{index}] must be an object with an id; got '
-                    f'{_shorten(image)}.',
+                    f'{shorten(image)}.',
                 )
             )
             continue
         if image_id in table.index:
             log.add(
-                _finding(
+                _issue(
                     'image-id-duplicate',
                     image_id,
                     'appears twice in images; ids must be unique.',
@@ -107,73 +124,73 @@ def check_images(
         _check_void(image, table.sizes[-1], table.claimed[-1], log)
 
 
-def _finding(rule: str, image_id: Any, message: str, colon: bool = True) -> Finding:
+def _issue(rule: str, image_id: Any, message: str, colon: bool = True) -> Issue:
     place = f'image id {image_id!r}'
     if not colon:
-        return Finding(rule, f'{place} {message}', image_id)
-    return Finding(rule, message, image_id, place=place)
+        return Issue(rule, f'{place} {message}', image_id)
+    return Issue(rule, message, image_id, place=place)
 
 
-def _size(image: Mapping[str, Any], log: FindingLog) -> tuple[float, float]:
-    sound = True
+def _size(image: Mapping[str, Any], log: IssueLog) -> tuple[float, float]:
+    valid = True
     for key in ('width', 'height'):
         value = image.get(key)
         if type(value) is not int or value < 1:
-            sound = False
+            valid = False
             log.add(
-                _finding(
+                _issue(
                     'image-size',
                     image['id'],
                     f'{key} must be a positive integer (pixels); got {value!r}.',
                 )
             )
-    return (image['width'], image['height']) if sound else (_NAN, _NAN)
+    return (image['width'], image['height']) if valid else (_NAN, _NAN)
 
 
-def _file_name(image: Mapping[str, Any], log: FindingLog) -> str | None:
+def _file_name(image: Mapping[str, Any], log: IssueLog) -> str | None:
     name = image.get('file_name') or image.get('coco_url')
     if isinstance(name, str) and name:
         return image.get('file_name') or '/'.join(name.split('/')[-2:])
     said = 'is missing' if name is None or name == '' else f'must be text; got {name!r}'
-    log.add(_finding('image-file-name', image['id'], f'file_name {said}.'))
+    log.add(_issue('image-file-name', image['id'], f'file_name {said}.'))
     return None
 
 
-def _own_level(image: Mapping[str, Any], log: FindingLog) -> Supervision | None:
+def _own_level(image: Mapping[str, Any], log: IssueLog) -> Supervision | None:
     own = image.get('supervision')
     if own is None:
         return None
     try:
         return Supervision.parse(own)
     except ValueError as error:
-        log.add(_finding('image-supervision', image['id'], str(error)))
+        log.add(_issue('image-supervision', image['id'], str(error)))
         return None
 
 
-def _tags(image: Mapping[str, Any], log: FindingLog) -> tuple[Any, ...] | None:
+def _tags(image: Mapping[str, Any], log: IssueLog) -> tuple[Any, ...] | None:
     tags = _id_list(image, 'tags', log)
     if tags is None:
         return None
     twice = sorted({tag for tag in tags if tags.count(tag) > 1}, key=str)
     if twice:
         log.add(
-            _finding('tags-duplicate', image['id'], f'tags {twice} stand there twice.')
+            _issue('tags-duplicate', image['id'], f'tags {twice} stand there twice.')
         )
     return tags
 
 
 def _id_list(
-    image: Mapping[str, Any], key: str, log: FindingLog
+    image: Mapping[str, Any], key: str, log: IssueLog
 ) -> tuple[Any, ...] | None:
     ids = image.get(key)
     if ids is None:
         return None
     if not isinstance(ids, list) or not all(map(is_id, ids)):
         log.add(
-            _finding(
+            _issue(
                 'image-tags',
                 image['id'],
-                f'{key} must be a list of category ids; got {_shorten(ids)}.',
+                f'{key} must be a list of category ids; got {shorten(ids)}.',
             )
         )
         return None
@@ -184,7 +201,7 @@ def _check_void(
     image: Mapping[str, Any],
     size: tuple[float, float],
     claimed: Supervision,
-    log: FindingLog,
+    log: IssueLog,
 ) -> None:
     void = image.get('void')
     if void is None:
@@ -192,7 +209,7 @@ def _check_void(
     if claimed < Supervision.MASKS:
         label = Supervision(claimed).label
         log.add(
-            _finding(
+            _issue(
                 'leak',
                 image['id'],
                 f'void, the pixels of no class, at supervision {label!r}.',
@@ -200,37 +217,32 @@ def _check_void(
         )
     message = _void_fault(void, size)
     if message:
-        log.add(_finding('void-format', image['id'], message))
+        log.add(_issue('void-format', image['id'], message))
 
 
 def _void_fault(void: Any, size: tuple[float, float]) -> str:
-    rle = void if isinstance(void, Mapping) else {}
-    counts = rle.get('counts')
-    if not isinstance(counts, str) or not isinstance(rle.get('size'), list):
+    if not isinstance(void, Mapping) or not isinstance(void.get('counts'), str):
         return (
             'void must be a compressed RLE, {"size": [height, width], "counts": text}; '
-            f'got {_shorten(void)}.'
+            f'got {shorten(void)}.'
         )
     width, height = size
     if math.isnan(width):
         return ''
-    if rle['size'] != [height, width]:
-        return (
-            f'void has size {rle["size"]}, the image is {[height, width]} '
-            '(height, width).'
-        )
-    batch = decompress([counts.encode('utf-8', 'replace')])
-    sound = mask_statistics(batch, np.array([height]), np.array([width])).sound[0]
-    return '' if sound else f'the counts of void do not fit {width} x {height} pixels.'
+    try:
+        rle_runs(void, height, width)
+    except MaskError as error:
+        return f'void: {error}'
+    return ''
 
 
-def check_tags(table: ImageTable, known: Mapping[Any, str], log: FindingLog) -> None:
+def check_tags(table: ImageTable, known: Mapping[Any, str], log: IssueLog) -> None:
     """Check that tags and LVIS's lists are categories, and file names unique.
 
     Args:
         table: All images.
         known: Categories of the file.
-        log: Takes the findings.
+        log: Takes the issues.
     """
     files: dict[str, Any] = {}
     rows = zip(table.ids, table.tags, table.listed, table.files)
@@ -240,7 +252,7 @@ def check_tags(table: ImageTable, known: Mapping[Any, str], log: FindingLog) -> 
             unknown = [value for value in ids or () if value not in known]
             if unknown:
                 log.add(
-                    _finding(
+                    _issue(
                         'image-tags',
                         image_id,
                         f'category id {unknown[0]!r}, from {key}, is not in '
@@ -249,7 +261,7 @@ def check_tags(table: ImageTable, known: Mapping[Any, str], log: FindingLog) -> 
                 )
         if name is not None and files.setdefault(name, image_id) != image_id:
             log.add(
-                _finding(
+                _issue(
                     'image-file-duplicate',
                     image_id,
                     f'file_name {name!r} is that of image id {files[name]!r} too.',
@@ -262,8 +274,3 @@ def some(values: Iterable[Any], limit: int = _MAX_LISTED) -> str:
     listed = sorted(values, key=str)
     more = f' and {len(listed) - limit} more' if len(listed) > limit else ''
     return ', '.join(map(repr, listed[:limit])) + more
-
-
-def _shorten(value: Any, limit: int = 80) -> str:
-    text = repr(value)
-    return text if len(text) <= limit else f'{text[:limit]}...'

@@ -10,7 +10,7 @@ from PIL import Image
 from mmwsis.utils.parallel import OrderedPool
 
 from .columns import ImageTable
-from .findings import Finding, FindingLog
+from .issues import Issue, IssueLog
 
 _CHUNK = 16
 _EXIF_ORIENTATION = 0x0112
@@ -25,7 +25,7 @@ class _Job(NamedTuple):
 def check_image_files(
     images: ImageTable,
     folder: str | os.PathLike,
-    log: FindingLog,
+    log: IssueLog,
     *,
     workers: int = 1,
     decode: bool = True,
@@ -36,7 +36,7 @@ def check_image_files(
     Args:
         images: Images of the label file.
         folder: Image folder; ``file_name`` is relative to it.
-        log: Takes the findings.
+        log: Takes the issues.
         workers: Number of processes, >= 1.
         decode: Decode the pixels too, which finds cut-off files.
         progress: Called with the number of files that were just finished.
@@ -58,9 +58,9 @@ def check_image_files(
         if name is not None
     ]
     with OrderedPool(workers) as pool:
-        for findings, count in pool.imap(_check_chunk, _jobs(folder, files, decode)):
-            for finding in findings:
-                log.add(finding)
+        for issues, count in pool.imap(_check_chunk, _jobs(folder, files, decode)):
+            for issue in issues:
+                log.add(issue)
             if progress is not None:
                 progress(count)
     return len(files)
@@ -73,13 +73,13 @@ def _jobs(
         yield _Job(os.fspath(folder), files[start : start + _CHUNK], decode)
 
 
-def _check_chunk(job: _Job) -> tuple[list[Finding], int]:
-    findings = []
+def _check_chunk(job: _Job) -> tuple[list[Issue], int]:
+    issues = []
     for image_id, name, size in job.files:
         for rule, message in _faults(osp.join(job.folder, name), size, job.decode):
             place = f'image id {image_id!r} ({name})'
-            findings.append(Finding(rule, message, image_id, place=place))
-    return findings, len(job.files)
+            issues.append(Issue(rule, message, image_id, place=place))
+    return issues, len(job.files)
 
 
 def _faults(
@@ -89,12 +89,12 @@ def _faults(
         yield 'image-missing', f'there is no file {path}.'
         return
     try:
-        with Image.open(path) as picture:
-            real, orientation = picture.size, None
+        with Image.open(path) as image:
+            real, orientation = image.size, None
             if decode:
-                picture.load()
-            if decode or picture.format != 'PNG':  # PNG has it behind the pixels.
-                orientation = picture.getexif().get(_EXIF_ORIENTATION)
+                image.load()
+            if decode or image.format != 'PNG':  # PNG has it behind the pixels.
+                orientation = image.getexif().get(_EXIF_ORIENTATION)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         yield 'image-unreadable', f'{path} cannot be decoded: {error}.'
         return

@@ -71,7 +71,7 @@ IMAGE_RULES = (
         'image',
         "images[].tags is a list of ids of categories of the file; so are LVIS's "
         'neg_category_ids and not_exhaustive_category_ids.',
-        'Add the category or mend the id.',
+        'Add the category or fix the id.',
     ),
     Rule(
         'tags-duplicate',
@@ -100,7 +100,7 @@ IMAGE_RULES = (
         _N,
         'image',
         'Images have annotations or tags.',
-        'Fine where nothing is in the picture; filter_cfg=dict(filter_empty_gt=True) '
+        'Fine where nothing is in the image; filter_cfg=dict(filter_empty_gt=True) '
         'leaves such images out.',
     ),
 )

@@ -7,8 +7,8 @@ import numpy as np
 from mmwsis.structures.supervision import ANNOTATION_KEYS, Supervision
 
 from .columns import Annotations
-from .findings import FindingLog
 from .geometry import box_of_points
+from .issues import IssueLog
 
 LABEL_KEYS = {
     'point': Supervision.POINTS,
@@ -25,40 +25,40 @@ _KNOWN_KEYS = {
 }
 
 
-def check_needed(part: Annotations, log: FindingLog) -> None:
+def check_needed(chunk: Annotations, log: IssueLog) -> None:
     """Check that every object has the label of its level.
 
     Crowd regions are no single object: at points and extreme points a box will do.
 
     Args:
-        part: Annotations.
-        log: Takes the findings.
+        chunk: Annotations.
+        log: Takes the issues.
     """
-    level = part.required
-    objects = ~part.crowd
+    level = chunk.required
+    objects = ~chunk.crowd
     missing = {
-        'point': (level == Supervision.POINTS) & objects & ~part.point.given,
+        'point': (level == Supervision.POINTS) & objects & ~chunk.point.given,
         'extreme_points': (level == Supervision.EXTREME_POINTS)
         & objects
-        & ~part.extreme.given,
+        & ~chunk.extreme.given,
         'bbox': (level >= Supervision.BOXES)
-        & ~part.box.given
-        & ~((level == Supervision.EXTREME_POINTS) & (part.extreme.given | objects)),
+        & ~chunk.box.given
+        & ~((level == Supervision.EXTREME_POINTS) & (chunk.extreme.given | objects)),
     }
     for key, rows in missing.items():
-        part.find(
-            log, 'label-missing', rows, lambda row, key=key: _missing(part, row, key)
+        chunk.find(
+            log, 'label-missing', rows, lambda row, key=key: _missing(chunk, row, key)
         )
-    part.find(
+    chunk.find(
         log,
         'mask-missing',
-        (level == Supervision.MASKS) & objects & ~part.masked,
+        (level == Supervision.MASKS) & objects & ~chunk.masked,
         lambda row: "supervision 'masks', but there is no segmentation.",
     )
 
 
-def _missing(part: Annotations, row: int, key: str) -> str:
-    label = Supervision(int(part.required[row])).label
+def _missing(chunk: Annotations, row: int, key: str) -> str:
+    label = Supervision(int(chunk.required[row])).label
     if key == 'bbox':
         return (
             'bbox must be [x, y, width, height], finite numbers in pixels; got None. '
@@ -67,38 +67,38 @@ def _missing(part: Annotations, row: int, key: str) -> str:
     return f'supervision {label!r} needs the key {key}.'
 
 
-def check_leaks(part: Annotations, log: FindingLog) -> None:
+def check_leaks(chunk: Annotations, log: IssueLog) -> None:
     """Check that nothing is stronger than what the file or its user claims.
 
     Args:
-        part: Annotations.
-        log: Takes the findings: ``leak`` for claims, ``guarded`` for what a config
+        chunk: Annotations.
+        log: Takes the issues: ``leak`` for claims, ``guarded`` for what a config
             declares, whose dataset removes the rest.
     """
     config_only = np.where(
-        part.required >= 0, part.required, Supervision.MASKS
-    ) < np.minimum(part.claimed, Supervision.MASKS)
-    _find_stronger(part, part.claimed, 'leak', log)
+        chunk.required >= 0, chunk.required, Supervision.MASKS
+    ) < np.minimum(chunk.claimed, Supervision.MASKS)
+    _find_stronger(chunk, chunk.claimed, 'leak', log)
     if config_only.any():
-        levels = np.where(config_only, part.required, Supervision.MASKS)
-        _find_stronger(part, levels, 'guarded', log)
-    _check_keys(part, log)
+        levels = np.where(config_only, chunk.required, Supervision.MASKS)
+        _find_stronger(chunk, levels, 'guarded', log)
+    _check_keys(chunk, log)
 
 
 def _find_stronger(
-    part: Annotations, levels: np.ndarray, rule: str, log: FindingLog
+    chunk: Annotations, levels: np.ndarray, rule: str, log: IssueLog
 ) -> None:
     if (levels == Supervision.MASKS).all():
         return
     given = {
-        'point': part.point.given,
-        'bbox': part.box.given,
-        'extreme_points': part.extreme.given,
-        'segmentation': part.masked,
+        'point': chunk.point.given,
+        'bbox': chunk.box.given,
+        'extreme_points': chunk.extreme.given,
+        'segmentation': chunk.masked,
     }
     stronger = {key: given[key] & (levels < own) for key, own in LABEL_KEYS.items()}
-    stronger['area'] = part.area.given & (levels <= Supervision.POINTS)
-    stronger['an area that is not that of the box'] = _foreign_area(part, levels)
+    stronger['area'] = chunk.area.given & (levels <= Supervision.POINTS)
+    stronger['an area that is not that of the box'] = _foreign_area(chunk, levels)
     tags = levels == Supervision.IMAGE_TAGS
 
     def describe(row: int) -> str:
@@ -110,31 +110,31 @@ def _find_stronger(
         return f'{", ".join(names)} at supervision {label!r}.'
 
     found = np.logical_or.reduce([tags, *stronger.values()])
-    part.find(log, rule, found, describe)
+    chunk.find(log, rule, found, describe)
 
 
-def _foreign_area(part: Annotations, levels: np.ndarray) -> np.ndarray:
+def _foreign_area(chunk: Annotations, levels: np.ndarray) -> np.ndarray:
     """Whether ``area`` tells more than the box, at the levels that have one."""
-    boxes = part.box.values.copy()
-    if part.extreme.valid.any():
-        use = (levels == Supervision.EXTREME_POINTS) & part.extreme.valid
-        boxes[use] = box_of_points(part.extreme.values)[use]
+    boxes = chunk.box.values.copy()
+    if chunk.extreme.valid.any():
+        use = (levels == Supervision.EXTREME_POINTS) & chunk.extreme.valid
+        boxes[use] = box_of_points(chunk.extreme.values)[use]
     area = boxes[:, 2] * boxes[:, 3]
     boxed = (levels == Supervision.BOXES) | (levels == Supervision.EXTREME_POINTS)
-    off = np.abs(part.area.values - area) > 1 + 0.01 * area
-    return boxed & (off | (part.area.given & np.isnan(area)))
+    off = np.abs(chunk.area.values - area) > 1 + 0.01 * area
+    return boxed & (off | (chunk.area.given & np.isnan(area)))
 
 
-def _check_keys(part: Annotations, log: FindingLog) -> None:
+def _check_keys(chunk: Annotations, log: IssueLog) -> None:
     """Note keys that the guard drops below masks."""
-    levels = np.where(part.required >= 0, part.required, Supervision.MASKS)
-    restricted = np.minimum(levels, part.claimed) < Supervision.MASKS
+    levels = np.where(chunk.required >= 0, chunk.required, Supervision.MASKS)
+    restricted = np.minimum(levels, chunk.claimed) < Supervision.MASKS
     if not restricted.any():
         return
-    others = set(chain.from_iterable(part.entries)) - _KNOWN_KEYS
+    others = set(chain.from_iterable(chunk.entries)) - _KNOWN_KEYS
     for key in sorted(others, key=str):
-        has = np.fromiter((key in entry for entry in part.entries), bool, len(part))
-        part.find(
+        has = np.fromiter((key in entry for entry in chunk.entries), bool, len(chunk))
+        chunk.find(
             log,
             'unlisted-key',
             has & restricted,

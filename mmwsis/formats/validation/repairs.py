@@ -10,27 +10,26 @@ from pycocotools import mask as mask_api
 
 from mmwsis.structures.extreme_points import is_finite_number
 
-from ..coco_masks import polygons_rle
-from ..coco_segmentation import check_polygons, rle_runs
-from .columns import annotation_finding
-from .findings import Finding, FindingLog
+from ..coco_masks import MaskError, check_polygons, checked_rle, rle_runs
+from .columns import annotation_issue
 from .geometry import BORDER_PIXELS, in_order
+from .issues import Issue, IssueLog
 from .masks import MAX_PIXELS
 
 Entry = dict[str, Any]
 
 
-def repair_coco(coco: Entry, max_examples: int = 5) -> FindingLog:
+def repair_coco(coco: Entry, max_examples: int = 5) -> IssueLog:
     """Repair a COCO dictionary in place.
 
     Args:
         coco: Parsed file with the lists ``images`` and ``annotations``.
-        max_examples: Examples kept a rule.
+        max_examples: Examples kept per rule.
 
     Returns:
         What was changed, under the name of the rule that was broken.
     """
-    done = FindingLog(max_examples)
+    done = IssueLog(max_examples)
     sizes: dict[Any, tuple[int, int]] = {}
     for image in coco['images']:
         if isinstance(image, dict):
@@ -53,7 +52,7 @@ def _key(value: Any) -> Any:
     return value if isinstance(value, (int, str)) else None
 
 
-def _repair_tags(image: Entry, done: FindingLog) -> None:
+def _repair_tags(image: Entry, done: IssueLog) -> None:
     tags = image.get('tags')
     if not isinstance(tags, list) or not all(isinstance(t, (int, str)) for t in tags):
         return
@@ -62,17 +61,17 @@ def _repair_tags(image: Entry, done: FindingLog) -> None:
         image['tags'] = kept
         place = f'image id {image.get("id")!r}'
         message = f'tags {tags} -> {kept}'
-        done.add(Finding('tags-duplicate', message, image.get('id'), place=place))
+        done.add(Issue('tags-duplicate', message, image.get('id'), place=place))
 
 
 def _repair_annotation(
-    annotation: Entry, size: tuple[int, int] | None, done: FindingLog
+    annotation: Entry, size: tuple[int, int] | None, done: IssueLog
 ) -> None:
     def change(rule: str, key: str, value: Any) -> None:
         before = annotation.get(key)
         annotation[key] = value
         message = f'{key} {before!r} -> {value!r}'
-        done.add(annotation_finding(rule, annotation, message))
+        done.add(annotation_issue(rule, annotation, message))
 
     points = annotation.get('extreme_points')
     ordered = sorted_extreme_points(points)
@@ -177,14 +176,14 @@ def mask_area(segmentation: Any, size: tuple[int, int]) -> int | None:
         return None
     try:
         if isinstance(segmentation, Mapping):
-            return int(rle_runs(dict(segmentation), height, width)[1::2].sum())
+            return int(rle_runs(segmentation, height, width)[1::2].sum())
         check_polygons(segmentation)
-        return int(mask_api.area(polygons_rle(segmentation, height, width)))
-    except (TypeError, ValueError, OverflowError):
+    except MaskError:
         return None
+    return int(mask_api.area(checked_rle(segmentation, height, width)))
 
 
-def _without_copies(annotations: list[Any], done: FindingLog) -> list[Any]:
+def _without_copies(annotations: list[Any], done: IssueLog) -> list[Any]:
     """Keep the first of annotations that are equal in all but the id."""
     seen: dict[str, list[Entry]] = {}
     kept = []
@@ -198,7 +197,7 @@ def _without_copies(annotations: list[Any], done: FindingLog) -> list[Any]:
         same = [other for other in others if _content(other) == content]
         if same:
             message = f'removed; equal to annotation id {same[0].get("id")!r}'
-            done.add(annotation_finding('annotation-duplicate', annotation, message))
+            done.add(annotation_issue('annotation-duplicate', annotation, message))
         else:
             others.append(annotation)
             kept.append(annotation)

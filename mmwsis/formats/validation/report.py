@@ -23,7 +23,7 @@ def report_text(report: ValidationReport, max_classes: int = 20) -> str:
     lines = [f'{report.path}: supervision {report.level_text()}', '']
     lines += _summary_lines(report.summary)
     lines += ['', *_class_lines(report.summary['classes'], max_classes), '']
-    lines += _finding_lines(report)
+    lines += _issue_lines(report)
     lines.append(_verdict(report))
     return '\n'.join(lines)
 
@@ -55,11 +55,11 @@ def report_json(report: ValidationReport) -> dict[str, Any]:
                 fix=rule.fix,
                 examples=[
                     dict(
-                        image_id=finding.image_id,
-                        annotation_id=finding.annotation_id,
-                        message=str(finding),
+                        image_id=issue.image_id,
+                        annotation_id=issue.annotation_id,
+                        message=str(issue),
                     )
-                    for finding in log.examples[rule.name]
+                    for issue in log.examples[rule.name]
                 ],
             )
             for rule in log.rules()
@@ -113,14 +113,14 @@ def _class_lines(classes: list[dict[str, Any]], limit: int) -> Iterator[str]:
         yield f'classes without any label: {len(empty)} of {len(classes)}'
 
 
-def _finding_lines(report: ValidationReport) -> Iterator[str]:
+def _issue_lines(report: ValidationReport) -> Iterator[str]:
     log = report.log
     for rule in log.rules():
         count = log.counts[rule.name]
         yield f'{rule.severity.label.upper()} {rule.name} ({count}): {rule.statement}'
         examples = log.examples[rule.name]
-        for finding in examples:
-            yield f'    {finding}'
+        for issue in examples:
+            yield f'    {issue}'
         if count > len(examples):
             yield f'    ... and {count - len(examples)} more'
         yield f'    -> {rule.advice}' + (f' --fix {rule.fix}.' if rule.fix else '')
@@ -130,7 +130,7 @@ def _finding_lines(report: ValidationReport) -> Iterator[str]:
 def _verdict(report: ValidationReport) -> str:
     counts = {s: report.log.count_of(s) for s in reversed(Severity)}
     if not any(counts.values()):
-        return 'No findings.'
+        return 'No issues.'
     return ', '.join(
         f'{count} {severity.label}{"s" if count != 1 else ""}'
         for severity, count in counts.items()

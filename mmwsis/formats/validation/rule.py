@@ -5,7 +5,7 @@ from enum import IntEnum
 
 
 class Severity(IntEnum):
-    """How bad a finding is.
+    """How bad an issue is.
 
     ``ERROR``: the file cannot be trained on, or would be read as something else.
     ``WARNING``: it is read, but probably not as it was meant. ``NOTE``: worth knowing.
@@ -27,7 +27,7 @@ class Rule:
 
     Attributes:
         name: What reports and scripts call it.
-        severity: Of a finding.
+        severity: Of an issue.
         about: 'category', 'image', 'image file', 'annotation', 'supervision' or
             'config'.
         statement: What must hold.

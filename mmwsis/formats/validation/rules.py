@@ -3,7 +3,7 @@
 A rule has one name, one severity and one statement; the checks in this package refer to
 it by name. Which of the rules hold where:
 
-- the loaders (:mod:`mmwsis.formats.annotation_checks`) stop at the first error;
+- the loaders (:mod:`mmwsis.formats.checks`) stop at the first error;
 - preflight (:mod:`mmwsis.engine.preflight`) collects the errors before training;
 - ``tools/analysis_tools/check_dataset.py`` collects everything.
 

@@ -27,30 +27,30 @@ class SummaryCounter:
         self.points_off_boxes = 0
         self.both = 0
 
-    def add(self, part: Annotations, mask_area: np.ndarray) -> None:
+    def add(self, chunk: Annotations, mask_area: np.ndarray) -> None:
         """Count a chunk.
 
         Args:
-            part: Annotations.
+            chunk: Annotations.
             mask_area: (n,), pixels of the mask, NaN where there is none.
         """
         columns = {
-            'point': part.point.given,
-            'bbox': part.box.given,
-            'extreme_points': part.extreme.given,
-            'segmentation': part.masked,
+            'point': chunk.point.given,
+            'bbox': chunk.box.given,
+            'extreme_points': chunk.extreme.given,
+            'segmentation': chunk.masked,
         }
         for key, given in columns.items():
             self.given[key] += int(given.sum())
-            self.objects_given[key] += int((given & ~part.crowd).sum())
-        self.objects_given['all'] += int((~part.crowd).sum())
-        self._areas.append(_areas(part, mask_area))
-        self._crowd.append(part.crowd)
-        low, extent = part.box.values[:, :2], part.box.values[:, 2:]
-        relative = part.point.values - low
+            self.objects_given[key] += int((given & ~chunk.crowd).sum())
+        self.objects_given['all'] += int((~chunk.crowd).sum())
+        self._areas.append(_areas(chunk, mask_area))
+        self._crowd.append(chunk.crowd)
+        low, extent = chunk.box.values[:, :2], chunk.box.values[:, 2:]
+        relative = chunk.point.values - low
         off = ((relative < 0) | (relative > extent)).any(axis=1)
         self.points_off_boxes += int(off.sum())
-        self.both += int((part.point.valid & part.box.valid).sum())
+        self.both += int((chunk.point.valid & chunk.box.valid).sum())
 
     def full_level(self) -> tuple[Supervision | None, bool]:
         """Strongest level whose label every object has, and whether some have more."""
@@ -139,13 +139,13 @@ def _class_row(
     )
 
 
-def _areas(part: Annotations, mask_area: np.ndarray) -> np.ndarray:
+def _areas(chunk: Annotations, mask_area: np.ndarray) -> np.ndarray:
     """Best known size of each object: of its mask, else of its box."""
-    areas = part.box.values[:, 2] * part.box.values[:, 3]
-    if part.extreme.valid.any():
-        boxes = box_of_points(part.extreme.values)
-        areas = np.where(part.extreme.valid, boxes[:, 2] * boxes[:, 3], areas)
-    areas = np.where(part.masked & part.area.valid, part.area.values, areas)
+    areas = chunk.box.values[:, 2] * chunk.box.values[:, 3]
+    if chunk.extreme.valid.any():
+        boxes = box_of_points(chunk.extreme.values)
+        areas = np.where(chunk.extreme.valid, boxes[:, 2] * boxes[:, 3], areas)
+    areas = np.where(chunk.masked & chunk.area.valid, chunk.area.values, areas)
     return np.where(np.isnan(mask_area), areas, mask_area)
 
 

@@ -1,4 +1,4 @@
-"""Validation of one label file: one pass, all findings."""
+"""Validation of one label file: one pass, all issues."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -8,11 +8,11 @@ import numpy as np
 
 from mmwsis.structures.supervision import Supervision
 
+from ..json_file import CocoStream, without_garbage_collection
 from .annotations import AnnotationChecker
 from .columns import NO_LEVEL, ImageTable
-from .findings import Finding, FindingLog
-from .header import check_categories, check_images, check_tags
-from .json_stream import CocoStream, without_garbage_collection
+from .header import check_categories, check_images, check_lists, check_tags
+from .issues import Issue, IssueLog
 from .rule import Severity
 from .rules import RULES
 
@@ -32,7 +32,7 @@ class ValidationReport:
 
     Attributes:
         path: The file.
-        log: Findings.
+        log: Issues.
         categories: Names in the order of the file.
         level: Level that the file was judged at; None if objects have nothing in
             common.
@@ -42,7 +42,7 @@ class ValidationReport:
     """
 
     path: str
-    log: FindingLog
+    log: IssueLog
     categories: list[str] = field(default_factory=list)
     level: Supervision | None = None
     level_source: str = 'content'
@@ -83,7 +83,7 @@ def validate_file(
         masks: Check ``segmentation`` as well.
         leaks: Look for labels that are stronger than claimed.
         keys: Label keys to look at; None: all.
-        max_examples: Examples kept a rule.
+        max_examples: Examples kept per rule.
         backend_args: Arguments of MMEngine's file backend.
         progress: Called with the share of the file that has been read.
 
@@ -96,13 +96,13 @@ def validate_file(
     """
     settings = dict(masks=masks, leaks=leaks, keys=keys)
     option, config = _parse(supervision), _parse(config_supervision)
-    run = _Run(path, FindingLog(max_examples), option, config, None, settings)
+    run = _Run(path, IssueLog(max_examples), option, config, None, settings)
     with without_garbage_collection():
         run.read(CocoStream(path, backend_args), progress)
     if run.late_info is not None:
         # The file says only after its annotations what they had to be judged by.
         info = run.late_info
-        run = _Run(path, FindingLog(max_examples), option, config, info, settings)
+        run = _Run(path, IssueLog(max_examples), option, config, info, settings)
         with without_garbage_collection():
             run.read(CocoStream(path, backend_args), progress)
     return run.report()
@@ -143,7 +143,7 @@ class _Run:
     def __init__(
         self,
         path: str,
-        log: FindingLog,
+        log: IssueLog,
         option: Supervision | None,
         config: Supervision | None,
         info: Any,
@@ -166,12 +166,8 @@ class _Run:
             self._take(key, value)
             if progress is not None:
                 progress(stream.fraction)
-        for key, value in (('images', self._images), ('categories', self.categories)):
-            if not isinstance(value, list):
-                raise ValueError(
-                    f'{self.path}: expected a COCO JSON with the list {key!r}; its '
-                    f'keys are {sorted(set(self.keys))}.'
-                )
+        lists = dict(images=self._images, categories=self.categories)
+        check_lists({key: lists.get(key) for key in self.keys}, self.path, lists)
         self._start()
         known = check_categories(self.categories, self.log)
         check_tags(self.images, known, self.log)
@@ -202,7 +198,7 @@ class _Run:
             raise ValueError(
                 f'{self.path} is a COCO panoptic file (its annotations have '
                 'segments_info). Label files of mmwsis are COCO instances files, one '
-                'annotation an object; stuff classes go into images[].tags.'
+                'annotation per object; stuff classes go into images[].tags.'
             )
         self._start()
         self.checker.add(entries)
@@ -254,14 +250,14 @@ class _Run:
         if some_have_more and all(v == NO_LEVEL for v in self.images.required):
             counts = {key: n for key, n in total.items() if n and key != 'all'}
             self.log.add(
-                Finding(
+                Issue(
                     'level-mixed',
                     f'of {total["all"]} objects these many have each label: {counts}.',
                 )
             )
         if level is Supervision.MASKS and total['bbox'] < total['all']:
             self.log.add(
-                Finding(
+                Issue(
                     'label-missing',
                     f'{total["all"] - total["bbox"]} objects with a mask have no bbox, '
                     'which every loader of COCO files needs.',
@@ -276,18 +272,18 @@ def _is_panoptic(entries: list[Any]) -> bool:
     return isinstance(first, Mapping) and 'segments_info' in first
 
 
-def _find_unlabelled(images: ImageTable, rows: np.ndarray, log: FindingLog) -> None:
+def _find_unlabelled(images: ImageTable, rows: np.ndarray, log: IssueLog) -> None:
     labelled = np.bincount(rows[rows >= 0], minlength=len(images.ids)) > 0
     labelled |= np.array([bool(tags) for tags in images.tags], dtype=bool)
     empty = np.flatnonzero(~labelled)
 
-    def finding(k: int) -> Finding:
+    def issue(k: int) -> Issue:
         image_id = images.ids[empty[k]]
-        return Finding(
+        return Issue(
             'image-unlabelled',
             'no annotation and no tag.',
             image_id,
             place=f'image id {image_id!r}',
         )
 
-    log.add_many('image-unlabelled', len(empty), finding)
+    log.add_many('image-unlabelled', len(empty), issue)

@@ -12,7 +12,7 @@ from mmwsis.dataset_converters.importers.import_labels import (
 )
 from mmwsis.dataset_converters.importers.records import ReadOptions
 from mmwsis.dataset_converters.importers.shapes import rotated_corners
-from mmwsis.formats.coco_segmentation import decode_segmentation
+from mmwsis.formats.coco_masks import decode_segmentation
 
 HEADER = """<version>1.1</version>
 <meta>

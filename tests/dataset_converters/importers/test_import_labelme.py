@@ -13,7 +13,7 @@ from mmwsis.dataset_converters.importers.import_labels import (
     import_labels,
 )
 from mmwsis.dataset_converters.importers.records import ReadOptions
-from mmwsis.formats.coco_segmentation import decode_segmentation
+from mmwsis.formats.coco_masks import decode_segmentation
 from mmwsis.structures.supervision import Supervision
 
 

@@ -113,13 +113,13 @@ def write(tmp_path):
 
 
 @pytest.fixture
-def findings(write):
+def issues(write):
     """Messages by rule of a COCO dictionary."""
 
     def find(coco, **options):
         log = validate_file(write(coco), **options).log
         return {
-            rule: [str(finding) for finding in examples]
+            rule: [str(issue) for issue in examples]
             for rule, examples in log.examples.items()
         }
 

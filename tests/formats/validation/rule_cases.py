@@ -1,4 +1,4 @@
-"""One broken file a rule, with the exact text of its finding."""
+"""One broken file a rule, with the exact text of its issue."""
 
 import copy
 
@@ -7,6 +7,7 @@ AT = 'annotation id 901 of image id 70: '
 IMAGE = 'image id 70: '
 IN = '([x, y, width, height]) in an image of 120 x 90 pixels.'
 EXTREME = 'extreme_points must be four [x, y]'
+DAMAGED = 'The file is damaged, or was written for another image.'
 ORDER = f'{AT}{EXTREME} in image pixels in the order top, left, bottom, right; '
 POINTS = [[40, 20], [10, 45], [40, 70], [70, 45]]
 
@@ -126,12 +127,13 @@ CASES = [
     (
         'void-format',
         image(void=dict(size=[120, 90], counts='abc')),
-        f'{IMAGE}void has size [120, 90], the image is [90, 120] (height, width).',
+        f'{IMAGE}void: the RLE has size [120, 90], its image is [90, 120] (height, '
+        'width).',
     ),
     (
         'void-format',
         image(void=dict(size=[90, 120], counts='abc')),
-        f'{IMAGE}the counts of void do not fit 120 x 90 pixels.',
+        f"{IMAGE}void: the counts of the RLE are damaged; got 'abc'. {DAMAGED}",
     ),
     (
         'void-format',
@@ -170,7 +172,7 @@ CASES = [
     (
         'annotation-category',
         ann(category_id={}),
-        f'{AT}category_id {{}} is not in categories; known ids: 17, 5.',
+        f'{AT}category_id must be an id; got {{}}.',
     ),
     (
         'annotation-id',
@@ -335,7 +337,7 @@ CASES = [
         'mask-format',
         rle(counts=None),
         'annotation id 500 of image id 70: an RLE needs size [height, width] and '
-        "counts, a text or a list; got size [90, 120] and counts 'None'.",
+        'counts, a text or a list; got size [90, 120] and counts None.',
     ),
     (
         'polygon-vertices',
@@ -345,7 +347,7 @@ CASES = [
     (
         'polygon-numbers',
         own_polygon([1, 2, 3, 4, 5, NAN]),
-        f'{AT}polygon coordinates must be finite numbers; got [[1, 2, 3, 4, 5, nan]].',
+        f'{AT}polygon coordinates must be finite numbers; got [1, 2, 3, 4, 5, nan].',
     ),
     (
         'polygon-numbers',
@@ -367,13 +369,21 @@ CASES = [
         'rle-counts',
         rle(counts='abc'),
         'annotation id 500 of image id 70: the counts of the RLE are damaged; got '
-        "'abc'.",
+        f"'abc'. {DAMAGED}",
     ),
     (
         'rle-counts',
         rle(counts=[10, 10]),
         'annotation id 500 of image id 70: the runs of the RLE add up to 20 pixels, '
-        "the image has 120 x 90 = 10800; got counts '[10, 10]'.",
+        'the image has 120 x 90 = 10800; got counts [10, 10]. '
+        f'{DAMAGED}',
+    ),
+    (
+        'rle-counts',
+        rle(counts=[3, -1, 9]),
+        'annotation id 500 of image id 70: the counts of an RLE must be integers from '
+        '0 to the 10800 pixels of the image; got [3, -1, 9]. '
+        f'{DAMAGED}',
     ),
     (
         'mask-empty',

@@ -10,7 +10,7 @@ from mmwsis.formats.validation.image_files import check_image_files
 
 @pytest.fixture
 def look(clean, write, tmp_path):
-    """Findings about the image files after a change of the folder."""
+    """Issues about the image files after a change of the folder."""
 
     def run(change=lambda folder: None, **options):
         path = write(clean, images=True)
@@ -18,7 +18,7 @@ def look(clean, write, tmp_path):
         report = validate_file(path)
         assert check_image_files(report.images, tmp_path, report.log, **options) == 2
         return {
-            rule: [str(finding) for finding in examples]
+            rule: [str(issue) for issue in examples]
             for rule, examples in report.log.examples.items()
         }
 
@@ -26,7 +26,7 @@ def look(clean, write, tmp_path):
 
 
 @pytest.mark.parametrize('workers', [1, 2])
-def test_sound_images(look, workers):
+def test_valid_images(look, workers):
     counted = []
     assert look(workers=workers, progress=counted.append) == {}
     assert sum(counted) == 2
@@ -77,10 +77,10 @@ def test_turned_image(look, tmp_path):
 
 def test_orientation(look, tmp_path):
     def tag(folder):
-        picture = Image.new('RGB', (120, 90))
-        exif = picture.getexif()
+        image = Image.new('RGB', (120, 90))
+        exif = image.getexif()
         exif[0x0112] = 6
-        picture.save(folder / 'a.png', exif=exif)
+        image.save(folder / 'a.png', exif=exif)
 
     assert look(tag) == {
         'image-orientation': [

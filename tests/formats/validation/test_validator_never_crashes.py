@@ -1,4 +1,4 @@
-"""Whatever stands in a file, the result is findings or a ValueError."""
+"""Whatever stands in a file, the result is issues or a ValueError."""
 
 import copy
 

@@ -1,4 +1,4 @@
-"""Findings: what was found, where, how often."""
+"""Issues: what was found, where, how often."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -10,7 +10,7 @@ from .rules import RULES
 
 
 @dataclass(frozen=True)
-class Finding:
+class Issue:
     """One break of a rule.
 
     Attributes:
@@ -32,36 +32,36 @@ class Finding:
         return f'{self.place}: {self.message}' if self.place else self.message
 
 
-class FindingLog:
-    """Counts findings by rule and keeps the first examples of each.
+class IssueLog:
+    """Counts issues by rule and keeps the first examples of each.
 
     Args:
-        max_examples: Examples kept a rule, >= 1, so that a file with a million
-            findings needs no memory for them.
+        max_examples: Examples kept per rule, >= 1, so that a file with a million
+            issues needs no memory for them.
     """
 
     def __init__(self, max_examples: int = 5) -> None:
         self.max_examples = max_examples
         self.counts: Counter[str] = Counter()
-        self.examples: dict[str, list[Finding]] = {}
-        self.first_error: Finding | None = None
+        self.examples: dict[str, list[Issue]] = {}
+        self.first_error: Issue | None = None
 
-    def add(self, finding: Finding) -> None:
-        """Count one finding."""
-        self.add_many(finding.rule, 1, lambda _: finding)
+    def add(self, issue: Issue) -> None:
+        """Count one issue."""
+        self.add_many(issue.rule, 1, lambda _: issue)
 
     def add_many(
         self,
         rule: str,
         count: int,
-        describe: Callable[[int], Finding],
+        describe: Callable[[int], Issue],
     ) -> None:
-        """Count findings, and describe only those that are kept.
+        """Count issues, and describe only those that are kept.
 
         Args:
             rule: Name of the rule.
             count: How many there are.
-            describe: The finding of an index below ``count``.
+            describe: The issue of an index below ``count``.
         """
         if not count:
             return
@@ -73,7 +73,7 @@ class FindingLog:
             self.first_error = kept[0]
 
     def discard(self, rules: Iterable[str]) -> None:
-        """Forget the findings of some rules."""
+        """Forget the issues of some rules."""
         for rule in rules:
             self.counts.pop(rule, None)
             self.examples.pop(rule, None)
@@ -85,7 +85,7 @@ class FindingLog:
         return sorted(found, key=lambda rule: (-rule.severity, order.index(rule.name)))
 
     def count_of(self, severity: Severity) -> int:
-        """Number of findings of a severity."""
+        """Number of issues of a severity."""
         return sum(
             count
             for name, count in self.counts.items()

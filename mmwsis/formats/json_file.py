@@ -1,0 +1,172 @@
+"""Reading JSON files: whole, or a COCO file list by list in little memory.
+
+The parsed form of a file with a million polygons takes several GiB; its text takes a
+tenth of that. :class:`CocoStream` therefore hands out the long lists in chunks.
+"""
+
+import gc
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+from mmengine.fileio import get
+
+CHUNK = 1 << 14
+_LISTS = ('images', 'annotations')
+_Unreadable = (msgspec.DecodeError, UnicodeDecodeError)
+
+
+def read_content(path: str, backend_args: dict | None = None) -> bytes:
+    """Read an annotation file.
+
+    Args:
+        path: Path or URL of the file.
+        backend_args: Arguments of MMEngine's file backend.
+
+    Returns:
+        Its bytes.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: ``path`` is empty.
+    """
+    if not path:
+        raise ValueError('ann_file is empty; give the path of a COCO JSON.')
+    try:
+        return get(path, backend_args=backend_args)
+    except (FileNotFoundError, IsADirectoryError):
+        raise FileNotFoundError(
+            f'Annotation file {path} does not exist. Check data_root and ann_file in '
+            'the config; weak label files are made by '
+            'tools/dataset_converters/coco2weak.py, pseudo labels by '
+            'tools/generate_pseudo_labels.py.'
+        ) from None
+
+
+def read_json(path: str, backend_args: dict | None = None) -> Any:
+    """Parse a JSON file.
+
+    Args:
+        path: Path or URL of the file.
+        backend_args: Arguments of MMEngine's file backend.
+
+    Returns:
+        What the file holds.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is no JSON; the message says line and column.
+    """
+    content = read_content(path, backend_args)
+    try:
+        return msgspec.json.decode(content)
+    except _Unreadable:
+        return _read_slowly(path, content)
+
+
+def _read_slowly(path: str, content: bytes) -> Any:
+    """What msgspec refuses: NaN is read, and of the rest we hear where it breaks."""
+    try:
+        return json.loads(content)
+    except json.JSONDecodeError as error:
+        reason = error.msg.removesuffix(' at')  # 'Unterminated string starting at'
+        raise ValueError(
+            f'{path} is no valid JSON: {reason} at line {error.lineno}, column '
+            f'{error.colno} of {len(content)} bytes. An interrupted download or copy '
+            'looks like this; fetch or write the file again.'
+        ) from None
+    except UnicodeDecodeError as error:
+        raise ValueError(f'{path} is no valid JSON: {error}.') from None
+
+
+def refuse_other_json(value: Any, path: str) -> None:
+    """Raise unless a document is an object, as every COCO file is.
+
+    Args:
+        value: Parsed JSON.
+        path: Name of the file, for the message.
+
+    Raises:
+        ValueError: It is a list, a number, or the like.
+    """
+    if not isinstance(value, dict):
+        raise ValueError(
+            f'{path}: expected a COCO JSON, one object with the lists images, '
+            f'annotations and categories; got a {type(value).__name__}.'
+        )
+
+
+@contextmanager
+def without_garbage_collection() -> Iterator[None]:
+    """Leave cycles alone for a while; parsing makes none, but many objects.
+
+    The collector would walk through all of them, and all of torch, again and again: a
+    quarter of the time.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+class CocoStream:
+    """The top level of a COCO JSON, its two long lists in chunks.
+
+    A file with NaN, which is no JSON, is parsed whole instead.
+
+    Args:
+        path: Path or URL of the file.
+        backend_args: Arguments of MMEngine's file backend.
+
+    Attributes:
+        fraction: Share of the list at hand that has been read, 0 to 1.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is no JSON, or no object.
+    """
+
+    def __init__(self, path: str, backend_args: dict | None = None) -> None:
+        content = read_content(path, backend_args)
+        self.path, self.fraction = path, 0.0
+        try:
+            self._values = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
+        except _Unreadable:
+            self._values = _read_slowly(path, content)
+        refuse_other_json(self._values, path)
+
+    def events(self) -> Iterator[tuple[str, Any]]:
+        """Go through the file once; ``annotations`` come last.
+
+        Yields:
+            ``(key, chunk)`` for the lists ``images`` and ``annotations``, at least one
+            chunk each where the list is there; ``(key, value)`` for everything else.
+
+        Raises:
+            ValueError: A text in the file is not UTF-8.
+        """
+        try:
+            for key in sorted(self._values, key=lambda key: key == 'annotations'):
+                value = self._values[key]
+                if isinstance(value, msgspec.Raw):
+                    in_chunks = key in _LISTS and bytes(memoryview(value)[:1]) == b'['
+                    kind = list[msgspec.Raw] if in_chunks else Any
+                    value = msgspec.json.decode(value, type=kind)
+                if key in _LISTS and isinstance(value, list):
+                    yield from self._chunks(key, value)
+                else:
+                    yield key, value
+        except _Unreadable as error:  # Seen only when an entry is parsed.
+            raise ValueError(f'{self.path} is no valid JSON: {error}.') from None
+
+    def _chunks(self, key: str, entries: list[Any]) -> Iterator[tuple[str, list[Any]]]:
+        decode = msgspec.json.Decoder().decode
+        for start in range(0, max(len(entries), 1), CHUNK):
+            chunk = entries[start : start + CHUNK]
+            self.fraction = min(1.0, (start + CHUNK) / max(len(entries), 1))
+            yield key, [decode(e) if isinstance(e, msgspec.Raw) else e for e in chunk]
