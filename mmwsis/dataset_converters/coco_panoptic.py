@@ -1,6 +1,6 @@
 """COCO panoptic files: things become objects, stuff becomes image tags.
 
-A panoptic file holds one PNG an image, whose colours are segment ids (R + 256 G +
+A panoptic file holds one PNG per image, whose colours are segment ids (R + 256 G +
 65536 B, 0 where nothing is labelled), and a JSON that gives every segment its class
 (Kirillov et al., Panoptic Segmentation, CVPR 2019; format of the COCO 2018 task).
 """
@@ -15,9 +15,9 @@ import cv2
 from mmwsis.formats.coco_file import read_json
 from mmwsis.formats.coco_segmentation import encode_mask
 from mmwsis.structures import ids_of_colours
-from mmwsis.utils.parallel import OrderedPool
+from mmwsis.utils.parallel import ordered_map
 
-from .finished_jobs import RememberingPool, file_stamp
+from .conversion import Progress
 
 _CATEGORY_NEEDS = ('id', 'name', 'isthing')
 _SEGMENT_NEEDS = ('id', 'category_id', 'bbox', 'area')
@@ -30,7 +30,9 @@ class _MapJob(NamedTuple):
     size: tuple[int, int]
     segment_ids: list[int]
     where: str
-    stamp: tuple[int, int] | None
+
+    def __str__(self) -> str:
+        return f'{self.path} ({self.where})'
 
 
 def is_panoptic(document: Any) -> bool:
@@ -51,8 +53,8 @@ def panoptic_to_instances(
     *,
     source: str,
     read_masks: bool,
-    pool: OrderedPool | RememberingPool,
-    open_progress: Callable[[int], Callable[[int], None]],
+    workers: int,
+    open_progress: Callable[[int], Progress],
 ) -> dict[str, Any]:
     """Turn a panoptic file into a COCO instances dictionary with stuff tags.
 
@@ -64,7 +66,7 @@ def panoptic_to_instances(
         png_dir: Folder of its PNGs.
         source: Name of the file, for messages.
         read_masks: Whether ``segmentation`` is wanted; boxes and tags need no PNG.
-        pool: Processes that read the PNGs.
+        workers: Number of processes that read the PNGs, >= 1.
         open_progress: Called with the number of PNGs; returns the function that counts
             finished ones.
 
@@ -108,7 +110,7 @@ def panoptic_to_instances(
         _check_folder(Path(png_dir), source)
         advance = open_progress(len(jobs))
         masks = iter(annotations)
-        for rles in pool.imap(_masks_of_map, jobs):
+        for rles in ordered_map(_masks_of_map, jobs, workers):
             for rle in rles:
                 next(masks)['segmentation'] = rle
             advance(1)
@@ -248,13 +250,11 @@ def _job(
     folder: Path,
     source: str,
 ) -> _MapJob:
-    path = folder / record['file_name']
     return _MapJob(
-        str(path),
+        str(folder / record['file_name']),
         (image.get('height'), image.get('width')),
         [segment['id'] for segment in things],
         f'{source}: image id {image["id"]!r}',
-        file_stamp(path),
     )
 
 

@@ -1,8 +1,14 @@
-"""Options that the converters' command lines share."""
+"""What the converters' command lines share: options, progress bar, error messages."""
 
 import argparse
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+from mmwsis.utils.progress_bar import progress_bar
+
+from .conversion import RunOptions
 from .weak_labels import BOXES_MODES, EXTREME_MODES, POINTS_MODES, WeakProtocol
 
 
@@ -75,3 +81,26 @@ def add_workers_option(parser: argparse.ArgumentParser) -> None:
         default=min(8, os.cpu_count() or 1),
         help='processes, which the result does not depend on (default: %(default)s)',
     )
+
+
+@contextmanager
+def running(args: argparse.Namespace, title: str) -> Iterator[RunOptions]:
+    """Show a progress bar, and end the program with a plain message on an error.
+
+    Args:
+        args: The parsed command line, with what :func:`add_run_options` has added.
+        title: What the progress bar counts.
+
+    Yields:
+        How to run.
+
+    Raises:
+        SystemExit: The block raised an OSError, RuntimeError or ValueError.
+    """
+    try:
+        with progress_bar(title) as open_progress:
+            yield RunOptions(
+                args.workers, args.skip_invalid, args.overwrite, open_progress
+            )
+    except (OSError, RuntimeError, ValueError) as error:
+        sys.exit(f'error: {error}')

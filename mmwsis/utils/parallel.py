@@ -1,6 +1,7 @@
-"""Ordered parallel map with bounded memory."""
+"""Parallel map that keeps the order of its jobs."""
 
 import contextlib
+import gc
 import multiprocessing
 import os
 import threading
@@ -8,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from types import TracebackType
+from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
 import cv2
@@ -20,71 +21,63 @@ AHEAD = 4  # jobs that wait for each process
 PARENT_CHECK_SECONDS = 1.0
 
 
-class OrderedPool:
-    """A few processes, or this one alone, behind one ordered ``imap``.
+def ordered_map(
+    function: Callable[[Job], Result],
+    jobs: Iterable[Job],
+    workers: int = 1,
+    name: Callable[[Job], str] = str,
+) -> Iterator[Result]:
+    """Results of a function in the order of its jobs, as they come.
 
-    Processes start at once, so that a pool opened before a large file is read does
-    not copy it. A process that dies (out of memory, for example) raises
-    ``concurrent.futures.process.BrokenProcessPool`` instead of hanging; when this
-    process is killed, the others end, too.
+    A job that fails, or whose process dies, ends the map with an error that names it.
+    When this process is killed, the others end too.
 
     Args:
-        workers: Number of processes, >= 1; 1 works without any.
+        function: Picklable function of one job.
+        jobs: Picklable; drawn only a little ahead of the results.
+        workers: Number of processes, >= 1; 1 works without any. Defaults to 1.
+        name: What a job works on, for messages. Defaults to ``str``.
+
+    Yields:
+        ``function(job)`` of every job.
 
     Raises:
+        RuntimeError: A process died, or a job raised something else than a ValueError
+            or an OSError, which are passed on: they say themselves what is wrong.
         ValueError: ``workers`` is below 1.
     """
-
-    def __init__(self, workers: int) -> None:
-        if workers < 1:
-            raise ValueError(f'workers must be at least 1, given {workers}')
-        self._workers = workers
-        self._executor: ProcessPoolExecutor | None = None
-        if workers > 1:
-            fork = 'fork' in multiprocessing.get_all_start_methods()
-            self._executor = ProcessPoolExecutor(
-                workers,
-                multiprocessing.get_context('fork' if fork else None),
-                initializer=_start_worker,
-                initargs=(os.getpid(), fork),
-            )
-            with _one_opencv_thread():
-                self._executor.submit(int).result()
-
-    def imap(
-        self, function: Callable[[Job], Result], jobs: Iterable[Job]
-    ) -> Iterator[Result]:
-        """Results in the order of the jobs, as they come.
-
-        Args:
-            function: Picklable function of one job.
-            jobs: Drawn only a little ahead of the results.
-
-        Yields:
-            ``function(job)`` of every job.
-        """
-        if self._executor is None:
-            yield from map(function, jobs)
-            return
-        waiting: deque[Future[Result]] = deque()
+    if workers < 1:
+        raise ValueError(f'workers must be at least 1, given {workers}')
+    if workers == 1:
         for job in jobs:
-            waiting.append(self._executor.submit(function, job))
-            if len(waiting) >= AHEAD * self._workers:
-                yield waiting.popleft().result()
+            with _named(job, name):
+                result = function(job)
+            yield result
+        return
+    executor = _executor(workers)
+    waiting: deque[tuple[Job, Future[Result]]] = deque()
+    try:
+        for job in jobs:
+            waiting.append((job, _submit(executor, function, job)))
+            if len(waiting) >= AHEAD * workers:
+                yield _first_result(waiting, workers, name)
         while waiting:
-            yield waiting.popleft().result()
+            yield _first_result(waiting, workers, name)
+    finally:
+        executor.shutdown(cancel_futures=True)
 
-    def __enter__(self) -> 'OrderedPool':
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._executor is not None:
-            self._executor.shutdown(wait=True, cancel_futures=kind is not None)
+def _executor(workers: int) -> ProcessPoolExecutor:
+    fork = 'fork' in multiprocessing.get_all_start_methods()
+    executor = ProcessPoolExecutor(
+        workers,
+        multiprocessing.get_context('fork' if fork else None),
+        initializer=_start_worker,
+        initargs=(os.getpid(), fork),
+    )
+    with _one_opencv_thread():
+        executor.submit(int).result()
+    return executor
 
 
 @contextlib.contextmanager
@@ -103,6 +96,8 @@ def _one_opencv_thread() -> Iterator[None]:
 
 
 def _start_worker(parent: int, forked: bool) -> None:
+    # Collecting garbage would copy the memory that this process shares with its parent.
+    gc.freeze()
     if not forked:
         cv2.setNumThreads(1)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
@@ -117,3 +112,48 @@ def _end_with(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(PARENT_CHECK_SECONDS)
     os._exit(1)
+
+
+def _submit(
+    executor: ProcessPoolExecutor, function: Callable[[Job], Result], job: Job
+) -> Future[Result]:
+    try:
+        return executor.submit(function, job)
+    except BrokenProcessPool as error:
+        # Reported in its turn, after the results that are there.
+        broken: Future[Result] = Future()
+        broken.set_exception(error)
+        return broken
+
+
+def _first_result(
+    waiting: deque[tuple[Job, Future[Result]]],
+    workers: int,
+    name: Callable[[Job], str],
+) -> Result:
+    job, future = waiting[0]
+    if isinstance(future.exception(), BrokenProcessPool):
+        # Jobs are taken in order: those under way are the first without a result.
+        lost = [
+            job
+            for job, future in waiting
+            if isinstance(future.exception(), BrokenProcessPool)
+        ]
+        raise RuntimeError(
+            'a worker process died (out of memory, or killed) while it worked on '
+            f'{" or ".join(map(name, lost[:workers]))}; try fewer --workers'
+        )
+    waiting.popleft()
+    with _named(job, name):
+        return future.result()
+
+
+@contextlib.contextmanager
+def _named(job: Job, name: Callable[[Job], str]) -> Iterator[None]:
+    """Say which job raised an error that does not tell."""
+    try:
+        yield
+    except (ValueError, OSError):
+        raise
+    except Exception as error:
+        raise RuntimeError(f'{name(job)}: {type(error).__name__}: {error}') from error

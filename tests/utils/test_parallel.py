@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mmwsis.utils.parallel import OrderedPool
+from mmwsis.utils.parallel import ordered_map
 
 
 def square(value):
@@ -17,8 +17,24 @@ def own_pid(_):
     return os.getpid()
 
 
-def die(_):
-    os.kill(os.getpid(), signal.SIGKILL)
+def die_at_7(value):
+    if value == 7:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return value
+
+
+def fail_at_7(value):
+    if value == 7:
+        raise KeyError('size')
+    return value
+
+
+def refuse(value):
+    raise ValueError(f'image{value}.png is broken')
+
+
+def image_name(value):
+    return f'image{value}.png'
 
 
 def is_running(pid):
@@ -31,23 +47,52 @@ def is_running(pid):
 
 @pytest.mark.parametrize('workers', [1, 2])
 def test_results_come_in_order(workers):
-    with OrderedPool(workers) as pool:
-        assert list(pool.imap(square, range(30))) == [k * k for k in range(30)]
+    assert list(ordered_map(square, range(30), workers)) == [k * k for k in range(30)]
 
 
-def test_a_dead_worker_is_an_error():
-    with pytest.raises(RuntimeError), OrderedPool(2) as pool:
-        list(pool.imap(die, range(3)))
+def test_there_must_be_a_worker():
+    with pytest.raises(ValueError, match='at least 1, given 0'):
+        list(ordered_map(square, range(3), 0))
+
+
+def test_a_dead_worker_ends_the_map_and_names_its_job():
+    results = []
+    with pytest.raises(RuntimeError, match=r'died.*\bimage7\.png') as caught:
+        results.extend(ordered_map(die_at_7, range(30), 2, image_name))
+    # Two processes work on two jobs at most.
+    assert str(caught.value).count('.png') <= 2
+
+
+@pytest.mark.parametrize('workers', [1, 2])
+def test_a_failed_job_is_named(workers):
+    with pytest.raises(RuntimeError, match=r"^image7.png: KeyError: 'size'$"):
+        list(ordered_map(fail_at_7, range(30), workers, image_name))
+    with pytest.raises(ValueError, match=r'^image0.png is broken$'):
+        list(ordered_map(refuse, range(30), workers, image_name))
+
+
+def test_jobs_are_not_drawn_far_ahead():
+    drawn = []
+
+    def jobs():
+        for k in range(1000):
+            drawn.append(k)
+            yield k
+
+    results = ordered_map(square, jobs(), 2)
+    next(results)
+    assert len(drawn) == 8
+    results.close()
 
 
 def test_workers_end_when_their_parent_is_killed():
     read, write = os.pipe()
     parent = os.fork()
     if parent == 0:
-        with OrderedPool(2) as pool:
-            pids = set(pool.imap(own_pid, range(8)))
-            os.write(write, ' '.join(map(str, pids)).encode())
-            time.sleep(60)
+        results = ordered_map(own_pid, range(100), 2)
+        pids = {next(results) for _ in range(8)}
+        os.write(write, ' '.join(map(str, pids)).encode())
+        time.sleep(60)
         os._exit(0)
     pids = [int(pid) for pid in os.read(read, 100).split()]
     os.kill(parent, signal.SIGKILL)
@@ -63,7 +108,7 @@ def opencv_threads(_):
     return cv2.getNumThreads()
 
 
-def test_pool_opens_after_opencv_has_threads():
+def test_processes_start_after_opencv_has_threads():
     """Switching threads off in a forked process waits for ever."""
 
     def give_up(*_):
@@ -75,8 +120,7 @@ def test_pool_opens_after_opencv_has_threads():
         cv2.setNumThreads(4)
         cv2.GaussianBlur(np.zeros((2000, 2000, 3), np.uint8), (31, 31), 0)
         signal.alarm(60)
-        with OrderedPool(2) as pool:
-            assert list(pool.imap(opencv_threads, range(4))) == [1] * 4
+        assert list(ordered_map(opencv_threads, range(4), 2)) == [1] * 4
         assert cv2.getNumThreads() == 4
     finally:
         signal.alarm(0)

@@ -13,9 +13,8 @@ from mmwsis.dataset_converters.cityscapes import (
     CityscapesOptions,
     convert_split,
 )
-from mmwsis.dataset_converters.command_line import add_run_options
+from mmwsis.dataset_converters.command_line import add_run_options, running
 from mmwsis.dataset_converters.image_records import Summary
-from mmwsis.utils.progress_bar import progress_bar
 
 EXAMPLES = """expected folders:
   ROOT
@@ -38,8 +37,7 @@ examples:
 
 Things (8 classes) become objects with mask and box, groups of things crowd regions
 (iscrowd 1). images[].tags has the classes present, stuff too; images[].void the pixels
-that are neither trained nor measured on. An interrupted conversion goes on where it
-stopped, and what is finished is not made again.
+that are neither trained nor measured on.
 """
 
 
@@ -92,10 +90,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     kind = KINDS[args.annotations]
     folder = args.out_dir or args.root / 'annotations'
-    try:
-        for split in args.split:
-            output = folder / f'instances_{kind}_{split}.json'
-            panoptic = folder / f'panoptic_{kind}_{split}' if args.panoptic else None
+    for split in args.split:
+        output = folder / f'instances_{kind}_{split}.json'
+        panoptic = folder / f'panoptic_{kind}_{split}' if args.panoptic else None
+        with running(args, output.name) as run:
             options = CityscapesOptions(
                 args.root,
                 kind,
@@ -105,19 +103,9 @@ def main(argv: Sequence[str] | None = None) -> None:
                 panoptic,
                 args.semantic,
             )
-            with progress_bar(output.name) as open_progress:
-                summary = convert_split(
-                    options,
-                    output,
-                    panoptic and panoptic.with_suffix('.json'),
-                    workers=args.workers,
-                    skip_invalid=args.skip_invalid,
-                    overwrite=args.overwrite,
-                    open_progress=open_progress,
-                )
-            report(output, panoptic, summary)
-    except (OSError, RuntimeError, ValueError) as error:
-        sys.exit(f'error: {error}')
+            json_file = panoptic and panoptic.with_suffix('.json')
+            summary = convert_split(options, output, json_file, run)
+        report(output, panoptic, summary)
 
 
 def report(output: Path, panoptic: Path | None, summary: Summary) -> None:

@@ -15,11 +15,12 @@ from xml.etree.ElementTree import Element
 
 import numpy as np
 
+from ..conversion import Progress
 from .records import (
     INVALID,
     LEFT_OUT,
+    Issue,
     LabelledImage,
-    Notice,
     Point,
     ReadOptions,
     ReadResult,
@@ -31,7 +32,7 @@ from .shapes import (
     merge_shapes,
     no_shape,
     rotated_corners,
-    rotated_notice,
+    rotated_issue,
 )
 
 _SHAPES = ('box', 'points', 'polygon', 'mask')
@@ -43,7 +44,7 @@ def read_cvat(
     path: Path,
     options: ReadOptions,
     *,
-    open_progress: Callable[[int], Callable[[int], None]],
+    open_progress: Callable[[int], Progress],
 ) -> ReadResult:
     """Read a CVAT XML, or the zip that CVAT exports.
 
@@ -88,7 +89,7 @@ def _read(
     size: int,
     path: Path,
     options: ReadOptions,
-    open_progress: Callable[[int], Callable[[int], None]],
+    open_progress: Callable[[int], Progress],
 ) -> ReadResult:
     result = ReadResult()
     advance, position, count = open_progress(size), 0, 0
@@ -154,7 +155,7 @@ def parse_image(element: Element, source: str, options: ReadOptions) -> ReadResu
         sizes = [0, 0]
     if not name or min(sizes) < 1:
         reason = 'an image must have a name, and a width and height in pixels'
-        result.notices.append(Notice(INVALID, source, '', 'image', reason))
+        result.issues.append(Issue(INVALID, source, '', 'image', reason))
         return result
     image = LabelledImage(
         source, [name, os.path.join('images', name), os.path.basename(name)], *sizes
@@ -166,18 +167,18 @@ def parse_image(element: Element, source: str, options: ReadOptions) -> ReadResu
             image.tags.append(child.get('label'))
             if len(child):
                 reason = f'its attributes {_attributes(child)} are not kept'
-                result.notices.append(
-                    Notice(LEFT_OUT, source, item, 'attributes of a tag', reason)
+                result.issues.append(
+                    Issue(LEFT_OUT, source, item, 'attributes of a tag', reason)
                 )
         elif child.tag not in _SHAPES:
             reason = no_shape(child.tag)
             what = f'shape {child.tag}'
-            result.notices.append(Notice(LEFT_OUT, source, item, what, reason))
+            result.issues.append(Issue(LEFT_OUT, source, item, what, reason))
             image.tags += [child.get('label')] if child.get('label') else []
         else:
-            shape = _shape(child, item, image, options, result.notices)
+            shape = _shape(child, item, image, options, result.issues)
             shapes += [shape] if shape else []
-    result.notices += merge_shapes(shapes, image, options)
+    result.issues += merge_shapes(shapes, image, options)
     result.images.append(image)
     return result
 
@@ -187,7 +188,7 @@ def _shape(
     item: str,
     image: LabelledImage,
     options: ReadOptions,
-    notices: list[Notice],
+    issues: list[Issue],
 ) -> Shape | None:
     kind = element.tag
     shape = Shape(
@@ -209,11 +210,11 @@ def _shape(
         else:
             shape.points = _points(element, kind)
     except ValueError as error:
-        notices.append(Notice(INVALID, image.source, item, kind, str(error)))
+        issues.append(Issue(INVALID, image.source, item, kind, str(error)))
         image.tags += [shape.name] if shape.name else []
         return None
     if kind == 'box' and not is_upright(degrees):
-        notices.append(rotated_notice(image.source, item, degrees, options))
+        issues.append(rotated_issue(image.source, item, degrees, options))
         image.tags.append(shape.name)
         return None if options.rotated == 'skip' else shape
     return shape

@@ -1,4 +1,4 @@
-"""Reader of LabelMe's JSON, one file an image.
+"""Reader of LabelMe's JSON, one file per image.
 
 Format of the labelme application, versions 3 to 5: ``shapes`` with ``label``,
 ``points``, ``group_id``, ``shape_type``, ``flags``, and since 5.3 masks as a base64
@@ -10,6 +10,7 @@ import base64
 import binascii
 import json
 import math
+import operator
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PureWindowsPath
@@ -18,18 +19,19 @@ from typing import Any
 import cv2
 import numpy as np
 
-from mmwsis.utils.parallel import OrderedPool
+from mmwsis.utils.parallel import ordered_map
 
+from ..conversion import Progress
 from .records import (
     INVALID,
     LEFT_OUT,
+    Issue,
     LabelledImage,
-    Notice,
     Point,
     ReadOptions,
     ReadResult,
 )
-from .shapes import Shape, is_upright, merge_shapes, no_shape, rotated_notice
+from .shapes import Shape, is_upright, merge_shapes, no_shape, rotated_issue
 
 # Number of points that each kind of shape has; None: any.
 _POINTS = {'point': (1,), 'rectangle': (2, 4), 'rotation': (4,), 'mask': (2,)}
@@ -40,8 +42,8 @@ def read_labelme(
     path: Path,
     options: ReadOptions,
     *,
-    pool: OrderedPool,
-    open_progress: Callable[[int], Callable[[int], None]],
+    workers: int,
+    open_progress: Callable[[int], Progress],
     skip: Path | None = None,
 ) -> ReadResult:
     """Read a LabelMe JSON, or all of a folder and the folders in it.
@@ -49,7 +51,7 @@ def read_labelme(
     Args:
         path: File or folder.
         options: How ambiguous shapes are read.
-        pool: Processes that parse the files.
+        workers: Number of processes that parse the files, >= 1.
         open_progress: Called with the number of files; returns the function that
             counts finished ones.
         skip: A JSON that is no label file (the output, which may lie in the folder).
@@ -70,7 +72,7 @@ def read_labelme(
     result = ReadResult()
     advance = open_progress(len(files))
     jobs = ((str(file), str(root), options) for file in files)
-    for own in pool.imap(_read_file, jobs):
+    for own in ordered_map(_read_file, jobs, workers, operator.itemgetter(0)):
         result.add(own)
         advance(1)
     return result
@@ -83,10 +85,10 @@ def _read_file(job: tuple[str, str, ReadOptions]) -> ReadResult:
         document = json.loads(Path(name).read_text(encoding='utf-8-sig'))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         reason = f'no valid JSON: {error}'
-        return ReadResult(notices=[Notice(INVALID, source, '', 'file', reason)])
+        return ReadResult(issues=[Issue(INVALID, source, '', 'file', reason)])
     if not isinstance(document, Mapping) or 'shapes' not in document:
         reason = 'a JSON without "shapes", so none of LabelMe'
-        return ReadResult(notices=[Notice(LEFT_OUT, source, '', 'other JSON', reason)])
+        return ReadResult(issues=[Issue(LEFT_OUT, source, '', 'other JSON', reason)])
     # imagePath starts at this folder, not at the image folder.
     return parse_labelme(
         document, source, os.path.dirname(os.path.abspath(name)), options
@@ -115,16 +117,16 @@ def parse_labelme(
     image_path = document.get('imagePath')
     if not isinstance(image_path, str) or not image_path:
         reason = f'imagePath must be the name of the image, got {image_path!r}'
-        result.notices.append(Notice(INVALID, source, '', 'imagePath', reason))
+        result.issues.append(Issue(INVALID, source, '', 'imagePath', reason))
         return result
     if not isinstance(document['shapes'], list):
         reason = f'shapes must be a list, got {type(document["shapes"]).__name__}'
-        result.notices.append(Notice(INVALID, source, '', 'shapes', reason))
+        result.issues.append(Issue(INVALID, source, '', 'shapes', reason))
         return result
     flags = document.get('flags') or {}
     if not isinstance(flags, Mapping):
         reason = f'flags must be an object of names and true or false, got {flags!r}'
-        result.notices.append(Notice(INVALID, source, '', 'flags', reason))
+        result.issues.append(Issue(INVALID, source, '', 'flags', reason))
         flags = {}
     image = LabelledImage(
         source=source,
@@ -135,10 +137,10 @@ def parse_labelme(
     )
     shapes: list[Shape] = []
     for index, entry in enumerate(document['shapes']):
-        shape = _shape(entry, index, image, options, result.notices)
+        shape = _shape(entry, index, image, options, result.issues)
         if shape is not None:
             shapes.append(shape)
-    result.notices += merge_shapes(shapes, image, options)
+    result.issues += merge_shapes(shapes, image, options)
     result.images.append(image)
     return result
 
@@ -164,19 +166,19 @@ def _shape(
     index: int,
     image: LabelledImage,
     options: ReadOptions,
-    notices: list[Notice],
+    issues: list[Issue],
 ) -> Shape | None:
     item = f'shape {index}'
     name = entry.get('label') if isinstance(entry, Mapping) else None
     if not isinstance(name, str) or not name.strip():
         reason = 'a shape must have a label and points'
-        notices.append(Notice(INVALID, image.source, item, 'shape', reason))
+        issues.append(Issue(INVALID, image.source, item, 'shape', reason))
         return None
     name, kind = name.strip(), entry.get('shape_type') or 'polygon'
     item += f' {name!r}'
     if kind not in ('polygon', *_POINTS):
         reason = no_shape(kind)
-        notices.append(Notice(LEFT_OUT, image.source, item, f'shape {kind}', reason))
+        issues.append(Issue(LEFT_OUT, image.source, item, f'shape {kind}', reason))
         image.tags.append(name)
         return None
     try:
@@ -192,7 +194,7 @@ def _shape(
         if kind == 'mask':
             shape.mask = _mask(entry.get('mask'), points)
     except ValueError as error:
-        notices.append(Notice(INVALID, image.source, item, kind, str(error)))
+        issues.append(Issue(INVALID, image.source, item, kind, str(error)))
         image.tags.append(name)
         return None
     if kind in ('rectangle', 'rotation'):
@@ -202,7 +204,7 @@ def _shape(
         degrees = math.degrees(math.atan2(y1 - y0, x1 - x0))
         if is_upright(degrees):
             return shape
-        notices.append(rotated_notice(image.source, item, degrees, options))
+        issues.append(rotated_issue(image.source, item, degrees, options))
         image.tags.append(name)
         return None if options.rotated == 'skip' else shape
     return shape

@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..conversion import Progress
 from .labelstudio_urls import image_paths, image_url
 from .records import (
     CHANGED,
     INVALID,
     LEFT_OUT,
+    Issue,
     LabelledImage,
-    Notice,
     Point,
     ReadOptions,
     ReadResult,
@@ -27,7 +28,7 @@ from .shapes import (
     is_upright,
     merge_shapes,
     rotated_corners,
-    rotated_notice,
+    rotated_issue,
 )
 
 # Type of a result -> kind of shape; the value holds the labels under the type's name.
@@ -43,7 +44,7 @@ def read_labelstudio(
     path: Path,
     options: ReadOptions,
     *,
-    open_progress: Callable[[int], Callable[[int], None]],
+    open_progress: Callable[[int], Progress],
 ) -> ReadResult:
     """Read a Label Studio export.
 
@@ -99,9 +100,9 @@ def parse_task(
     source = f'{source}, task {task.get("id")!r}'
     try:
         url = image_url(task['data'], options)
-        annotation = _pick(task, source, options, result.notices)
+        annotation = _pick(task, source, options, result.issues)
     except ValueError as error:
-        result.notices.append(Notice(INVALID, source, '', 'task', str(error)))
+        result.issues.append(Issue(INVALID, source, '', 'task', str(error)))
         return result
     if annotation is None:
         return result
@@ -109,7 +110,7 @@ def parse_task(
     entries = annotation.get('result')
     if not isinstance(entries, list):
         reason = 'the annotation has no list of results'
-        result.notices.append(Notice(INVALID, source, '', 'annotation', reason))
+        result.issues.append(Issue(INVALID, source, '', 'annotation', reason))
         return result
     drawn = {
         _id(entry)
@@ -124,21 +125,21 @@ def parse_task(
         item = f'result {index}'
         if not isinstance(entry, Mapping) or not isinstance(entry.get('type'), str):
             reason = 'a result must have a type and a value'
-            result.notices.append(Notice(INVALID, source, item, 'result', reason))
+            result.issues.append(Issue(INVALID, source, item, 'result', reason))
             continue
         item += f' ({entry["type"]}, id {entry.get("id")!r})'
         if entry['type'] == 'choices' and _id(entry) not in drawn:
-            _add_tags(entry, item, image, result.notices)
+            _add_tags(entry, item, image, result.issues)
         elif _kind_of(entry) is not None:
-            shape = _shape(entry, item, image, options, result.notices)
+            shape = _shape(entry, item, image, options, result.issues)
             if shape is not None:
                 shapes.append(shape)
                 by_id.setdefault(_id(entry), []).append(shape)
         else:
             later.append((item, entry))
     for item, entry in later:
-        _keep_or_list(entry, item, by_id, image, result.notices)
-    result.notices += merge_shapes(shapes, image, options)
+        _keep_or_list(entry, item, by_id, image, result.issues)
+    result.issues += merge_shapes(shapes, image, options)
     result.images.append(image)
     return result
 
@@ -152,7 +153,7 @@ def _pick(
     task: Mapping[str, Any],
     source: str,
     options: ReadOptions,
-    notices: list[Notice],
+    issues: list[Issue],
 ) -> Mapping[str, Any] | None:
     """The annotation that counts, of those that annotators finished."""
     given = task.get('annotations', task.get('completions'))
@@ -162,13 +163,13 @@ def _pick(
     finished = [one for one in given if not one.get('was_cancelled')]
     for one in given:
         if one.get('was_cancelled'):
-            notices.append(_left_annotation(source, one, 'it was skipped'))
+            issues.append(_left_annotation(source, one, 'it was skipped'))
     if not finished:
         what = 'skipped task' if given else 'task without annotation'
         reason = 'nobody labelled it, so that the image is left out'
         if task.get('predictions'):
             reason += '; it has predictions of a model, which are no labels'
-        notices.append(Notice(LEFT_OUT, source, '', what, reason))
+        issues.append(Issue(LEFT_OUT, source, '', what, reason))
         return None
     truth = [one for one in finished if one.get('ground_truth')]
     if options.annotator in ('latest', 'first'):
@@ -180,10 +181,10 @@ def _pick(
     for one in finished:
         if one is not picked:
             reason = 'an image has the labels of one annotator; another one was taken'
-            notices.append(_left_annotation(source, one, reason))
+            issues.append(_left_annotation(source, one, reason))
     if picked is None:
         reason = f'annotator {options.annotator} did not label it; it is left out'
-        notices.append(Notice(LEFT_OUT, source, '', 'task of other annotators', reason))
+        issues.append(Issue(LEFT_OUT, source, '', 'task of other annotators', reason))
     return picked
 
 
@@ -200,21 +201,21 @@ def _annotator_names(annotation: Mapping[str, Any]) -> set[str]:
     return {str(by)}
 
 
-def _left_annotation(source: str, one: Mapping[str, Any], reason: str) -> Notice:
+def _left_annotation(source: str, one: Mapping[str, Any], reason: str) -> Issue:
     by = one.get('completed_by')
     by = by.get('email', by.get('id')) if isinstance(by, Mapping) else by
     item = f'annotation {one.get("id")!r} by {by!r}'
-    return Notice(LEFT_OUT, source, item, 'annotation of a task', reason)
+    return Issue(LEFT_OUT, source, item, 'annotation of a task', reason)
 
 
 def _add_tags(
-    entry: Mapping[str, Any], item: str, image: LabelledImage, notices: list[Notice]
+    entry: Mapping[str, Any], item: str, image: LabelledImage, issues: list[Issue]
 ) -> None:
     value = entry.get('value')
     choices = value.get('choices') if isinstance(value, Mapping) else None
     if not _are_names(choices):
         reason = f'choices must be a list of names, got {choices!r}'
-        notices.append(Notice(INVALID, image.source, item, 'choices', reason))
+        issues.append(Issue(INVALID, image.source, item, 'choices', reason))
         return
     image.tags += choices
 
@@ -242,14 +243,14 @@ def _shape(
     item: str,
     image: LabelledImage,
     options: ReadOptions,
-    notices: list[Notice],
+    issues: list[Issue],
 ) -> Shape | None:
     kind, value = entry['type'], entry.get('value')
     labels = value.get(kind) if isinstance(value, Mapping) else None
     if _are_names(labels) and len(labels) != 1:
         reason = f'an object has one class, this region has {labels or "none"}'
-        notices.append(
-            Notice(LEFT_OUT, image.source, item, 'region without one class', reason)
+        issues.append(
+            Issue(LEFT_OUT, image.source, item, 'region without one class', reason)
         )
         image.tags += labels
         return None
@@ -258,8 +259,8 @@ def _shape(
             f'drawn on the image turned by {entry["image_rotation"]} degrees; turn the '
             'image file itself instead'
         )
-        notices.append(
-            Notice(LEFT_OUT, image.source, item, 'region of a turned image', reason)
+        issues.append(
+            Issue(LEFT_OUT, image.source, item, 'region of a turned image', reason)
         )
         image.tags += labels or []
         return None
@@ -271,15 +272,15 @@ def _shape(
         shape.points = _points(value, shape.kind, size)
         degrees = float(value.get('rotation') or 0) % 360
     except (TypeError, ValueError) as error:
-        notices.append(Notice(INVALID, image.source, item, kind, str(error)))
+        issues.append(Issue(INVALID, image.source, item, kind, str(error)))
         image.tags += labels if _are_names(labels) else []
         return None
     if shape.kind == 'polygon' and value.get('closed') is False:
         reason = 'the polygon was left open; its last corner is joined to its first'
-        notices.append(Notice(CHANGED, image.source, item, 'open polygon', reason))
+        issues.append(Issue(CHANGED, image.source, item, 'open polygon', reason))
     if shape.kind == 'box' and degrees:
         if not is_upright(degrees):
-            notices.append(rotated_notice(image.source, shape.item, degrees, options))
+            issues.append(rotated_issue(image.source, shape.item, degrees, options))
             image.tags.append(shape.name)
             if options.rotated == 'skip':
                 return None
@@ -332,7 +333,7 @@ def _keep_or_list(
     item: str,
     by_id: Mapping[Any, list[Shape]],
     image: LabelledImage,
-    notices: list[Notice],
+    issues: list[Issue],
 ) -> None:
     """What is no shape: an attribute of one, or nothing that a label file can say."""
     kind, value = entry['type'], entry.get('value')
@@ -346,6 +347,6 @@ def _keep_or_list(
     reason = f'{kind} is no point, box, polygon or choice of the image'
     if kind == 'brushlabels':
         reason = 'brush masks are not read; draw polygons instead'
-    notices.append(Notice(LEFT_OUT, image.source, item, f'result {kind}', reason))
+    issues.append(Issue(LEFT_OUT, image.source, item, f'result {kind}', reason))
     if kind.endswith('labels') and isinstance(value, Mapping):
         image.tags += value[kind] if _are_names(value.get(kind)) else []

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from mmwsis.structures.supervision import Supervision
+
 LEFT_OUT, CHANGED, INVALID = 'left_out', 'changed', 'invalid'
 
 Point = tuple[float, float]
 
 
-class Notice(NamedTuple):
+class Issue(NamedTuple):
     """Something that did not go over as it was.
 
     Attributes:
@@ -106,12 +108,12 @@ class ReadResult:
 
     Attributes:
         images: In the order of the files.
-        notices: What did not go over as it was.
+        issues: What did not go over as it was.
         declared: Class names that the files declare, used or not.
     """
 
     images: list[LabelledImage] = field(default_factory=list)
-    notices: list[Notice] = field(default_factory=list)
+    issues: list[Issue] = field(default_factory=list)
     declared: list[str] = field(default_factory=list)
 
     def add(self, other: 'ReadResult') -> None:
@@ -121,5 +123,34 @@ class ReadResult:
             other: Its result.
         """
         self.images += other.images
-        self.notices += other.notices
+        self.issues += other.issues
         self.declared += other.declared
+
+
+@dataclass
+class BuiltImage:
+    """An image of a label file, but for its numbers.
+
+    Attributes:
+        source: Where it comes from, for messages.
+        file_name: Relative to the image folder.
+        width: In pixels.
+        height: In pixels.
+        level: None if the image has no object, or is not usable.
+        tags: Names of the classes present.
+        annotations: (class name, keys of the annotation) of every object.
+        issues: What did not go over as it was.
+        is_found: Whether the image file exists.
+        is_usable: False for images that must not be written.
+    """
+
+    source: str
+    file_name: str
+    width: int = 0
+    height: int = 0
+    level: Supervision | None = None
+    tags: list[str] = field(default_factory=list)
+    annotations: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    issues: list[Issue] = field(default_factory=list)
+    is_found: bool = True
+    is_usable: bool = True

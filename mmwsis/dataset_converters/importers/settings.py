@@ -22,7 +22,6 @@ class ImportSettings:
         level: No image gets a stronger level.
         points_from_boxes: The middle of a box stands for a click.
         drop_empty: Leave out images without any label.
-        skip_invalid: Leave out what is broken, instead of stopping.
         strict: Stop if anything is left out or changed.
         reading: Choices that the readers leave to the user.
     """
@@ -34,6 +33,5 @@ class ImportSettings:
     level: Supervision = Supervision.MASKS
     points_from_boxes: bool = False
     drop_empty: bool = False
-    skip_invalid: bool = False
     strict: bool = False
     reading: ReadOptions = field(default_factory=ReadOptions)

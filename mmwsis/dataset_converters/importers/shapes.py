@@ -11,9 +11,9 @@ from mmwsis.structures.extreme_points import check_extreme_points
 from .records import (
     CHANGED,
     LEFT_OUT,
+    Issue,
     LabelledImage,
     LabelledObject,
-    Notice,
     Point,
     ReadOptions,
 )
@@ -47,7 +47,7 @@ class Shape:
 
 def merge_shapes(
     shapes: Sequence[Shape], image: LabelledImage, options: ReadOptions
-) -> list[Notice]:
+) -> list[Issue]:
     """Make objects of shapes.
 
     Shapes of one label that share a group are one object: polygons and masks are its
@@ -67,19 +67,19 @@ def merge_shapes(
         alone = shape.group is None
         key = ('alone', index) if alone else ('group', shape.name, shape.group)
         groups.setdefault(key, []).append(shape)
-    notices: list[Notice] = []
+    issues: list[Issue] = []
     for members in groups.values():
-        made = _merge(members, image.source, options, notices)
+        made = _merge(members, image.source, options, issues)
         if made is not None:
             image.objects.append(made)
         else:
             # Without it the image would say that the class is not there.
             image.tags.append(members[0].name)
-    return notices
+    return issues
 
 
 def _merge(
-    members: Sequence[Shape], source: str, options: ReadOptions, notices: list[Notice]
+    members: Sequence[Shape], source: str, options: ReadOptions, issues: list[Issue]
 ) -> LabelledObject | None:
     first = members[0]
     item = first.item
@@ -107,14 +107,14 @@ def _merge(
         reason = (
             f'an object has one click, or four at its extreme points, not {len(clicks)}'
         )
-        notices.append(
-            Notice(LEFT_OUT, source, item, 'clicks that are neither 1 nor 4', reason)
+        issues.append(
+            Issue(LEFT_OUT, source, item, 'clicks that are neither 1 nor 4', reason)
         )
     if len(boxes) == 1:
         made.box = box_of_corners(boxes[0])
     elif boxes:
         reason = f'an object has one box, not {len(boxes)}'
-        notices.append(Notice(LEFT_OUT, source, item, 'several boxes', reason))
+        issues.append(Issue(LEFT_OUT, source, item, 'several boxes', reason))
     if made.point or made.box or made.extreme_points or made.polygons or made.masks:
         return made
     return None
@@ -172,15 +172,15 @@ def no_shape(kind: Any) -> str:
         kind: The tool's name of it.
 
     Returns:
-        The reason, as a notice gives it.
+        The reason, as a issue gives it.
     """
     article = 'an' if str(kind)[:1] in 'aeiou' else 'a'
     return f'{article} {kind} is no point, box, polygon or mask'
 
 
-def rotated_notice(
+def rotated_issue(
     source: str, item: str, degrees: float, options: ReadOptions
-) -> Notice:
+) -> Issue:
     """What to say of a rotated box.
 
     Args:
@@ -190,16 +190,16 @@ def rotated_notice(
         options: Whether the upright box around it is kept.
 
     Returns:
-        The notice.
+        The issue.
     """
     if options.rotated == 'skip':
         reason = f'rotated by {degrees:g} degrees; label files have upright boxes'
-        return Notice(LEFT_OUT, source, item, 'rotated box', reason)
+        return Issue(LEFT_OUT, source, item, 'rotated box', reason)
     reason = (
         f'rotated by {degrees:g} degrees; the upright box around it is kept, which is '
         'not tight'
     )
-    return Notice(CHANGED, source, item, 'rotated box', reason)
+    return Issue(CHANGED, source, item, 'rotated box', reason)
 
 
 def sort_extreme_points(clicks: Sequence[Point]) -> tuple[list[Point], bool]:

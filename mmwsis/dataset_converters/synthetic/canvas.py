@@ -22,7 +22,7 @@ SHADING = 7.0
 NOISE = 3.0
 
 
-class Canvas:
+class SceneCanvas:
     """Layers of a scene under construction.
 
     Args:

@@ -9,7 +9,7 @@ from .records import CATEGORY_IDS, SceneRecord
 SMALL_EXTENT = 16  # pixels
 
 
-def summarize(records: Sequence[SceneRecord]) -> dict[str, Any]:
+def scene_statistics(records: Sequence[SceneRecord]) -> dict[str, Any]:
     """Count what the scenes hold.
 
     Args:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from PIL import Image
 
-from mmwsis.utils.parallel import OrderedPool
+from mmwsis.utils.parallel import ordered_map
 
 from .columns import ImageTable
 from .findings import Finding, FindingLog
@@ -57,12 +57,12 @@ def check_image_files(
         for image_id, name, size in zip(images.ids, images.files, images.sizes)
         if name is not None
     ]
-    with OrderedPool(workers) as pool:
-        for findings, count in pool.imap(_check_chunk, _jobs(folder, files, decode)):
-            for finding in findings:
-                log.add(finding)
-            if progress is not None:
-                progress(count)
+    jobs = _jobs(folder, files, decode)
+    for findings, count in ordered_map(_check_chunk, jobs, workers, _names):
+        for finding in findings:
+            log.add(finding)
+        if progress is not None:
+            progress(count)
     return len(files)
 
 
@@ -71,6 +71,10 @@ def _jobs(
 ) -> Iterator[_Job]:
     for start in range(0, len(files), _CHUNK):
         yield _Job(os.fspath(folder), files[start : start + _CHUNK], decode)
+
+
+def _names(job: _Job) -> str:
+    return f'{job.files[0][1]} to {job.files[-1][1]} in {job.folder}'
 
 
 def _check_chunk(job: _Job) -> tuple[list[Finding], int]:

@@ -5,6 +5,7 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
+from mmwsis.dataset_converters.conversion import RunOptions
 from mmwsis.dataset_converters.importers.import_labels import (
     ImportSettings,
     LabelImportError,
@@ -105,13 +106,14 @@ def exported(tmp_path, pictures, by_image):
 
 def run(path, out='out.json', reading=None, **settings):
     settings.setdefault('img_dir', path.parent)
+    run = RunOptions(skip_invalid=settings.pop('skip_invalid', False), overwrite=True)
     settings = ImportSettings(reading=reading or ReadOptions(), **settings)
-    return import_labels('cvat', path, path.parent / out, settings, overwrite=True)
+    return import_labels('cvat', path, path.parent / out, settings, run=run)
 
 
 def test_round_trip(exported, pictures, coco, same):
     result = run(exported, img_dir=pictures)
-    assert not result.notices
+    assert not result.issues
     assert not result.missing_images
     same(result.coco, coco)
     same(json.loads((exported.parent / 'out.json').read_text()), coco)
@@ -146,7 +148,7 @@ def test_rotated_boxes_are_enclosed_or_left_out(tmp_path):
     result = imported(tmp_path, turned)
     # Turned about its middle (30, 30), 40 x 20 becomes 20 x 40.
     assert result.coco['annotations'][0]['bbox'] == [20, 10, 20, 40]
-    assert not result.notices  # a quarter turn leaves the box upright and tight
+    assert not result.issues  # a quarter turn leaves the box upright and tight
     turned = BOX.replace('box ', 'box rotation="30.0" ')
     assert imported(tmp_path, turned).count('changed') == {'rotated box': 1}
     result = imported(tmp_path, BOX, turned, reading=ReadOptions(rotated='skip'))
@@ -175,7 +177,7 @@ def test_what_no_label_file_can_say_is_listed(tmp_path):
     }
     assert result.coco['images'][0]['tags'] == [1, 2, 3]
     assert len(result.coco['annotations']) == 1
-    text = str(result.notices[0])
+    text = str(result.issues[0])
     assert text.startswith("annotations.xml, image 'a.png': polyline 1 'nut'")
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mmwsis.dataset_converters.conversion import RunOptions
 from mmwsis.dataset_converters.importers.import_labels import (
     ImportSettings,
     LabelImportError,
@@ -82,14 +83,15 @@ def labels(tmp_path, pictures, by_image):
 
 def run(folder, out='out.json', pictures=None, tool='labelme', **settings):
     settings.setdefault('img_dir', pictures or folder.parent / 'images')
+    run = RunOptions(skip_invalid=settings.pop('skip_invalid', False), overwrite=True)
     return import_labels(
-        tool, folder, folder.parent / out, ImportSettings(**settings), overwrite=True
+        tool, folder, folder.parent / out, ImportSettings(**settings), run=run
     )
 
 
 def test_round_trip(labels, coco, same):
     result = run(labels)
-    assert not result.notices
+    assert not result.issues
     assert not result.missing_images
     same(result.coco, coco)
     same(json.loads((labels.parent / 'out.json').read_text()), coco)
@@ -103,7 +105,7 @@ def test_processes_do_not_change_the_bytes(labels):
     for workers in (1, 2):
         out = labels.parent / f'{workers}.json'
         settings = ImportSettings(img_dir=labels.parent / 'images')
-        import_labels('labelme', labels, out, settings, workers=workers)
+        import_labels('labelme', labels, out, settings, run=RunOptions(workers))
         outs.append(out.read_bytes())
     assert outs[0] == outs[1]
 
@@ -131,7 +133,7 @@ def test_lines_and_circles_are_listed_and_their_class_stays_a_tag(tmp_path):
         'shape circle': 1, 'shape line': 1, 'shape linestrip': 1,
         "label '__ignore__'": 1,
     }  # fmt: skip
-    assert "a.json: shape 1 'nut': a circle is no point" in str(result.notices[0])
+    assert "a.json: shape 1 'nut': a circle is no point" in str(result.issues[0])
     assert [c['name'] for c in result.coco['categories']] == ['bolt', 'nut', 'rope']
     assert result.coco['images'][0]['tags'] == [1, 2, 3]
     assert len(result.coco['annotations']) == 1
@@ -163,9 +165,9 @@ def test_groups_join_labels_of_one_object(tmp_path):
 def test_groups_that_are_no_object_are_listed(tmp_path, shapes, what):
     result = imported(tmp_path, shape('nut', 'point', [[7, 7]]), *shapes)
     assert len(result.coco['annotations']) == 1
-    (notice,) = result.notices
-    assert notice.what.startswith(what)
-    assert 'of group' in notice.item
+    (issue,) = result.issues
+    assert issue.what.startswith(what)
+    assert 'of group' in issue.item
 
 
 def test_two_clicks_on_one_corner_keep_the_box(tmp_path):
@@ -176,7 +178,7 @@ def test_two_clicks_on_one_corner_keep_the_box(tmp_path):
     annotation = result.coco['annotations'][0]
     assert annotation['bbox'] == [10, 10, 70, 50]
     assert annotation['extreme_points'] == [[10, 10], [10, 10], [40, 60], [80, 30]]
-    assert [notice.what for notice in result.notices] == ['clicks not extreme']
+    assert [issue.what for issue in result.issues] == ['clicks not extreme']
 
 
 def test_quads_may_be_extreme_points(tmp_path):
@@ -290,7 +292,7 @@ def test_the_output_may_lie_among_the_labels(tmp_path):
     folder = one_file(tmp_path, shape('bolt', 'rectangle', [[1, 2], [30, 40]]))
     for _ in range(2):
         result = run(folder, out='labels/weak.json', img_dir=folder)
-        assert not result.notices
+        assert not result.issues
     (folder / 'empty').mkdir()
     with pytest.raises(FileNotFoundError, match='no folder with any'):
         run(folder / 'empty', img_dir=folder)
@@ -320,6 +322,6 @@ def test_level_is_a_ceiling(labels):
     assert all('bbox' not in a for a in result.coco['annotations'])
     assert result.count('left_out').total() == 4
     result = run(labels, level=Supervision.POINTS, points_from_boxes=True)
-    assert not result.notices
+    assert not result.issues
     points = [a['point'] for a in result.coco['annotations']]
     assert points[:4] == [[25.25, 40], [150, 52.5], [12.5, 30], [199, 0]]
