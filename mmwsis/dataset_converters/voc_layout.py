@@ -108,7 +108,7 @@ def image_ids(names: Sequence[str]) -> list[int]:
         names: All names of a file.
 
     Returns:
-        One id a name; 1, 2, 3, ... where a name is not of VOC's form.
+        One id per name; 1, 2, 3, ... where a name is not of VOC's form.
     """
     matches = [_VOC_NAME.fullmatch(name) for name in names]
     if all(matches):

@@ -253,7 +253,7 @@ def test_the_paper_s_numbers(tmp_path):
     budget = 20.0 * 1464
     ranked = rank_images(range(1464), 0)
     objects = dict.fromkeys(ranked, 3)
-    costs = {**VOC_COSTS, 'one click an object': Cost(23.3)}
+    costs = {**VOC_COSTS, 'one click per object': Cost(23.3)}
     numbers = {
         level: len(affordable(ranked, objects, cost, budget)[0])
         for level, cost in costs.items()
@@ -261,7 +261,7 @@ def test_the_paper_s_numbers(tmp_path):
     published = {'image_tags': 1464, 'points': 1325, 'masks': 122}
     # The others follow from Bearman et al.'s costs by the same rule, round(budget / t).
     rounded = {'boxes': 769, 'extreme_points': 769}
-    assert numbers == {**published, **rounded, 'one click an object': 1257}
+    assert numbers == {**published, **rounded, 'one click per object': 1257}
     images = [
         dict(id=k, file_name=f'{k}.jpg', width=8, height=8) for k in range(1, 1465)
     ]

@@ -25,7 +25,6 @@ from .records import (
     INVALID,
     LEFT_OUT,
     BuiltImage,
-    Issue,
     LabelledImage,
     LabelledObject,
     Point,
@@ -58,7 +57,7 @@ def build_image(image: LabelledImage, settings: ImportSettings) -> BuiltImage:
         settings: The user's choices, with an image folder.
 
     Returns:
-        The image. Broken parts are issues of kind 'invalid'; nothing is raised.
+        The image. What is broken is an issue of kind 'invalid'; nothing is raised.
     """
     built = _place(image, settings)
     if not built.is_usable:
@@ -69,20 +68,18 @@ def build_image(image: LabelledImage, settings: ImportSettings) -> BuiltImage:
         if obj.name in settings.ignored:
             reason = 'its label is one to ignore'
             what = f'label {obj.name!r}'
-            built.issues.append(Issue(LEFT_OUT, image.source, obj.item, what, reason))
+            built.report(LEFT_OUT, obj.item, what, reason)
             continue
         tags.append(obj.name)
         if obj.name in settings.stuff:
             reason = 'stuff has no objects; its class is a tag of the image'
             what = f'object of stuff class {obj.name!r}'
-            built.issues.append(Issue(CHANGED, image.source, obj.item, what, reason))
+            built.report(CHANGED, obj.item, what, reason)
             continue
         try:
             labels = _labels(obj, built, settings)
         except ValueError as error:
-            built.issues.append(
-                Issue(INVALID, image.source, obj.item, 'object', str(error))
-            )
+            built.report(INVALID, obj.item, 'object', str(error))
             continue
         objects.append(_Checked(obj.item, obj.name, labels, obj.attributes))
     built.tags = sorted(set(tags))
@@ -118,7 +115,7 @@ def _place(image: LabelledImage, settings: ImportSettings) -> BuiltImage:
     else:
         built.width, built.height = said
     if problem:
-        built.issues.append(Issue(INVALID, image.source, '', 'image', problem))
+        built.report(INVALID, '', 'image', problem)
         built.is_usable = False
     return built
 
@@ -143,9 +140,7 @@ def _labels(obj: LabelledObject, built: BuiltImage, settings: ImportSettings) ->
                 'one of its four clicks is extreme in no direction and another in two; '
                 'the box is that of all four'
             )
-            built.issues.append(
-                Issue(CHANGED, built.source, obj.item, 'clicks not extreme', reason)
-            )
+            built.report(CHANGED, obj.item, 'clicks not extreme', reason)
         extreme = [_tidy(point) for point in points]
         box = _box_label(box_of_extreme_points(extreme))
         labels[Supervision.EXTREME_POINTS] = dict(extreme_points=extreme, **box)
@@ -172,7 +167,7 @@ def _report_reach(
             f'reached {reach:g} px out of the image; what is outside does not count'
         )
         what = f'{kind} beyond the border'
-        built.issues.append(Issue(CHANGED, built.source, obj.item, what, reason))
+        built.report(CHANGED, obj.item, what, reason)
 
 
 def _reach(points: Sequence[Point], size: tuple[int, int]) -> float:
@@ -221,7 +216,7 @@ def _labels_of_mask(obj: LabelledObject, size: tuple[int, int]) -> Labels:
 def _segmentation(
     obj: LabelledObject, size: tuple[int, int]
 ) -> list[list[float]] | dict[str, Any]:
-    """Polygons as they are; where a part is a bitmap, one RLE of all parts."""
+    """Polygons as they are; where a component is a bitmap, one RLE of all."""
     polygons = [
         [value for point in polygon for value in _tidy(point)]
         for polygon in obj.polygons
@@ -318,9 +313,7 @@ def _report_levels(
                 f'up to {ceiling.label} holds them all; its classes remain as tags'
             )
             if ceiling > Supervision.IMAGE_TAGS:
-                built.issues.append(
-                    Issue(LEFT_OUT, built.source, obj.item, _SHARED_LEVELS, reason)
-                )
+                built.report(LEFT_OUT, obj.item, _SHARED_LEVELS, reason)
         elif own is not None and own > built.level:
             # The one that has no more than the level of the image.
             other = min(objects, key=lambda o: max(_up_to(o, ceiling)))
@@ -329,7 +322,7 @@ def _report_levels(
                 f'{other.item} of this image has no more'
             )
             what = f'{own.label} kept as {built.level.label}'
-            built.issues.append(Issue(CHANGED, built.source, obj.item, what, reason))
+            built.report(CHANGED, obj.item, what, reason)
 
 
 def _up_to(obj: _Checked, ceiling: Supervision) -> Collection[Supervision]:

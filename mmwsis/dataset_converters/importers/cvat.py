@@ -31,8 +31,8 @@ from .shapes import (
     is_upright,
     merge_shapes,
     no_shape,
+    report_rotated,
     rotated_corners,
-    rotated_issue,
 )
 
 _SHAPES = ('box', 'points', 'polygon', 'mask')
@@ -167,19 +167,16 @@ def parse_image(element: Element, source: str, options: ReadOptions) -> ReadResu
             image.tags.append(child.get('label'))
             if len(child):
                 reason = f'its attributes {_attributes(child)} are not kept'
-                result.issues.append(
-                    Issue(LEFT_OUT, source, item, 'attributes of a tag', reason)
-                )
+                image.report(LEFT_OUT, item, 'attributes of a tag', reason)
         elif child.tag not in _SHAPES:
-            reason = no_shape(child.tag)
             what = f'shape {child.tag}'
-            result.issues.append(Issue(LEFT_OUT, source, item, what, reason))
+            image.report(LEFT_OUT, item, what, no_shape(child.tag))
             image.tags += [child.get('label')] if child.get('label') else []
         else:
-            shape = _shape(child, item, image, options, result.issues)
+            shape = _shape(child, item, image, options)
             shapes += [shape] if shape else []
-    result.issues += merge_shapes(shapes, image, options)
-    result.images.append(image)
+    merge_shapes(shapes, image, options)
+    result.add_image(image)
     return result
 
 
@@ -188,7 +185,6 @@ def _shape(
     item: str,
     image: LabelledImage,
     options: ReadOptions,
-    issues: list[Issue],
 ) -> Shape | None:
     kind = element.tag
     shape = Shape(
@@ -210,11 +206,11 @@ def _shape(
         else:
             shape.points = _points(element, kind)
     except ValueError as error:
-        issues.append(Issue(INVALID, image.source, item, kind, str(error)))
+        image.report(INVALID, item, kind, str(error))
         image.tags += [shape.name] if shape.name else []
         return None
     if kind == 'box' and not is_upright(degrees):
-        issues.append(rotated_issue(image.source, item, degrees, options))
+        report_rotated(image, item, degrees, options)
         image.tags.append(shape.name)
         return None if options.rotated == 'skip' else shape
     return shape

@@ -31,7 +31,7 @@ from .records import (
     ReadOptions,
     ReadResult,
 )
-from .shapes import Shape, is_upright, merge_shapes, no_shape, rotated_issue
+from .shapes import Shape, is_upright, merge_shapes, no_shape, report_rotated
 
 # Number of points that each kind of shape has; None: any.
 _POINTS = {'point': (1,), 'rectangle': (2, 4), 'rotation': (4,), 'mask': (2,)}
@@ -137,11 +137,11 @@ def parse_labelme(
     )
     shapes: list[Shape] = []
     for index, entry in enumerate(document['shapes']):
-        shape = _shape(entry, index, image, options, result.issues)
+        shape = _shape(entry, index, image, options)
         if shape is not None:
             shapes.append(shape)
-    result.issues += merge_shapes(shapes, image, options)
-    result.images.append(image)
+    merge_shapes(shapes, image, options)
+    result.add_image(image)
     return result
 
 
@@ -166,19 +166,18 @@ def _shape(
     index: int,
     image: LabelledImage,
     options: ReadOptions,
-    issues: list[Issue],
 ) -> Shape | None:
     item = f'shape {index}'
     name = entry.get('label') if isinstance(entry, Mapping) else None
     if not isinstance(name, str) or not name.strip():
         reason = 'a shape must have a label and points'
-        issues.append(Issue(INVALID, image.source, item, 'shape', reason))
+        image.report(INVALID, item, 'shape', reason)
         return None
     name, kind = name.strip(), entry.get('shape_type') or 'polygon'
     item += f' {name!r}'
     if kind not in ('polygon', *_POINTS):
         reason = no_shape(kind)
-        issues.append(Issue(LEFT_OUT, image.source, item, f'shape {kind}', reason))
+        image.report(LEFT_OUT, item, f'shape {kind}', reason)
         image.tags.append(name)
         return None
     try:
@@ -194,7 +193,7 @@ def _shape(
         if kind == 'mask':
             shape.mask = _mask(entry.get('mask'), points)
     except ValueError as error:
-        issues.append(Issue(INVALID, image.source, item, kind, str(error)))
+        image.report(INVALID, item, kind, str(error))
         image.tags.append(name)
         return None
     if kind in ('rectangle', 'rotation'):
@@ -204,7 +203,7 @@ def _shape(
         degrees = math.degrees(math.atan2(y1 - y0, x1 - x0))
         if is_upright(degrees):
             return shape
-        issues.append(rotated_issue(image.source, item, degrees, options))
+        report_rotated(image, item, degrees, options)
         image.tags.append(name)
         return None if options.rotated == 'skip' else shape
     return shape

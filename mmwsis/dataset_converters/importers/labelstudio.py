@@ -27,8 +27,8 @@ from .shapes import (
     box_of_corners,
     is_upright,
     merge_shapes,
+    report_rotated,
     rotated_corners,
-    rotated_issue,
 )
 
 # Type of a result -> kind of shape; the value holds the labels under the type's name.
@@ -125,22 +125,22 @@ def parse_task(
         item = f'result {index}'
         if not isinstance(entry, Mapping) or not isinstance(entry.get('type'), str):
             reason = 'a result must have a type and a value'
-            result.issues.append(Issue(INVALID, source, item, 'result', reason))
+            image.report(INVALID, item, 'result', reason)
             continue
         item += f' ({entry["type"]}, id {entry.get("id")!r})'
         if entry['type'] == 'choices' and _id(entry) not in drawn:
-            _add_tags(entry, item, image, result.issues)
+            _add_tags(entry, item, image)
         elif _kind_of(entry) is not None:
-            shape = _shape(entry, item, image, options, result.issues)
+            shape = _shape(entry, item, image, options)
             if shape is not None:
                 shapes.append(shape)
                 by_id.setdefault(_id(entry), []).append(shape)
         else:
             later.append((item, entry))
     for item, entry in later:
-        _keep_or_list(entry, item, by_id, image, result.issues)
-    result.issues += merge_shapes(shapes, image, options)
-    result.images.append(image)
+        _keep_or_list(entry, item, by_id, image)
+    merge_shapes(shapes, image, options)
+    result.add_image(image)
     return result
 
 
@@ -208,14 +208,12 @@ def _left_annotation(source: str, one: Mapping[str, Any], reason: str) -> Issue:
     return Issue(LEFT_OUT, source, item, 'annotation of a task', reason)
 
 
-def _add_tags(
-    entry: Mapping[str, Any], item: str, image: LabelledImage, issues: list[Issue]
-) -> None:
+def _add_tags(entry: Mapping[str, Any], item: str, image: LabelledImage) -> None:
     value = entry.get('value')
     choices = value.get('choices') if isinstance(value, Mapping) else None
     if not _are_names(choices):
         reason = f'choices must be a list of names, got {choices!r}'
-        issues.append(Issue(INVALID, image.source, item, 'choices', reason))
+        image.report(INVALID, item, 'choices', reason)
         return
     image.tags += choices
 
@@ -243,15 +241,12 @@ def _shape(
     item: str,
     image: LabelledImage,
     options: ReadOptions,
-    issues: list[Issue],
 ) -> Shape | None:
     kind, value = entry['type'], entry.get('value')
     labels = value.get(kind) if isinstance(value, Mapping) else None
     if _are_names(labels) and len(labels) != 1:
         reason = f'an object has one class, this region has {labels or "none"}'
-        issues.append(
-            Issue(LEFT_OUT, image.source, item, 'region without one class', reason)
-        )
+        image.report(LEFT_OUT, item, 'region without one class', reason)
         image.tags += labels
         return None
     if entry.get('image_rotation'):
@@ -259,9 +254,7 @@ def _shape(
             f'drawn on the image turned by {entry["image_rotation"]} degrees; turn the '
             'image file itself instead'
         )
-        issues.append(
-            Issue(LEFT_OUT, image.source, item, 'region of a turned image', reason)
-        )
+        image.report(LEFT_OUT, item, 'region of a turned image', reason)
         image.tags += labels or []
         return None
     try:
@@ -272,15 +265,15 @@ def _shape(
         shape.points = _points(value, shape.kind, size)
         degrees = float(value.get('rotation') or 0) % 360
     except (TypeError, ValueError) as error:
-        issues.append(Issue(INVALID, image.source, item, kind, str(error)))
+        image.report(INVALID, item, kind, str(error))
         image.tags += labels if _are_names(labels) else []
         return None
     if shape.kind == 'polygon' and value.get('closed') is False:
         reason = 'the polygon was left open; its last corner is joined to its first'
-        issues.append(Issue(CHANGED, image.source, item, 'open polygon', reason))
+        image.report(CHANGED, item, 'open polygon', reason)
     if shape.kind == 'box' and degrees:
         if not is_upright(degrees):
-            issues.append(rotated_issue(image.source, shape.item, degrees, options))
+            report_rotated(image, shape.item, degrees, options)
             image.tags.append(shape.name)
             if options.rotated == 'skip':
                 return None
@@ -333,7 +326,6 @@ def _keep_or_list(
     item: str,
     by_id: Mapping[Any, list[Shape]],
     image: LabelledImage,
-    issues: list[Issue],
 ) -> None:
     """What is no shape: an attribute of one, or nothing that a label file can say."""
     kind, value = entry['type'], entry.get('value')
@@ -347,6 +339,6 @@ def _keep_or_list(
     reason = f'{kind} is no point, box, polygon or choice of the image'
     if kind == 'brushlabels':
         reason = 'brush masks are not read; draw polygons instead'
-    issues.append(Issue(LEFT_OUT, image.source, item, f'result {kind}', reason))
+    image.report(LEFT_OUT, item, f'result {kind}', reason)
     if kind.endswith('labels') and isinstance(value, Mapping):
         image.tags += value[kind] if _are_names(value.get(kind)) else []

@@ -34,6 +34,24 @@ class Issue(NamedTuple):
         return f'{place}: {self.reason}'
 
 
+class Reporter:
+    """Base of images, which know where they come from and what did not go over."""
+
+    source: str
+    issues: list[Issue]
+
+    def report(self, kind: str, item: str, what: str, reason: str) -> None:
+        """Add an issue of this image.
+
+        Args:
+            kind: 'left_out', 'changed' or 'invalid'.
+            item: The object; empty for the image as a whole.
+            what: What it is in a few words, the same for all of its kind.
+            reason: Why, and what was done.
+        """
+        self.issues.append(Issue(kind, self.source, item, what, reason))
+
+
 @dataclass(frozen=True)
 class ReadOptions:
     """Choices that the readers leave to the user.
@@ -65,8 +83,8 @@ class LabelledObject:
         point: A click on it.
         box: Upper left and lower right corner ``(x0, y0, x1, y1)``.
         extreme_points: Four clicks, in any order.
-        polygons: Outlines of its parts, each a list of corners.
-        masks: Bitmaps of its parts, each (offset x, offset y, rows of 0 and 1).
+        polygons: Outlines of its components, each a list of corners.
+        masks: Bitmaps of its components, each (offset x, offset y, rows of 0 and 1).
         attributes: What else the tool knows, such as ``occluded``.
     """
 
@@ -81,7 +99,7 @@ class LabelledObject:
 
 
 @dataclass
-class LabelledImage:
+class LabelledImage(Reporter):
     """One image as a label file describes it.
 
     Attributes:
@@ -92,6 +110,7 @@ class LabelledImage:
         height: In pixels; None if the file does not say.
         tags: Classes that are in the image, with or without an object.
         objects: The objects.
+        issues: What did not go over as it was.
     """
 
     source: str
@@ -100,6 +119,7 @@ class LabelledImage:
     height: int | None
     tags: list[str] = field(default_factory=list)
     objects: list[LabelledObject] = field(default_factory=list)
+    issues: list[Issue] = field(default_factory=list)
 
 
 @dataclass
@@ -116,6 +136,15 @@ class ReadResult:
     issues: list[Issue] = field(default_factory=list)
     declared: list[str] = field(default_factory=list)
 
+    def add_image(self, image: LabelledImage) -> None:
+        """Take an image with what it has to report.
+
+        Args:
+            image: The image, read to its end.
+        """
+        self.images.append(image)
+        self.issues += image.issues
+
     def add(self, other: 'ReadResult') -> None:
         """Take over what another reader found.
 
@@ -128,7 +157,7 @@ class ReadResult:
 
 
 @dataclass
-class BuiltImage:
+class BuiltImage(Reporter):
     """An image of a label file, but for its numbers.
 
     Attributes:

@@ -11,7 +11,6 @@ from mmwsis.structures.extreme_points import check_extreme_points
 from .records import (
     CHANGED,
     LEFT_OUT,
-    Issue,
     LabelledImage,
     LabelledObject,
     Point,
@@ -47,39 +46,35 @@ class Shape:
 
 def merge_shapes(
     shapes: Sequence[Shape], image: LabelledImage, options: ReadOptions
-) -> list[Issue]:
+) -> None:
     """Make objects of shapes.
 
     Shapes of one label that share a group are one object: polygons and masks are its
-    parts, one click is its point, four clicks are its extreme points, a box is its box.
+    components, one click is its point, four clicks are its extreme points, a box is its
+    box.
 
     Args:
         shapes: In the order of the file.
-        image: Gets the objects, in the order of their first shape, and the classes of
-            groups that are no object as tags.
+        image: Gets the objects, in the order of their first shape, the classes of
+            groups that are no object as tags, and what could not be kept as issues.
         options: How polygons of four corners are read.
-
-    Returns:
-        What could not be kept.
     """
     groups: dict[Any, list[Shape]] = {}
     for index, shape in enumerate(shapes):
         alone = shape.group is None
         key = ('alone', index) if alone else ('group', shape.name, shape.group)
         groups.setdefault(key, []).append(shape)
-    issues: list[Issue] = []
     for members in groups.values():
-        made = _merge(members, image.source, options, issues)
+        made = _merge(members, image, options)
         if made is not None:
             image.objects.append(made)
         else:
             # Without it the image would say that the class is not there.
             image.tags.append(members[0].name)
-    return issues
 
 
 def _merge(
-    members: Sequence[Shape], source: str, options: ReadOptions, issues: list[Issue]
+    members: Sequence[Shape], image: LabelledImage, options: ReadOptions
 ) -> LabelledObject | None:
     first = members[0]
     item = first.item
@@ -107,14 +102,12 @@ def _merge(
         reason = (
             f'an object has one click, or four at its extreme points, not {len(clicks)}'
         )
-        issues.append(
-            Issue(LEFT_OUT, source, item, 'clicks that are neither 1 nor 4', reason)
-        )
+        image.report(LEFT_OUT, item, 'clicks that are neither 1 nor 4', reason)
     if len(boxes) == 1:
         made.box = box_of_corners(boxes[0])
     elif boxes:
         reason = f'an object has one box, not {len(boxes)}'
-        issues.append(Issue(LEFT_OUT, source, item, 'several boxes', reason))
+        image.report(LEFT_OUT, item, 'several boxes', reason)
     if made.point or made.box or made.extreme_points or made.polygons or made.masks:
         return made
     return None
@@ -178,28 +171,22 @@ def no_shape(kind: Any) -> str:
     return f'{article} {kind} is no point, box, polygon or mask'
 
 
-def rotated_issue(
-    source: str, item: str, degrees: float, options: ReadOptions
-) -> Issue:
-    """What to say of a rotated box.
+def report_rotated(
+    image: LabelledImage, item: str, degrees: float, options: ReadOptions
+) -> None:
+    """Say what becomes of a rotated box.
 
     Args:
-        source: The label file and image.
+        image: Gets the issue.
         item: The box.
         degrees: Its rotation.
         options: Whether the upright box around it is kept.
-
-    Returns:
-        The issue.
     """
+    kind, rest = CHANGED, 'the upright box around it is kept, which is not tight'
     if options.rotated == 'skip':
-        reason = f'rotated by {degrees:g} degrees; label files have upright boxes'
-        return Issue(LEFT_OUT, source, item, 'rotated box', reason)
-    reason = (
-        f'rotated by {degrees:g} degrees; the upright box around it is kept, which is '
-        'not tight'
-    )
-    return Issue(CHANGED, source, item, 'rotated box', reason)
+        kind, rest = LEFT_OUT, 'label files have upright boxes'
+    reason = f'rotated by {degrees:g} degrees; {rest}'
+    image.report(kind, item, 'rotated box', reason)
 
 
 def sort_extreme_points(clicks: Sequence[Point]) -> tuple[list[Point], bool]:

@@ -29,7 +29,7 @@ class SceneRecord:
         image: COCO image entry.
         annotations: COCO annotations without id.
         panoptic: Panoptic annotation.
-        parts: Number of visible parts of each object.
+        parts: Number of visible connected components of each object.
     """
 
     image: dict[str, Any]
