@@ -105,7 +105,14 @@ def panoptic_to_instances(
             }
             for number, segment in enumerate(things, start=1)
         ]
-        jobs.append(_job(image, record, things, Path(png_dir), source))
+        jobs.append(
+            _MapJob(
+                str(Path(png_dir, record['file_name'])),
+                (image.get('height'), image.get('width')),
+                [segment['id'] for segment in things],
+                f'{source}: image id {image["id"]!r}',
+            )
+        )
     if read_masks:
         _check_folder(Path(png_dir), source)
         advance = open_progress(len(jobs))
@@ -241,21 +248,6 @@ def _thing_flags(panoptic: Mapping[str, Any], source: str) -> dict[Any, bool]:
                 'panoptic file says of every class whether it is a thing'
             )
     return {c['id']: bool(c['isthing']) for c in panoptic['categories']}
-
-
-def _job(
-    image: Mapping[str, Any],
-    record: Mapping[str, Any],
-    things: Sequence[Mapping[str, Any]],
-    folder: Path,
-    source: str,
-) -> _MapJob:
-    return _MapJob(
-        str(folder / record['file_name']),
-        (image.get('height'), image.get('width')),
-        [segment['id'] for segment in things],
-        f'{source}: image id {image["id"]!r}',
-    )
 
 
 def _check_folder(folder: Path, source: str) -> None:

@@ -18,7 +18,6 @@ from .image_records import (
     Summary,
     coco_document,
     convert_images,
-    read_list,
     sum_notes,
 )
 from .label_maps import bitmap_region, check_size, image_shape, label_regions
@@ -101,8 +100,7 @@ def convert_split(
         ValueError: A list is broken, or SBD is needed and not given.
     """
     options = options or VocOptions()
-    known = str(split) in VOC_SIZES
-    names = split_names(layout, str(split)) if known else read_list(split)
+    names = split_names(layout, str(split))
     document, left_out = convert_images(
         names,
         functools.partial(image_record, layout=layout, options=options),

@@ -17,11 +17,10 @@ from .image_records import (
     Summary,
     coco_document,
     convert_images,
-    read_list,
     sum_notes,
 )
 from .label_maps import image_shape
-from .voc_classes import VOC_CLASSES, VOC_SIZES, voc_categories
+from .voc_classes import VOC_CLASSES, voc_categories
 from .voc_layout import VocLayout, image_ids, split_names
 
 _OUTSIDE = 'clicks outside their image, left out'
@@ -57,8 +56,7 @@ def convert_clicks(
         FileNotFoundError: A file is missing.
         ValueError: ``clicks_file`` has another form.
     """
-    known = str(split) in VOC_SIZES
-    names = split_names(layout, str(split)) if known else read_list(split)
+    names = split_names(layout, str(split))
     clicks = _read_clicks(clicks_file, names)
     convert = functools.partial(
         click_record, clicks=clicks, layout=layout, source=str(clicks_file)

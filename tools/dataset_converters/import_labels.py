@@ -16,7 +16,6 @@ from mmwsis.dataset_converters.importers.records import (
     CHANGED,
     INVALID,
     LEFT_OUT,
-    ReadOptions,
 )
 from mmwsis.structures.supervision import Supervision
 
@@ -143,7 +142,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         points_from_boxes=args.points_from_boxes,
         drop_empty=args.drop_empty,
         strict=args.strict,
-        reading=ReadOptions(args.quads, args.rotated, args.image_key, args.annotator),
+        quads=args.quads,
+        rotated=args.rotated,
+        image_key=args.image_key,
+        annotator=args.annotator,
     )
     with running(args, 'labels') as run:
         result = import_labels(

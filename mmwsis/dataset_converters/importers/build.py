@@ -5,8 +5,8 @@ weaker label, extreme points give a box; a box gives no click and no extreme poi
 """
 
 import math
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -38,15 +38,8 @@ _DIGITS = 3
 _SHARED_LEVELS = 'objects of an image without a common level'
 
 Labels = dict[Supervision, dict[str, Any]]
-
-
-class _Checked(NamedTuple):
-    """An object and what it says at each level that it has."""
-
-    item: str
-    name: str
-    labels: Labels
-    attributes: Mapping[str, Any]
+# An object and what it says at each level that it has.
+_Checked = tuple[LabelledObject, Labels]
 
 
 def build_image(image: LabelledImage, settings: ImportSettings) -> BuiltImage:
@@ -81,7 +74,7 @@ def build_image(image: LabelledImage, settings: ImportSettings) -> BuiltImage:
         except ValueError as error:
             built.report(INVALID, obj.item, 'object', str(error))
             continue
-        objects.append(_Checked(obj.item, obj.name, labels, obj.attributes))
+        objects.append((obj, labels))
     built.tags = sorted(set(tags))
     if objects:
         built.level = _common_level(objects, settings)
@@ -293,7 +286,7 @@ def _tidy(values: Sequence[float]) -> list[float]:
 
 
 def _common_level(objects: Sequence[_Checked], settings: ImportSettings) -> Supervision:
-    common = set(Supervision).intersection(*(obj.labels for obj in objects))
+    common = set(Supervision).intersection(*(labels for _, labels in objects))
     allowed = [level for level in common if level <= settings.level]
     return max(allowed, default=Supervision.IMAGE_TAGS)
 
@@ -303,11 +296,10 @@ def _report_levels(
 ) -> None:
     """Say which objects give up what the annotator drew."""
     ceiling = settings.level
-    for obj in objects:
-        usable = [level for level in obj.labels if level <= ceiling]
-        own = max(usable, default=None)
+    for obj, labels in objects:
+        own = max((level for level in labels if level <= ceiling), default=None)
         if built.level is Supervision.IMAGE_TAGS:
-            kinds = sorted({max(other.labels).label for other in objects})
+            kinds = sorted({max(labels).label for _, labels in objects})
             reason = (
                 f'the objects of this image are {" and ".join(kinds)}, and no level '
                 f'up to {ceiling.label} holds them all; its classes remain as tags'
@@ -316,7 +308,7 @@ def _report_levels(
                 built.report(LEFT_OUT, obj.item, _SHARED_LEVELS, reason)
         elif own is not None and own > built.level:
             # The one that has no more than the level of the image.
-            other = min(objects, key=lambda o: max(_up_to(o, ceiling)))
+            other, _ = min(objects, key=lambda one: _strongest(one[1], ceiling))
             reason = (
                 f'kept as {built.level.label} though it has {own.label}, because '
                 f'{other.item} of this image has no more'
@@ -325,8 +317,8 @@ def _report_levels(
             built.report(CHANGED, obj.item, what, reason)
 
 
-def _up_to(obj: _Checked, ceiling: Supervision) -> Collection[Supervision]:
-    return [level for level in obj.labels if level <= ceiling] or [min(obj.labels)]
+def _strongest(labels: Labels, ceiling: Supervision) -> Supervision:
+    return max([level for level in labels if level <= ceiling] or [min(labels)])
 
 
 def _annotations(
@@ -335,9 +327,7 @@ def _annotations(
     if level is Supervision.IMAGE_TAGS:
         return []
     annotations = []
-    for obj in objects:
-        keys = dict(obj.labels[level])
-        if obj.attributes:
-            keys['attributes'] = dict(obj.attributes)
-        annotations.append((obj.name, keys))
+    for obj, labels in objects:
+        more = dict(attributes=dict(obj.attributes)) if obj.attributes else {}
+        annotations.append((obj.name, {**labels[level], **more}))
     return annotations

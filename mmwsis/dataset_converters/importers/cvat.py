@@ -22,9 +22,9 @@ from .records import (
     Issue,
     LabelledImage,
     Point,
-    ReadOptions,
     ReadResult,
 )
+from .settings import ImportSettings
 from .shapes import (
     Shape,
     box_of_corners,
@@ -42,7 +42,7 @@ _BATCH = 50
 
 def read_cvat(
     path: Path,
-    options: ReadOptions,
+    settings: ImportSettings,
     *,
     open_progress: Callable[[int], Progress],
 ) -> ReadResult:
@@ -50,7 +50,7 @@ def read_cvat(
 
     Args:
         path: ``annotations.xml``, a zip with it, or a folder with it.
-        options: How ambiguous shapes are read.
+        settings: How ambiguous shapes are read.
         open_progress: Called with the size of the XML in bytes; returns the function
             that counts bytes read.
 
@@ -77,9 +77,9 @@ def read_cvat(
                     )
                 size = archive.getinfo('annotations.xml').file_size
                 with archive.open('annotations.xml') as file:
-                    return _read(file, size, path, options, open_progress)
+                    return _read(file, size, path, settings, open_progress)
         with open(path, 'rb') as file:
-            return _read(file, path.stat().st_size, path, options, open_progress)
+            return _read(file, path.stat().st_size, path, settings, open_progress)
     except ElementTree.ParseError as error:
         raise ValueError(f'{path} is no valid XML: {error}') from None
 
@@ -88,7 +88,7 @@ def _read(
     file: IO[bytes],
     size: int,
     path: Path,
-    options: ReadOptions,
+    settings: ImportSettings,
     open_progress: Callable[[int], Progress],
 ) -> ReadResult:
     result = ReadResult()
@@ -117,7 +117,7 @@ def _read(
         if is_class and element.find('name') is not None:
             result.declared.append((element.findtext('name') or '').strip())
         if element.tag == 'image':
-            result.add(parse_image(element, path.name, options))
+            result.add(parse_image(element, path.name, settings))
             root.clear()  # What was read is not needed again.
             count += 1
             if count % _BATCH == 0:
@@ -135,13 +135,13 @@ def _check_root(root: Element, path: Path) -> None:
         )
 
 
-def parse_image(element: Element, source: str, options: ReadOptions) -> ReadResult:
+def parse_image(element: Element, source: str, settings: ImportSettings) -> ReadResult:
     """Read one ``<image>``.
 
     Args:
         element: The element.
         source: Name of the file, for messages.
-        options: How ambiguous shapes are read.
+        settings: How ambiguous shapes are read.
 
     Returns:
         One image; an element without a name gives none and says so.
@@ -173,9 +173,9 @@ def parse_image(element: Element, source: str, options: ReadOptions) -> ReadResu
             image.report(LEFT_OUT, item, what, no_shape(child.tag))
             image.tags += [child.get('label')] if child.get('label') else []
         else:
-            shape = _shape(child, item, image, options)
+            shape = _shape(child, item, image, settings)
             shapes += [shape] if shape else []
-    merge_shapes(shapes, image, options)
+    merge_shapes(shapes, image, settings)
     result.add_image(image)
     return result
 
@@ -184,7 +184,7 @@ def _shape(
     element: Element,
     item: str,
     image: LabelledImage,
-    options: ReadOptions,
+    settings: ImportSettings,
 ) -> Shape | None:
     kind = element.tag
     shape = Shape(
@@ -210,9 +210,9 @@ def _shape(
         image.tags += [shape.name] if shape.name else []
         return None
     if kind == 'box' and not is_upright(degrees):
-        report_rotated(image, item, degrees, options)
+        report_rotated(image, item, degrees, settings)
         image.tags.append(shape.name)
-        return None if options.rotated == 'skip' else shape
+        return None if settings.rotated == 'skip' else shape
     return shape
 
 

@@ -101,14 +101,14 @@ def _read(
         raise ValueError(f'tool must be one of {TOOLS}, given {tool!r}')
     if not path.exists():
         raise FileNotFoundError(f'{path} does not exist')
-    options, progress = settings.reading, run.open_progress
+    progress = run.open_progress
     if tool == 'labelme':
         read = read_labelme(
-            path, options, workers=run.workers, open_progress=progress, skip=out
+            path, settings, workers=run.workers, open_progress=progress, skip=out
         )
     else:
         reader = read_cvat if tool == 'cvat' else read_labelstudio
-        read = reader(path, options, open_progress=progress)
+        read = reader(path, settings, open_progress=progress)
     if not read.images and not read.issues:
         raise ValueError(f'{path} holds no image; is it a file of {tool}?')
     return read

@@ -28,9 +28,9 @@ from .records import (
     Issue,
     LabelledImage,
     Point,
-    ReadOptions,
     ReadResult,
 )
+from .settings import ImportSettings
 from .shapes import Shape, is_upright, merge_shapes, no_shape, report_rotated
 
 # Number of points that each kind of shape has; None: any.
@@ -40,7 +40,7 @@ _MIN_CORNERS = 3
 
 def read_labelme(
     path: Path,
-    options: ReadOptions,
+    settings: ImportSettings,
     *,
     workers: int,
     open_progress: Callable[[int], Progress],
@@ -50,7 +50,7 @@ def read_labelme(
 
     Args:
         path: File or folder.
-        options: How ambiguous shapes are read.
+        settings: How ambiguous shapes are read.
         workers: Number of processes that parse the files, >= 1.
         open_progress: Called with the number of files; returns the function that
             counts finished ones.
@@ -71,15 +71,15 @@ def read_labelme(
         raise FileNotFoundError(f'{path} is no LabelMe JSON and no folder with any')
     result = ReadResult()
     advance = open_progress(len(files))
-    jobs = ((str(file), str(root), options) for file in files)
+    jobs = ((str(file), str(root), settings) for file in files)
     for own in ordered_map(_read_file, jobs, workers, operator.itemgetter(0)):
         result.add(own)
         advance(1)
     return result
 
 
-def _read_file(job: tuple[str, str, ReadOptions]) -> ReadResult:
-    name, root, options = job
+def _read_file(job: tuple[str, str, ImportSettings]) -> ReadResult:
+    name, root, settings = job
     source = os.path.relpath(name, root)
     try:
         document = json.loads(Path(name).read_text(encoding='utf-8-sig'))
@@ -91,7 +91,7 @@ def _read_file(job: tuple[str, str, ReadOptions]) -> ReadResult:
         return ReadResult(issues=[Issue(LEFT_OUT, source, '', 'other JSON', reason)])
     # imagePath starts at this folder, not at the image folder.
     return parse_labelme(
-        document, source, os.path.dirname(os.path.abspath(name)), options
+        document, source, os.path.dirname(os.path.abspath(name)), settings
     )
 
 
@@ -99,7 +99,7 @@ def parse_labelme(
     document: Mapping[str, Any],
     source: str,
     folder: str,
-    options: ReadOptions,
+    settings: ImportSettings,
 ) -> ReadResult:
     """Read one parsed LabelMe document.
 
@@ -107,7 +107,7 @@ def parse_labelme(
         document: The JSON.
         source: Name of the file, for messages.
         folder: Folder of the file, absolute; ``imagePath`` starts there.
-        options: How ambiguous shapes are read.
+        settings: How ambiguous shapes are read.
 
     Returns:
         One image; a document without a usable ``imagePath`` or ``shapes`` gives none
@@ -137,10 +137,10 @@ def parse_labelme(
     )
     shapes: list[Shape] = []
     for index, entry in enumerate(document['shapes']):
-        shape = _shape(entry, index, image, options)
+        shape = _shape(entry, index, image, settings)
         if shape is not None:
             shapes.append(shape)
-    merge_shapes(shapes, image, options)
+    merge_shapes(shapes, image, settings)
     result.add_image(image)
     return result
 
@@ -165,7 +165,7 @@ def _shape(
     entry: Any,
     index: int,
     image: LabelledImage,
-    options: ReadOptions,
+    settings: ImportSettings,
 ) -> Shape | None:
     item = f'shape {index}'
     name = entry.get('label') if isinstance(entry, Mapping) else None
@@ -203,9 +203,9 @@ def _shape(
         degrees = math.degrees(math.atan2(y1 - y0, x1 - x0))
         if is_upright(degrees):
             return shape
-        report_rotated(image, item, degrees, options)
+        report_rotated(image, item, degrees, settings)
         image.tags.append(name)
-        return None if options.rotated == 'skip' else shape
+        return None if settings.rotated == 'skip' else shape
     return shape
 
 

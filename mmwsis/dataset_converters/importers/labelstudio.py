@@ -19,9 +19,9 @@ from .records import (
     Issue,
     LabelledImage,
     Point,
-    ReadOptions,
     ReadResult,
 )
+from .settings import ImportSettings
 from .shapes import (
     Shape,
     box_of_corners,
@@ -42,7 +42,7 @@ _MIN_CORNERS = 3
 
 def read_labelstudio(
     path: Path,
-    options: ReadOptions,
+    settings: ImportSettings,
     *,
     open_progress: Callable[[int], Progress],
 ) -> ReadResult:
@@ -50,7 +50,7 @@ def read_labelstudio(
 
     Args:
         path: The JSON.
-        options: How ambiguous regions are read, and whose annotations are taken.
+        settings: How ambiguous regions are read, and whose annotations are taken.
         open_progress: Called with the number of tasks; returns the function that
             counts finished ones.
 
@@ -78,20 +78,20 @@ def read_labelstudio(
                 f'{path}: task number {index} has no data; export the project as '
                 '"JSON", not as JSON-MIN, CSV or COCO'
             )
-        result.add(parse_task(task, path.name, options))
+        result.add(parse_task(task, path.name, settings))
         advance(1)
     return result
 
 
 def parse_task(
-    task: Mapping[str, Any], source: str, options: ReadOptions
+    task: Mapping[str, Any], source: str, settings: ImportSettings
 ) -> ReadResult:
     """Read one task.
 
     Args:
         task: The task.
         source: Name of the file, for messages.
-        options: How ambiguous regions are read, and whose annotations are taken.
+        settings: How ambiguous regions are read, and whose annotations are taken.
 
     Returns:
         One image; a task that nobody finished gives none and says so.
@@ -99,8 +99,8 @@ def parse_task(
     result = ReadResult()
     source = f'{source}, task {task.get("id")!r}'
     try:
-        url = image_url(task['data'], options)
-        annotation = _pick(task, source, options, result.issues)
+        url = image_url(task['data'], settings)
+        annotation = _pick(task, source, settings, result.issues)
     except ValueError as error:
         result.issues.append(Issue(INVALID, source, '', 'task', str(error)))
         return result
@@ -131,7 +131,7 @@ def parse_task(
         if entry['type'] == 'choices' and _id(entry) not in drawn:
             _add_tags(entry, item, image)
         elif _kind_of(entry) is not None:
-            shape = _shape(entry, item, image, options)
+            shape = _shape(entry, item, image, settings)
             if shape is not None:
                 shapes.append(shape)
                 by_id.setdefault(_id(entry), []).append(shape)
@@ -139,7 +139,7 @@ def parse_task(
             later.append((item, entry))
     for item, entry in later:
         _keep_or_list(entry, item, by_id, image)
-    merge_shapes(shapes, image, options)
+    merge_shapes(shapes, image, settings)
     result.add_image(image)
     return result
 
@@ -152,7 +152,7 @@ def _id(entry: Mapping[str, Any]) -> str | int | None:
 def _pick(
     task: Mapping[str, Any],
     source: str,
-    options: ReadOptions,
+    settings: ImportSettings,
     issues: list[Issue],
 ) -> Mapping[str, Any] | None:
     """The annotation that counts, of those that annotators finished."""
@@ -172,18 +172,18 @@ def _pick(
         issues.append(Issue(LEFT_OUT, source, '', what, reason))
         return None
     truth = [one for one in finished if one.get('ground_truth')]
-    if options.annotator in ('latest', 'first'):
+    if settings.annotator in ('latest', 'first'):
         pool = truth or finished
-        picked = (max if options.annotator == 'latest' else min)(pool, key=_when)
+        picked = (max if settings.annotator == 'latest' else min)(pool, key=_when)
     else:
-        own = [one for one in finished if options.annotator in _annotator_names(one)]
+        own = [one for one in finished if settings.annotator in _annotator_names(one)]
         picked = max(own, key=_when) if own else None
     for one in finished:
         if one is not picked:
             reason = 'an image has the labels of one annotator; another one was taken'
             issues.append(_left_annotation(source, one, reason))
     if picked is None:
-        reason = f'annotator {options.annotator} did not label it; it is left out'
+        reason = f'annotator {settings.annotator} did not label it; it is left out'
         issues.append(Issue(LEFT_OUT, source, '', 'task of other annotators', reason))
     return picked
 
@@ -240,7 +240,7 @@ def _shape(
     entry: Mapping[str, Any],
     item: str,
     image: LabelledImage,
-    options: ReadOptions,
+    settings: ImportSettings,
 ) -> Shape | None:
     kind, value = entry['type'], entry.get('value')
     labels = value.get(kind) if isinstance(value, Mapping) else None
@@ -273,9 +273,9 @@ def _shape(
         image.report(CHANGED, item, 'open polygon', reason)
     if shape.kind == 'box' and degrees:
         if not is_upright(degrees):
-            report_rotated(image, shape.item, degrees, options)
+            report_rotated(image, shape.item, degrees, settings)
             image.tags.append(shape.name)
-            if options.rotated == 'skip':
+            if settings.rotated == 'skip':
                 return None
         upright = (*shape.points[0], *shape.points[1])
         x0, y0, x1, y1 = box_of_corners(

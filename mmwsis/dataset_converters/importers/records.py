@@ -52,25 +52,6 @@ class Reporter:
         self.issues.append(Issue(kind, self.source, item, what, reason))
 
 
-@dataclass(frozen=True)
-class ReadOptions:
-    """Choices that the readers leave to the user.
-
-    Attributes:
-        quads: 'polygon', or 'extreme_points': a polygon of exactly four corners was
-            clicked at the extreme points.
-        rotated: 'enclose' keeps the upright box around a rotated one, 'skip' none.
-        image_key: Label Studio: the key of ``data`` that names the image.
-        annotator: Label Studio: 'latest', 'first', or the id or e-mail address of the
-            annotator whose annotations are taken.
-    """
-
-    quads: str = 'polygon'
-    rotated: str = 'enclose'
-    image_key: str | None = None
-    annotator: str = 'latest'
-
-
 @dataclass
 class LabelledObject:
     """One object, with everything that the annotator said about it.

@@ -14,8 +14,8 @@ from .records import (
     LabelledImage,
     LabelledObject,
     Point,
-    ReadOptions,
 )
+from .settings import ImportSettings
 
 QUAD = 4
 _UPRIGHT = 1e-4  # degrees
@@ -45,7 +45,7 @@ class Shape:
 
 
 def merge_shapes(
-    shapes: Sequence[Shape], image: LabelledImage, options: ReadOptions
+    shapes: Sequence[Shape], image: LabelledImage, settings: ImportSettings
 ) -> None:
     """Make objects of shapes.
 
@@ -57,7 +57,7 @@ def merge_shapes(
         shapes: In the order of the file.
         image: Gets the objects, in the order of their first shape, the classes of
             groups that are no object as tags, and what could not be kept as issues.
-        options: How polygons of four corners are read.
+        settings: How polygons of four corners are read.
     """
     groups: dict[Any, list[Shape]] = {}
     for index, shape in enumerate(shapes):
@@ -65,7 +65,7 @@ def merge_shapes(
         key = ('alone', index) if alone else ('group', shape.name, shape.group)
         groups.setdefault(key, []).append(shape)
     for members in groups.values():
-        made = _merge(members, image, options)
+        made = _merge(members, image, settings)
         if made is not None:
             image.objects.append(made)
         else:
@@ -74,7 +74,7 @@ def merge_shapes(
 
 
 def _merge(
-    members: Sequence[Shape], image: LabelledImage, options: ReadOptions
+    members: Sequence[Shape], image: LabelledImage, settings: ImportSettings
 ) -> LabelledObject | None:
     first = members[0]
     item = first.item
@@ -86,7 +86,7 @@ def _merge(
     for shape in members:
         made.attributes.update(shape.attributes)
         is_quad = shape.kind == 'polygon' and len(shape.points) == QUAD
-        if shape.kind == 'clicks' or (is_quad and options.quads == 'extreme_points'):
+        if shape.kind == 'clicks' or (is_quad and settings.quads == 'extreme_points'):
             clicks += shape.points
         elif shape.kind == 'box':
             boxes.append(shape.points)
@@ -172,7 +172,7 @@ def no_shape(kind: Any) -> str:
 
 
 def report_rotated(
-    image: LabelledImage, item: str, degrees: float, options: ReadOptions
+    image: LabelledImage, item: str, degrees: float, settings: ImportSettings
 ) -> None:
     """Say what becomes of a rotated box.
 
@@ -180,10 +180,10 @@ def report_rotated(
         image: Gets the issue.
         item: The box.
         degrees: Its rotation.
-        options: Whether the upright box around it is kept.
+        settings: Whether the upright box around it is kept.
     """
     kind, rest = CHANGED, 'the upright box around it is kept, which is not tight'
-    if options.rotated == 'skip':
+    if settings.rotated == 'skip':
         kind, rest = LEFT_OUT, 'label files have upright boxes'
     reason = f'rotated by {degrees:g} degrees; {rest}'
     image.report(kind, item, 'rotated box', reason)

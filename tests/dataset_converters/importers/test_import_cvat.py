@@ -11,7 +11,6 @@ from mmwsis.dataset_converters.importers.import_labels import (
     LabelImportError,
     import_labels,
 )
-from mmwsis.dataset_converters.importers.records import ReadOptions
 from mmwsis.dataset_converters.importers.shapes import rotated_corners
 from mmwsis.formats.coco_segmentation import decode_segmentation
 
@@ -104,10 +103,10 @@ def exported(tmp_path, pictures, by_image):
     return path
 
 
-def run(path, out='out.json', reading=None, **settings):
+def run(path, out='out.json', **settings):
     settings.setdefault('img_dir', path.parent)
     run = RunOptions(skip_invalid=settings.pop('skip_invalid', False), overwrite=True)
-    settings = ImportSettings(reading=reading or ReadOptions(), **settings)
+    settings = ImportSettings(**settings)
     return import_labels('cvat', path, path.parent / out, settings, run=run)
 
 
@@ -151,7 +150,7 @@ def test_rotated_boxes_are_enclosed_or_left_out(tmp_path):
     assert not result.issues  # a quarter turn leaves the box upright and tight
     turned = BOX.replace('box ', 'box rotation="30.0" ')
     assert imported(tmp_path, turned).count('changed') == {'rotated box': 1}
-    result = imported(tmp_path, BOX, turned, reading=ReadOptions(rotated='skip'))
+    result = imported(tmp_path, BOX, turned, rotated='skip')
     assert len(result.coco['annotations']) == 1
     assert result.count('left_out') == {'rotated box': 1}
     corners = rotated_corners((0, 0, 2, 1), 90, (0, 0))  # clockwise: x goes to y

@@ -13,7 +13,6 @@ from mmwsis.dataset_converters.importers.import_labels import (
     LabelImportError,
     import_labels,
 )
-from mmwsis.dataset_converters.importers.records import ReadOptions
 from mmwsis.formats.coco_segmentation import decode_segmentation
 from mmwsis.structures.supervision import Supervision
 
@@ -115,9 +114,9 @@ def one_file(tmp_path, *shapes, **more):
     return tmp_path / 'labels'
 
 
-def imported(tmp_path, *shapes, reading=None, **settings):
+def imported(tmp_path, *shapes, **settings):
     folder = one_file(tmp_path, *shapes)
-    return run(folder, img_dir=folder, reading=reading or ReadOptions(), **settings)
+    return run(folder, img_dir=folder, **settings)
 
 
 def test_lines_and_circles_are_listed_and_their_class_stays_a_tag(tmp_path):
@@ -185,7 +184,7 @@ def test_quads_may_be_extreme_points(tmp_path):
     quad = shape('nut', 'polygon', [[90, 44], [50, 10], [20, 40], [60, 80]])
     masks = imported(tmp_path, quad)
     assert masks.coco['images'][0]['supervision'] == 'masks'
-    clicks = imported(tmp_path, quad, reading=ReadOptions(quads='extreme_points'))
+    clicks = imported(tmp_path, quad, quads='extreme_points')
     assert clicks.coco['images'][0]['supervision'] == 'extreme_points'
     annotation = clicks.coco['annotations'][0]
     assert annotation['extreme_points'] == [[50, 10], [20, 40], [60, 80], [90, 44]]

@@ -9,7 +9,6 @@ from mmwsis.dataset_converters.importers.import_labels import (
     import_labels,
 )
 from mmwsis.dataset_converters.importers.labelstudio_urls import image_paths
-from mmwsis.dataset_converters.importers.records import ReadOptions
 
 SIZE = (200, 100)
 
@@ -106,7 +105,7 @@ def run(path, out='out.json', img_dir=None, classes=None, **options):
     settings = ImportSettings(
         img_dir=img_dir or path.parent,
         classes=classes,
-        reading=ReadOptions(**options),
+        **options,
         strict=strict,
     )
     return import_labels(
