@@ -27,7 +27,7 @@ from .cityscapes_labels import (
     select_pixels,
 )
 from .conversion import RunOptions, source_block
-from .image_records import Record, Summary, coco_document, convert_images
+from .image_records import Record, Summary, coco_document, compare_size, convert_images
 from .label_maps import bitmap_region, check_size, image_shape, read_labels
 from .panoptic_output import panoptic_document, write_png, write_segment_ids
 
@@ -110,7 +110,10 @@ def convert_split(
         functools.partial(_assemble, options=options, panoptic_output=panoptic_output),
         run or RunOptions(),
     )
-    return Summary(document, left_out, _warnings(document, options))
+    key = (options.kind, options.split)
+    published, where = CITYSCAPES_SIZES.get(key), f'Cityscapes {" ".join(key)}'
+    warnings = compare_size(document, 'images', published, where)
+    return Summary(document, left_out, warnings)
 
 
 def find_names(options: CityscapesOptions) -> list[str]:
@@ -227,14 +230,3 @@ def _assemble(
         panoptic = panoptic_document(records, info, options.categories())
         atomic_write_json(panoptic_output, panoptic)
     return document
-
-
-def _warnings(document: Mapping[str, Any], options: CityscapesOptions) -> list[str]:
-    published = CITYSCAPES_SIZES.get((options.kind, options.split))
-    count = len(document['images'])
-    if published in (None, count):
-        return []
-    return [
-        f'{count} images, but Cityscapes {options.kind} {options.split} has '
-        f'{published}: results are not comparable with published ones'
-    ]

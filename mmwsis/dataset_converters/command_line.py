@@ -5,10 +5,12 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from mmwsis.utils.progress_bar import progress_bar
 
 from .conversion import RunOptions
+from .image_records import Summary
 from .weak_labels import BOXES_MODES, EXTREME_MODES, POINTS_MODES, WeakProtocol
 
 
@@ -104,3 +106,23 @@ def running(args: argparse.Namespace, title: str) -> Iterator[RunOptions]:
             )
     except (OSError, RuntimeError, ValueError) as error:
         sys.exit(f'error: {error}')
+
+
+def print_summary(
+    output: Path, summary: Summary, counts: str, panoptic: Path | None = None
+) -> None:
+    """Say what a file holds; what was left out and warnings go to stderr.
+
+    Args:
+        output: The file.
+        summary: What the conversion has made.
+        counts: What follows the number of images.
+        panoptic: Folder of the panoptic PNGs, if there are any. Defaults to None.
+    """
+    print(f'{output}: {len(summary.document["images"])} images{counts}')
+    if panoptic is not None:
+        print(f'{panoptic.with_suffix(".json")}: with PNGs in {panoptic}')
+    for message in summary.left_out:
+        print(f'left out: {message}', file=sys.stderr)
+    for message in summary.warnings:
+        print(f'warning: {message}', file=sys.stderr)

@@ -30,11 +30,6 @@ class Summary(NamedTuple):
     left_out: list[str]
     warnings: list[str]
 
-    def remarks(self) -> list[str]:
-        """Lines for stderr."""
-        lines = [f'left out: {message}' for message in self.left_out]
-        return lines + [f'warning: {message}' for message in self.warnings]
-
 
 class ConversionError(ValueError):
     """Images whose labels cannot be converted.
@@ -184,6 +179,29 @@ def sum_notes(records: Iterable[Record]) -> dict[str, int]:
     for record in records:
         total.update(record['notes'])
     return {note: count for note, count in total.items() if count}
+
+
+def compare_size(
+    document: dict[str, Any], key: str, published: int | None, where: str
+) -> list[str]:
+    """Warn of a number that is not the published one.
+
+    Args:
+        document: COCO dictionary.
+        key: 'images' or 'annotations', which are counted.
+        published: How many there should be; None if that is not known.
+        where: What has so many.
+
+    Returns:
+        One warning, or none.
+    """
+    count, what = len(document[key]), key.replace('annotations', 'objects')
+    if published in (None, count):
+        return []
+    return [
+        f'{count} {what}, but {where} has {published}: results are not comparable with '
+        'published ones'
+    ]
 
 
 def _check_names(names: Sequence[str]) -> None:

@@ -3,7 +3,7 @@
 import functools
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,7 +11,14 @@ from typing import Any, NamedTuple
 from mmwsis.structures.supervision import Supervision, restrict_coco
 
 from .conversion import RunOptions, source_block
-from .image_records import Record, Summary, coco_document, convert_images, read_list
+from .image_records import (
+    Record,
+    Summary,
+    coco_document,
+    compare_size,
+    convert_images,
+    read_list,
+)
 from .kitti_classes import (
     KITTI_BOX_CLASSES,
     KITTI_IGNORED_TYPE,
@@ -109,7 +116,10 @@ def convert_boxes(
         functools.partial(_assemble, source=Path(image_list).name, options=options),
         run or RunOptions(),
     )
-    return Summary(document, left_out, _warnings(document, Path(image_list).stem))
+    stem = Path(image_list).stem
+    published, where = KITTI_SIZES.get(stem), f'the usual list {stem} of KITTI'
+    warnings = compare_size(document, 'images', published, where)
+    return Summary(document, left_out, warnings)
 
 
 def image_record(name: str, options: KittiBoxOptions) -> Record:
@@ -253,13 +263,3 @@ def _assemble(
             if not annotation['iscrowd']
         ]
     return document
-
-
-def _warnings(document: Mapping[str, Any], stem: str) -> list[str]:
-    published, count = KITTI_SIZES.get(stem), len(document['images'])
-    if published in (None, count):
-        return []
-    return [
-        f'{count} images, but the usual list {stem} of KITTI has {published}: results '
-        'are not comparable with published ones'
-    ]

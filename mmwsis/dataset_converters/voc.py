@@ -2,7 +2,7 @@
 
 import functools
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from .image_records import (
     Record,
     Summary,
     coco_document,
+    compare_size,
     convert_images,
     sum_notes,
 )
@@ -26,6 +27,7 @@ from .voc_classes import (
     VOC_CLASSES,
     VOC_SIZES,
     VOC_VOID,
+    SplitSize,
     voc_categories,
     voc_label_png,
     voc_panoptic_categories,
@@ -113,7 +115,15 @@ def convert_split(
         ),
         run or RunOptions(),
     )
-    return Summary(document, left_out, _warnings(document, str(split)))
+    published = VOC_SIZES.get(str(split), SplitSize(None, None))
+    where = f'VOC 2012 {split}'
+    notes = document['info']['mmwsis']['notes']
+    warnings = [
+        *compare_size(document, 'images', published.images, where),
+        *compare_size(document, 'annotations', published.objects, where),
+        *(f'{count} {note}' for note, count in notes.items()),
+    ]
+    return Summary(document, left_out, warnings)
 
 
 def image_record(name: str, layout: VocLayout, options: VocOptions) -> Record:
@@ -250,20 +260,3 @@ def _assemble(
         panoptic = panoptic_document(records, info, voc_panoptic_categories())
         atomic_write_json(panoptic_output, panoptic)
     return document
-
-
-def _warnings(document: Mapping[str, Any], split: str) -> list[str]:
-    warnings = []
-    published = VOC_SIZES.get(split)
-    for key, count in (
-        ('images', len(document['images'])),
-        ('objects', len(document['annotations'])),
-    ):
-        wanted = getattr(published, key) if published else None
-        if wanted is not None and wanted != count:
-            warnings.append(
-                f'{count} {key}, but VOC 2012 {split} has {wanted}: results are not '
-                'comparable with published ones'
-            )
-    notes = document['info']['mmwsis']['notes']
-    return warnings + [f'{count} {note}' for note, count in notes.items()]

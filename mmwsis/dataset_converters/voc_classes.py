@@ -69,11 +69,11 @@ class SplitSize(NamedTuple):
     """Published size of a split.
 
     Attributes:
-        images: Number of images.
+        images: Number of images, None where it is not published.
         objects: Number of objects with a mask, None where it is not published.
     """
 
-    images: int
+    images: int | None
     objects: int | None
 
 

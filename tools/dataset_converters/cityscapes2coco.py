@@ -1,7 +1,6 @@
 """Convert Cityscapes (fine or coarse) to COCO JSON: instances, panoptic, tags."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,8 +12,11 @@ from mmwsis.dataset_converters.cityscapes import (
     CityscapesOptions,
     convert_split,
 )
-from mmwsis.dataset_converters.command_line import add_run_options, running
-from mmwsis.dataset_converters.image_records import Summary
+from mmwsis.dataset_converters.command_line import (
+    add_run_options,
+    print_summary,
+    running,
+)
 
 EXAMPLES = """expected folders:
   ROOT
@@ -105,21 +107,10 @@ def main(argv: Sequence[str] | None = None) -> None:
             )
             json_file = panoptic and panoptic.with_suffix('.json')
             summary = convert_split(options, output, json_file, run)
-        report(output, panoptic, summary)
-
-
-def report(output: Path, panoptic: Path | None, summary: Summary) -> None:
-    """Print what a file holds; warnings go to stderr."""
-    images, annotations = summary.document['images'], summary.document['annotations']
-    crowds = sum(annotation['iscrowd'] for annotation in annotations)
-    print(
-        f'{output}: {len(images)} images, {len(annotations) - crowds} objects, '
-        f'{crowds} group regions'
-    )
-    if panoptic is not None:
-        print(f'{panoptic.with_suffix(".json")}: with PNGs in {panoptic}')
-    for remark in summary.remarks():
-        print(remark, file=sys.stderr)
+        annotations = summary.document['annotations']
+        crowds = sum(annotation['iscrowd'] for annotation in annotations)
+        counts = f', {len(annotations) - crowds} objects, {crowds} group regions'
+        print_summary(output, summary, counts, panoptic)
 
 
 if __name__ == '__main__':

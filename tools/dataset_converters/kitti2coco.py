@@ -1,11 +1,14 @@
 """Convert KITTI to COCO JSON: boxes and points, or masks of the instance maps."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmwsis.dataset_converters.command_line import add_run_options, running
+from mmwsis.dataset_converters.command_line import (
+    add_run_options,
+    print_summary,
+    running,
+)
 from mmwsis.dataset_converters.image_records import Summary
 from mmwsis.dataset_converters.kitti_boxes import (
     LEVELS,
@@ -117,15 +120,11 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def report(output: Path, summary: Summary) -> None:
-    """Print what a file holds; warnings go to stderr."""
-    images, annotations = summary.document['images'], summary.document['annotations']
+    """Print what a file holds."""
+    annotations = summary.document['annotations']
     crowds = sum(annotation['iscrowd'] for annotation in annotations)
-    print(
-        f'{output}: {len(images)} images, {len(annotations) - crowds} '
-        f'objects, {crowds} ignored regions'
-    )
-    for remark in summary.remarks():
-        print(remark, file=sys.stderr)
+    counts = f', {len(annotations) - crowds} objects, {crowds} ignored regions'
+    print_summary(output, summary, counts)
 
 
 if __name__ == '__main__':

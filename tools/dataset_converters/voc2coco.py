@@ -1,12 +1,14 @@
 """Convert PASCAL VOC 2012 and SBD to COCO JSON with masks, void and image tags."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmwsis.dataset_converters.command_line import add_run_options, running
-from mmwsis.dataset_converters.image_records import Summary
+from mmwsis.dataset_converters.command_line import (
+    add_run_options,
+    print_summary,
+    running,
+)
 from mmwsis.dataset_converters.voc import TAGS, VocOptions, convert_split
 from mmwsis.dataset_converters.voc_clicks import convert_clicks
 from mmwsis.dataset_converters.voc_layout import SPLITS, find_layout
@@ -116,7 +118,16 @@ def convert_masks(args: argparse.Namespace, split: str) -> None:
         options = VocOptions(args.tags, args.semantic_dir, panoptic and str(panoptic))
         json_file = panoptic and panoptic.with_suffix('.json')
         summary = convert_split(layout, split, folder / title, options, json_file, run)
-    report(folder / title, panoptic, summary)
+    annotations = summary.document['annotations']
+    sources = summary.document['info']['mmwsis']['images_from']
+    difficult = sum(annotation.get('difficult', 0) for annotation in annotations)
+    void = sum('void' in image for image in summary.document['images'])
+    counts = (
+        f' ({sources["voc"]} with masks of VOC, {sources["sbd"]} of SBD), '
+        f'{len(annotations)} objects, {difficult} of them difficult, void in {void} '
+        'images'
+    )
+    print_summary(folder / title, summary, counts, panoptic)
 
 
 def convert_points(args: argparse.Namespace, split: str) -> None:
@@ -126,30 +137,7 @@ def convert_points(args: argparse.Namespace, split: str) -> None:
         layout = find_layout(args.voc_root, args.sbd)
         output = Path(args.out_dir or layout.voc / 'weak', title)
         summary = convert_clicks(layout, args.clicks, split, output, run)
-    document = summary.document
-    print(
-        f'{output}: {len(document["images"])} images, '
-        f'{len(document["annotations"])} clicks'
-    )
-    for remark in summary.remarks():
-        print(remark, file=sys.stderr)
-
-
-def report(output: Path, panoptic: Path | None, summary: Summary) -> None:
-    """Print what a file holds; warnings go to stderr."""
-    document = summary.document
-    images, annotations = document['images'], document['annotations']
-    sources = document['info']['mmwsis']['images_from']
-    difficult = sum(annotation.get('difficult', 0) for annotation in annotations)
-    print(
-        f'{output}: {len(images)} images ({sources["voc"]} with masks of VOC, '
-        f'{sources["sbd"]} of SBD), {len(annotations)} objects, {difficult} of them '
-        f'difficult, void in {sum("void" in image for image in images)} images'
-    )
-    if panoptic is not None:
-        print(f'{panoptic.with_suffix(".json")}: with PNGs in {panoptic}')
-    for remark in summary.remarks():
-        print(remark, file=sys.stderr)
+    print_summary(output, summary, f', {len(summary.document["annotations"])} clicks')
 
 
 if __name__ == '__main__':
