@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from mmwsis.formats.coco_file import read_json
 from mmwsis.structures.supervision import Supervision
 from mmwsis.utils.fileio import atomic_write_json, atomic_write_text
+from mmwsis.utils.parallel import OrderedPool
 
 from .coco2weak import output_name
 from .coco_check import read_coco
@@ -209,26 +210,28 @@ def sample_budget(
     paths = [out_dir / output_name(source, Supervision.parse(k)) for k in costs]
     tables = [out_dir / 'budget.json', out_dir / 'budget.md']
     refuse_existing([*paths, *tables], [source], run.overwrite)
-    coco = read_coco(source)
-    rows = _rows(coco, seconds, costs, seed, source)
-    objects = Counter(ann['image_id'] for ann in coco['annotations'])
-    total = sum(objects[key] for row in rows for key in row.image_ids)
-    progress = run.open_progress(total)
-    settings = dict(seed=seed, budget_seconds=seconds)
-    files = {}
-    for row in rows:
-        level = Supervision.parse(row.level)
-        files[row.file] = build_mixture(
-            coco,
-            dict.fromkeys(row.image_ids, level),
-            protocol or WeakProtocol(),
-            str(source),
-            run,
-            progress,
-        )
-        files[row.file]['info']['mmwsis'] = source_block(
-            'annotation_budget', source, level, **settings, cost=row.cost._asdict()
-        )
+    settings, files = dict(seed=seed, budget_seconds=seconds), {}
+    # Processes start before the file is read: they stay small.
+    with OrderedPool(run.workers) as pool:
+        coco = read_coco(source)
+        rows = _rows(coco, seconds, costs, seed, source)
+        objects = Counter(ann['image_id'] for ann in coco['annotations'])
+        total = sum(objects[key] for row in rows for key in row.image_ids)
+        progress = run.open_progress(total)
+        for row in rows:
+            level = Supervision.parse(row.level)
+            files[row.file] = build_mixture(
+                coco,
+                dict.fromkeys(row.image_ids, level),
+                protocol or WeakProtocol(),
+                source=str(source),
+                pool=pool,
+                skip_invalid=run.skip_invalid,
+                progress=progress,
+            )
+            files[row.file]['info']['mmwsis'] = source_block(
+                'annotation_budget', source, level, **settings, cost=row.cost._asdict()
+            )
     for name, document in files.items():
         atomic_write_json(out_dir / name, document)
     summary = source_block('annotation_budget', source, **settings)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from mmwsis.formats.coco_file import read_json, with_file_names
 from mmwsis.structures.supervision import Supervision, restrict_coco
 from mmwsis.utils.fileio import atomic_write_json
-from mmwsis.utils.parallel import ordered_map
+from mmwsis.utils.parallel import OrderedPool
 
 from .coco_check import check_coco
 from .coco_panoptic import add_stuff_tags, is_panoptic, panoptic_to_instances
@@ -89,7 +89,7 @@ def map_annotations(
     annotations: Sequence[Annotation],
     *,
     source: str,
-    workers: int,
+    pool: OrderedPool,
     skip_invalid: bool,
     progress: Progress,
 ) -> list[Any]:
@@ -101,7 +101,7 @@ def map_annotations(
         coco: Checked COCO dictionary, for the sizes of the images.
         annotations: Some of its annotations.
         source: Name of the file, for messages.
-        workers: Number of processes, >= 1. The result does not depend on it.
+        pool: Processes that look.
         skip_invalid: Give None for broken annotations.
         progress: Called with the number of annotations that were just finished.
 
@@ -114,7 +114,7 @@ def map_annotations(
     found: list[Any] = []
     problems: list[tuple[Annotation, str]] = []
     look = functools.partial(_look_at_chunk, function)
-    for results in ordered_map(look, _chunks(coco, annotations), workers):
+    for results in pool.imap(look, _chunks(coco, annotations)):
         for result, reason in results:
             if reason is not None:
                 problems.append((annotations[len(found)], reason))
@@ -156,7 +156,7 @@ def derive_weak_coco(
     protocol: WeakProtocol | None = None,
     *,
     source: str = 'annotation file',
-    workers: int = 1,
+    pool: OrderedPool | None = None,
     skip_invalid: bool = False,
     progress: Progress | None = None,
 ) -> dict[Supervision, dict[str, Any]]:
@@ -168,7 +168,8 @@ def derive_weak_coco(
         levels: Levels wanted, all below MASKS.
         protocol: How labels are simulated; the defaults if None.
         source: Name of the file, for messages and for ``info``.
-        workers: Number of processes, >= 1. The result does not depend on it.
+        pool: Processes that decode the masks; none if None. The result does not
+            depend on it.
         skip_invalid: Leave out annotations that cannot be converted.
         progress: Called with the number of annotations that were just finished.
 
@@ -197,7 +198,7 @@ def derive_weak_coco(
             coco,
             annotations,
             source=source,
-            workers=workers,
+            pool=pool or OrderedPool(),
             skip_invalid=skip_invalid,
             progress=progress,
         )
@@ -241,38 +242,40 @@ def convert_file(
     source, run = Path(source), run or RunOptions()
     protocol = protocol or WeakProtocol()
     refuse_existing(outputs.values(), [source, *stuff_tags], run.overwrite)
-    coco = read_json(str(source))
-    if is_panoptic(coco):
-        coco = panoptic_to_instances(
-            coco,
-            panoptic_dir or source.with_suffix(''),
-            source=str(source),
-            read_masks=_reads_masks(outputs, protocol),
-            workers=run.workers,
-            open_progress=run.open_progress,
-        )
-    elif Supervision.MASKS in outputs and not stuff_tags:
-        raise ValueError(
-            f'{source}: level masks is for panoptic files and for --stuff-tags; '
-            'this file is a masks file already'
-        )
-    check_coco(coco, str(source))
-    if stuff_tags:
-        coco = add_stuff_tags(coco, stuff_tags, str(source))
-    results: dict[Supervision, dict[str, Any]] = {}
-    weak = [level for level in outputs if level is not Supervision.MASKS]
-    if weak:
-        results = derive_weak_coco(
-            coco,
-            weak,
-            protocol,
-            source=str(source),
-            workers=run.workers,
-            skip_invalid=run.skip_invalid,
-            progress=run.open_progress(len(coco['annotations'])),
-        )
-    if Supervision.MASKS in outputs:
-        results[Supervision.MASKS] = _masks_file(coco, source.name)
+    # Processes start before the file is read: they stay small.
+    with OrderedPool(run.workers) as pool:
+        coco = read_json(str(source))
+        if is_panoptic(coco):
+            coco = panoptic_to_instances(
+                coco,
+                panoptic_dir or source.with_suffix(''),
+                source=str(source),
+                read_masks=_reads_masks(outputs, protocol),
+                pool=pool,
+                open_progress=run.open_progress,
+            )
+        elif Supervision.MASKS in outputs and not stuff_tags:
+            raise ValueError(
+                f'{source}: level masks is for panoptic files and for --stuff-tags; '
+                'this file is a masks file already'
+            )
+        check_coco(coco, str(source))
+        if stuff_tags:
+            coco = add_stuff_tags(coco, stuff_tags, str(source))
+        results: dict[Supervision, dict[str, Any]] = {}
+        weak = [level for level in outputs if level is not Supervision.MASKS]
+        if weak:
+            results = derive_weak_coco(
+                coco,
+                weak,
+                protocol,
+                source=str(source),
+                pool=pool,
+                skip_invalid=run.skip_invalid,
+                progress=run.open_progress(len(coco['annotations'])),
+            )
+        if Supervision.MASKS in outputs:
+            results[Supervision.MASKS] = _masks_file(coco, source.name)
     for level, path in outputs.items():
         atomic_write_json(path, results[level])
     return results

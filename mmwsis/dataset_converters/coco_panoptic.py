@@ -15,7 +15,7 @@ import cv2
 from mmwsis.formats.coco_file import read_json
 from mmwsis.formats.coco_segmentation import encode_mask
 from mmwsis.structures import ids_of_colours
-from mmwsis.utils.parallel import ordered_map
+from mmwsis.utils.parallel import OrderedPool
 
 from .conversion import Progress
 
@@ -53,7 +53,7 @@ def panoptic_to_instances(
     *,
     source: str,
     read_masks: bool,
-    workers: int,
+    pool: OrderedPool,
     open_progress: Callable[[int], Progress],
 ) -> dict[str, Any]:
     """Turn a panoptic file into a COCO instances dictionary with stuff tags.
@@ -66,7 +66,7 @@ def panoptic_to_instances(
         png_dir: Folder of its PNGs.
         source: Name of the file, for messages.
         read_masks: Whether ``segmentation`` is wanted; boxes and tags need no PNG.
-        workers: Number of processes that read the PNGs, >= 1.
+        pool: Processes that read the PNGs.
         open_progress: Called with the number of PNGs; returns the function that counts
             finished ones.
 
@@ -117,7 +117,7 @@ def panoptic_to_instances(
         _check_folder(Path(png_dir), source)
         advance = open_progress(len(jobs))
         masks = iter(annotations)
-        for rles in ordered_map(_masks_of_map, jobs, workers):
+        for rles in pool.imap(_masks_of_map, jobs):
             for rle in rles:
                 next(masks)['segmentation'] = rle
             advance(1)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mmwsis.utils.fileio import atomic_write_json
-from mmwsis.utils.parallel import ordered_map
+from mmwsis.utils.parallel import OrderedPool
 
 from .conversion import RunOptions, refuse_existing, shorten
 
@@ -81,9 +81,10 @@ def convert_images(
     records: list[Record] = []
     problems: list[str] = []
     convert = functools.partial(_record_or_reason, convert)
-    for result in ordered_map(convert, names, run.workers, _image):
-        (problems if isinstance(result, str) else records).append(result)
-        advance(1)
+    with OrderedPool(run.workers) as pool:
+        for result in pool.imap(convert, names, _image):
+            (problems if isinstance(result, str) else records).append(result)
+            advance(1)
     if problems and not (run.skip_invalid and records):
         raise ConversionError(problems)
     document = assemble(records)

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from mmwsis.formats.coco_file import with_file_names
 from mmwsis.structures.supervision import Supervision, image_supervision, restrict_coco
 from mmwsis.utils.fileio import atomic_write_json
+from mmwsis.utils.parallel import OrderedPool
 
 from .coco2weak import derive_weak_coco
 from .coco_check import read_coco
@@ -133,8 +134,10 @@ def build_mixture(
     coco: Mapping[str, Any],
     levels: Mapping[ImageId, Supervision],
     protocol: WeakProtocol,
+    *,
     source: str,
-    run: RunOptions,
+    pool: OrderedPool,
+    skip_invalid: bool,
     progress: Progress,
 ) -> dict[str, Any]:
     """Put a label file together in which each image holds its own level and no more.
@@ -144,7 +147,8 @@ def build_mixture(
         levels: Level of every image that is wanted, by id.
         protocol: How weak labels are simulated.
         source: Name of the file, for messages.
-        run: Number of processes, and whether broken annotations are left out.
+        pool: Processes that decode the masks.
+        skip_invalid: Leave out annotations that cannot be converted.
         progress: Called with the number of annotations that were just finished.
 
     Returns:
@@ -176,8 +180,8 @@ def build_mixture(
                 [level],
                 protocol,
                 source=source,
-                workers=run.workers,
-                skip_invalid=run.skip_invalid,
+                pool=pool,
+                skip_invalid=skip_invalid,
                 progress=progress,
             )[level]
         labels.update((ann['id'], ann) for ann in result['annotations'])
@@ -269,12 +273,21 @@ def mix_file(
     """
     protocol, run = protocol or WeakProtocol(), run or RunOptions()
     refuse_existing([out], [source], run.overwrite)
-    coco = read_coco(source)
-    ranked = rank_images([image['id'] for image in coco['images']], seed)
-    levels = assign_levels(ranked, shares)
-    total = sum(ann['image_id'] in levels for ann in coco['annotations'])
-    progress = run.open_progress(total)
-    mixture = build_mixture(coco, levels, protocol, str(source), run, progress)
+    # Processes start before the file is read: they stay small.
+    with OrderedPool(run.workers) as pool:
+        coco = read_coco(source)
+        ranked = rank_images([image['id'] for image in coco['images']], seed)
+        levels = assign_levels(ranked, shares)
+        total = sum(ann['image_id'] in levels for ann in coco['annotations'])
+        mixture = build_mixture(
+            coco,
+            levels,
+            protocol,
+            source=str(source),
+            pool=pool,
+            skip_invalid=run.skip_invalid,
+            progress=run.open_progress(total),
+        )
     mixture['info']['mmwsis'] = source_block(
         'mix_supervision',
         source,

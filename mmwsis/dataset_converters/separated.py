@@ -21,6 +21,7 @@ from mmwsis.formats.coco_file import image_file_name
 from mmwsis.formats.coco_segmentation import decode_segmentation
 from mmwsis.ops.mask_parts import SEPARATED_MIN_PART, is_separated
 from mmwsis.utils.fileio import atomic_write_json
+from mmwsis.utils.parallel import OrderedPool
 
 from .coco2weak import map_annotations
 from .coco_check import read_coco
@@ -244,17 +245,19 @@ def separated_file(
                 '--skip-invalid.'
             )
     else:
-        coco = read_coco(source)
-        objects = [ann for ann in coco['annotations'] if not ann.get('iscrowd')]
-        flags = map_annotations(
-            functools.partial(_is_separated, min_part=min_part),
-            coco,
-            objects,
-            source=str(source),
-            workers=run.workers,
-            skip_invalid=run.skip_invalid,
-            progress=run.open_progress(len(objects)),
-        )
+        # Processes start before the file is read: they stay small.
+        with OrderedPool(run.workers) as pool:
+            coco = read_coco(source)
+            objects = [ann for ann in coco['annotations'] if not ann.get('iscrowd')]
+            flags = map_annotations(
+                functools.partial(_is_separated, min_part=min_part),
+                coco,
+                objects,
+                source=str(source),
+                pool=pool,
+                skip_invalid=run.skip_invalid,
+                progress=run.open_progress(len(objects)),
+            )
         found = {ann['id'] for ann, flag in zip(objects, flags) if flag}
         rule = dict(rule='parts', min_part=min_part)
     annotations = [ann for ann in coco['annotations'] if ann['id'] in found]

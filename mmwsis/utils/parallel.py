@@ -1,7 +1,6 @@
 """Parallel map that keeps the order of its jobs."""
 
 import contextlib
-import gc
 import multiprocessing
 import os
 import threading
@@ -21,63 +20,79 @@ AHEAD = 4  # jobs that wait for each process
 PARENT_CHECK_SECONDS = 1.0
 
 
-def ordered_map(
-    function: Callable[[Job], Result],
-    jobs: Iterable[Job],
-    workers: int = 1,
-    name: Callable[[Job], str] = str,
-) -> Iterator[Result]:
-    """Results of a function in the order of its jobs, as they come.
+class OrderedPool:
+    """A few processes, or this one alone, behind one ordered ``imap``.
 
-    A job that fails, or whose process dies, ends the map with an error that names it.
-    When this process is killed, the others end too.
+    Processes start at once: a pool that is opened before a large file is read does not
+    hold a copy of it. When this process is killed, the others end too.
 
     Args:
-        function: Picklable function of one job.
-        jobs: Picklable; drawn only a little ahead of the results.
         workers: Number of processes, >= 1; 1 works without any. Defaults to 1.
-        name: What a job works on, for messages. Defaults to ``str``.
-
-    Yields:
-        ``function(job)`` of every job.
 
     Raises:
-        RuntimeError: A process died, or a job raised something else than a ValueError
-            or an OSError, which are passed on: they say themselves what is wrong.
         ValueError: ``workers`` is below 1.
     """
-    if workers < 1:
-        raise ValueError(f'workers must be at least 1, given {workers}')
-    if workers == 1:
+
+    def __init__(self, workers: int = 1) -> None:
+        if workers < 1:
+            raise ValueError(f'workers must be at least 1, given {workers}')
+        self._workers = workers
+        self._executor: ProcessPoolExecutor | None = None
+        if workers > 1:
+            fork = 'fork' in multiprocessing.get_all_start_methods()
+            self._executor = ProcessPoolExecutor(
+                workers,
+                multiprocessing.get_context('fork' if fork else None),
+                initializer=_start_worker,
+                initargs=(os.getpid(), fork),
+            )
+            with _one_opencv_thread():
+                self._executor.submit(int).result()
+
+    def imap(
+        self,
+        function: Callable[[Job], Result],
+        jobs: Iterable[Job],
+        name: Callable[[Job], str] = str,
+    ) -> Iterator[Result]:
+        """Results in the order of the jobs, as they come.
+
+        A job that fails, or whose process dies, ends the run with an error that names
+        it.
+
+        Args:
+            function: Picklable function of one job.
+            jobs: Picklable; drawn only a little ahead of the results.
+            name: What a job works on, for messages. Defaults to ``str``.
+
+        Yields:
+            ``function(job)`` of every job.
+
+        Raises:
+            RuntimeError: A process died, or a job raised something else than a
+                ValueError or an OSError, which are passed on: they say themselves what
+                is wrong.
+        """
+        if self._executor is None:
+            for job in jobs:
+                with _named(job, name):
+                    result = function(job)
+                yield result
+            return
+        waiting: deque[tuple[Job, Future[Result]]] = deque()
         for job in jobs:
-            with _named(job, name):
-                result = function(job)
-            yield result
-        return
-    executor = _executor(workers)
-    waiting: deque[tuple[Job, Future[Result]]] = deque()
-    try:
-        for job in jobs:
-            waiting.append((job, _submit(executor, function, job)))
-            if len(waiting) >= AHEAD * workers:
-                yield _first_result(waiting, workers, name)
+            waiting.append((job, _submit(self._executor, function, job)))
+            if len(waiting) >= AHEAD * self._workers:
+                yield _first_result(waiting, self._workers, name)
         while waiting:
-            yield _first_result(waiting, workers, name)
-    finally:
-        executor.shutdown(cancel_futures=True)
+            yield _first_result(waiting, self._workers, name)
 
+    def __enter__(self) -> 'OrderedPool':
+        return self
 
-def _executor(workers: int) -> ProcessPoolExecutor:
-    fork = 'fork' in multiprocessing.get_all_start_methods()
-    executor = ProcessPoolExecutor(
-        workers,
-        multiprocessing.get_context('fork' if fork else None),
-        initializer=_start_worker,
-        initargs=(os.getpid(), fork),
-    )
-    with _one_opencv_thread():
-        executor.submit(int).result()
-    return executor
+    def __exit__(self, *error: object) -> None:
+        if self._executor is not None:
+            self._executor.shutdown(cancel_futures=True)
 
 
 @contextlib.contextmanager
@@ -96,8 +111,6 @@ def _one_opencv_thread() -> Iterator[None]:
 
 
 def _start_worker(parent: int, forked: bool) -> None:
-    # Collecting garbage would copy the memory that this process shares with its parent.
-    gc.freeze()
     if not forked:
         cv2.setNumThreads(1)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()

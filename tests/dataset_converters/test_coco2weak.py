@@ -321,10 +321,10 @@ def test_protocol_and_levels_are_checked(coco, tmp_path):
         WeakProtocol('mean')
     with pytest.raises(ValueError, match='levels must be'):
         derive_weak_coco(coco, [Supervision.MASKS])
-    with pytest.raises(ValueError, match='workers must be at least 1'):
-        derive_weak_coco(coco, LEVELS, workers=0)
     source = tmp_path / 'a.json'
     source.write_text(json.dumps(coco))
+    with pytest.raises(ValueError, match='workers must be at least 1'):
+        convert_file(source, {}, run=RunOptions(workers=0))
     with pytest.raises(ValueError, match='overwrite the input'):
         convert_file(
             source, {Supervision.BOXES: source}, run=RunOptions(overwrite=True)

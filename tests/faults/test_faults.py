@@ -54,7 +54,7 @@ def not_converted(reason):
     return (
         '{labels}: 1 annotation(s) cannot be converted, so that nothing was written:\n'
         f'  annotation id 11 of image id 1: {reason}\n'
-        'Mend or remove them, or leave them out of the result with --skip-invalid.'
+        'Fix or remove them, or leave them out of the result with --skip-invalid.'
     )
 
 

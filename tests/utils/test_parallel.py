@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mmwsis.utils.parallel import ordered_map
+from mmwsis.utils.parallel import OrderedPool
 
 
 def square(value):
@@ -47,28 +47,32 @@ def is_running(pid):
 
 @pytest.mark.parametrize('workers', [1, 2])
 def test_results_come_in_order(workers):
-    assert list(ordered_map(square, range(30), workers)) == [k * k for k in range(30)]
+    with OrderedPool(workers) as pool:
+        assert list(pool.imap(square, range(30))) == [k * k for k in range(30)]
 
 
 def test_there_must_be_a_worker():
     with pytest.raises(ValueError, match='at least 1, given 0'):
-        list(ordered_map(square, range(3), 0))
+        OrderedPool(0)
 
 
 def test_a_dead_worker_ends_the_map_and_names_its_job():
-    results = []
-    with pytest.raises(RuntimeError, match=r'died.*\bimage7\.png') as caught:
-        results.extend(ordered_map(die_at_7, range(30), 2, image_name))
+    with (
+        pytest.raises(RuntimeError, match=r'died.*\bimage7\.png') as caught,
+        OrderedPool(2) as pool,
+    ):
+        list(pool.imap(die_at_7, range(30), image_name))
     # Two processes work on two jobs at most.
     assert str(caught.value).count('.png') <= 2
 
 
 @pytest.mark.parametrize('workers', [1, 2])
 def test_a_failed_job_is_named(workers):
-    with pytest.raises(RuntimeError, match=r"^image7.png: KeyError: 'size'$"):
-        list(ordered_map(fail_at_7, range(30), workers, image_name))
-    with pytest.raises(ValueError, match=r'^image0.png is broken$'):
-        list(ordered_map(refuse, range(30), workers, image_name))
+    with OrderedPool(workers) as pool:
+        with pytest.raises(RuntimeError, match=r"^image7.png: KeyError: 'size'$"):
+            list(pool.imap(fail_at_7, range(30), image_name))
+        with pytest.raises(ValueError, match=r'^image0.png is broken$'):
+            list(pool.imap(refuse, range(30), image_name))
 
 
 def test_jobs_are_not_drawn_far_ahead():
@@ -79,20 +83,19 @@ def test_jobs_are_not_drawn_far_ahead():
             drawn.append(k)
             yield k
 
-    results = ordered_map(square, jobs(), 2)
-    next(results)
+    with OrderedPool(2) as pool:
+        assert next(pool.imap(square, jobs())) == 0
     assert len(drawn) == 8
-    results.close()
 
 
 def test_workers_end_when_their_parent_is_killed():
     read, write = os.pipe()
     parent = os.fork()
     if parent == 0:
-        results = ordered_map(own_pid, range(100), 2)
-        pids = {next(results) for _ in range(8)}
-        os.write(write, ' '.join(map(str, pids)).encode())
-        time.sleep(60)
+        with OrderedPool(2) as pool:
+            pids = set(pool.imap(own_pid, range(8)))
+            os.write(write, ' '.join(map(str, pids)).encode())
+            time.sleep(60)
         os._exit(0)
     pids = [int(pid) for pid in os.read(read, 100).split()]
     os.kill(parent, signal.SIGKILL)
@@ -120,7 +123,8 @@ def test_processes_start_after_opencv_has_threads():
         cv2.setNumThreads(4)
         cv2.GaussianBlur(np.zeros((2000, 2000, 3), np.uint8), (31, 31), 0)
         signal.alarm(60)
-        assert list(ordered_map(opencv_threads, range(4), 2)) == [1] * 4
+        with OrderedPool(2) as pool:
+            assert list(pool.imap(opencv_threads, range(4))) == [1] * 4
         assert cv2.getNumThreads() == 4
     finally:
         signal.alarm(0)

@@ -4,13 +4,13 @@ import dataclasses
 import difflib
 import functools
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from mmwsis.utils.fileio import atomic_write_json
-from mmwsis.utils.parallel import ordered_map
+from mmwsis.utils.parallel import OrderedPool
 
-from ..conversion import RunOptions, refuse_existing, shorten
+from ..conversion import Progress, RunOptions, refuse_existing, shorten
 from .assemble import ImportResult, LabelImportError, assemble, refuse
 from .build import build_image
 from .cvat import read_cvat
@@ -68,20 +68,21 @@ def import_labels(
     settings, run = settings or ImportSettings(), run or RunOptions()
     path, out = Path(path), Path(out)
     refuse_existing([out, *([report] if report else [])], [path], run.overwrite)
-    read = _read(tool, path, out, settings, run)
-    settings = dataclasses.replace(
-        settings,
-        img_dir=_image_folder(path, settings),
-        ignored=(*NO_CLASSES, *settings.ignored),
-    )
-    names = class_names(read, settings.classes, settings.ignored, str(path))
-    _check_stuff(settings.stuff, names)
-    advance = run.open_progress(len(read.images))
-    images = []
-    build = functools.partial(build_image, settings=settings)
-    for image in ordered_map(build, read.images, run.workers, _source):
-        images.append(image)
-        advance(1)
+    with OrderedPool(run.workers) as pool:
+        read = _read(tool, path, out, settings, pool, run.open_progress)
+        settings = dataclasses.replace(
+            settings,
+            img_dir=_image_folder(path, settings),
+            ignored=(*NO_CLASSES, *settings.ignored),
+        )
+        names = class_names(read, settings.classes, settings.ignored, str(path))
+        _check_stuff(settings.stuff, names)
+        advance = run.open_progress(len(read.images))
+        images = []
+        build = functools.partial(build_image, settings=settings)
+        for image in pool.imap(build, read.images, _source):
+            images.append(image)
+            advance(1)
     result = assemble(tool, path, read, images, names, settings)
     if report is not None:
         atomic_write_json(report, result.report(), indent=1)
@@ -95,17 +96,19 @@ def _source(image: LabelledImage) -> str:
 
 
 def _read(
-    tool: str, path: Path, out: Path, settings: ImportSettings, run: RunOptions
+    tool: str,
+    path: Path,
+    out: Path,
+    settings: ImportSettings,
+    pool: OrderedPool,
+    progress: Callable[[int], Progress],
 ) -> ReadResult:
     if tool not in TOOLS:
         raise ValueError(f'tool must be one of {TOOLS}, given {tool!r}')
     if not path.exists():
         raise FileNotFoundError(f'{path} does not exist')
-    progress = run.open_progress
     if tool == 'labelme':
-        read = read_labelme(
-            path, settings, workers=run.workers, open_progress=progress, skip=out
-        )
+        read = read_labelme(path, settings, pool=pool, open_progress=progress, skip=out)
     else:
         reader = read_cvat if tool == 'cvat' else read_labelstudio
         read = reader(path, settings, open_progress=progress)

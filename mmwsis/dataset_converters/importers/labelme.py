@@ -19,7 +19,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from mmwsis.utils.parallel import ordered_map
+from mmwsis.utils.parallel import OrderedPool
 
 from ..conversion import Progress
 from .records import (
@@ -42,7 +42,7 @@ def read_labelme(
     path: Path,
     settings: ImportSettings,
     *,
-    workers: int,
+    pool: OrderedPool,
     open_progress: Callable[[int], Progress],
     skip: Path | None = None,
 ) -> ReadResult:
@@ -51,7 +51,7 @@ def read_labelme(
     Args:
         path: File or folder.
         settings: How ambiguous shapes are read.
-        workers: Number of processes that parse the files, >= 1.
+        pool: Processes that parse the files.
         open_progress: Called with the number of files; returns the function that
             counts finished ones.
         skip: A JSON that is no label file (the output, which may lie in the folder).
@@ -72,7 +72,7 @@ def read_labelme(
     result = ReadResult()
     advance = open_progress(len(files))
     jobs = ((str(file), str(root), settings) for file in files)
-    for own in ordered_map(_read_file, jobs, workers, operator.itemgetter(0)):
+    for own in pool.imap(_read_file, jobs, operator.itemgetter(0)):
         result.add(own)
         advance(1)
     return result

@@ -11,7 +11,7 @@ from typing import Any
 
 from mmwsis.structures.supervision import Supervision
 from mmwsis.utils.fileio import atomic_write_json, atomic_write_text, sync_directory
-from mmwsis.utils.parallel import ordered_map
+from mmwsis.utils.parallel import OrderedPool
 
 from ..coco2weak import derive_weak_coco, output_name
 from .records import CATEGORY_IDS, SceneJob, SceneRecord, write_scene
@@ -144,16 +144,17 @@ def _write_all(
 ) -> dict[str, Any]:
     counts = {'train': settings.train, 'val': settings.val}
     manifest: dict[str, Any] = {**_identity(settings), 'statistics': {}}
-    for split in SPLITS:
-        _make_folders(root, split)
-        records = []
-        jobs = _jobs(root, split, settings, counts[split])
-        for record in ordered_map(write_scene, jobs, workers, _scene):
-            records.append(record)
-            progress(1)
-        instances = _instances_document(records, split, settings)
-        _write_documents(root, split, records, instances)
-        manifest['statistics'][split] = scene_statistics(records)
+    with OrderedPool(workers) as pool:
+        for split in SPLITS:
+            _make_folders(root, split)
+            records = []
+            jobs = _jobs(root, split, settings, counts[split])
+            for record in pool.imap(write_scene, jobs, _scene):
+                records.append(record)
+                progress(1)
+            instances = _instances_document(records, split, settings)
+            _write_documents(root, split, records, instances)
+            manifest['statistics'][split] = scene_statistics(records)
     # Written last: without it the folder is no dataset.
     atomic_write_json(root / MANIFEST, manifest, indent=2)
     return manifest

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from PIL import Image
 
-from mmwsis.utils.parallel import ordered_map
+from mmwsis.utils.parallel import OrderedPool
 
 from .columns import ImageTable
 from .findings import Finding, FindingLog
@@ -58,11 +58,12 @@ def check_image_files(
         if name is not None
     ]
     jobs = _jobs(folder, files, decode)
-    for findings, count in ordered_map(_check_chunk, jobs, workers, _names):
-        for finding in findings:
-            log.add(finding)
-        if progress is not None:
-            progress(count)
+    with OrderedPool(workers) as pool:
+        for findings, count in pool.imap(_check_chunk, jobs, _names):
+            for finding in findings:
+                log.add(finding)
+            if progress is not None:
+                progress(count)
     return len(files)
 
 
