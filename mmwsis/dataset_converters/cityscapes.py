@@ -21,14 +21,14 @@ from .cityscapes_classes import (
 from .cityscapes_labels import (
     Segment,
     ids_from_train_ids,
+    image_entry,
     image_segments,
     is_void,
     object_entries,
-    select_pixels,
 )
 from .conversion import RunOptions, source_block
 from .image_records import Record, Summary, coco_document, compare_size, convert_images
-from .label_maps import bitmap_region, check_size, image_shape, read_labels
+from .label_maps import check_size, image_shape, read_labels
 from .panoptic_output import panoptic_document, write_png, write_segment_ids
 
 KINDS = {'fine': 'gtFine', 'coarse': 'gtCoarse'}
@@ -161,16 +161,11 @@ def image_record(name: str, options: CityscapesOptions) -> Record:
         labels = ids_from_train_ids(labels, path)
     file_name = f'{name}_leftImg8bit.png'
     photograph = options.root / 'leftImg8bit' / options.split / file_name
-    size = image_shape(photograph)
-    check_size(labels, size, path, photograph)
+    check_size(labels, image_shape(photograph), path, photograph)
     segments = image_segments(labels, path)
     category_ids = {entry['name']: entry['id'] for entry in options.categories()}
     measured = [segment for segment in segments if not is_void(segment)]
-    image = dict(file_name=file_name, height=size[0], width=size[1])
-    image['tags'] = sorted({category_ids[one.label.name] for one in measured})
-    void = bitmap_region(select_pixels(labels, filter(is_void, segments)))
-    if void is not None:
-        image['void'] = void.rle
+    tags = [category_ids[one.label.name] for one in measured]
     if options.panoptic_dir is not None:
         # Named like the image: MMDetection looks for it under that name.
         ids = _segment_ids(labels, measured)
@@ -180,7 +175,7 @@ def image_record(name: str, options: CityscapesOptions) -> Record:
         write_png(target, _train_ids(labels, segments))
     things = {key: category_ids[key] for key in CITYSCAPES_THINGS}
     return dict(
-        image=image,
+        image=image_entry(file_name, labels, segments, tags),
         objects=object_entries(segments, things),
         segments=[_segment_info(one, category_ids) for one in measured],
     )

@@ -67,7 +67,10 @@ def add_run_options(
     add_workers_option(parser)
     parser.add_argument('--skip-invalid', action='store_true', help=skip_invalid)
     parser.add_argument(
-        '--overwrite', action='store_true', help='replace what is there'
+        '--overwrite',
+        action='store_true',
+        help='replace files that are there; each is written in one step at the end, so '
+        'that a run that is killed starts again',
     )
 
 

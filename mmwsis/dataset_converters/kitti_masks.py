@@ -17,16 +17,15 @@ from .cityscapes_classes import (
     cityscapes_categories,
 )
 from .cityscapes_labels import (
+    image_entry,
     image_segments,
-    is_void,
     object_entries,
-    select_pixels,
 )
 from .conversion import RunOptions, source_block
 from .image_records import Record, Summary, coco_document, convert_images, read_list
 from .kitti_boxes import check_class_names
 from .kitti_classes import KITTI_MASK_CLASSES, KITTI_MASK_IMAGES
-from .label_maps import bitmap_region, check_size, image_shape, read_labels
+from .label_maps import check_size, image_shape, read_labels
 
 
 @dataclass(frozen=True)
@@ -110,19 +109,16 @@ def image_record(name: str, options: KittiMaskOptions) -> Record:
     file_name = f'{name}.png'
     path = options.instance_dir / file_name
     labels = read_labels(path, 'KITTI instance map (16 bit PNG)')
-    size = image_shape(options.image_dir / file_name)
-    check_size(labels, size, path, options.image_dir / file_name)
+    image_path = options.image_dir / file_name
+    check_size(labels, image_shape(image_path), path, image_path)
     labels = cityscapes_numbers(labels, path)
     segments = image_segments(labels, path)
     category_ids = {
         entry['name']: entry['id'] for entry in _categories(options.classes)
     }
     objects = object_entries(segments, category_ids)
-    image = dict(file_name=file_name, height=size[0], width=size[1])
-    image['tags'] = sorted({entry['category_id'] for entry in objects})
-    void = bitmap_region(select_pixels(labels, filter(is_void, segments)))
-    if void is not None:
-        image['void'] = void.rle
+    tags = [entry['category_id'] for entry in objects]
+    image = image_entry(file_name, labels, segments, tags)
     return dict(image=image, objects=objects)
 
 

@@ -66,12 +66,15 @@ class ImportResult:
             counts={kind: dict(self.count(kind)) for kind in kinds},
             missing_images=self.missing_images,
             empty_images=self.empty_images,
-            **{kind: self._list(kind) for kind in kinds},
+            **{
+                kind: [
+                    dict(zip(Issue._fields[1:], issue[1:]))
+                    for issue in self.issues
+                    if issue.kind == kind
+                ]
+                for kind in kinds
+            },
         )
-
-    def _list(self, kind: str) -> list[dict[str, str]]:
-        own = [one._asdict() for one in self.issues if one.kind == kind]
-        return [{k: v for k, v in one.items() if k != 'kind'} for one in own]
 
 
 def assemble(
