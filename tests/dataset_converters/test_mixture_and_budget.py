@@ -117,7 +117,7 @@ def test_every_image_holds_its_level_and_nothing_stronger(source):
     assert load_coco(str(path), 'masks')['annotations'] == mixture['annotations']
 
 
-def test_a_data_set_reads_the_mix(source):
+def test_a_dataset_reads_the_mix(source):
     mix(source, 'mix.json', (MASKS, 10), (BOXES, None))
     dataset = CocoWeakDataset(
         ann_file=str(source.parent / 'mix.json'),
@@ -325,7 +325,7 @@ def test_each_level_gets_what_it_affords(source):
     )
 
 
-def test_a_data_set_may_end_before_the_money(source):
+def test_a_dataset_may_end_before_the_money(source):
     rows = sample_budget(source, source.parent / 'b', 1e6, dict(boxes=Cost(38.1)))
     assert rows[0].is_capped
     assert len(rows[0].image_ids) == 40

@@ -86,7 +86,7 @@ def shapes_of(name, annotation, number):
 
 
 @pytest.fixture
-def exported(tmp_path, pictures, by_image):
+def exported(tmp_path, image_folder, by_image):
     """annotations.xml of five images."""
     images = []
     for number, (entry, tags, annotations) in enumerate(by_image()):
@@ -110,19 +110,19 @@ def run(path, out='out.json', **settings):
     return import_labels('cvat', path, path.parent / out, settings, run=run)
 
 
-def test_round_trip(exported, pictures, coco, same):
-    result = run(exported, img_dir=pictures)
+def test_round_trip(exported, image_folder, coco, same):
+    result = run(exported, img_dir=image_folder)
     assert not result.issues
     assert not result.missing_images
     same(result.coco, coco)
     same(json.loads((exported.parent / 'out.json').read_text()), coco)
 
 
-def test_the_zip_and_its_folder_are_read_too(exported, pictures, coco, same):
+def test_the_zip_and_its_folder_are_read_too(exported, image_folder, coco, same):
     archive = exported.parent / 'task_7.zip'
     with zipfile.ZipFile(archive, 'w') as file:
         file.write(exported, 'annotations.xml')
-    same(run(archive, img_dir=pictures).coco, coco)
+    same(run(archive, img_dir=image_folder).coco, coco)
     # Unpacked beside a folder images/, as CVAT packs them.
     result = run(exported.parent, img_dir=exported.parent)
     assert not result.missing_images

@@ -34,15 +34,15 @@ def labelme(tmp_path, monkeypatch):
         for name, shapes in files.items():
             for folder in ('images', 'labels'):
                 (tmp_path / folder / name).parent.mkdir(parents=True, exist_ok=True)
-            picture = f'images/{name}.jpg'
+            image_file = f'images/{name}.jpg'
             if image_path is None:
-                Image.new('RGB', (WIDTH, HEIGHT)).save(picture)
+                Image.new('RGB', (WIDTH, HEIGHT)).save(image_file)
             up = '../' * name.count('/')
             document = dict(
                 version='5.4.1',
                 flags={},
                 shapes=shapes,
-                imagePath=image_path or f'{up}../{picture}',
+                imagePath=image_path or f'{up}../{image_file}',
                 imageHeight=HEIGHT,
                 imageWidth=WIDTH,
             )

@@ -62,7 +62,7 @@ def write(folder, name, content):
 
 
 @pytest.fixture
-def labels(tmp_path, pictures, by_image):
+def labels(tmp_path, image_folder, by_image):
     """labels/*.json beside images/*.png."""
     folder = tmp_path / 'labels'
     rng = random.Random(3)
@@ -80,8 +80,8 @@ def labels(tmp_path, pictures, by_image):
     return folder
 
 
-def run(folder, out='out.json', pictures=None, tool='labelme', **settings):
-    settings.setdefault('img_dir', pictures or folder.parent / 'images')
+def run(folder, out='out.json', image_folder=None, tool='labelme', **settings):
+    settings.setdefault('img_dir', image_folder or folder.parent / 'images')
     run = RunOptions(skip_invalid=settings.pop('skip_invalid', False), overwrite=True)
     return import_labels(
         tool, folder, folder.parent / out, ImportSettings(**settings), run=run
@@ -219,7 +219,7 @@ def test_flags_and_descriptions_of_objects_are_kept(tmp_path):
     assert annotation['attributes'] == dict(occluded=True, description='rusty')
 
 
-def test_old_files_have_neither_shape_type_nor_size(tmp_path, pictures):
+def test_old_files_have_neither_shape_type_nor_size(tmp_path, image_folder):
     content = document('../images/masks.png', [])
     content['shapes'] = [dict(label='nut', points=[[1, 1], [30, 2], [30, 30]])]
     del content['imageHeight'], content['imageWidth'], content['flags']
@@ -227,7 +227,7 @@ def test_old_files_have_neither_shape_type_nor_size(tmp_path, pictures):
     result = run(tmp_path / 'labels')
     assert result.coco['images'][0]['width'] == 200
     assert result.coco['images'][0]['supervision'] == 'masks'
-    (pictures / 'masks.png').unlink()
+    (image_folder / 'masks.png').unlink()
     with pytest.raises(LabelImportError, match='size of the image is not known'):
         run(tmp_path / 'labels')
 
@@ -278,7 +278,7 @@ def test_broken_files_are_named(tmp_path):
     assert result.count('left_out') == {'other JSON': 1}
 
 
-def test_another_size_of_the_image_is_refused(tmp_path, pictures):
+def test_another_size_of_the_image_is_refused(tmp_path, image_folder):
     content = document('../images/masks.png', [], size=(100, 200))
     write(tmp_path / 'labels', 'a.json', content)
     with pytest.raises(
@@ -301,10 +301,10 @@ def test_the_output_may_lie_among_the_labels(tmp_path):
 
 def test_turned_photographs_have_the_size_that_tools_show(tmp_path):
     folder = one_file(tmp_path, shape('nut', 'point', [[90, 190]]), size=(100, 200))
-    picture = Image.new('RGB', (200, 100))
-    exif = picture.getexif()
+    image_file = Image.new('RGB', (200, 100))
+    exif = image_file.getexif()
     exif[274] = 6
-    picture.save(folder / 'a.jpg', exif=exif)
+    image_file.save(folder / 'a.jpg', exif=exif)
     content = json.loads((folder / 'a.json').read_text())
     write(folder, 'a.json', {**content, 'imagePath': 'a.jpg'})
     image = run(folder, img_dir=folder).coco['images'][0]

@@ -77,7 +77,7 @@ def results_of(name, ann, number):
 
 
 @pytest.fixture
-def exported(tmp_path, coco, pictures, by_image):
+def exported(tmp_path, coco, image_folder, by_image):
     """project.json; Label Studio has no objects of several parts."""
     coco['annotations'] = [
         a for a in coco['annotations'] if len(a.get('segmentation', [1])) == 1
@@ -117,8 +117,8 @@ def run(path, out='out.json', img_dir=None, classes=None, **options):
     )
 
 
-def test_round_trip(exported, pictures, coco, same):
-    result = run(exported, img_dir=pictures, quads='extreme_points')
+def test_round_trip(exported, image_folder, coco, same):
+    result = run(exported, img_dir=image_folder, quads='extreme_points')
     assert not result.issues
     assert not result.missing_images
     same(result.coco, coco)
@@ -309,7 +309,7 @@ def test_other_files_are_refused(tmp_path, text, message):
     assert 'project.json' in str(caught.value)
 
 
-def test_tags_alone_need_the_image_for_its_size(exported, pictures):
-    (pictures / 'tags.png').unlink()
+def test_tags_alone_need_the_image_for_its_size(exported, image_folder):
+    (image_folder / 'tags.png').unlink()
     with pytest.raises(LabelImportError, match='tags.png is not in .*--img-dir'):
-        run(exported, img_dir=pictures)
+        run(exported, img_dir=image_folder)
