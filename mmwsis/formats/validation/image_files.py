@@ -21,6 +21,9 @@ class _Job(NamedTuple):
     files: Sequence[tuple[Any, str, tuple[float, float]]]
     decode: bool
 
+    def __str__(self) -> str:
+        return f'{self.files[0][1]} to {self.files[-1][1]} in {self.folder}'
+
 
 def check_image_files(
     images: ImageTable,
@@ -57,9 +60,8 @@ def check_image_files(
         for image_id, name, size in zip(images.ids, images.files, images.sizes)
         if name is not None
     ]
-    jobs = _jobs(folder, files, decode)
     with OrderedPool(workers) as pool:
-        for findings, count in pool.imap(_check_chunk, jobs, _names):
+        for findings, count in pool.imap(_check_chunk, _jobs(folder, files, decode)):
             for finding in findings:
                 log.add(finding)
             if progress is not None:
@@ -72,10 +74,6 @@ def _jobs(
 ) -> Iterator[_Job]:
     for start in range(0, len(files), _CHUNK):
         yield _Job(os.fspath(folder), files[start : start + _CHUNK], decode)
-
-
-def _names(job: _Job) -> str:
-    return f'{job.files[0][1]} to {job.files[-1][1]} in {job.folder}'
 
 
 def _check_chunk(job: _Job) -> tuple[list[Finding], int]:
