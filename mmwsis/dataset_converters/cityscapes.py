@@ -2,7 +2,7 @@
 
 import functools
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,27 +21,15 @@ from .cityscapes_classes import (
 from .cityscapes_labels import (
     Segment,
     ids_from_train_ids,
+    image_entry,
     image_segments,
     is_void,
     object_entries,
-    select_pixels,
 )
-from .image_records import (
-    Progress,
-    Record,
-    Summary,
-    add_annotations,
-    convert_images,
-    number_images,
-)
-from .label_maps import bitmap_region, check_size, image_size, read_labels
-from .output_files import provenance
-from .panoptic_output import (
-    check_panoptic_output,
-    panoptic_document,
-    write_png,
-    write_segment_ids,
-)
+from .conversion import RunOptions, source_block
+from .image_records import Record, Summary, coco_document, compare_size, convert_images
+from .label_maps import check_size, image_shape, read_labels
+from .panoptic_output import panoptic_document, write_png, write_segment_ids
 
 KINDS = {'fine': 'gtFine', 'coarse': 'gtCoarse'}
 SPLITS = ('train', 'val', 'test', 'train_extra')
@@ -94,11 +82,7 @@ def convert_split(
     options: CityscapesOptions,
     output: str | os.PathLike,
     panoptic_output: str | os.PathLike | None = None,
-    *,
-    workers: int = 1,
-    skip_invalid: bool = False,
-    overwrite: bool = False,
-    open_progress: Callable[[int], Progress] | None = None,
+    run: RunOptions | None = None,
 ) -> Summary:
     """Convert one split.
 
@@ -106,11 +90,7 @@ def convert_split(
         options: What and how.
         output: COCO instances JSON to write.
         panoptic_output: COCO panoptic JSON to write; needs ``options.panoptic_dir``.
-        workers: Number of processes, >= 1. The result does not depend on it.
-        skip_invalid: Leave images with broken labels out.
-        overwrite: Replace the outputs and forget an unfinished conversion.
-        open_progress: Called once with the number of images; returns the callback
-            that counts finished ones.
+        run: How the conversion runs; the defaults if None.
 
     Returns:
         The document, what was left out, and warnings. Things have masks and boxes;
@@ -120,26 +100,20 @@ def convert_split(
 
     Raises:
         ConversionError: Images are broken, and ``skip_invalid`` is off.
-        FileExistsError: ``output`` holds something else, and ``overwrite`` is off.
+        FileExistsError: An output exists, and ``overwrite`` is off.
         FileNotFoundError: There are no label files.
     """
-    names = find_names(options)
-    settings = {k: v for k, v in vars(options).items() if k != 'root'}
-    if panoptic_output is not None:
-        settings['panoptic_output'] = Path(panoptic_output).name
-        check_panoptic_output(Path(panoptic_output), Path(output), overwrite)
     document, left_out = convert_images(
-        names,
+        find_names(options),
         functools.partial(image_record, options=options),
-        output,
-        dict(settings, tool='cityscapes2coco', root=options.root.resolve()),
+        [output, *([panoptic_output] if panoptic_output else [])],
         functools.partial(_assemble, options=options, panoptic_output=panoptic_output),
-        workers=workers,
-        skip_invalid=skip_invalid,
-        overwrite=overwrite,
-        progress=open_progress(len(names)) if open_progress else None,
+        run or RunOptions(),
     )
-    return Summary(document, left_out, _warnings(document, options))
+    key = (options.kind, options.split)
+    published, where = CITYSCAPES_SIZES.get(key), f'Cityscapes {" ".join(key)}'
+    warnings = compare_size(document, 'images', published, where)
+    return Summary(document, left_out, warnings)
 
 
 def find_names(options: CityscapesOptions) -> list[str]:
@@ -187,16 +161,11 @@ def image_record(name: str, options: CityscapesOptions) -> Record:
         labels = ids_from_train_ids(labels, path)
     file_name = f'{name}_leftImg8bit.png'
     photograph = options.root / 'leftImg8bit' / options.split / file_name
-    size = image_size(photograph)
-    check_size(labels, size, path, photograph)
+    check_size(labels, image_shape(photograph), path, photograph)
     segments = image_segments(labels, path)
     category_ids = {entry['name']: entry['id'] for entry in options.categories()}
     measured = [segment for segment in segments if not is_void(segment)]
-    image = dict(file_name=file_name, height=size[0], width=size[1])
-    image['tags'] = sorted({category_ids[one.label.name] for one in measured})
-    void = bitmap_region(select_pixels(labels, filter(is_void, segments)))
-    if void is not None:
-        image['void'] = void.rle
+    tags = [category_ids[one.label.name] for one in measured]
     if options.panoptic_dir is not None:
         # Named like the image: MMDetection looks for it under that name.
         ids = _segment_ids(labels, measured)
@@ -206,7 +175,7 @@ def image_record(name: str, options: CityscapesOptions) -> Record:
         write_png(target, _train_ids(labels, segments))
     things = {key: category_ids[key] for key in CITYSCAPES_THINGS}
     return dict(
-        image=image,
+        image=image_entry(file_name, labels, segments, tags),
         objects=object_entries(segments, things),
         segments=[_segment_info(one, category_ids) for one in measured],
     )
@@ -242,33 +211,17 @@ def _assemble(
     options: CityscapesOptions,
     panoptic_output: str | os.PathLike | None,
 ) -> dict[str, Any]:
-    number_images(records)
     info = {
         'description': f'Cityscapes {options.kind} {options.split}',
-        'mmwsis': provenance(
+        'mmwsis': source_block(
             'cityscapes2coco',
             options.label_files,
             Supervision.MASKS,
             category_ids=options.category_ids,
         ),
     }
+    document = coco_document(records, info, options.categories())
     if panoptic_output is not None:
         panoptic = panoptic_document(records, info, options.categories())
         atomic_write_json(panoptic_output, panoptic)
-    return {
-        'info': info,
-        'images': [record['image'] for record in records],
-        'annotations': [annotation for _, annotation in add_annotations(records)],
-        'categories': options.categories(),
-    }
-
-
-def _warnings(document: Mapping[str, Any], options: CityscapesOptions) -> list[str]:
-    published = CITYSCAPES_SIZES.get((options.kind, options.split))
-    count = len(document['images'])
-    if published in (None, count):
-        return []
-    return [
-        f'{count} images, but Cityscapes {options.kind} {options.split} has '
-        f'{published}: results are not comparable with published ones'
-    ]
+    return document

@@ -4,7 +4,7 @@ A number of 1000 or more is object k of a thing class, ``id * 1000 + k``; below 
 is the id of a label: stuff, void, or a group of things that could not be told apart.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ from .cityscapes_classes import (
     TRAIN_ID_VOID,
     CityscapesLabel,
 )
-from .label_maps import Region, label_regions
+from .label_maps import Region, bitmap_region, label_regions
 
 _BY_ID = {label.id: label for label in CITYSCAPES_LABELS}
 _ID_OF_TRAIN_ID = {
@@ -107,19 +107,30 @@ def is_void(segment: Segment) -> bool:
     return segment.label.train_id == TRAIN_ID_VOID
 
 
-def select_pixels(labels: np.ndarray, segments: Iterable[Segment]) -> np.ndarray:
-    """Bitmap of some segments.
+def image_entry(
+    file_name: str,
+    labels: np.ndarray,
+    segments: Sequence[Segment],
+    tags: Iterable[int],
+) -> dict[str, Any]:
+    """COCO image entry, without an id.
 
     Args:
+        file_name: Of the image.
         labels: uint16 (H, W) that the segments are of.
-        segments: Some of them.
+        segments: Of :func:`image_segments`.
+        tags: Ids of the classes that are in the image.
 
     Returns:
-        Bool (H, W).
+        With ``void``, an RLE of what is neither trained nor measured on, if there is
+        any.
     """
+    height, width = labels.shape
+    entry = dict(file_name=file_name, height=height, width=width, tags=sorted({*tags}))
     table = np.zeros(_LARGEST, dtype=bool)
-    table[[segment.number for segment in segments]] = True
-    return table[labels]
+    table[[segment.number for segment in segments if is_void(segment)]] = True
+    void = bitmap_region(table[labels])
+    return entry if void is None else {**entry, 'void': void.rle}
 
 
 def object_entries(

@@ -1,9 +1,10 @@
 """Conversion of a fully labelled COCO file into weakly labelled ones.
 
 One pass over the annotations serves several levels. Masks are decoded in worker
-processes that get small chunks and return a few numbers an annotation.
+processes that get small chunks and return a few numbers per annotation.
 """
 
+import functools
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,13 +17,18 @@ from mmwsis.utils.fileio import atomic_write_json
 from mmwsis.utils.parallel import OrderedPool
 
 from .coco_panoptic import add_stuff_tags, is_panoptic, panoptic_to_instances
-from .finished_jobs import RememberingPool, finished_jobs
-from .output_files import provenance
+from .conversion import (
+    Progress,
+    RunOptions,
+    no_progress,
+    refuse_existing,
+    shorten,
+    source_block,
+)
 from .weak_labels import WeakProtocol, derive_weak_labels
 
 CHUNK = 256
-SHOWN_ERRORS = 10
-_NEEDED_KEYS = ('id', 'segmentation', 'bbox', 'iscrowd')
+_NEEDED_KEYS = ('id', 'image_id', 'segmentation', 'bbox', 'iscrowd')
 # A file holds its own level's labels; weaker ones are not repeated in it.
 _LABEL_KEYS = {
     Supervision.IMAGE_TAGS: (),
@@ -31,14 +37,27 @@ _LABEL_KEYS = {
     Supervision.EXTREME_POINTS: ('extreme_points',),
 }
 
-Progress = Callable[[int], None]
+Annotation = Mapping[str, Any]
+Size = tuple[int, int]
 
 
-class _Task(NamedTuple):
-    """What a worker needs of one annotation."""
+class AnnotationChunk(NamedTuple):
+    """Annotations that a worker looks at in one go.
 
-    annotation: dict[str, Any]
-    size: tuple[int, int]
+    Attributes:
+        annotations: What the worker needs of each.
+        sizes: Height and width of their images.
+    """
+
+    annotations: list[Annotation]
+    sizes: list[Size]
+
+    def __str__(self) -> str:
+        first, last = self.annotations[0], self.annotations[-1]
+        return (
+            f'annotation id {first["id"]!r} of image id {first["image_id"]!r} to '
+            f'annotation id {last["id"]!r} of image id {last["image_id"]!r}'
+        )
 
 
 class WeakLabelError(ValueError):
@@ -52,60 +71,140 @@ class WeakLabelError(ValueError):
         self, source: str, problems: Sequence[tuple[Mapping[str, Any], str]]
     ) -> None:
         self.problems = list(problems)
-        shown = [
-            f'  annotation id {annotation["id"]!r} of image id '
+        lines = [
+            f'annotation id {annotation["id"]!r} of image id '
             f'{annotation["image_id"]!r}: {why}'
-            for annotation, why in problems[:SHOWN_ERRORS]
+            for annotation, why in problems
         ]
-        if len(problems) > SHOWN_ERRORS:
-            shown.append(f'  ... and {len(problems) - SHOWN_ERRORS} more')
         super().__init__(
             f'{source}: {len(problems)} annotation(s) cannot be converted, so that '
-            'nothing was written:\n' + '\n'.join(shown) + '\nMend or remove them, or '
-            'leave them out of the result with --skip-invalid.'
+            f'nothing was written:\n{shorten(lines)}\nFix or remove them, or leave '
+            'them out of the result with --skip-invalid.'
         )
 
 
-def weaken_coco(
+def map_annotations(
+    function: Callable[[Annotation, Size], Any],
+    coco: Mapping[str, Any],
+    annotations: Sequence[Annotation],
+    *,
+    source: str,
+    pool: OrderedPool,
+    skip_invalid: bool,
+    progress: Progress,
+) -> list[Any]:
+    """Look at annotations in parallel.
+
+    Args:
+        function: Picklable function of an annotation and the size of its image; a
+            ValueError of it says what is broken.
+        coco: Checked COCO dictionary, for the sizes of the images.
+        annotations: Some of its annotations.
+        source: Name of the file, for messages.
+        pool: Processes that look.
+        skip_invalid: Give None for broken annotations.
+        progress: Called with the number of annotations that were just finished.
+
+    Returns:
+        One result per annotation.
+
+    Raises:
+        WeakLabelError: Some annotations are broken, and ``skip_invalid`` is off.
+    """
+    found: list[Any] = []
+    problems: list[tuple[Annotation, str]] = []
+    look = functools.partial(_look_at_chunk, function)
+    for results in pool.imap(look, _chunks(coco, annotations)):
+        for result, reason in results:
+            if reason is not None:
+                problems.append((annotations[len(found)], reason))
+            found.append(result)
+        progress(len(results))
+    if problems and not skip_invalid:
+        raise WeakLabelError(source, problems)
+    return found
+
+
+def _chunks(
+    coco: Mapping[str, Any], annotations: Sequence[Annotation]
+) -> Iterator[AnnotationChunk]:
+    sizes = {im['id']: (im['height'], im['width']) for im in coco['images']}
+    for start in range(0, len(annotations), CHUNK):
+        chunk = annotations[start : start + CHUNK]
+        yield AnnotationChunk(
+            [{key: ann[key] for key in _NEEDED_KEYS if key in ann} for ann in chunk],
+            [sizes[ann['image_id']] for ann in chunk],
+        )
+
+
+def _look_at_chunk(
+    function: Callable[[Annotation, Size], Any], chunk: AnnotationChunk
+) -> list[tuple[Any, str | None]]:
+    """Results of a chunk; a broken annotation has None and the reason."""
+    results: list[tuple[Any, str | None]] = []
+    for annotation, size in zip(chunk.annotations, chunk.sizes):
+        try:
+            results.append((function(annotation, size), None))
+        except ValueError as error:
+            results.append((None, str(error)))
+    return results
+
+
+def derive_weak_coco(
     coco: Mapping[str, Any],
     levels: Sequence[Supervision],
     protocol: WeakProtocol | None = None,
     *,
     source: str = 'annotation file',
-    workers: int = 1,
+    pool: OrderedPool | None = None,
     skip_invalid: bool = False,
     progress: Progress | None = None,
 ) -> dict[Supervision, dict[str, Any]]:
     """Derive weakly labelled COCO dictionaries from a fully labelled one.
 
     Args:
-        coco: Parsed COCO or LVIS JSON; is left as it is.
+        coco: COCO or LVIS dictionary, checked as by
+            :func:`mmwsis.formats.checks.check_coco`; is left as it is.
         levels: Levels wanted, all below MASKS.
         protocol: How labels are simulated; the defaults if None.
         source: Name of the file, for messages and for ``info``.
-        workers: Number of processes, >= 1. The result does not depend on it.
+        pool: Processes that decode the masks; none if None. The result does not
+            depend on it.
         skip_invalid: Leave out annotations that cannot be converted.
         progress: Called with the number of annotations that were just finished.
 
     Returns:
-        One COCO dictionary a level. Each holds the labels of its own level alone (and
-        boxes, where extreme points define them), with ids, classes and image tags.
+        One COCO dictionary per level. Each holds the labels of its own level alone
+        (and boxes, where extreme points define them), with ids, classes and image
+        tags.
 
     Raises:
-        ValueError: The file is not well formed, or MASKS is asked for.
+        ValueError: MASKS is asked for.
         WeakLabelError: Some annotations are broken, and ``skip_invalid`` is off.
     """
-    check_coco(coco, source)
-    with OrderedPool(workers) as pool:
-        return weaken_in_pool(
-            coco,
-            levels,
-            protocol or WeakProtocol(),
-            source=source,
-            pool=pool,
-            skip_invalid=skip_invalid,
-            progress=progress or (lambda done: None),
+    if not levels or Supervision.MASKS in levels:
+        raise ValueError(
+            'levels must be one or more of image_tags, points, boxes, extreme_points; '
+            f'given {[level.label for level in levels]}'
         )
+    protocol, progress = protocol or WeakProtocol(), progress or no_progress(0)
+    annotations = coco['annotations']
+    labels: list[dict[str, Any] | None] = [{}] * len(annotations)
+    if any(level > Supervision.IMAGE_TAGS for level in levels):
+        labels = map_annotations(
+            functools.partial(
+                derive_weak_labels, levels=tuple(levels), protocol=protocol
+            ),
+            coco,
+            annotations,
+            source=source,
+            pool=pool or OrderedPool(),
+            skip_invalid=skip_invalid,
+            progress=progress,
+        )
+    else:
+        progress(len(annotations))
+    return {level: _assemble(coco, labels, level, protocol, source) for level in levels}
 
 
 def convert_file(
@@ -115,15 +214,9 @@ def convert_file(
     *,
     panoptic_dir: str | os.PathLike | None = None,
     stuff_tags: Sequence[str | os.PathLike] = (),
-    workers: int = 1,
-    skip_invalid: bool = False,
-    overwrite: bool = False,
-    open_progress: Callable[[int], Progress] | None = None,
+    run: RunOptions | None = None,
 ) -> dict[Supervision, dict[str, Any]]:
     """Convert a file; all outputs are written at the end, each in one step.
-
-    Finished annotations survive a kill in ``<first output>.unfinished``; the same call
-    goes on from there.
 
     Args:
         source: COCO or LVIS JSON with masks, or a COCO panoptic JSON, whose things
@@ -134,11 +227,8 @@ def convert_file(
         panoptic_dir: Folder of a panoptic file's PNGs; by default the one beside the
             file that bears its name.
         stuff_tags: COCO panoptic JSONs that the images' stuff tags come from.
-        workers: Number of processes, >= 1.
-        skip_invalid: Leave out annotations that cannot be converted.
-        overwrite: Replace existing files.
-        open_progress: Called with the number of annotations (and before it with that
-            of panoptic maps to read); returns the callback that counts finished ones.
+        run: How the conversion runs; the defaults if None. Progress counts the
+            annotations, and before them the panoptic maps to read.
 
     Returns:
         What was written, by level.
@@ -146,19 +236,14 @@ def convert_file(
     Raises:
         FileExistsError: An output exists and ``overwrite`` is off.
         FileNotFoundError: ``source``, or a file that it needs, does not exist.
-        RuntimeError: Another process is making the same files.
+        RuntimeError: A process died; the message says at which annotations.
         ValueError: ``source`` is not well formed; nothing has been written.
     """
-    source = Path(source)
+    source, run = Path(source), run or RunOptions()
     protocol = protocol or WeakProtocol()
-    open_progress = open_progress or (lambda total: lambda done: None)
-    weak = [level for level in outputs if level is not Supervision.MASKS]
-    # Workers are forked before the file is read: they stay small.
-    with (
-        OrderedPool(workers) as processes,
-        finished_jobs(outputs.values(), [source, *stuff_tags], overwrite) as finished,
-    ):
-        pool = finished.remember(processes)
+    refuse_existing(outputs.values(), [source, *stuff_tags], run.overwrite)
+    # Processes start before the file is read: they stay small.
+    with OrderedPool(run.workers) as pool:
         coco = read_json(str(source))
         if is_panoptic(coco):
             coco = panoptic_to_instances(
@@ -167,7 +252,7 @@ def convert_file(
                 source=str(source),
                 read_masks=_reads_masks(outputs, protocol),
                 pool=pool,
-                open_progress=open_progress,
+                open_progress=run.open_progress,
             )
         elif Supervision.MASKS in outputs and not stuff_tags:
             raise ValueError(
@@ -178,21 +263,21 @@ def convert_file(
         if stuff_tags:
             coco = add_stuff_tags(coco, stuff_tags, str(source))
         results: dict[Supervision, dict[str, Any]] = {}
+        weak = [level for level in outputs if level is not Supervision.MASKS]
         if weak:
-            results = weaken_in_pool(
+            results = derive_weak_coco(
                 coco,
                 weak,
                 protocol,
                 source=str(source),
                 pool=pool,
-                skip_invalid=skip_invalid,
-                progress=open_progress(len(coco['annotations'])),
+                skip_invalid=run.skip_invalid,
+                progress=run.open_progress(len(coco['annotations'])),
             )
         if Supervision.MASKS in outputs:
             results[Supervision.MASKS] = _masks_file(coco, source.name)
-        finished.start_writing()
-        for level, path in outputs.items():
-            atomic_write_json(path, results[level])
+    for level, path in outputs.items():
+        atomic_write_json(path, results[level])
     return results
 
 
@@ -206,7 +291,7 @@ def _reads_masks(levels: Collection[Supervision], protocol: WeakProtocol) -> boo
 def _masks_file(coco: Mapping[str, Any], source: str) -> dict[str, Any]:
     result = restrict_coco(coco, Supervision.MASKS, source=source)
     result['info'] = dict(result.get('info') or {})
-    result['info']['mmwsis'] = provenance('coco2weak', source, Supervision.MASKS)
+    result['info']['mmwsis'] = source_block('coco2weak', source, Supervision.MASKS)
     return result
 
 
@@ -223,70 +308,12 @@ def output_name(source: str | os.PathLike, level: Supervision) -> str:
     return f'{level.label}_{Path(source).stem.removeprefix("instances_")}.json'
 
 
-def weaken_in_pool(
-    coco: Mapping[str, Any],
-    levels: Sequence[Supervision],
-    protocol: WeakProtocol,
-    *,
-    source: str,
-    pool: OrderedPool | RememberingPool,
-    skip_invalid: bool,
-    progress: Progress,
-) -> dict[Supervision, dict[str, Any]]:
-    """:func:`weaken_coco` in processes that are there already.
-
-    Args:
-        coco: Parsed COCO or LVIS JSON, checked; is left as it is.
-        levels: Levels wanted, all below MASKS.
-        protocol: How labels are simulated.
-        source: Name of the file, for messages and for ``info``.
-        pool: Processes that decode the masks.
-        skip_invalid: Leave out annotations that cannot be converted.
-        progress: Called with the number of annotations that were just finished.
-
-    Returns:
-        One COCO dictionary a level.
-
-    Raises:
-        ValueError: MASKS is asked for.
-        WeakLabelError: Some annotations are broken, and ``skip_invalid`` is off.
-    """
-    if not levels or Supervision.MASKS in levels:
-        raise ValueError(
-            'levels must be one or more of image_tags, points, boxes, extreme_points; '
-            f'given {[level.label for level in levels]}'
-        )
-    annotations = coco['annotations']
-    labels: list[dict[str, Any] | None] = []
-    problems: list[tuple[Mapping[str, Any], str]] = []
-    needs_masks = any(level > Supervision.IMAGE_TAGS for level in levels)
-    chunks = _chunks(coco, levels, protocol) if needs_masks else iter(())
-    for results in pool.imap(_derive_chunk, chunks):
-        for result in results:
-            if isinstance(result, str):
-                problems.append((annotations[len(labels)], result))
-                labels.append(None)
-            else:
-                labels.append(result)
-        progress(len(results))
-    if not needs_masks:
-        labels = [{} for _ in annotations]
-        progress(len(annotations))
-    if problems and not skip_invalid:
-        raise WeakLabelError(source, problems)
-    return {
-        level: _assemble(coco, labels, level, protocol, source, len(problems))
-        for level in levels
-    }
-
-
 def _assemble(
     coco: Mapping[str, Any],
     labels: Sequence[dict[str, Any] | None],
     level: Supervision,
     protocol: WeakProtocol,
     source: str,
-    skipped: int,
 ) -> dict[str, Any]:
     """Put a level's labels together; nothing else of an annotation is copied."""
     keys = _LABEL_KEYS[level]
@@ -309,41 +336,11 @@ def _assemble(
         {**coco, 'images': images, 'annotations': weak}, level, source=source
     )
     result['info'] = dict(result.get('info') or {})
-    result['info']['mmwsis'] = provenance(
+    result['info']['mmwsis'] = source_block(
         'coco2weak',
         source,
         level,
         protocol=protocol.describe(level),
-        skipped_annotations=skipped,
+        skipped_annotations=sum(label is None for label in labels),
     )
     return result
-
-
-def _chunks(
-    coco: Mapping[str, Any], levels: Sequence[Supervision], protocol: WeakProtocol
-) -> Iterator[tuple[list[_Task], tuple[Supervision, ...], WeakProtocol]]:
-    sizes = {im['id']: (im['height'], im['width']) for im in coco['images']}
-    annotations = coco['annotations']
-    for start in range(0, len(annotations), CHUNK):
-        tasks = [
-            _Task(
-                {key: ann[key] for key in _NEEDED_KEYS if key in ann},
-                sizes[ann['image_id']],
-            )
-            for ann in annotations[start : start + CHUNK]
-        ]
-        yield tasks, tuple(levels), protocol
-
-
-def _derive_chunk(
-    job: tuple[list[_Task], tuple[Supervision, ...], WeakProtocol],
-) -> list[dict[str, Any] | str]:
-    """Labels of a chunk; a broken annotation gives the reason instead."""
-    tasks, levels, protocol = job
-    results: list[dict[str, Any] | str] = []
-    for annotation, size in tasks:
-        try:
-            results.append(derive_weak_labels(annotation, size, levels, protocol))
-        except ValueError as error:
-            results.append(str(error))
-    return results

@@ -1,6 +1,6 @@
 """COCO panoptic files: things become objects, stuff becomes image tags.
 
-A panoptic file holds one PNG an image, whose colours are segment ids (R + 256 G +
+A panoptic file holds one PNG per image, whose colours are segment ids (R + 256 G +
 65536 B, 0 where nothing is labelled), and a JSON that gives every segment its class
 (Kirillov et al., Panoptic Segmentation, CVPR 2019; format of the COCO 2018 task).
 """
@@ -17,7 +17,7 @@ from mmwsis.formats.coco_masks import encode_mask
 from mmwsis.structures import ids_of_colours
 from mmwsis.utils.parallel import OrderedPool
 
-from .finished_jobs import RememberingPool, file_stamp
+from .conversion import Progress
 
 _CATEGORY_NEEDS = ('id', 'name', 'isthing')
 _SEGMENT_NEEDS = ('id', 'category_id', 'bbox', 'area')
@@ -30,7 +30,9 @@ class _MapJob(NamedTuple):
     size: tuple[int, int]
     segment_ids: list[int]
     where: str
-    stamp: tuple[int, int] | None
+
+    def __str__(self) -> str:
+        return f'{self.path} ({self.where})'
 
 
 def is_panoptic(document: Any) -> bool:
@@ -51,8 +53,8 @@ def panoptic_to_instances(
     *,
     source: str,
     read_masks: bool,
-    pool: OrderedPool | RememberingPool,
-    open_progress: Callable[[int], Callable[[int], None]],
+    pool: OrderedPool,
+    open_progress: Callable[[int], Progress],
 ) -> dict[str, Any]:
     """Turn a panoptic file into a COCO instances dictionary with stuff tags.
 
@@ -103,7 +105,14 @@ def panoptic_to_instances(
             }
             for number, segment in enumerate(things, start=1)
         ]
-        jobs.append(_job(image, record, things, Path(png_dir), source))
+        jobs.append(
+            _MapJob(
+                str(Path(png_dir, record['file_name'])),
+                (image.get('height'), image.get('width')),
+                [segment['id'] for segment in things],
+                f'{source}: image id {image["id"]!r}',
+            )
+        )
     if read_masks:
         _check_folder(Path(png_dir), source)
         advance = open_progress(len(jobs))
@@ -239,23 +248,6 @@ def _thing_flags(panoptic: Mapping[str, Any], source: str) -> dict[Any, bool]:
                 'panoptic file says of every class whether it is a thing'
             )
     return {c['id']: bool(c['isthing']) for c in panoptic['categories']}
-
-
-def _job(
-    image: Mapping[str, Any],
-    record: Mapping[str, Any],
-    things: Sequence[Mapping[str, Any]],
-    folder: Path,
-    source: str,
-) -> _MapJob:
-    path = folder / record['file_name']
-    return _MapJob(
-        str(path),
-        (image.get('height'), image.get('width')),
-        [segment['id'] for segment in things],
-        f'{source}: image id {image["id"]!r}',
-        file_stamp(path),
-    )
 
 
 def _check_folder(folder: Path, source: str) -> None:

@@ -1,8 +1,16 @@
-"""Options that the converters' command lines share."""
+"""What the converters' command lines share: options, progress bar, error messages."""
 
 import argparse
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
+from mmwsis.utils.progress_bar import progress_bar
+
+from .conversion import RunOptions
+from .image_records import Summary
 from .weak_labels import BOXES_MODES, EXTREME_MODES, POINTS_MODES, WeakProtocol
 
 
@@ -59,7 +67,10 @@ def add_run_options(
     add_workers_option(parser)
     parser.add_argument('--skip-invalid', action='store_true', help=skip_invalid)
     parser.add_argument(
-        '--overwrite', action='store_true', help='replace what is there'
+        '--overwrite',
+        action='store_true',
+        help='replace files that are there; each is written in one step at the end, so '
+        'that a run that is killed starts again',
     )
 
 
@@ -75,3 +86,46 @@ def add_workers_option(parser: argparse.ArgumentParser) -> None:
         default=min(8, os.cpu_count() or 1),
         help='processes, which the result does not depend on (default: %(default)s)',
     )
+
+
+@contextmanager
+def running(args: argparse.Namespace, title: str) -> Iterator[RunOptions]:
+    """Show a progress bar, and end the program with a plain message on an error.
+
+    Args:
+        args: The parsed command line, with what :func:`add_run_options` has added.
+        title: What the progress bar counts.
+
+    Yields:
+        How to run.
+
+    Raises:
+        SystemExit: The block raised an OSError, RuntimeError or ValueError.
+    """
+    try:
+        with progress_bar(title) as open_progress:
+            yield RunOptions(
+                args.workers, args.skip_invalid, args.overwrite, open_progress
+            )
+    except (OSError, RuntimeError, ValueError) as error:
+        sys.exit(f'error: {error}')
+
+
+def print_summary(
+    output: Path, summary: Summary, counts: str, panoptic: Path | None = None
+) -> None:
+    """Say what a file holds; what was left out and warnings go to stderr.
+
+    Args:
+        output: The file.
+        summary: What the conversion has made.
+        counts: What follows the number of images.
+        panoptic: Folder of the panoptic PNGs, if there are any. Defaults to None.
+    """
+    print(f'{output}: {len(summary.document["images"])} images{counts}')
+    if panoptic is not None:
+        print(f'{panoptic.with_suffix(".json")}: with PNGs in {panoptic}')
+    for message in summary.left_out:
+        print(f'left out: {message}', file=sys.stderr)
+    for message in summary.warnings:
+        print(f'warning: {message}', file=sys.stderr)

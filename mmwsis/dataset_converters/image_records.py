@@ -1,24 +1,19 @@
-"""Conversion of a dataset image by image: in parallel, resumable, with all errors."""
+"""Conversion of a dataset image by image: in parallel, with all errors at once."""
 
-import hashlib
-import json
+import functools
+import itertools
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from mmwsis.utils.fileio import atomic_write_json
 from mmwsis.utils.parallel import OrderedPool
-from mmwsis.version import __version__
 
-from .unfinished import UnfinishedFile
-
-CHUNK = 8  # images of a job; with them one line goes to disk
-SHOWN_ERRORS = 10
+from .conversion import RunOptions, refuse_existing, shorten
 
 Record = dict[str, Any]
-Progress = Callable[[int], None]
 
 
 class Summary(NamedTuple):
@@ -35,121 +30,86 @@ class Summary(NamedTuple):
     left_out: list[str]
     warnings: list[str]
 
-    def remarks(self) -> list[str]:
-        """Lines for stderr."""
-        lines = [f'left out: {message}' for message in self.left_out]
-        return lines + [f'warning: {message}' for message in self.warnings]
-
 
 class ConversionError(ValueError):
     """Images whose labels cannot be converted.
 
     Attributes:
-        problems: One message an image; each names its file.
+        problems: One message per image; each names its file.
     """
 
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = list(problems)
-        shown = [f'  {problem}' for problem in self.problems[:SHOWN_ERRORS]]
-        if len(self.problems) > SHOWN_ERRORS:
-            more = len(self.problems) - SHOWN_ERRORS
-            shown.append(f'  ... and {more} more, which --skip-invalid lists')
         super().__init__(
             f'{len(self.problems)} image(s) cannot be converted, so that nothing was '
-            'written:\n' + '\n'.join(shown) + '\nMend them and run the same command '
-            'again (the other images are not converted anew), or leave them out of '
-            'the result with --skip-invalid.'
+            f'written:\n{shorten(self.problems, rest=", which --skip-invalid lists")}\n'
+            'Fix them and run the same command again, or leave them out of the result '
+            'with --skip-invalid.'
         )
 
 
 def convert_images(
     names: Sequence[str],
     convert: Callable[[str], Record],
-    output: str | os.PathLike,
-    settings: Mapping[str, Any],
+    outputs: Sequence[str | os.PathLike],
     assemble: Callable[[list[Record]], dict[str, Any]],
-    *,
-    workers: int = 1,
-    skip_invalid: bool = False,
-    overwrite: bool = False,
-    progress: Progress | None = None,
+    run: RunOptions,
 ) -> tuple[dict[str, Any], list[str]]:
     """Convert images one by one and write the document that their records make.
 
-    Finished images survive a kill in ``<output>.unfinished`` and are not converted
-    again by the same call; nor is a finished file.
-
     Args:
-        names: One name an image, in the order of the result.
+        names: One name per image, in the order of the result.
         convert: Picklable function from name to record; a ValueError or OSError of it
             names the file and the object that are broken.
-        output: JSON file to write, in one step at the end.
-        settings: What the records depend on besides the names.
-        assemble: Makes the document out of the records.
-        workers: Number of processes, >= 1. The result does not depend on it.
-        skip_invalid: Leave broken images out.
-        overwrite: Make ``output`` anew, and forget what an earlier run has finished.
-        progress: Called with the number of images that were just finished.
+        outputs: Files that must not be there without ``overwrite``; the document is
+            written to the first, in one step at the end.
+        assemble: Makes the document out of the records, and writes other outputs.
+        run: How the conversion runs.
 
     Returns:
         The document, and the messages of the images that were left out.
 
     Raises:
         ConversionError: Images are broken, and ``skip_invalid`` is off.
-        FileExistsError: ``output`` holds something else, and ``overwrite`` is off.
-        RuntimeError: Another process is making the same file.
-        ValueError: ``names`` is empty or has a name twice, or an unfinished conversion
-            had other settings.
+        FileExistsError: An output exists, and ``overwrite`` is off.
+        RuntimeError: A process died; the message names the image.
+        ValueError: ``names`` is empty or has a name twice.
     """
     _check_names(names)
-    progress = progress or (lambda done: None)
-    listed = hashlib.sha256('\n'.join(names).encode()).hexdigest()
-    identity = dict(settings, version=__version__, images=listed)
-    fingerprint = _fingerprint(identity)
-    if not overwrite and Path(output).exists():
-        finished = _finished(output, fingerprint, skip_invalid)
-        progress(len(names))
-        return finished, []
-    chunks = [list(names[i : i + CHUNK]) for i in range(0, len(names), CHUNK)]
+    refuse_existing(outputs, [], run.overwrite)
+    advance = run.open_progress(len(names))
+    records: list[Record] = []
     problems: list[str] = []
-    with (
-        OrderedPool(workers) as pool,
-        UnfinishedFile(output, identity, restart=overwrite) as unfinished,
-    ):
-        progress(sum(len(chunks[number]) for number in unfinished.chunks))
-        jobs = _jobs(chunks, convert, set(unfinished.chunks))
-        fresh: dict[int, list[Record | str]] = {}
-        for number, results in pool.imap(_convert_chunk, jobs):
-            wrong = [result for result in results if isinstance(result, str)]
-            if wrong:
-                problems += wrong
-                fresh[number] = results
-            else:
-                unfinished.append(number, results)
-            progress(len(results))
-        if problems and not skip_invalid:
-            raise ConversionError(problems)
-        records = [
-            record
-            for number in range(len(chunks))
-            for record in fresh.get(number) or unfinished.chunks[number]
-            if not isinstance(record, str)
-        ]
-        if not records:
-            raise ConversionError(problems)
-        document = assemble(records)
-        block = document['info']['mmwsis']
-        block.update(skipped_images=len(problems), fingerprint=fingerprint)
-        atomic_write_json(output, document)
-        unfinished.remove()
+    convert = functools.partial(_record_or_reason, convert)
+    with OrderedPool(run.workers) as pool:
+        for result in pool.imap(convert, names, _image):
+            (problems if isinstance(result, str) else records).append(result)
+            advance(1)
+    if problems and not (run.skip_invalid and records):
+        raise ConversionError(problems)
+    document = assemble(records)
+    document['info']['mmwsis']['skipped_images'] = len(problems)
+    atomic_write_json(outputs[0], document)
     return document, problems
+
+
+def _image(name: str) -> str:
+    return f'image {name}'
+
+
+def _record_or_reason(convert: Callable[[str], Record], name: str) -> Record | str:
+    """Convert an image; a broken one gives the reason instead."""
+    try:
+        return convert(name)
+    except (ValueError, OSError) as error:
+        return str(error)
 
 
 def read_list(path: str | os.PathLike) -> list[str]:
     """Image names of a split file.
 
     Args:
-        path: Text file with one name a line; what follows a blank is not read, so
+        path: Text file with one name per line; what follows a blank is not read, so
             VOC's class lists and lists of image-label pairs serve, too. Folders and
             extensions (``/JPEGImages/2007_000032.jpg``) are cut off.
 
@@ -175,34 +135,36 @@ def read_list(path: str | os.PathLike) -> list[str]:
     return names
 
 
-def number_images(records: Sequence[Record]) -> None:
-    """Give the images ids from 1 on, in the order of the records.
+def coco_document(
+    records: Sequence[Record],
+    info: dict[str, Any],
+    categories: list[dict[str, Any]],
+    image_ids: Iterable[int] | None = None,
+) -> dict[str, Any]:
+    """Put records together and number their objects from 1 on.
 
     Args:
-        records: Their ``image`` is replaced.
+        records: With ``image`` (an entry of ``images``, which gets its id here) and
+            ``objects`` (annotations without ids).
+        info: The document's ``info``.
+        categories: The document's ``categories``.
+        image_ids: One per record. Defaults to 1, 2, 3, ...
+
+    Returns:
+        COCO dictionary, images and annotations in the order of the records.
     """
-    for number, record in enumerate(records, 1):
-        record['image'] = {'id': number, **record['image']}
-
-
-def add_annotations(records: Iterable[Record]) -> Iterator[tuple[Record, Record]]:
-    """Number images' objects through the whole document.
-
-    Args:
-        records: With ``image`` (an entry of ``images``) and ``objects`` (annotations
-            without ids).
-
-    Yields:
-        Image entry and annotation, whose ids count from 1 in the order of records.
-    """
-    number = 0
-    for record in records:
+    annotations: list[dict[str, Any]] = []
+    for image_id, record in zip(image_ids or itertools.count(1), records):
+        record['image'] = {'id': image_id, **record['image']}
         for entry in record['objects']:
-            number += 1
-            yield (
-                record['image'],
-                {'id': number, 'image_id': record['image']['id'], **entry},
-            )
+            number = len(annotations) + 1
+            annotations.append({'id': number, 'image_id': image_id, **entry})
+    return {
+        'info': info,
+        'images': [record['image'] for record in records],
+        'annotations': annotations,
+        'categories': categories,
+    }
 
 
 def sum_notes(records: Iterable[Record]) -> dict[str, int]:
@@ -220,27 +182,27 @@ def sum_notes(records: Iterable[Record]) -> dict[str, int]:
     return {note: count for note, count in total.items() if count}
 
 
-def _fingerprint(identity: Mapping[str, Any]) -> str:
-    text = json.dumps(dict(identity), sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
+def compare_size(
+    document: dict[str, Any], key: str, published: int | None, where: str
+) -> list[str]:
+    """Warn of a number that is not the published one.
 
+    Args:
+        document: COCO dictionary.
+        key: 'images' or 'annotations', which are counted.
+        published: How many there should be; None if that is not known.
+        where: What has so many.
 
-def _finished(
-    output: str | os.PathLike, fingerprint: str, skip_invalid: bool
-) -> dict[str, Any]:
-    """The file that is there, if the same call has made it."""
-    try:
-        document = json.loads(Path(output).read_bytes())
-        block = document['info']['mmwsis']
-        same = block['fingerprint'] == fingerprint
-        if same and (skip_invalid or not block['skipped_images']):
-            return document
-    except (ValueError, KeyError, TypeError):
-        pass
-    raise FileExistsError(
-        f'{output} exists and was not made with these settings and images; give '
-        'another name, or --overwrite to replace it'
-    )
+    Returns:
+        One warning, or none.
+    """
+    count, what = len(document[key]), key.replace('annotations', 'objects')
+    if published in (None, count):
+        return []
+    return [
+        f'{count} {what}, but {where} has {published}: results are not comparable with '
+        'published ones'
+    ]
 
 
 def _check_names(names: Sequence[str]) -> None:
@@ -249,25 +211,3 @@ def _check_names(names: Sequence[str]) -> None:
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise ValueError(f'image {twice[0]!r} is listed twice')
-
-
-def _jobs(
-    chunks: Sequence[list[str]], convert: Callable[[str], Record], done: set[int]
-) -> Iterator[tuple[int, Callable[[str], Record], list[str]]]:
-    for number, names in enumerate(chunks):
-        if number not in done:
-            yield number, convert, names
-
-
-def _convert_chunk(
-    job: tuple[int, Callable[[str], Record], list[str]],
-) -> tuple[int, list[Record | str]]:
-    """Records of a chunk; a broken image gives the reason instead."""
-    number, convert, names = job
-    results: list[Record | str] = []
-    for name in names:
-        try:
-            results.append(convert(name))
-        except (ValueError, OSError) as error:
-            results.append(str(error))
-    return number, results

@@ -3,20 +3,20 @@
 import functools
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from mmwsis.structures.supervision import Supervision, restrict_coco
 
+from .conversion import RunOptions, source_block
 from .image_records import (
-    Progress,
     Record,
     Summary,
-    add_annotations,
+    coco_document,
+    compare_size,
     convert_images,
-    number_images,
     read_list,
 )
 from .kitti_classes import (
@@ -25,8 +25,7 @@ from .kitti_classes import (
     KITTI_NEIGHBOURS,
     KITTI_SIZES,
 )
-from .label_maps import image_size
-from .output_files import provenance
+from .label_maps import image_shape
 
 LEVELS = (Supervision.POINTS, Supervision.BOXES)
 _BY_TYPE = {one.type: one for one in KITTI_BOX_CLASSES}
@@ -56,7 +55,7 @@ class KittiBoxOptions:
                 f'label_2 has boxes: level must be points or boxes, given '
                 f'{self.level.label}'
             )
-        check_classes(self.classes, tuple(_BY_NAME))
+        check_class_names(self.classes, tuple(_BY_NAME))
 
 
 class KittiObject(NamedTuple):
@@ -71,7 +70,7 @@ class KittiObject(NamedTuple):
     corners: tuple[float, float, float, float]
 
 
-def check_classes(given: Sequence[str], known: Sequence[str]) -> None:
+def check_class_names(given: Sequence[str], known: Sequence[str]) -> None:
     """Refuse unknown or repeated class names.
 
     Args:
@@ -92,51 +91,35 @@ def convert_boxes(
     image_list: str | os.PathLike,
     output: str | os.PathLike,
     options: KittiBoxOptions,
-    *,
-    workers: int = 1,
-    skip_invalid: bool = False,
-    overwrite: bool = False,
-    open_progress: Callable[[int], Progress] | None = None,
+    run: RunOptions | None = None,
 ) -> Summary:
     """Convert the images of a list.
 
     Args:
-        image_list: Text file with one image name a line.
+        image_list: Text file with one image name per line.
         output: JSON file to write.
         options: How.
-        workers: Number of processes, >= 1. The result does not depend on it.
-        skip_invalid: Leave images with broken labels out.
-        overwrite: Replace ``output`` and forget an unfinished conversion.
-        open_progress: Called once with the number of images; returns the callback
-            that counts finished ones.
+        run: How the conversion runs; the defaults if None.
 
     Returns:
         The document, what was left out, and warnings.
 
     Raises:
         ConversionError: Images are broken, and ``skip_invalid`` is off.
-        FileExistsError: ``output`` holds something else, and ``overwrite`` is off.
+        FileExistsError: ``output`` exists, and ``overwrite`` is off.
         FileNotFoundError: There is no list.
     """
-    names = read_list(image_list)
     document, left_out = convert_images(
-        names,
+        read_list(image_list),
         functools.partial(image_record, options=options),
-        output,
-        dict(
-            tool='kitti2coco boxes',
-            image_dir=options.image_dir.resolve(),
-            label_dir=options.label_dir.resolve(),
-            level=options.level.label,
-            classes=options.classes,
-        ),
+        [output],
         functools.partial(_assemble, source=Path(image_list).name, options=options),
-        workers=workers,
-        skip_invalid=skip_invalid,
-        overwrite=overwrite,
-        progress=open_progress(len(names)) if open_progress else None,
+        run or RunOptions(),
     )
-    return Summary(document, left_out, _warnings(document, Path(image_list).stem))
+    stem = Path(image_list).stem
+    published, where = KITTI_SIZES.get(stem), f'the usual list {stem} of KITTI'
+    warnings = compare_size(document, 'images', published, where)
+    return Summary(document, left_out, warnings)
 
 
 def image_record(name: str, options: KittiBoxOptions) -> Record:
@@ -158,7 +141,7 @@ def image_record(name: str, options: KittiBoxOptions) -> Record:
         ValueError: The box file is broken; the message names the file and the line.
     """
     file_name = f'{name}.png'
-    height, width = image_size(options.image_dir / file_name)
+    height, width = image_shape(options.image_dir / file_name)
     wanted = {_BY_NAME[key].type: _BY_NAME[key].id for key in options.classes}
     neighbours = {
         _BY_NAME[KITTI_NEIGHBOURS[key]].type: _BY_NAME[key].id
@@ -182,7 +165,7 @@ def read_box_file(path: Path, size: tuple[int, int]) -> list[KittiObject]:
     """Read a file of label_2.
 
     Args:
-        path: Text file, one object a line, of which the fields type (1st) and left,
+        path: Text file, one object per line, of which the fields type (1st) and left,
             top, right, bottom (5th to 8th) are read.
         size: Height and width of the image in pixels.
 
@@ -262,20 +245,15 @@ def _box(corners: Sequence[float]) -> list[float]:
 def _assemble(
     records: Sequence[Record], source: str, options: KittiBoxOptions
 ) -> dict[str, Any]:
-    number_images(records)
     categories = [
         dict(id=one.id, name=one.name, supercategory='thing', color=list(one.color))
         for one in map(_BY_NAME.__getitem__, options.classes)
     ]
-    document = {
-        'info': {
-            'description': 'KITTI object detection',
-            'mmwsis': provenance('kitti2coco', source, options.level),
-        },
-        'images': [record['image'] for record in records],
-        'annotations': [annotation for _, annotation in add_annotations(records)],
-        'categories': categories,
+    info = {
+        'description': 'KITTI object detection',
+        'mmwsis': source_block('kitti2coco', source, options.level),
     }
+    document = coco_document(records, info, categories)
     document = restrict_coco(document, options.level, source=source)
     if options.level is Supervision.POINTS:
         # A crowd box is no point, and says nothing without its box.
@@ -285,13 +263,3 @@ def _assemble(
             if not annotation['iscrowd']
         ]
     return document
-
-
-def _warnings(document: Mapping[str, Any], stem: str) -> list[str]:
-    published, count = KITTI_SIZES.get(stem), len(document['images'])
-    if published in (None, count):
-        return []
-    return [
-        f'{count} images, but the usual list {stem} of KITTI has {published}: results '
-        'are not comparable with published ones'
-    ]

@@ -2,7 +2,7 @@
 
 import functools
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,24 +17,15 @@ from .cityscapes_classes import (
     cityscapes_categories,
 )
 from .cityscapes_labels import (
+    image_entry,
     image_segments,
-    is_void,
     object_entries,
-    select_pixels,
 )
-from .image_records import (
-    Progress,
-    Record,
-    Summary,
-    add_annotations,
-    convert_images,
-    number_images,
-    read_list,
-)
-from .kitti_boxes import check_classes
+from .conversion import RunOptions, source_block
+from .image_records import Record, Summary, coco_document, convert_images, read_list
+from .kitti_boxes import check_class_names
 from .kitti_classes import KITTI_MASK_CLASSES, KITTI_MASK_IMAGES
-from .label_maps import bitmap_region, check_size, image_size, read_labels
-from .output_files import provenance
+from .label_maps import check_size, image_shape, read_labels
 
 
 @dataclass(frozen=True)
@@ -52,37 +43,29 @@ class KittiMaskOptions:
     classes: tuple[str, ...] = ('car',)
 
     def __post_init__(self) -> None:
-        check_classes(self.classes, KITTI_MASK_CLASSES)
+        check_class_names(self.classes, KITTI_MASK_CLASSES)
 
 
 def convert_masks(
     image_list: str | os.PathLike | None,
     output: str | os.PathLike,
     options: KittiMaskOptions,
-    *,
-    workers: int = 1,
-    skip_invalid: bool = False,
-    overwrite: bool = False,
-    open_progress: Callable[[int], Progress] | None = None,
+    run: RunOptions | None = None,
 ) -> Summary:
     """Convert the images of a list, or all that have an instance map.
 
     Args:
-        image_list: Text file with one image name a line, or None for all.
+        image_list: Text file with one image name per line, or None for all.
         output: JSON file to write.
         options: How.
-        workers: Number of processes, >= 1. The result does not depend on it.
-        skip_invalid: Leave images with broken labels out.
-        overwrite: Replace ``output`` and forget an unfinished conversion.
-        open_progress: Called once with the number of images; returns the callback
-            that counts finished ones.
+        run: How the conversion runs; the defaults if None.
 
     Returns:
         The document, what was left out, and warnings.
 
     Raises:
         ConversionError: Images are broken, and ``skip_invalid`` is off.
-        FileExistsError: ``output`` holds something else, and ``overwrite`` is off.
+        FileExistsError: ``output`` exists, and ``overwrite`` is off.
         FileNotFoundError: There is no list, or no instance map.
     """
     if image_list is not None:
@@ -95,18 +78,9 @@ def convert_masks(
     document, left_out = convert_images(
         names,
         functools.partial(image_record, options=options),
-        output,
-        dict(
-            tool='kitti2coco masks',
-            image_dir=options.image_dir.resolve(),
-            instance_dir=options.instance_dir.resolve(),
-            classes=options.classes,
-        ),
+        [output],
         functools.partial(_assemble, source=source, options=options),
-        workers=workers,
-        skip_invalid=skip_invalid,
-        overwrite=overwrite,
-        progress=open_progress(len(names)) if open_progress else None,
+        run or RunOptions(),
     )
     count, warnings = len(document['images']), []
     if image_list is None and count != KITTI_MASK_IMAGES:
@@ -135,19 +109,16 @@ def image_record(name: str, options: KittiMaskOptions) -> Record:
     file_name = f'{name}.png'
     path = options.instance_dir / file_name
     labels = read_labels(path, 'KITTI instance map (16 bit PNG)')
-    size = image_size(options.image_dir / file_name)
-    check_size(labels, size, path, options.image_dir / file_name)
+    image_path = options.image_dir / file_name
+    check_size(labels, image_shape(image_path), path, image_path)
     labels = cityscapes_numbers(labels, path)
     segments = image_segments(labels, path)
     category_ids = {
         entry['name']: entry['id'] for entry in _categories(options.classes)
     }
     objects = object_entries(segments, category_ids)
-    image = dict(file_name=file_name, height=size[0], width=size[1])
-    image['tags'] = sorted({entry['category_id'] for entry in objects})
-    void = bitmap_region(select_pixels(labels, filter(is_void, segments)))
-    if void is not None:
-        image['void'] = void.rle
+    tags = [entry['category_id'] for entry in objects]
+    image = image_entry(file_name, labels, segments, tags)
     return dict(image=image, objects=objects)
 
 
@@ -190,13 +161,8 @@ def _categories(classes: Sequence[str]) -> list[dict[str, Any]]:
 def _assemble(
     records: Sequence[Record], source: str, options: KittiMaskOptions
 ) -> dict[str, Any]:
-    number_images(records)
-    return {
-        'info': {
-            'description': 'KITTI instance segmentation',
-            'mmwsis': provenance('kitti2coco', source, Supervision.MASKS),
-        },
-        'images': [record['image'] for record in records],
-        'annotations': [annotation for _, annotation in add_annotations(records)],
-        'categories': _categories(options.classes),
+    info = {
+        'description': 'KITTI instance segmentation',
+        'mmwsis': source_block('kitti2coco', source, Supervision.MASKS),
     }
+    return coco_document(records, info, _categories(options.classes))

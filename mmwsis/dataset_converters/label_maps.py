@@ -1,4 +1,4 @@
-"""Label images: reading them unchanged, and one RLE a label in a single pass."""
+"""Label images: reading them unchanged, and one RLE per label in a single pass."""
 
 import os
 from pathlib import Path
@@ -49,16 +49,16 @@ def read_labels(path: str | os.PathLike, what: str) -> np.ndarray:
         ) from None
     if labels.ndim != 2 or mode == '1':
         raise ValueError(
-            f'{path}: expected a {what}, which stores one number a pixel; this is an '
+            f'{path}: expected a {what}, which stores one number per pixel; this is an '
             f'image of mode {mode!r} and shape {labels.shape}. A copy that was saved '
-            'as a picture has lost its labels'
+            'as a photograph has lost its labels'
         )
     # Pillow gives 16 bit files as int32 in some versions.
     return labels if labels.dtype == np.uint8 else labels.astype(np.uint16)
 
 
-def image_size(path: str | os.PathLike) -> tuple[int, int]:
-    """Height and width from an image's header.
+def image_shape(path: str | os.PathLike) -> tuple[int, int]:
+    """Height and width of the stored pixels, from an image's header.
 
     Args:
         path: Image file.
@@ -106,7 +106,7 @@ def label_regions(labels: np.ndarray) -> dict[int, Region]:
 
     RLEs run down the columns, so the runs of all labels are the runs of the transposed
     map: one pass serves them all, however many there are, where encoding one bitmap
-    a label passes over the image once for each.
+    per label passes over the image once for each.
 
     Args:
         labels: Integer array (H, W), not empty.

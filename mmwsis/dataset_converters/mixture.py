@@ -2,14 +2,13 @@
 
 Semi-supervised sets (a share with masks, the rest with clicks) and fixed-budget subsets
 are both made here: images are put into a random order that depends on nothing but the
-seed and their ids, and levels are dealt out along it.
+seed and their ids, and levels are assigned along it.
 """
 
 import hashlib
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from mmwsis.formats.coco_file import read_coco, with_file_names
@@ -17,12 +16,11 @@ from mmwsis.structures.supervision import Supervision, image_supervision, restri
 from mmwsis.utils.fileio import atomic_write_json
 from mmwsis.utils.parallel import OrderedPool
 
-from .coco2weak import weaken_in_pool
-from .finished_jobs import RememberingPool, finished_jobs
-from .output_files import provenance
+from .coco2weak import derive_weak_coco
+from .conversion import Progress, RunOptions, refuse_existing, source_block
 from .weak_labels import WeakProtocol
 
-Progress = Callable[[int], None]
+ImageId = int | str
 
 
 class Share(NamedTuple):
@@ -39,12 +37,11 @@ class Share(NamedTuple):
 
     def __str__(self) -> str:
         if self.amount is None:
-            text = 'rest'
-        elif isinstance(self.amount, float):
-            text = f'{100 * self.amount:g}%'
-        else:
-            text = str(self.amount)
-        return f'{self.level.label} {text}'
+            return f'{self.level.label} rest'
+        is_share = isinstance(self.amount, float)
+        return f'{self.level.label} ' + (
+            f'{100 * self.amount:g}%' if is_share else str(self.amount)
+        )
 
 
 def parse_amount(text: str) -> int | float | None:
@@ -59,10 +56,6 @@ def parse_amount(text: str) -> int | float | None:
     Raises:
         ValueError: It is none of these, negative, or a share above 1.
     """
-    expected = (
-        'expected a share such as 0.1 or 10%, a number of images such as 500, or '
-        f'rest; given {text!r}'
-    )
     if text == 'rest':
         return None
     try:
@@ -70,13 +63,16 @@ def parse_amount(text: str) -> int | float | None:
             return int(text)
         share = float(text[:-1]) / 100 if text.endswith('%') else float(text)
     except ValueError:
-        raise ValueError(expected) from None
+        share = math.nan
     if not 0 <= share <= 1:
-        raise ValueError(expected)
+        raise ValueError(
+            'expected a share such as 0.1 or 10%, a number of images such as 500, or '
+            f'rest; given {text!r}'
+        )
     return share
 
 
-def rank_images(ids: Sequence[int | str], seed: int) -> list[int | str]:
+def rank_images(ids: Sequence[ImageId], seed: int) -> list[ImageId]:
     """Random order of images that depends on the seed and on each id alone.
 
     A prefix of it is a uniform draw without replacement, and a shorter prefix is part
@@ -90,21 +86,19 @@ def rank_images(ids: Sequence[int | str], seed: int) -> list[int | str]:
     Returns:
         The ids.
     """
-
-    def key(image_id: int | str) -> bytes:
-        return hashlib.sha256(f'{seed}\0{image_id!r}'.encode()).digest()
-
-    return sorted(ids, key=key)
+    return sorted(
+        ids, key=lambda key: hashlib.sha256(f'{seed}\0{key!r}'.encode()).digest()
+    )
 
 
-def deal_levels(
-    ranked: Sequence[int | str], shares: Sequence[Share]
-) -> dict[int | str, Supervision]:
+def assign_levels(
+    ranked: Sequence[ImageId], shares: Sequence[Share]
+) -> dict[ImageId, Supervision]:
     """Give images their levels, the strongest level first.
 
     Args:
         ranked: Image ids as :func:`rank_images` orders them.
-        shares: At most one a level, and at most one 'rest'.
+        shares: At most one per level, and at most one 'rest'.
 
     Returns:
         Image id -> level; images that no share asks for are absent.
@@ -112,16 +106,15 @@ def deal_levels(
     Raises:
         ValueError: A level is given twice, or more images are asked for than there are.
     """
-    levels = [share.level for share in shares]
-    if not shares or len(set(levels)) != len(levels):
-        raise ValueError(f'each level needs one share, given {_listed(shares)}')
+    listed = ', '.join(map(str, shares)) or 'none'
+    if not shares or len({share.level for share in shares}) != len(shares):
+        raise ValueError(f'each level needs one share, given {listed}')
     if sum(share.amount is None for share in shares) > 1:
-        raise ValueError(f'only one level can have the rest, given {_listed(shares)}')
+        raise ValueError(f'only one level can have the rest, given {listed}')
     # Sides are rounded, not counts: 1/3 + 2/3 of any number of images is all of them.
     start, exact = 0, 0.0
-    dealt: dict[int | str, Supervision] = {}
-    strongest_first = sorted(shares, key=lambda share: share.level, reverse=True)
-    for share in sorted(strongest_first, key=lambda share: share.amount is None):
+    assigned: dict[ImageId, Supervision] = {}
+    for share in sorted(shares, key=lambda one: (one.amount is None, -one.level)):
         end = len(ranked)
         if share.amount is not None:
             is_share = isinstance(share.amount, float)
@@ -129,26 +122,22 @@ def deal_levels(
             end = math.floor(exact + 0.5)
         if end > len(ranked) or (share.amount is None and start > end):
             raise ValueError(
-                f'{_listed(shares)} are more images than the file has: {len(ranked)}'
+                f'{listed} are more images than the file has: {len(ranked)}'
             )
-        dealt.update(dict.fromkeys(ranked[start:end], share.level))
+        assigned.update(dict.fromkeys(ranked[start:end], share.level))
         start = end
-    return dealt
-
-
-def _listed(shares: Sequence[Share]) -> str:
-    return ', '.join(map(str, shares)) or 'none'
+    return assigned
 
 
 def build_mixture(
     coco: Mapping[str, Any],
-    levels: Mapping[int | str, Supervision],
+    levels: Mapping[ImageId, Supervision],
     protocol: WeakProtocol,
     *,
     source: str,
-    pool: OrderedPool | RememberingPool,
-    skip_invalid: bool = False,
-    progress: Progress = lambda done: None,
+    pool: OrderedPool,
+    skip_invalid: bool,
+    progress: Progress,
 ) -> dict[str, Any]:
     """Put a label file together in which each image holds its own level and no more.
 
@@ -174,14 +163,19 @@ def build_mixture(
     labels: dict[Any, dict[str, Any]] = {}
     images: dict[Any, dict[str, Any]] = {}
     for level in sorted(set(levels.values())):
-        part = _part(coco, {key for key, own in levels.items() if own is level})
+        wanted = {key for key, own in levels.items() if own is level}
+        subset = {
+            **coco,
+            'images': [image for image in coco['images'] if image['id'] in wanted],
+            'annotations': [a for a in coco['annotations'] if a['image_id'] in wanted],
+        }
         if level is Supervision.MASKS:
-            part['images'] = with_file_names(part['images'])
-            result = restrict_coco(part, level, source=source)
-            progress(len(part['annotations']))
+            subset['images'] = with_file_names(subset['images'])
+            result = restrict_coco(subset, level, source=source)
+            progress(len(subset['annotations']))
         else:
-            result = weaken_in_pool(
-                part,
+            result = derive_weak_coco(
+                subset,
                 [level],
                 protocol,
                 source=source,
@@ -193,7 +187,7 @@ def build_mixture(
         for image in result['images']:
             images[image['id']] = {**image, 'supervision': level.label}
     mixture = {
-        **{key: value for key, value in coco.items() if key != 'info'},
+        **coco,
         'info': dict(coco.get('info') or {}),
         'images': [images[im['id']] for im in coco['images'] if im['id'] in images],
         'annotations': [
@@ -204,16 +198,8 @@ def build_mixture(
     return restrict_coco(mixture, Supervision.MASKS, source=source)
 
 
-def _part(coco: Mapping[str, Any], wanted: set[Any]) -> dict[str, Any]:
-    return {
-        **coco,
-        'images': [image for image in coco['images'] if image['id'] in wanted],
-        'annotations': [a for a in coco['annotations'] if a['image_id'] in wanted],
-    }
-
-
 def _check_own_levels(
-    coco: Mapping[str, Any], levels: Mapping[Any, Supervision], source: str
+    coco: Mapping[str, Any], levels: Mapping[ImageId, Supervision], source: str
 ) -> None:
     for image in coco['images']:
         wanted = levels.get(image['id'])
@@ -237,21 +223,22 @@ def summarize_levels(coco: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         Level -> ``images``, ``objects`` (0 at image_tags, which has none) and
         ``absent_classes``, names of the classes that no image of this level shows.
     """
-    names = {category['id']: category['name'] for category in coco['categories']}
     rows: dict[str, dict[str, Any]] = {}
     level_of = {image['id']: image['supervision'] for image in coco['images']}
-    for level in sorted(Supervision, reverse=True):
-        own = [im for im in coco['images'] if im['supervision'] == level.label]
-        if not own:
-            continue
+    of_objects = [level_of[ann['image_id']] for ann in coco['annotations']]
+    for label in [level.label for level in sorted(Supervision, reverse=True)]:
+        own = [image for image in coco['images'] if image['supervision'] == label]
         seen = {tag for image in own for tag in image['tags']}
-        rows[level.label] = dict(
-            images=len(own),
-            objects=sum(
-                level_of[ann['image_id']] == level.label for ann in coco['annotations']
-            ),
-            absent_classes=[name for key, name in names.items() if key not in seen],
-        )
+        if own:
+            rows[label] = dict(
+                images=len(own),
+                objects=of_objects.count(label),
+                absent_classes=[
+                    category['name']
+                    for category in coco['categories']
+                    if category['id'] not in seen
+                ],
+            )
     return rows
 
 
@@ -262,27 +249,18 @@ def mix_file(
     protocol: WeakProtocol | None = None,
     *,
     seed: int = 0,
-    workers: int = 1,
-    skip_invalid: bool = False,
-    overwrite: bool = False,
-    open_progress: Callable[[int], Progress] | None = None,
+    run: RunOptions | None = None,
 ) -> dict[str, Any]:
     """Write a semi-supervised set, drawn from a fully labelled file.
-
-    Finished annotations survive a kill in ``<out>.unfinished``; the same call goes on
-    from there.
 
     Args:
         source: COCO or LVIS JSON with masks.
         out: File to write, in one step.
         shares: How many images get each level; the others are left out.
         protocol: How weak labels are simulated; the defaults if None.
-        seed: Of the draw.
-        workers: Number of processes, >= 1. The result does not depend on it.
-        skip_invalid: Leave out annotations that cannot be converted.
-        overwrite: Replace an existing file.
-        open_progress: Called with the number of annotations; returns the function that
-            counts finished ones.
+        seed: Of the draw. Defaults to 0.
+        run: How the conversion runs; the defaults if None. Progress counts
+            annotations.
 
     Returns:
         What was written.
@@ -292,37 +270,34 @@ def mix_file(
         FileNotFoundError: ``source`` does not exist.
         ValueError: ``source`` or ``shares`` are not well formed; nothing was written.
     """
-    protocol = protocol or WeakProtocol()
-    # Workers are forked before the file is read: they stay small.
-    with (
-        OrderedPool(workers) as processes,
-        finished_jobs([out], [source], overwrite) as finished,
-    ):
+    protocol, run = protocol or WeakProtocol(), run or RunOptions()
+    refuse_existing([out], [source], run.overwrite)
+    # Processes start before the file is read: they stay small.
+    with OrderedPool(run.workers) as pool:
         coco = read_coco(source)
         ranked = rank_images([image['id'] for image in coco['images']], seed)
-        levels = deal_levels(ranked, shares)
+        levels = assign_levels(ranked, shares)
         total = sum(ann['image_id'] in levels for ann in coco['annotations'])
         mixture = build_mixture(
             coco,
             levels,
             protocol,
             source=str(source),
-            pool=finished.remember(processes),
-            skip_invalid=skip_invalid,
-            progress=open_progress(total) if open_progress else lambda done: None,
+            pool=pool,
+            skip_invalid=run.skip_invalid,
+            progress=run.open_progress(total),
         )
-        mixture['info']['mmwsis'] = provenance(
-            'mix_supervision',
-            source,
-            shares=[str(share) for share in shares],
-            seed=seed,
-            protocol={
-                level.label: protocol.describe(level)
-                for level in sorted(set(levels.values()))
-                if level is not Supervision.MASKS
-            },
-            images_left_out=len(ranked) - len(levels),
-        )
-        finished.start_writing()
-        atomic_write_json(Path(out), mixture)
+    mixture['info']['mmwsis'] = source_block(
+        'mix_supervision',
+        source,
+        shares=[str(share) for share in shares],
+        seed=seed,
+        protocol={
+            level.label: protocol.describe(level)
+            for level in sorted(set(levels.values()))
+            if level is not Supervision.MASKS
+        },
+        images_left_out=len(ranked) - len(levels),
+    )
+    atomic_write_json(out, mixture)
     return mixture

@@ -1,4 +1,4 @@
-"""COCO's panoptic format beside an instances file: a PNG an image and one JSON."""
+"""COCO's panoptic format beside an instances file: one PNG per image and one JSON."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -12,32 +12,6 @@ from mmwsis.structures import colours_of_ids
 from mmwsis.utils.fileio import atomic_write_bytes
 
 from .image_records import Record
-from .unfinished import SUFFIX
-
-
-def check_panoptic_output(panoptic: Path, output: Path, overwrite: bool) -> None:
-    """Refuse to write over a panoptic file of other origin, or to do without it.
-
-    Args:
-        panoptic: COCO panoptic JSON to write.
-        output: COCO instances JSON that is made with it.
-        overwrite: Replace both.
-
-    Raises:
-        FileExistsError: One of the two is there without the other.
-    """
-    if overwrite:
-        return
-    begun = output.exists() or Path(f'{output}{SUFFIX}').exists()
-    if panoptic.exists() and not begun:
-        raise FileExistsError(
-            f'{panoptic} exists; give another name, or --overwrite to replace it'
-        )
-    if output.exists() and not panoptic.exists():
-        raise FileExistsError(
-            f'{output} exists, but {panoptic}, which belongs to it, does not; '
-            '--overwrite makes both'
-        )
 
 
 def write_segment_ids(path: str | os.PathLike, ids: np.ndarray) -> None:

@@ -2,7 +2,7 @@
 
 import functools
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,28 +12,24 @@ import numpy as np
 from mmwsis.structures.supervision import Supervision
 from mmwsis.utils.fileio import atomic_write_bytes, atomic_write_json
 
+from .conversion import RunOptions, source_block
 from .image_records import (
-    Progress,
     Record,
     Summary,
-    add_annotations,
+    coco_document,
+    compare_size,
     convert_images,
-    read_list,
     sum_notes,
 )
-from .label_maps import bitmap_region, check_size, image_size, label_regions
-from .output_files import provenance
-from .panoptic_output import (
-    check_panoptic_output,
-    panoptic_document,
-    write_segment_ids,
-)
-from .synthetic.png import encode_palette, voc_palette
+from .label_maps import bitmap_region, check_size, image_shape, label_regions
+from .panoptic_output import panoptic_document, write_segment_ids
 from .voc_classes import (
     VOC_CLASSES,
     VOC_SIZES,
     VOC_VOID,
+    SplitSize,
     voc_categories,
+    voc_label_png,
     voc_panoptic_categories,
 )
 from .voc_labels import (
@@ -79,26 +75,18 @@ def convert_split(
     output: str | os.PathLike,
     options: VocOptions | None = None,
     panoptic_output: str | os.PathLike | None = None,
-    *,
-    workers: int = 1,
-    skip_invalid: bool = False,
-    overwrite: bool = False,
-    open_progress: Callable[[int], Progress] | None = None,
+    run: RunOptions | None = None,
 ) -> Summary:
     """Convert one split of VOC 2012, with SBD's masks where VOC has none.
 
     Args:
         layout: Where the dataset is.
         split: One of :data:`mmwsis.dataset_converters.voc_layout.SPLITS`, or a text
-            file with one image name a line.
+            file with one image name per line.
         output: JSON file to write, in one step at the end.
         options: How; the defaults if None.
         panoptic_output: COCO panoptic JSON to write; needs ``options.panoptic_dir``.
-        workers: Number of processes, >= 1. The result does not depend on it.
-        skip_invalid: Leave images with broken labels out.
-        overwrite: Replace ``output`` and forget an unfinished conversion.
-        open_progress: Called once with the number of images; returns the callback
-            that counts finished ones.
+        run: How the conversion runs; the defaults if None.
 
     Returns:
         The document, what was left out, and warnings. Annotations have
@@ -108,45 +96,34 @@ def convert_split(
         trained nor measured on.
 
     Raises:
-        FileExistsError: ``output`` holds something else, and ``overwrite`` is off.
+        FileExistsError: An output exists, and ``overwrite`` is off.
         FileNotFoundError: A list is missing.
         ConversionError: Images are broken, and ``skip_invalid`` is off.
         ValueError: A list is broken, or SBD is needed and not given.
     """
     options = options or VocOptions()
-    known = str(split) in VOC_SIZES
-    names = split_names(layout, str(split)) if known else read_list(split)
-    panoptic: dict[str, Any] = {}
-    if panoptic_output is not None:
-        panoptic = dict(
-            panoptic_output=Path(panoptic_output).name,
-            panoptic_dir=options.panoptic_dir,
-        )
-        check_panoptic_output(Path(panoptic_output), Path(output), overwrite)
+    names = split_names(layout, str(split))
     document, left_out = convert_images(
         names,
         functools.partial(image_record, layout=layout, options=options),
-        output,
-        dict(
-            tool='voc2coco',
-            voc=layout.voc.resolve(),
-            sbd=layout.sbd and layout.sbd.resolve(),
-            tags=options.tags,
-            semantic_dir=options.semantic_dir,
-            **panoptic,
-        ),
+        [output, *([panoptic_output] if panoptic_output else [])],
         functools.partial(
             _assemble,
             split=str(split),
             options=options,
             panoptic_output=panoptic_output,
         ),
-        workers=workers,
-        skip_invalid=skip_invalid,
-        overwrite=overwrite,
-        progress=open_progress(len(names)) if open_progress else None,
+        run or RunOptions(),
     )
-    return Summary(document, left_out, _warnings(document, str(split)))
+    published = VOC_SIZES.get(str(split), SplitSize(None, None))
+    where = f'VOC 2012 {split}'
+    notes = document['info']['mmwsis']['notes']
+    warnings = [
+        *compare_size(document, 'images', published.images, where),
+        *compare_size(document, 'annotations', published.objects, where),
+        *(f'{count} {note}' for note, count in notes.items()),
+    ]
+    return Summary(document, left_out, warnings)
 
 
 def image_record(name: str, layout: VocLayout, options: VocOptions) -> Record:
@@ -167,7 +144,7 @@ def image_record(name: str, layout: VocLayout, options: VocOptions) -> Record:
         ValueError: The labels are broken; the message names the file.
     """
     labels, path = _read_labels(name, layout)
-    size = image_size(layout.image(name))
+    size = image_shape(layout.image(name))
     check_size(labels.objects, size, path, layout.image(name))
     regions = label_regions(labels.objects)
     objects = [
@@ -192,7 +169,7 @@ def image_record(name: str, layout: VocLayout, options: VocOptions) -> Record:
         image['void'] = void.rle
     if options.semantic_dir is not None:
         target = Path(options.semantic_dir, f'{name}.png')
-        atomic_write_bytes(target, encode_palette(labels.classes, voc_palette()))
+        atomic_write_bytes(target, voc_label_png(labels.classes))
     source = 'sbd' if path.suffix == '.mat' else 'voc'
     record = dict(image=image, objects=objects, source=source, notes=notes)
     if options.panoptic_dir is not None:
@@ -266,12 +243,10 @@ def _assemble(
     panoptic_output: str | os.PathLike | None,
 ) -> dict[str, Any]:
     names = [Path(record['image']['file_name']).stem for record in records]
-    for record, identifier in zip(records, image_ids(names)):
-        record['image'] = {'id': identifier, **record['image']}
     sources = [record['source'] for record in records]
     info = {
         'description': f'PASCAL VOC 2012 {Path(split).stem}',
-        'mmwsis': provenance(
+        'mmwsis': source_block(
             'voc2coco',
             split,
             Supervision.MASKS,
@@ -280,29 +255,8 @@ def _assemble(
             notes=sum_notes(records),
         ),
     }
+    document = coco_document(records, info, voc_categories(), image_ids(names))
     if panoptic_output is not None:
         panoptic = panoptic_document(records, info, voc_panoptic_categories())
         atomic_write_json(panoptic_output, panoptic)
-    return {
-        'info': info,
-        'images': [record['image'] for record in records],
-        'annotations': [annotation for _, annotation in add_annotations(records)],
-        'categories': voc_categories(),
-    }
-
-
-def _warnings(document: Mapping[str, Any], split: str) -> list[str]:
-    warnings = []
-    published = VOC_SIZES.get(split)
-    for key, count in (
-        ('images', len(document['images'])),
-        ('objects', len(document['annotations'])),
-    ):
-        wanted = getattr(published, key) if published else None
-        if wanted is not None and wanted != count:
-            warnings.append(
-                f'{count} {key}, but VOC 2012 {split} has {wanted}: results are not '
-                'comparable with published ones'
-            )
-    notes = document['info']['mmwsis']['notes']
-    return warnings + [f'{count} {note}' for note, count in notes.items()]
+    return document

@@ -1,6 +1,10 @@
 """PASCAL VOC: classes, colours and published sizes, in one place."""
 
+import io
 from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
 
 # In the order of the dataset's label images: class k has the value k + 1 there.
 VOC_CLASSES = (
@@ -25,43 +29,51 @@ VOC_CLASSES = (
     'train',
     'tvmonitor',
 )
-# The dataset's colour map, entries 1 to 20.
-VOC_PALETTE = (
-    (128, 0, 0),
-    (0, 128, 0),
-    (128, 128, 0),
-    (0, 0, 128),
-    (128, 0, 128),
-    (0, 128, 128),
-    (128, 128, 128),
-    (64, 0, 0),
-    (192, 0, 0),
-    (64, 128, 0),
-    (192, 128, 0),
-    (64, 0, 128),
-    (192, 0, 128),
-    (64, 128, 128),
-    (192, 128, 128),
-    (0, 64, 0),
-    (128, 64, 0),
-    (0, 192, 0),
-    (128, 192, 0),
-    (0, 64, 128),
-)
 VOC_VOID = 255
 # Panoptic files: the one class of stuff.
 VOC_STUFF = ('background',)
+
+
+def voc_palette() -> np.ndarray:
+    """Colours of PASCAL VOC's label images, RGB uint8 (256, 3)."""
+    index = np.arange(256)
+    palette = np.zeros((256, 3), dtype=np.uint8)
+    # The bits of the index go to red, green and blue in turn, highest bit first.
+    for place in range(8):
+        for channel in range(3):
+            bit = (index >> (3 * place + channel)) & 1
+            palette[:, channel] |= (bit << (7 - place)).astype(np.uint8)
+    return palette
+
+
+VOC_PALETTE = tuple(map(tuple, voc_palette()[1 : len(VOC_CLASSES) + 1].tolist()))
+
+
+def voc_label_png(labels: np.ndarray) -> bytes:
+    """PNG with VOC's palette, as the dataset stores labels.
+
+    Args:
+        labels: uint8 (H, W), indices into the palette.
+
+    Returns:
+        The file's content.
+    """
+    image = Image.fromarray(labels)
+    image.putpalette(voc_palette().tobytes())
+    buffer = io.BytesIO()
+    image.save(buffer, format='PNG')
+    return buffer.getvalue()
 
 
 class SplitSize(NamedTuple):
     """Published size of a split.
 
     Attributes:
-        images: Number of images.
+        images: Number of images, None where it is not published.
         objects: Number of objects with a mask, None where it is not published.
     """
 
-    images: int
+    images: int | None
     objects: int | None
 
 

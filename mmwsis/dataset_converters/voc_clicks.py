@@ -1,28 +1,26 @@
 """The clicks of "What's the Point" (Bearman et al., 2016) on VOC as weak COCO JSON."""
 
+import dataclasses
 import functools
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mmwsis.formats.coco_file import read_json
 from mmwsis.structures.extreme_points import is_finite_number
 from mmwsis.structures.supervision import Supervision
-from mmwsis.utils.hashing import hash_file
 
+from .conversion import RunOptions, source_block
 from .image_records import (
-    Progress,
     Record,
     Summary,
-    add_annotations,
+    coco_document,
     convert_images,
-    read_list,
     sum_notes,
 )
-from .label_maps import image_size
-from .output_files import provenance
-from .voc_classes import VOC_CLASSES, VOC_SIZES, voc_categories
+from .label_maps import image_shape
+from .voc_classes import VOC_CLASSES, voc_categories
 from .voc_layout import VocLayout, image_ids, split_names
 
 _OUTSIDE = 'clicks outside their image, left out'
@@ -34,10 +32,7 @@ def convert_clicks(
     clicks_file: str | os.PathLike,
     split: str | os.PathLike,
     output: str | os.PathLike,
-    *,
-    skip_invalid: bool = False,
-    overwrite: bool = False,
-    open_progress: Callable[[int], Progress] | None = None,
+    run: RunOptions | None = None,
 ) -> Summary:
     """Write the points file of a split from the published clicks (WISE's labels).
 
@@ -48,43 +43,31 @@ def convert_clicks(
         layout: Where VOC is.
         clicks_file: JSON, ``{'2007_000032': [{'cls': 1, 'x': 210, 'y': 80}, ...]}``;
             ``cls`` is 1 to 20.
-        split: Name of a split, or a text file with one image name a line.
+        split: Name of a split, or a text file with one image name per line.
         output: JSON file to write.
-        skip_invalid: Leave images with broken clicks out.
-        overwrite: Replace ``output`` and forget an unfinished conversion.
-        open_progress: Called once with the number of images; returns the callback
-            that counts finished ones.
+        run: How the conversion runs; the defaults if None.
 
     Returns:
         The document of level points, what was left out, and warnings.
 
     Raises:
         ConversionError: Clicks are broken, and ``skip_invalid`` is off.
-        FileExistsError: ``output`` holds something else, and ``overwrite`` is off.
+        FileExistsError: ``output`` exists, and ``overwrite`` is off.
         FileNotFoundError: A file is missing.
         ValueError: ``clicks_file`` has another form.
     """
-    known = str(split) in VOC_SIZES
-    names = split_names(layout, str(split)) if known else read_list(split)
+    names = split_names(layout, str(split))
     clicks = _read_clicks(clicks_file, names)
+    convert = functools.partial(
+        click_record, clicks=clicks, layout=layout, source=str(clicks_file)
+    )
     document, left_out = convert_images(
         names,
-        functools.partial(
-            click_record,
-            clicks=clicks,
-            layout=layout,
-            source=str(clicks_file),
-        ),
-        output,
-        dict(
-            tool='voc_clicks2coco',
-            voc=layout.voc.resolve(),
-            clicks=hash_file(Path(clicks_file)),
-        ),
+        convert,
+        [output],
         functools.partial(_assemble, source=Path(clicks_file).name),
-        skip_invalid=skip_invalid,
-        overwrite=overwrite,
-        progress=open_progress(len(names)) if open_progress else None,
+        # Every process would get all clicks with every image, for next to no work.
+        dataclasses.replace(run or RunOptions(), workers=1),
     )
     notes = document['info']['mmwsis']['notes']
     warnings = [f'{count} {note}' for note, count in notes.items()]
@@ -109,7 +92,7 @@ def click_record(
         FileNotFoundError: The image is missing.
         ValueError: A click is broken; the message names file, image and click.
     """
-    height, width = image_size(layout.image(name))
+    height, width = image_shape(layout.image(name))
     given = clicks.get(name, [])
     if not isinstance(given, list):
         raise ValueError(f'{source}: image {name!r}: expected a list of clicks')
@@ -163,16 +146,11 @@ def _check_click(click: Any, place: str, number: int) -> tuple[int, float, float
 
 def _assemble(records: Sequence[Record], source: str) -> dict[str, Any]:
     names = [Path(record['image']['file_name']).stem for record in records]
-    for record, identifier in zip(records, image_ids(names)):
-        record['image'] = {'id': identifier, **record['image']}
-    return {
-        'info': {
-            'description': "clicks of What's the Point on PASCAL VOC 2012",
-            'mmwsis': provenance(
-                'voc2coco', source, Supervision.POINTS, notes=sum_notes(records)
-            ),
-        },
-        'images': [record['image'] for record in records],
-        'annotations': [annotation for _, annotation in add_annotations(records)],
-        'categories': voc_categories(),
+    block = source_block(
+        'voc2coco', source, Supervision.POINTS, notes=sum_notes(records)
+    )
+    info = {
+        'description': "clicks of What's the Point on PASCAL VOC 2012",
+        'mmwsis': block,
     }
+    return coco_document(records, info, voc_categories(), image_ids(names))

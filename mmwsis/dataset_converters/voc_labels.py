@@ -198,7 +198,7 @@ def match_difficult(
         annotated: Objects of the image's XML file.
 
     Returns:
-        One flag an entry, None where no box belongs to the mask.
+        One flag per entry, None where no box belongs to the mask.
     """
     flags: list[bool | None] = [None] * len(entries)
     for category_id in {entry['category_id'] for entry in entries}:

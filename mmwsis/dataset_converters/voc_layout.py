@@ -80,7 +80,7 @@ def split_names(layout: VocLayout, split: str) -> list[str]:
 
     Args:
         layout: Where the lists are.
-        split: One of :data:`SPLITS`.
+        split: One of :data:`SPLITS`, or a text file with one image name per line.
 
     Returns:
         The names; those of ``train_aug`` sorted, others in the order of their list.
@@ -89,6 +89,8 @@ def split_names(layout: VocLayout, split: str) -> list[str]:
         FileNotFoundError: A list is missing.
         ValueError: ``train_aug`` without SBD, or a broken list.
     """
+    if split not in SPLITS:
+        return read_list(split)
     if split != 'train_aug':
         return read_list(layout.split_file(split))
     if layout.sbd is None:
@@ -108,7 +110,7 @@ def image_ids(names: Sequence[str]) -> list[int]:
         names: All names of a file.
 
     Returns:
-        One id a name; 1, 2, 3, ... where a name is not of VOC's form.
+        One id per name; 1, 2, 3, ... where a name is not of VOC's form.
     """
     matches = [_VOC_NAME.fullmatch(name) for name in names]
     if all(matches):

@@ -1,4 +1,4 @@
-"""Ordered parallel map with bounded memory."""
+"""Parallel map that keeps the order of its jobs."""
 
 import contextlib
 import multiprocessing
@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from types import TracebackType
+from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
 import cv2
@@ -23,19 +23,17 @@ PARENT_CHECK_SECONDS = 1.0
 class OrderedPool:
     """A few processes, or this one alone, behind one ordered ``imap``.
 
-    Processes start at once, so that a pool opened before a large file is read does
-    not copy it. A process that dies (out of memory, for example) raises
-    ``concurrent.futures.process.BrokenProcessPool`` instead of hanging; when this
-    process is killed, the others end, too.
+    Processes start at once: a pool that is opened before a large file is read does not
+    hold a copy of it. When this process is killed, the others end too.
 
     Args:
-        workers: Number of processes, >= 1; 1 works without any.
+        workers: Number of processes, >= 1; 1 works without any. Defaults to 1.
 
     Raises:
         ValueError: ``workers`` is below 1.
     """
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int = 1) -> None:
         if workers < 1:
             raise ValueError(f'workers must be at least 1, given {workers}')
         self._workers = workers
@@ -52,39 +50,49 @@ class OrderedPool:
                 self._executor.submit(int).result()
 
     def imap(
-        self, function: Callable[[Job], Result], jobs: Iterable[Job]
+        self,
+        function: Callable[[Job], Result],
+        jobs: Iterable[Job],
+        name: Callable[[Job], str] = str,
     ) -> Iterator[Result]:
         """Results in the order of the jobs, as they come.
 
+        A job that fails, or whose process dies, ends the run with an error that names
+        it.
+
         Args:
             function: Picklable function of one job.
-            jobs: Drawn only a little ahead of the results.
+            jobs: Picklable; drawn only a little ahead of the results.
+            name: What a job works on, for messages. Defaults to ``str``.
 
         Yields:
             ``function(job)`` of every job.
+
+        Raises:
+            RuntimeError: A process died, or a job raised something else than a
+                ValueError or an OSError, which are passed on: they say themselves what
+                is wrong.
         """
         if self._executor is None:
-            yield from map(function, jobs)
+            for job in jobs:
+                with _named(job, name):
+                    result = function(job)
+                yield result
             return
-        waiting: deque[Future[Result]] = deque()
+        waiting: deque[tuple[Job, Future[Result]]] = deque()
         for job in jobs:
-            waiting.append(self._executor.submit(function, job))
+            waiting.append((job, _submit(self._executor, function, job)))
             if len(waiting) >= AHEAD * self._workers:
-                yield waiting.popleft().result()
+                yield _first_result(waiting, self._workers, name)
         while waiting:
-            yield waiting.popleft().result()
+            yield _first_result(waiting, self._workers, name)
 
     def __enter__(self) -> 'OrderedPool':
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         if self._executor is not None:
-            self._executor.shutdown(wait=True, cancel_futures=kind is not None)
+            self._executor.shutdown(cancel_futures=True)
 
 
 @contextlib.contextmanager
@@ -117,3 +125,48 @@ def _end_with(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(PARENT_CHECK_SECONDS)
     os._exit(1)
+
+
+def _submit(
+    executor: ProcessPoolExecutor, function: Callable[[Job], Result], job: Job
+) -> Future[Result]:
+    try:
+        return executor.submit(function, job)
+    except BrokenProcessPool as error:
+        # Reported in its turn, after the results that are there.
+        broken: Future[Result] = Future()
+        broken.set_exception(error)
+        return broken
+
+
+def _first_result(
+    waiting: deque[tuple[Job, Future[Result]]],
+    workers: int,
+    name: Callable[[Job], str],
+) -> Result:
+    job, future = waiting[0]
+    if isinstance(future.exception(), BrokenProcessPool):
+        # Jobs are taken in order: those under way are the first without a result.
+        lost = [
+            job
+            for job, future in waiting
+            if isinstance(future.exception(), BrokenProcessPool)
+        ]
+        raise RuntimeError(
+            'a worker process died (out of memory, or killed) while it worked on '
+            f'{" or ".join(map(name, lost[:workers]))}; try fewer --workers'
+        )
+    waiting.popleft()
+    with _named(job, name):
+        return future.result()
+
+
+@contextlib.contextmanager
+def _named(job: Job, name: Callable[[Job], str]) -> Iterator[None]:
+    """Say which job raised an error that does not tell."""
+    try:
+        yield
+    except (ValueError, OSError):
+        raise
+    except Exception as error:
+        raise RuntimeError(f'{name(job)}: {type(error).__name__}: {error}') from error

@@ -1,6 +1,6 @@
 """Tiny datasets in the layouts, the formats and the names of the real ones.
 
-Each function makes one below ``data/`` of a folder; the pictures are a few pixels wide.
+Each function makes one below ``data/`` of a folder; the images are a few pixels wide.
 """
 
 import json
@@ -11,7 +11,7 @@ from PIL import Image
 from scipy.io import savemat
 
 from mmwsis.dataset_converters.synthetic import SyntheticSettings, make_synthetic
-from mmwsis.dataset_converters.synthetic.png import voc_palette
+from mmwsis.dataset_converters.voc_classes import voc_palette
 
 HEIGHT, WIDTH = 36, 48
 SKY, ROAD, CAR = 23, 7, 26  # Cityscapes' ids, KITTI's too
@@ -35,7 +35,7 @@ def write_json(path, document):
 
 
 def boxes_map(*values, dtype=np.uint8, background=0):
-    """One rectangle a value, side by side."""
+    """One rectangle per value, side by side."""
     labels = np.full((HEIGHT, WIDTH), background, dtype)
     for k, value in enumerate(values):
         labels[8:24, 4 + 20 * k : 18 + 20 * k] = value

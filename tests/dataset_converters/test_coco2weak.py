@@ -9,9 +9,10 @@ import pytest
 from mmwsis.dataset_converters.coco2weak import (
     WeakLabelError,
     convert_file,
+    derive_weak_coco,
     output_name,
-    weaken_coco,
 )
+from mmwsis.dataset_converters.conversion import RunOptions
 from mmwsis.dataset_converters.weak_labels import WeakProtocol
 from mmwsis.formats.coco_masks import encode_mask
 from mmwsis.ops.extreme_points import (
@@ -71,7 +72,7 @@ def coco():
 
 def test_each_level_holds_its_own_labels_and_nothing_stronger(coco):
     original = copy.deepcopy(coco)
-    weak = weaken_coco(coco, LEVELS)
+    weak = derive_weak_coco(coco, LEVELS)
     assert coco == original
     ids = {'id', 'image_id', 'category_id', 'iscrowd'}
     labels = {
@@ -93,7 +94,7 @@ def test_each_level_holds_its_own_labels_and_nothing_stronger(coco):
 
 
 def test_labels_follow_the_protocols(coco):
-    weak = weaken_coco(coco, LEVELS)
+    weak = derive_weak_coco(coco, LEVELS)
     points = {a['id']: a.get('point') for a in weak[Supervision.POINTS]['annotations']}
     x, y = points[12]
     assert ring()[y, x]
@@ -111,7 +112,7 @@ def test_labels_follow_the_protocols(coco):
 
 
 def test_crowd_regions_keep_a_box_and_no_point(coco):
-    weak = weaken_coco(coco, LEVELS)
+    weak = derive_weak_coco(coco, LEVELS)
     for level in (Supervision.BOXES, Supervision.EXTREME_POINTS):
         crowd = next(a for a in weak[level]['annotations'] if a['id'] == 13)
         assert crowd['bbox'] == [0, 0, 50, 4]
@@ -123,7 +124,7 @@ def test_crowd_regions_keep_a_box_and_no_point(coco):
 
 def test_modes(coco):
     protocol = WeakProtocol('centre', 'rowmajor', 'mask')
-    weak = weaken_coco(coco, LEVELS, protocol)
+    weak = derive_weak_coco(coco, LEVELS, protocol)
     extreme = {a['id']: a for a in weak[Supervision.EXTREME_POINTS]['annotations']}
     expected = extreme_points_from_mask(ring(), 'rowmajor').tolist()
     assert extreme[12]['extreme_points'] == expected
@@ -133,7 +134,7 @@ def test_modes(coco):
     assert info['supervision'] == 'points'
     assert info['protocol'] == {'points_mode': 'centre'}
     coco['annotations'] = coco['annotations'][:1]
-    cyclic = weaken_coco(
+    cyclic = derive_weak_coco(
         coco,
         [Supervision.EXTREME_POINTS],
         WeakProtocol(extreme_mode='polygon-cyclic'),
@@ -145,7 +146,7 @@ def test_modes(coco):
 
 def test_uniform_points_depend_on_seed_and_id_alone(coco):
     def points(document, seed):
-        weak = weaken_coco(
+        weak = derive_weak_coco(
             document, [Supervision.POINTS], WeakProtocol('uniform', seed=seed)
         )[Supervision.POINTS]
         assert weak['info']['mmwsis']['protocol']['seed'] == seed
@@ -162,13 +163,13 @@ def test_polygons_at_and_beyond_the_border(coco):
     annotation = coco['annotations'][0]
     level = [Supervision.EXTREME_POINTS]
     annotation['segmentation'] = [[40, 30, 50, 30, 50, 40, 40, 40]]
-    weak = weaken_coco(coco, level)[level[0]]['annotations'][0]
+    weak = derive_weak_coco(coco, level)[level[0]]['annotations'][0]
     assert weak['extreme_points'][3] == [49, 35]  # 50 is the far edge of column 49
     annotation['segmentation'] = [[40, 30, 60, 30, 60, 38, 40, 38]]
-    weak = weaken_coco(coco, level)[level[0]]['annotations'][0]
+    weak = derive_weak_coco(coco, level)[level[0]]['annotations'][0]
     assert weak['extreme_points'] == [[44, 30], [40, 33], [44, 37], [49, 33]]
     with pytest.raises(WeakLabelError, match='leaves the image'):
-        weaken_coco(coco, level, WeakProtocol(extreme_mode='polygon'))
+        derive_weak_coco(coco, level, WeakProtocol(extreme_mode='polygon'))
 
 
 def test_workers_and_order_of_levels_do_not_change_the_bytes(coco, tmp_path):
@@ -190,8 +191,7 @@ def test_workers_and_order_of_levels_do_not_change_the_bytes(coco, tmp_path):
             source,
             outputs,
             protocol,
-            workers=workers,
-            open_progress=lambda total: counted.append,
+            run=RunOptions(workers, open_progress=lambda total: counted.append),
         )
     assert sum(counted) == 2 * 700
     for level in LEVELS:
@@ -203,7 +203,7 @@ def test_workers_and_order_of_levels_do_not_change_the_bytes(coco, tmp_path):
 
 def test_images_with_a_weaker_level_of_their_own_stay_weaker(coco):
     coco['images'][0]['supervision'] = 'points'
-    weak = weaken_coco(coco, [Supervision.EXTREME_POINTS])
+    weak = derive_weak_coco(coco, [Supervision.EXTREME_POINTS])
     document = weak[Supervision.EXTREME_POINTS]
     assert all('extreme_points' not in a for a in document['annotations'])
     assert all('bbox' not in a for a in document['annotations'])
@@ -252,9 +252,9 @@ def test_errors_name_file_and_annotation_and_write_nothing(
 def test_every_broken_annotation_is_listed_or_left_out(coco):
     bad = broken(broken(coco, 0, segmentation=[]), 1, segmentation=[])
     with pytest.raises(WeakLabelError) as caught:
-        weaken_coco(bad, [Supervision.POINTS], source='f.json')
+        derive_weak_coco(bad, [Supervision.POINTS], source='f.json')
     assert [ann['id'] for ann, _ in caught.value.problems] == [11, 12]
-    weak = weaken_coco(bad, [Supervision.POINTS], skip_invalid=True)
+    weak = derive_weak_coco(bad, [Supervision.POINTS], skip_invalid=True)
     document = weak[Supervision.POINTS]
     assert [a['id'] for a in document['annotations']] == [13, 14]
     assert document['info']['mmwsis']['skipped_annotations'] == 2
@@ -320,10 +320,12 @@ def test_protocol_and_levels_are_checked(coco, tmp_path):
     with pytest.raises(ValueError, match="points_mode must be one of .* given 'mean'"):
         WeakProtocol('mean')
     with pytest.raises(ValueError, match='levels must be'):
-        weaken_coco(coco, [Supervision.MASKS])
-    with pytest.raises(ValueError, match='workers must be at least 1'):
-        weaken_coco(coco, LEVELS, workers=0)
+        derive_weak_coco(coco, [Supervision.MASKS])
     source = tmp_path / 'a.json'
     source.write_text(json.dumps(coco))
+    with pytest.raises(ValueError, match='workers must be at least 1'):
+        convert_file(source, {}, run=RunOptions(workers=0))
     with pytest.raises(ValueError, match='overwrite the input'):
-        convert_file(source, {Supervision.BOXES: source}, overwrite=True)
+        convert_file(
+            source, {Supervision.BOXES: source}, run=RunOptions(overwrite=True)
+        )

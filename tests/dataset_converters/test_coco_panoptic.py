@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmwsis.dataset_converters.coco2weak import convert_file, weaken_coco
+from mmwsis.dataset_converters.coco2weak import convert_file, derive_weak_coco
+from mmwsis.dataset_converters.conversion import RunOptions
 from mmwsis.dataset_converters.mixture import Share, mix_file
 from mmwsis.formats.coco_file import load_coco
 from mmwsis.formats.coco_masks import decode_segmentation
@@ -113,7 +114,7 @@ def test_two_processes_write_the_same_bytes(panoptic, tmp_path):
     path, _, _ = panoptic
     for workers in (1, 2):
         outputs = {level: tmp_path / f'{workers}{level.label}' for level in Supervision}
-        convert_file(path, outputs, workers=workers)
+        convert_file(path, outputs, run=RunOptions(workers))
     for level in Supervision:
         first, second = (tmp_path / f'{n}{level.label}' for n in (1, 2))
         assert first.read_bytes() == second.read_bytes()
@@ -269,7 +270,7 @@ def lvis():
 
 
 def test_lvis_keeps_what_federated_training_needs(tmp_path):
-    weak = weaken_coco(lvis(), [level for level in Supervision if level < 4])
+    weak = derive_weak_coco(lvis(), [level for level in Supervision if level < 4])
     for level, document in weak.items():
         path = tmp_path / f'{level.label}.json'
         path.write_text(json.dumps(document))

@@ -1,124 +1,84 @@
+import functools
 import json
+import os
+import signal
 
 import pytest
 
+from mmwsis.dataset_converters.conversion import RunOptions
 from mmwsis.dataset_converters.image_records import (
     ConversionError,
     convert_images,
     read_list,
 )
-from mmwsis.dataset_converters.unfinished import UnfinishedFile
 
 NAMES = [f'image{k}' for k in range(20)]
 
 
-class Converter:
-    """Counts its calls; fails or is killed at given images."""
-
-    def __init__(self, broken=(), killed_at=None):
-        self.broken, self.killed_at, self.calls = broken, killed_at, []
-
-    def __call__(self, name):
-        self.calls.append(name)
-        if name == self.killed_at:
-            raise KeyboardInterrupt
-        if name in self.broken:
-            raise ValueError(f'{name}.png: object 3 is broken')
-        return dict(name=name)
+def to_record(name, broken=(), killed_at=None):
+    """Fails or is killed at given images."""
+    if name == killed_at:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if name in broken:
+        raise ValueError(f'{name}.png: object 3 is broken')
+    return dict(name=name)
 
 
 def assemble(records):
     return dict(info=dict(mmwsis={}), names=[record['name'] for record in records])
 
 
-def convert(path, converter, **options):
-    return convert_images(
-        NAMES, converter, path, dict(tool='test'), assemble, **options
-    )
+def convert(path, *options, broken=(), killed_at=None, **more):
+    function = functools.partial(to_record, broken=broken, killed_at=killed_at)
+    run = RunOptions(*options, **more)
+    return convert_images(NAMES, function, [path], assemble, run)
 
 
-def test_a_kill_costs_only_the_chunk_under_way(tmp_path):
-    whole = tmp_path / 'whole.json'
-    convert(whole, Converter())
-    out = tmp_path / 'out.json'
-    with pytest.raises(KeyboardInterrupt):
-        convert(out, Converter(killed_at='image17'))
-    assert not out.exists()
-    unfinished = tmp_path / 'out.json.unfinished'
-    # The process died while it wrote a line.
-    with unfinished.open('ab') as file:
-        file.write(b'{"chunk":2,"records":[{"na')
-    second = Converter()
+@pytest.mark.parametrize('workers', [1, 3])
+def test_the_result_does_not_depend_on_the_workers(tmp_path, workers):
     counts = []
-    convert(out, second, progress=counts.append)
-    assert second.calls == NAMES[16:]
-    assert counts == [16, 4]
-    assert out.read_bytes() == whole.read_bytes()
-    assert not unfinished.exists()
+    document, left_out = convert(
+        tmp_path / 'a.json', workers, open_progress=lambda total: counts.append
+    )
+    assert document['names'] == NAMES and left_out == []
+    assert counts == [1] * 20
+    assert json.loads((tmp_path / 'a.json').read_bytes()) == document
 
 
-def test_finished_files_are_kept_and_foreign_ones_refused(tmp_path):
+def test_a_dead_worker_names_its_image_and_nothing_is_written(tmp_path):
     out = tmp_path / 'out.json'
-    first, _ = convert(out, Converter())
-    again = Converter()
-    assert convert(out, again) == (first, [])
-    assert again.calls == []
-    with pytest.raises(FileExistsError, match='not made with these settings'):
-        convert_images(
-            NAMES[:3], Converter(), out, dict(tool='test'), assemble, workers=1
-        )
+    with pytest.raises(RuntimeError, match=r'died.* image image17\b'):
+        convert(out, 2, killed_at='image17')
+    assert list(tmp_path.iterdir()) == []
+    convert(out, 2)
+
+
+def test_files_that_are_there_are_refused(tmp_path):
+    out = tmp_path / 'out.json'
     out.write_text('{"images": []}')
     with pytest.raises(FileExistsError, match='--overwrite'):
-        convert(out, Converter())
-    convert(out, Converter(), overwrite=True)
-    assert json.loads(out.read_bytes()) == first
+        convert(out)
+    assert out.read_text() == '{"images": []}'
+    document, _ = convert(out, overwrite=True)
+    assert json.loads(out.read_bytes()) == document
 
 
-def test_all_broken_images_are_reported_and_nothing_is_written(tmp_path):
+@pytest.mark.parametrize('workers', [1, 2])
+def test_all_broken_images_are_reported_and_nothing_is_written(tmp_path, workers):
     out = tmp_path / 'out.json'
     broken = ('image2', 'image18')
     with pytest.raises(ConversionError) as error:
-        convert(out, Converter(broken))
+        convert(out, workers, broken=broken)
     assert error.value.problems == [
         f'{name}.png: object 3 is broken' for name in broken
     ]
     assert 'image18.png: object 3' in str(error.value)
     assert not out.exists()
-    # Mended: only the chunks with broken images are converted again.
-    mended = Converter()
-    convert(out, mended)
-    assert mended.calls == [*NAMES[:8], *NAMES[16:]]
-    document, left_out = convert(
-        out, Converter(broken), skip_invalid=True, overwrite=True
-    )
+    document, left_out = convert(out, workers, skip_invalid=True, broken=broken)
     assert len(document['names']) == 18 and len(left_out) == 2
     assert document['info']['mmwsis']['skipped_images'] == 2
-    # A file with gaps does not pass for a whole one.
-    with pytest.raises(FileExistsError):
-        convert(out, Converter())
-    with pytest.raises(ConversionError, match='20 image'):
-        convert(tmp_path / 'b.json', Converter(NAMES), skip_invalid=True)
-
-
-def test_other_settings_do_not_mix(tmp_path):
-    out = tmp_path / 'out.json'
-    with UnfinishedFile(out, dict(tool='test', tags='xml')) as unfinished:
-        unfinished.append(0, [1])
-    with (
-        pytest.raises(ValueError, match='tags: "xml" then, "masks" now'),
-        UnfinishedFile(out, dict(tool='test', tags='masks')),
-    ):
-        pass
-    with UnfinishedFile(out, dict(tool='test', tags='xml')) as unfinished:
-        assert unfinished.chunks == {0: [1]}
-    with UnfinishedFile(out, dict(tags='masks'), restart=True) as unfinished:
-        assert unfinished.chunks == {}
-    unfinished.path.write_bytes(unfinished.path.read_bytes() + b'no json\n')
-    with (
-        pytest.raises(ValueError, match='line 2 is damaged'),
-        UnfinishedFile(out, dict(tags='masks')),
-    ):
-        pass
+    with pytest.raises(ConversionError, match='(?s)20 image.* and 10 more, which'):
+        convert(tmp_path / 'b.json', skip_invalid=True, broken=NAMES)
 
 
 def test_lists(tmp_path):

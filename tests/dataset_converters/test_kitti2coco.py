@@ -177,5 +177,5 @@ def test_command_line(root, semantics, tmp_path, capsys):
     captured = capsys.readouterr()
     assert '2 images, 1 objects, 2 ignored regions' in captured.out
     assert 'KITTI has 200 with instance maps' in captured.err
-    with pytest.raises(SystemExit, match='not made with these settings'):
+    with pytest.raises(SystemExit, match='exists.*--overwrite'):
         tool.main([*command, '--classes', 'person'])

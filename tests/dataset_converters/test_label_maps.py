@@ -9,7 +9,7 @@ from pycocotools import mask as mask_api
 from mmwsis.dataset_converters.label_maps import (
     bitmap_region,
     check_size,
-    image_size,
+    image_shape,
     label_regions,
     read_labels,
 )
@@ -48,7 +48,7 @@ def test_numbers_come_back_as_they_were_stored(tmp_path):
     assert (read_labels(tmp_path / 'deep.png', 'map') == deep).all()
     assert (read_labels(tmp_path / 'palette.png', 'map') == flat).all()
     assert (read_labels(tmp_path / 'grey.png', 'map') == flat).all()
-    assert image_size(tmp_path / 'deep.png') == (2, 2)
+    assert image_shape(tmp_path / 'deep.png') == (2, 2)
 
 
 def test_files_that_are_no_label_map_are_named(tmp_path):

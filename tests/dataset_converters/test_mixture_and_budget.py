@@ -15,11 +15,12 @@ from mmwsis.dataset_converters.budget import (
     affordable,
     parse_cost,
     read_costs,
-    spend_budget,
+    sample_budget,
 )
+from mmwsis.dataset_converters.conversion import RunOptions
 from mmwsis.dataset_converters.mixture import (
     Share,
-    deal_levels,
+    assign_levels,
     mix_file,
     parse_amount,
     rank_images,
@@ -116,7 +117,7 @@ def test_every_image_holds_its_level_and_nothing_stronger(source):
     assert load_coco(str(path), 'masks')['annotations'] == mixture['annotations']
 
 
-def test_a_data_set_reads_the_mix(source):
+def test_a_dataset_reads_the_mix(source):
     mix(source, 'mix.json', (MASKS, 10), (BOXES, None))
     dataset = CocoWeakDataset(
         ann_file=str(source.parent / 'mix.json'),
@@ -148,7 +149,7 @@ def test_smaller_shares_are_part_of_larger_ones_and_seeds_differ(source):
 def test_the_draw_does_not_depend_on_order_or_processes(source):
     first = mix(source, 'a.json', (MASKS, 0.3), (POINTS, 0.3))
     assert first['info']['mmwsis']['images_left_out'] == 16
-    mix(source, 'b.json', (MASKS, 0.3), (POINTS, 0.3), workers=2)
+    mix(source, 'b.json', (MASKS, 0.3), (POINTS, 0.3), run=RunOptions(workers=2))
     assert (source.parent / 'a.json').read_bytes() == (
         source.parent / 'b.json'
     ).read_bytes()
@@ -172,7 +173,7 @@ def test_shares_that_add_up_to_one_use_every_image_once(count, weights, seed):
     shares = [Share(level, w / sum(weights)) for level, w in zip(levels, weights)]
     ranked = rank_images(range(count), seed)
     assert sorted(ranked) == list(range(count))
-    dealt = deal_levels(ranked, shares)
+    dealt = assign_levels(ranked, shares)
     assert len(dealt) == count
     for share in shares:
         number = sum(level is share.level for level in dealt.values())
@@ -199,7 +200,7 @@ def test_impossible_deals_are_refused(source):
         ([Share(MASKS, 11), Share(BOXES, None)], 'more images than the file has: 10'),
     ):
         with pytest.raises(ValueError, match=message):
-            deal_levels(ids, shares)
+            assign_levels(ids, shares)
     coco = json.loads(source.read_text())
     coco['images'][4]['supervision'] = 'points'
     source.write_text(json.dumps(coco))
@@ -215,7 +216,7 @@ def test_broken_annotations_are_named_or_left_out(source):
     source.write_text(json.dumps(coco))
     with pytest.raises(ValueError, match='annotation id 100'):
         mix(source, 'x.json', (POINTS, None))
-    mixture = mix(source, 'x.json', (POINTS, None), skip_invalid=True)
+    mixture = mix(source, 'x.json', (POINTS, None), run=RunOptions(skip_invalid=True))
     assert 100 not in {ann['id'] for ann in mixture['annotations']}
 
 
@@ -252,15 +253,15 @@ def test_the_paper_s_numbers(tmp_path):
     budget = 20.0 * 1464
     ranked = rank_images(range(1464), 0)
     objects = dict.fromkeys(ranked, 3)
-    costs = {**VOC_COSTS, 'one click an object': Cost(23.3)}
+    costs = {**VOC_COSTS, 'one click per object': Cost(23.3)}
     numbers = {
         level: len(affordable(ranked, objects, cost, budget)[0])
         for level, cost in costs.items()
     }
     published = {'image_tags': 1464, 'points': 1325, 'masks': 122}
     # The others follow from Bearman et al.'s costs by the same rule, round(budget / t).
-    rounded = {'counts': 1319, 'boxes': 769, 'extreme_points': 769}
-    assert numbers == {**published, **rounded, 'one click an object': 1257}
+    rounded = {'boxes': 769, 'extreme_points': 769}
+    assert numbers == {**published, **rounded, 'one click per object': 1257}
     images = [
         dict(id=k, file_name=f'{k}.jpg', width=8, height=8) for k in range(1, 1465)
     ]
@@ -278,7 +279,7 @@ def test_the_paper_s_numbers(tmp_path):
         )
     )
     levels = {level: VOC_COSTS[level] for level in published}
-    rows = spend_budget(file, tmp_path / 'budget', budget, levels)
+    rows = sample_budget(file, tmp_path / 'budget', budget, levels)
     assert {row.level: len(row.image_ids) for row in rows} == published
     for row in rows:
         assert abs(row.seconds - budget) <= row.cost.image / 2
@@ -299,17 +300,14 @@ def test_objects_cost_too():
 
 def test_each_level_gets_what_it_affords(source):
     out = source.parent / 'budget'
-    costs = dict(
-        image_tags=Cost(20), counts=Cost(22), points=Cost(40), masks=Cost(10, 45)
-    )
-    rows = spend_budget(source, out, 600, costs, workers=1)
+    costs = dict(image_tags=Cost(20), points=Cost(40), masks=Cost(10, 45))
+    rows = sample_budget(source, out, 600, costs)
     by_level = {row.level: row for row in rows}
     assert {k: len(r.image_ids) for k, r in by_level.items()} == dict(
-        image_tags=30, counts=27, points=15, masks=6
+        image_tags=30, points=15, masks=6
     )
     assert set(by_level['masks'].image_ids) < set(by_level['points'].image_ids)
     assert by_level['masks'].seconds == 600  # crowd regions cost nothing
-    assert by_level['counts'].file is None
     assert sorted(p.name for p in out.iterdir()) == [
         'budget.json', 'budget.md', 'image_tags_train.json', 'masks_train.json',
         'points_train.json',
@@ -327,12 +325,12 @@ def test_each_level_gets_what_it_affords(source):
     )
 
 
-def test_a_data_set_may_end_before_the_money(source):
-    rows = spend_budget(source, source.parent / 'b', 1e6, dict(boxes=Cost(38.1)))
+def test_a_dataset_may_end_before_the_money(source):
+    rows = sample_budget(source, source.parent / 'b', 1e6, dict(boxes=Cost(38.1)))
     assert rows[0].is_capped
     assert len(rows[0].image_ids) == 40
     with pytest.raises(ValueError, match='do not buy one image of level masks'):
-        spend_budget(source, source.parent / 'c', 100, dict(masks=Cost(239.7)))
+        sample_budget(source, source.parent / 'c', 100, dict(masks=Cost(239.7)))
     assert not (source.parent / 'c').exists()
 
 
@@ -353,7 +351,7 @@ def test_costs_come_from_options_and_files(tmp_path):
         ('{"boxes": "7"}', 'boxes: expected seconds'),
         ('{"boxes": {"object": 3, "class": 1}}', 'boxes: expected seconds'),
         ('[]', 'expected an object'),
-        ('{', 'no JSON'),
+        ('{', 'valid JSON'),
     ):
         path.write_text(text)
         with pytest.raises(ValueError, match=message) as caught:

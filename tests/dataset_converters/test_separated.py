@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from pycocotools import mask as mask_api
 
+from mmwsis.dataset_converters.conversion import RunOptions
 from mmwsis.dataset_converters.separated import separated_file
 from mmwsis.evaluation import compare_files
 from mmwsis.formats.coco_masks import encode_mask
@@ -17,6 +18,7 @@ from mmwsis.ops.connected_components import is_separated
 
 TOOL = Path(__file__).parents[2] / 'tools/dataset_converters/separated_coco.py'
 SIZE = (40, 60)
+SKIP = RunOptions(skip_invalid=True)
 
 
 def blocks(*boxes):
@@ -28,9 +30,9 @@ def blocks(*boxes):
 
 MASKS = {
     11: blocks((2, 2, 10, 10)),
-    12: blocks((20, 2, 6, 10), (30, 2, 6, 10)),  # two parts
-    13: blocks((40, 2, 6, 10), (50, 2, 3, 3)),  # the second part has 9 pixels
-    21: blocks((5, 5, 8, 8), (13, 13, 8, 8)),  # touch at a corner: one part
+    12: blocks((20, 2, 6, 10), (30, 2, 6, 10)),  # two components
+    13: blocks((40, 2, 6, 10), (50, 2, 3, 3)),  # the second component has 9 pixels
+    21: blocks((5, 5, 8, 8), (13, 13, 8, 8)),  # touch at a corner: one component
     22: blocks((30, 20, 5, 5), (40, 20, 5, 5), (50, 20, 5, 5)),
     23: blocks((0, 30, 9, 9), (20, 30, 9, 9)),  # a crowd
 }
@@ -87,7 +89,7 @@ def write_pickle(path, *entries):
 def test_our_rule(source, tmp_path):
     for workers in (1, 2):
         out = tmp_path / f'{workers}.json'
-        result, _ = separated_file(source, out, workers=workers)
+        result, _ = separated_file(source, out, run=RunOptions(workers))
         assert [ann['id'] for ann in result['annotations']] == [12, 22]
         assert [im['id'] for im in result['images']] == [139, 285]
         assert result['info']['mmwsis']['min_part'] == 16
@@ -139,7 +141,7 @@ def test_entries_without_an_annotation_are_listed(source, tmp_path):
     ):
         caught.match(text)
     assert not out.exists()
-    result, problems = separated_file(source, out, published=pkl, skip_invalid=True)
+    result, problems = separated_file(source, out, published=pkl, run=SKIP)
     assert len(problems) == 6
     assert [ann['id'] for ann in result['annotations']] == [11]
 
@@ -172,7 +174,7 @@ def test_broken_masks_are_named(source, tmp_path):
     source.write_text(json.dumps(coco))
     with pytest.raises(ValueError, match='annotation id 11'):
         separated_file(source, tmp_path / 'out.json')
-    result, _ = separated_file(source, tmp_path / 'out.json', skip_invalid=True)
+    result, _ = separated_file(source, tmp_path / 'out.json', run=SKIP)
     assert [ann['id'] for ann in result['annotations']] == [12, 22]
     pkl = write_pickle(
         tmp_path / 's.pkl', entry('000000000139.jpg', 'person', MASKS[11])

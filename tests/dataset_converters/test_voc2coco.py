@@ -11,14 +11,15 @@ from pycocotools import mask as mask_api
 from scipy.io import savemat
 from scipy.sparse import csc_matrix
 
+from mmwsis.dataset_converters.conversion import RunOptions
 from mmwsis.dataset_converters.image_records import ConversionError
-from mmwsis.dataset_converters.synthetic.png import voc_palette
 from mmwsis.dataset_converters.voc import VocOptions, convert_split
 from mmwsis.dataset_converters.voc_classes import (
     VOC_CLASSES,
     VOC_PALETTE,
     VOC_SIZES,
     SplitSize,
+    voc_palette,
 )
 from mmwsis.dataset_converters.voc_clicks import convert_clicks
 from mmwsis.dataset_converters.voc_labels import read_sbd_labels, read_voc_labels
@@ -139,7 +140,10 @@ def decoded(rle):
 
 def test_classes_and_colours_are_those_of_the_label_images():
     assert len(VOC_CLASSES) == len(VOC_PALETTE) == 20
-    assert (np.array(VOC_PALETTE) == voc_palette()[1:21]).all()
+    # From the development kit's VOClabelcolormap.
+    assert VOC_PALETTE[0] == (128, 0, 0) and VOC_PALETTE[PERSON - 1] == (192, 128, 128)
+    assert VOC_PALETTE[10] == (192, 128, 0) and VOC_PALETTE[19] == (0, 64, 128)
+    assert (voc_palette()[255] == (224, 224, 192)).all()
     assert VOC_CLASSES[PERSON - 1] == 'person' and VOC_CLASSES[CAR - 1] == 'car'
 
 
@@ -170,7 +174,7 @@ def test_train_aug_is_built_from_the_four_lists(layout, tmp_path):
     expected = ['2007_000032', '2008_000002', '2008_000007']
     assert split_names(layout, 'train_aug') == expected
     document, left_out, warnings = convert_split(
-        layout, 'train_aug', tmp_path / 'a.json', workers=2
+        layout, 'train_aug', tmp_path / 'a.json', run=RunOptions(workers=2)
     )
     block = document['info']['mmwsis']
     assert block['images_from'] == {'voc': 1, 'sbd': 2} and not left_out
@@ -184,7 +188,7 @@ def test_train_aug_is_built_from_the_four_lists(layout, tmp_path):
     assert ['void' in image for image in document['images']] == [True, False, False]
     assert [image['tags'] for image in document['images']] == [[CAR, PERSON]] * 3
     assert any('10582' in warning for warning in warnings)
-    one = convert_split(layout, 'train_aug', tmp_path / 'b.json', workers=1).document
+    one = convert_split(layout, 'train_aug', tmp_path / 'b.json').document
     assert one == document
     with pytest.raises(ValueError, match='--sbd'):
         split_names(find_layout(layout.voc), 'train_aug')
@@ -259,7 +263,7 @@ def test_panoptic_files_of_both_sources(roots, tmp_path, capsys):
         one['image_id'] for one in document['annotations']
     ]
     file.unlink()
-    with pytest.raises(SystemExit, match='which belongs to it, does not'):
+    with pytest.raises(SystemExit, match='instances_train_aug.json exists'):
         run_tool(*command)
     run_tool(*command, '--overwrite')
     assert json.loads(file.read_bytes()) == document

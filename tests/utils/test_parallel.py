@@ -17,8 +17,24 @@ def own_pid(_):
     return os.getpid()
 
 
-def die(_):
-    os.kill(os.getpid(), signal.SIGKILL)
+def die_at_7(value):
+    if value == 7:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return value
+
+
+def fail_at_7(value):
+    if value == 7:
+        raise KeyError('size')
+    return value
+
+
+def refuse(value):
+    raise ValueError(f'image{value}.png is broken')
+
+
+def image_name(value):
+    return f'image{value}.png'
 
 
 def is_running(pid):
@@ -35,9 +51,41 @@ def test_results_come_in_order(workers):
         assert list(pool.imap(square, range(30))) == [k * k for k in range(30)]
 
 
-def test_a_dead_worker_is_an_error():
-    with pytest.raises(RuntimeError), OrderedPool(2) as pool:
-        list(pool.imap(die, range(3)))
+def test_there_must_be_a_worker():
+    with pytest.raises(ValueError, match='at least 1, given 0'):
+        OrderedPool(0)
+
+
+def test_a_dead_worker_ends_the_map_and_names_its_job():
+    with (
+        pytest.raises(RuntimeError, match=r'died.*\bimage7\.png') as caught,
+        OrderedPool(2) as pool,
+    ):
+        list(pool.imap(die_at_7, range(30), image_name))
+    # Two processes work on two jobs at most.
+    assert str(caught.value).count('.png') <= 2
+
+
+@pytest.mark.parametrize('workers', [1, 2])
+def test_a_failed_job_is_named(workers):
+    with OrderedPool(workers) as pool:
+        with pytest.raises(RuntimeError, match=r"^image7.png: KeyError: 'size'$"):
+            list(pool.imap(fail_at_7, range(30), image_name))
+        with pytest.raises(ValueError, match=r'^image0.png is broken$'):
+            list(pool.imap(refuse, range(30), image_name))
+
+
+def test_jobs_are_not_drawn_far_ahead():
+    drawn = []
+
+    def jobs():
+        for k in range(1000):
+            drawn.append(k)
+            yield k
+
+    with OrderedPool(2) as pool:
+        assert next(pool.imap(square, jobs())) == 0
+    assert len(drawn) == 8
 
 
 def test_workers_end_when_their_parent_is_killed():
@@ -63,7 +111,7 @@ def opencv_threads(_):
     return cv2.getNumThreads()
 
 
-def test_pool_opens_after_opencv_has_threads():
+def test_processes_start_after_opencv_has_threads():
     """Switching threads off in a forked process waits for ever."""
 
     def give_up(*_):

@@ -1,7 +1,6 @@
 """Draw what each supervision level can afford within the same hours of annotation."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 
 from mmwsis.dataset_converters.budget import (
@@ -9,14 +8,14 @@ from mmwsis.dataset_converters.budget import (
     format_table,
     parse_cost,
     read_costs,
-    spend_budget,
+    sample_budget,
 )
 from mmwsis.dataset_converters.command_line import (
     add_protocol_options,
     add_run_options,
     protocol_of,
+    running,
 )
-from mmwsis.utils.progress_bar import progress_bar
 
 EXAMPLES = f"""examples:
   # Table 2 of WISE: tags of all 1464 images of VOC, 1325 with points, 122 with masks;
@@ -25,16 +24,15 @@ EXAMPLES = f"""examples:
       data/voc/annotations/instances_train.json --seconds 29280 \\
       --out-dir data/voc/budget
 
-  # costs of your own: 2 s an image + 3 s an object for boxes, a table for the rest
+  # costs of your own: 2 s per image + 3 s per object for boxes, a table for the rest
   python tools/dataset_converters/annotation_budget.py train.json --hours 40 \\
       --costs costs.json --cost boxes=2+3 --out-dir budget
 
-Default costs, seconds an image on PASCAL VOC (Bearman et al. 2016):
+Default costs, seconds per image on PASCAL VOC (Bearman et al. 2016):
   {', '.join(f'{level} {cost}' for level, cost in VOC_COSTS.items())}
-Points are one click a class; one click an object costs 23.3 (--cost points=23.3). A
+Points are one click per class; one click per object costs 23.3 (--cost points=23.3). A
 table is a JSON object: {{"boxes": 38.1, "masks": {{"image": 18.5, "object": 79}}}}.
 Written: <level>_<split>.json each, budget.json with the image ids, and budget.md.
-An interrupted run goes on where it stopped when the same command is given again.
 """
 
 
@@ -73,28 +71,21 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Draw, and print the table."""
     args = parse_args(argv)
     seconds = args.seconds if args.hours is None else 3600 * args.hours
-    try:
+    with running(args, 'annotations') as run:
         costs = {
             **VOC_COSTS,
             **(read_costs(args.costs) if args.costs else {}),
             **dict(map(parse_cost, args.cost)),
         }
-        protocol = protocol_of(args)
-        with progress_bar('annotations') as open_progress:
-            rows = spend_budget(
-                args.input,
-                args.out_dir,
-                seconds,
-                {level: costs[level] for level in args.levels or costs},
-                protocol,
-                seed=args.seed,
-                workers=args.workers,
-                skip_invalid=args.skip_invalid,
-                overwrite=args.overwrite,
-                open_progress=open_progress,
-            )
-    except (OSError, RuntimeError, ValueError) as error:
-        sys.exit(f'error: {error}')
+        rows = sample_budget(
+            args.input,
+            args.out_dir,
+            seconds,
+            {level: costs[level] for level in args.levels or costs},
+            protocol_of(args),
+            seed=args.seed,
+            run=run,
+        )
     print(format_table(rows, seconds), end='')
 
 

@@ -1,7 +1,6 @@
 """Convert Cityscapes (fine or coarse) to COCO JSON: instances, panoptic, tags."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,9 +12,11 @@ from mmwsis.dataset_converters.cityscapes import (
     CityscapesOptions,
     convert_split,
 )
-from mmwsis.dataset_converters.command_line import add_run_options
-from mmwsis.dataset_converters.image_records import Summary
-from mmwsis.utils.progress_bar import progress_bar
+from mmwsis.dataset_converters.command_line import (
+    add_run_options,
+    print_summary,
+    running,
+)
 
 EXAMPLES = """expected folders:
   ROOT
@@ -38,8 +39,7 @@ examples:
 
 Things (8 classes) become objects with mask and box, groups of things crowd regions
 (iscrowd 1). images[].tags has the classes present, stuff too; images[].void the pixels
-that are neither trained nor measured on. An interrupted conversion goes on where it
-stopped, and what is finished is not made again.
+that are neither trained nor measured on.
 """
 
 
@@ -92,10 +92,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     kind = KINDS[args.annotations]
     folder = args.out_dir or args.root / 'annotations'
-    try:
-        for split in args.split:
-            output = folder / f'instances_{kind}_{split}.json'
-            panoptic = folder / f'panoptic_{kind}_{split}' if args.panoptic else None
+    for split in args.split:
+        output = folder / f'instances_{kind}_{split}.json'
+        panoptic = folder / f'panoptic_{kind}_{split}' if args.panoptic else None
+        with running(args, output.name) as run:
             options = CityscapesOptions(
                 args.root,
                 kind,
@@ -105,33 +105,12 @@ def main(argv: Sequence[str] | None = None) -> None:
                 panoptic,
                 args.semantic,
             )
-            with progress_bar(output.name) as open_progress:
-                summary = convert_split(
-                    options,
-                    output,
-                    panoptic and panoptic.with_suffix('.json'),
-                    workers=args.workers,
-                    skip_invalid=args.skip_invalid,
-                    overwrite=args.overwrite,
-                    open_progress=open_progress,
-                )
-            report(output, panoptic, summary)
-    except (OSError, RuntimeError, ValueError) as error:
-        sys.exit(f'error: {error}')
-
-
-def report(output: Path, panoptic: Path | None, summary: Summary) -> None:
-    """Print what a file holds; warnings go to stderr."""
-    images, annotations = summary.document['images'], summary.document['annotations']
-    crowds = sum(annotation['iscrowd'] for annotation in annotations)
-    print(
-        f'{output}: {len(images)} images, {len(annotations) - crowds} objects, '
-        f'{crowds} group regions'
-    )
-    if panoptic is not None:
-        print(f'{panoptic.with_suffix(".json")}: with PNGs in {panoptic}')
-    for remark in summary.remarks():
-        print(remark, file=sys.stderr)
+            json_file = panoptic and panoptic.with_suffix('.json')
+            summary = convert_split(options, output, json_file, run)
+        annotations = summary.document['annotations']
+        crowds = sum(annotation['iscrowd'] for annotation in annotations)
+        counts = f', {len(annotations) - crowds} objects, {crowds} group regions'
+        print_summary(output, summary, counts, panoptic)
 
 
 if __name__ == '__main__':

@@ -1,7 +1,6 @@
 """Derive weakly labelled COCO files from a fully labelled one."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,9 +9,9 @@ from mmwsis.dataset_converters.command_line import (
     add_protocol_options,
     add_run_options,
     protocol_of,
+    running,
 )
 from mmwsis.structures.supervision import Supervision
-from mmwsis.utils.progress_bar import progress_bar
 
 EXAMPLES = """examples:
   # extreme points of COCO, four processes
@@ -46,7 +45,6 @@ A file of a level holds that level's labels and nothing stronger: no segmentatio
 no area but that of the box. Crowd regions (iscrowd 1) have no point and no extreme
 points; they keep their box from level boxes on. LVIS files keep the frequency group of
 every class and the lists of absent and of not exhaustively annotated classes.
-An interrupted run goes on where it stopped when the same command is given again.
 """
 LEVELS = [level.label for level in Supervision]
 
@@ -97,22 +95,15 @@ def main(argv: Sequence[str] | None = None) -> None:
         level: Path(args.out or Path(args.out_dir) / output_name(args.input, level))
         for level in levels
     }
-    try:
-        protocol = protocol_of(args)
-        with progress_bar('weak labels') as open_progress:
-            results = convert_file(
-                args.input,
-                outputs,
-                protocol,
-                panoptic_dir=args.panoptic_dir,
-                stuff_tags=args.stuff_tags,
-                workers=args.workers,
-                skip_invalid=args.skip_invalid,
-                overwrite=args.overwrite,
-                open_progress=open_progress,
-            )
-    except (OSError, RuntimeError, ValueError) as error:
-        sys.exit(f'error: {error}')
+    with running(args, 'weak labels') as run:
+        results = convert_file(
+            args.input,
+            outputs,
+            protocol_of(args),
+            panoptic_dir=args.panoptic_dir,
+            stuff_tags=args.stuff_tags,
+            run=run,
+        )
     for level, path in outputs.items():
         result = results[level]
         skipped = result['info']['mmwsis'].get('skipped_annotations')

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmwsis.dataset_converters.command_line import add_run_options
+from mmwsis.dataset_converters.command_line import add_run_options, running
 from mmwsis.dataset_converters.importers.import_labels import (
     TOOLS,
     ImportResult,
@@ -16,10 +16,8 @@ from mmwsis.dataset_converters.importers.records import (
     CHANGED,
     INVALID,
     LEFT_OUT,
-    ReadOptions,
 )
 from mmwsis.structures.supervision import Supervision
-from mmwsis.utils.progress_bar import progress_bar
 
 EXAMPLES = """examples:
   # a folder of LabelMe files; the images lie beside them
@@ -38,8 +36,7 @@ EXAMPLES = """examples:
 Clicks, boxes, polygons and masks become objects, image flags, tags and choices become
 image tags. Four clicks of one group are extreme points. Each image gets the strongest
 level that all its objects have, as images[].supervision. What a label file cannot say
-(circles, lines, ...) is counted and listed. Exit code 1: nothing was written. An
-interrupted import goes on where it stopped when the same command is given again.
+(circles, lines, ...) is counted and listed. Exit code 1: nothing was written.
 """
 SHOWN = 20
 TITLES = {LEFT_OUT: 'left out', CHANGED: 'changed', INVALID: 'broken, left out'}
@@ -63,7 +60,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         '--classes',
         nargs='+',
         metavar='NAME',
-        help='class names, ids 1 to n in this order, or a text file with one a line '
+        help='class names, ids 1 to n in this order, or a text file with one per line '
         '(default: the names found, sorted)',
     )
     parser.add_argument(
@@ -144,24 +141,16 @@ def main(argv: Sequence[str] | None = None) -> None:
         level=Supervision.parse(args.level),
         points_from_boxes=args.points_from_boxes,
         drop_empty=args.drop_empty,
-        skip_invalid=args.skip_invalid,
         strict=args.strict,
-        reading=ReadOptions(args.quads, args.rotated, args.image_key, args.annotator),
+        quads=args.quads,
+        rotated=args.rotated,
+        image_key=args.image_key,
+        annotator=args.annotator,
     )
-    try:
-        with progress_bar('labels') as open_progress:
-            result = import_labels(
-                args.tool,
-                args.input,
-                args.out,
-                settings,
-                report=args.report,
-                workers=args.workers,
-                overwrite=args.overwrite,
-                open_progress=open_progress,
-            )
-    except (OSError, RuntimeError, ValueError) as error:
-        sys.exit(f'error: {error}')
+    with running(args, 'labels') as run:
+        result = import_labels(
+            args.tool, args.input, args.out, settings, report=args.report, run=run
+        )
     print_result(result, args.out, args.report)
 
 
@@ -183,7 +172,7 @@ def print_result(result: ImportResult, out: str, report: str | None) -> None:
             file=sys.stderr,
         )
     for kind, title in TITLES.items():
-        own = [notice for notice in result.notices if notice.kind == kind]
+        own = [issue for issue in result.issues if issue.kind == kind]
         if not own:
             continue
         counts = ', '.join(
@@ -191,8 +180,8 @@ def print_result(result: ImportResult, out: str, report: str | None) -> None:
         )
         print(f'{title}: {counts}', file=sys.stderr)
         shown = own if report is None else own[:SHOWN]
-        for notice in shown:
-            print(f'  {notice}', file=sys.stderr)
+        for issue in shown:
+            print(f'  {issue}', file=sys.stderr)
         if len(own) > len(shown):
             print(f'  ... and {len(own) - SHOWN} more in {report}', file=sys.stderr)
 

@@ -1,11 +1,14 @@
 """Convert KITTI to COCO JSON: boxes and points, or masks of the instance maps."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmwsis.dataset_converters.command_line import add_run_options
+from mmwsis.dataset_converters.command_line import (
+    add_run_options,
+    print_summary,
+    running,
+)
 from mmwsis.dataset_converters.image_records import Summary
 from mmwsis.dataset_converters.kitti_boxes import (
     LEVELS,
@@ -18,7 +21,6 @@ from mmwsis.dataset_converters.kitti_classes import (
 )
 from mmwsis.dataset_converters.kitti_masks import KittiMaskOptions, convert_masks
 from mmwsis.structures.supervision import Supervision
-from mmwsis.utils.progress_bar import progress_bar
 
 EXAMPLES = """expected folders:
   ROOT (object detection)                     ROOT (semantics, 200 images)
@@ -35,9 +37,6 @@ examples:
   # masks of cars and persons in all images that have an instance map
   python tools/dataset_converters/kitti2coco.py masks data/kitti/semantics \\
       --classes car person --out data/kitti/annotations/instances_val.json
-
-An interrupted conversion goes on where it stopped, and what is finished is not made
-again.
 """
 
 
@@ -52,7 +51,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     boxes = commands.add_parser('boxes', help='boxes and points of label_2')
     boxes.add_argument('root', type=Path, help='folder with training/')
     boxes.add_argument(
-        '--list', type=Path, required=True, help='text file, one image name a line'
+        '--list', type=Path, required=True, help='text file, one image name per line'
     )
     boxes.add_argument(
         '--level',
@@ -75,7 +74,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     masks = commands.add_parser('masks', help='masks of the instance maps')
     masks.add_argument('root', type=Path, help='folder with training/')
     masks.add_argument(
-        '--list', type=Path, help='text file, one image name a line (default: all)'
+        '--list', type=Path, help='text file, one image name per line (default: all)'
     )
     masks.add_argument(
         '--classes',
@@ -103,43 +102,29 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     images = args.image_dir or args.root / 'training/image_2'
     classes = tuple(args.classes)
-    common = dict(
-        workers=args.workers, skip_invalid=args.skip_invalid, overwrite=args.overwrite
-    )
-    try:
-        if args.command == 'masks':
-            folder = args.instance_dir or args.root / 'training/instance'
+    if args.command == 'masks':
+        folder = args.instance_dir or args.root / 'training/instance'
+        with running(args, args.out.name) as run:
             options = KittiMaskOptions(images, folder, classes)
-            with progress_bar(args.out.name) as bar:
-                result = convert_masks(
-                    args.list, args.out, options, open_progress=bar, **common
-                )
-            report(args.out, result)
-            return
-        labels = args.label_dir or args.root / 'training/label_2'
-        for level in map(Supervision.parse, args.level):
-            folder = args.out_dir or args.root / 'weak'
-            output = folder / f'{level.label}_{args.list.stem}.json'
+            result = convert_masks(args.list, args.out, options, run)
+        report(args.out, result)
+        return
+    labels = args.label_dir or args.root / 'training/label_2'
+    for level in map(Supervision.parse, args.level):
+        folder = args.out_dir or args.root / 'weak'
+        output = folder / f'{level.label}_{args.list.stem}.json'
+        with running(args, output.name) as run:
             box_options = KittiBoxOptions(images, labels, level, classes)
-            with progress_bar(output.name) as bar:
-                result = convert_boxes(
-                    args.list, output, box_options, open_progress=bar, **common
-                )
-            report(output, result)
-    except (OSError, RuntimeError, ValueError) as error:
-        sys.exit(f'error: {error}')
+            result = convert_boxes(args.list, output, box_options, run)
+        report(output, result)
 
 
 def report(output: Path, summary: Summary) -> None:
-    """Print what a file holds; warnings go to stderr."""
-    images, annotations = summary.document['images'], summary.document['annotations']
+    """Print what a file holds."""
+    annotations = summary.document['annotations']
     crowds = sum(annotation['iscrowd'] for annotation in annotations)
-    print(
-        f'{output}: {len(images)} images, {len(annotations) - crowds} '
-        f'objects, {crowds} ignored regions'
-    )
-    for remark in summary.remarks():
-        print(remark, file=sys.stderr)
+    counts = f', {len(annotations) - crowds} objects, {crowds} ignored regions'
+    print_summary(output, summary, counts)
 
 
 if __name__ == '__main__':

@@ -18,7 +18,7 @@ EXAMPLES = """examples:
 
 Written: {train,val}/*.png, annotations/instances_*.json, annotations/panoptic_*.json
 with panoptic_*/*.png, voc/ in the layout of PASCAL VOC, and weak/<level>_<split>.json
-for every supervision level. The same settings give the same bytes. A dataset with the
+for every supervision level. The same settings give the same pixels. A dataset with the
 same settings is kept; another one is replaced only with --overwrite. The folder is put
 in place when all is drawn, which takes seconds: an interrupted run starts anew.
 """

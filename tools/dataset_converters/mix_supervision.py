@@ -1,13 +1,13 @@
 """Make a semi-supervised set: some images with masks, others with weaker labels."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 
 from mmwsis.dataset_converters.command_line import (
     add_protocol_options,
     add_run_options,
     protocol_of,
+    running,
 )
 from mmwsis.dataset_converters.mixture import (
     Share,
@@ -16,10 +16,9 @@ from mmwsis.dataset_converters.mixture import (
     summarize_levels,
 )
 from mmwsis.structures.supervision import Supervision
-from mmwsis.utils.progress_bar import progress_bar
 
 EXAMPLES = """examples:
-  # masks for a tenth of COCO, one click an object for the rest
+  # masks for a tenth of COCO, one click per object for the rest
   python tools/dataset_converters/mix_supervision.py \\
       data/coco/annotations/instances_train2017.json \\
       --masks 10% --points rest --seed 0 \\
@@ -33,7 +32,6 @@ An amount is a share (0.1 or 10%), a number of images (500), or 'rest'. With the
 seed, the images of a smaller share are among those of a larger one. Every image says
 its level in images[].supervision and holds no label that is stronger; declare the
 dataset with supervision='masks' (or the strongest level in it) to train on it.
-An interrupted run goes on where it stopped when the same command is given again.
 """
 SHOWN_CLASSES = 10
 
@@ -80,22 +78,11 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> None:
     """Mix, and say what each level got."""
     args = parse_args(argv)
-    try:
+    with running(args, 'annotations') as run:
         protocol = protocol_of(args)
-        with progress_bar('annotations') as open_progress:
-            mixture = mix_file(
-                args.input,
-                args.out,
-                args.shares,
-                protocol,
-                seed=args.seed,
-                workers=args.workers,
-                skip_invalid=args.skip_invalid,
-                overwrite=args.overwrite,
-                open_progress=open_progress,
-            )
-    except (OSError, RuntimeError, ValueError) as error:
-        sys.exit(f'error: {error}')
+        mixture = mix_file(
+            args.input, args.out, args.shares, protocol, seed=args.seed, run=run
+        )
     left_out = mixture['info']['mmwsis']['images_left_out']
     print(f'{args.out}: {len(mixture["images"])} images, {left_out} left out')
     for level, row in summarize_levels(mixture).items():

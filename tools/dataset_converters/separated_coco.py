@@ -1,13 +1,12 @@
-"""List the objects that an occluder cuts into several parts (Separated COCO)."""
+"""List the objects that an occluder cuts into several components (Separated COCO)."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 
-from mmwsis.dataset_converters.command_line import add_run_options
+from mmwsis.dataset_converters.command_line import add_run_options, running
 from mmwsis.dataset_converters.separated import separated_file
 from mmwsis.ops.connected_components import SEPARATED_MIN_AREA
-from mmwsis.utils.progress_bar import progress_bar
 
 EXAMPLES = """examples:
   # the published benchmark: a list of objects of COCO val2017
@@ -15,14 +14,13 @@ EXAMPLES = """examples:
       data/coco/annotations/instances_val2017.json --pickle separated_coco.pkl \\
       --out data/coco/annotations/separated_val2017.json
 
-  # any dataset: masks of two or more parts of at least 16 pixels
+  # any dataset: masks of two or more components of at least 16 pixels
   python tools/dataset_converters/separated_coco.py data/voc/annotations/val.json \\
       --out data/voc/annotations/separated_val.json
 
 The output is the input with these objects alone, ids unchanged: derive weak labels from
 it with coco2weak.py, or measure pseudo labels of the whole dataset with
   python tools/analysis_tools/pseudo_label_quality.py PSEUDO GT --separated FILE ...
-An interrupted search goes on where it stopped when the same command is given again.
 """
 
 
@@ -41,7 +39,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         type=int,
         default=SEPARATED_MIN_AREA,
         metavar='PIXELS',
-        help='without --pickle: smaller parts do not count (default: %(default)s)',
+        help='without --pickle: smaller components do not count (default: %(default)s)',
     )
     add_run_options(
         parser, 'pass over broken masks and over entries without an annotation'
@@ -52,20 +50,14 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> None:
     """Look for the objects, and say how many there are."""
     args = parse_args(argv)
-    try:
-        with progress_bar('masks') as open_progress:
-            result, problems = separated_file(
-                args.input,
-                args.out,
-                published=args.pickle,
-                min_part=args.min_part,
-                workers=args.workers,
-                skip_invalid=args.skip_invalid,
-                overwrite=args.overwrite,
-                open_progress=open_progress,
-            )
-    except (OSError, RuntimeError, ValueError) as error:
-        sys.exit(f'error: {error}')
+    with running(args, 'masks') as run:
+        result, problems = separated_file(
+            args.input,
+            args.out,
+            published=args.pickle,
+            min_part=args.min_part,
+            run=run,
+        )
     for problem in problems:
         print(f'passed over: {problem}', file=sys.stderr)
     print(

@@ -1,16 +1,17 @@
 """Convert PASCAL VOC 2012 and SBD to COCO JSON with masks, void and image tags."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmwsis.dataset_converters.command_line import add_run_options
-from mmwsis.dataset_converters.image_records import Summary
+from mmwsis.dataset_converters.command_line import (
+    add_run_options,
+    print_summary,
+    running,
+)
 from mmwsis.dataset_converters.voc import TAGS, VocOptions, convert_split
 from mmwsis.dataset_converters.voc_clicks import convert_clicks
-from mmwsis.dataset_converters.voc_layout import SPLITS, VocLayout, find_layout
-from mmwsis.utils.progress_bar import progress_bar
+from mmwsis.dataset_converters.voc_layout import SPLITS, find_layout
 
 EXAMPLES = """expected folders:
   VOC_ROOT (or the folder VOCdevkit around VOC2012)
@@ -41,8 +42,7 @@ examples:
 
 train_aug is built from the lists: SBD's train and val with VOC's train, without VOC's
 val. Where VOC has masks they are taken, else SBD's. Void pixels are in no mask and are
-kept as images[].void. An interrupted conversion goes on where it stopped, and what is
-finished is not made again.
+kept as images[].void.
 """
 
 
@@ -63,7 +63,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         nargs='+',
         default=[],
         metavar='FILE',
-        help='text files with one image name a line, instead of or besides --split',
+        help='text files with one image name per line, instead of or besides --split',
     )
     parser.add_argument(
         '--out-dir',
@@ -104,72 +104,40 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> None:
     """Convert, and say what was written."""
     args = parse_args(argv)
-    try:
-        layout = find_layout(args.voc_root, args.sbd)
-        for split in [*args.split, *args.list]:
-            (convert_points if args.clicks else convert_masks)(args, layout, split)
-    except (OSError, RuntimeError, ValueError) as error:
-        sys.exit(f'error: {error}')
+    for split in [*args.split, *args.list]:
+        (convert_points if args.clicks else convert_masks)(args, split)
 
 
-def convert_masks(args: argparse.Namespace, layout: VocLayout, split: str) -> None:
+def convert_masks(args: argparse.Namespace, split: str) -> None:
     """Convert the masks of a split."""
-    folder = Path(args.out_dir or layout.voc / 'annotations')
-    output = folder / f'instances_{Path(split).stem}.json'
-    panoptic = folder / f'panoptic_{Path(split).stem}' if args.panoptic else None
-    with progress_bar(output.name) as open_progress:
-        summary = convert_split(
-            layout,
-            split,
-            output,
-            VocOptions(args.tags, args.semantic_dir, panoptic and str(panoptic)),
-            panoptic and panoptic.with_suffix('.json'),
-            workers=args.workers,
-            skip_invalid=args.skip_invalid,
-            overwrite=args.overwrite,
-            open_progress=open_progress,
-        )
-    report(output, panoptic, summary)
-
-
-def convert_points(args: argparse.Namespace, layout: VocLayout, split: str) -> None:
-    """Convert the clicks of a split."""
-    folder = Path(args.out_dir or layout.voc / 'weak')
-    output = folder / f'points_{Path(split).stem}.json'
-    with progress_bar(output.name) as open_progress:
-        summary = convert_clicks(
-            layout,
-            args.clicks,
-            split,
-            output,
-            skip_invalid=args.skip_invalid,
-            overwrite=args.overwrite,
-            open_progress=open_progress,
-        )
-    document = summary.document
-    print(
-        f'{output}: {len(document["images"])} images, '
-        f'{len(document["annotations"])} clicks'
-    )
-    for remark in summary.remarks():
-        print(remark, file=sys.stderr)
-
-
-def report(output: Path, panoptic: Path | None, summary: Summary) -> None:
-    """Print what a file holds; warnings go to stderr."""
-    document = summary.document
-    images, annotations = document['images'], document['annotations']
-    sources = document['info']['mmwsis']['images_from']
+    title = f'instances_{Path(split).stem}.json'
+    with running(args, title) as run:
+        layout = find_layout(args.voc_root, args.sbd)
+        folder = Path(args.out_dir or layout.voc / 'annotations')
+        panoptic = folder / f'panoptic_{Path(split).stem}' if args.panoptic else None
+        options = VocOptions(args.tags, args.semantic_dir, panoptic and str(panoptic))
+        json_file = panoptic and panoptic.with_suffix('.json')
+        summary = convert_split(layout, split, folder / title, options, json_file, run)
+    annotations = summary.document['annotations']
+    sources = summary.document['info']['mmwsis']['images_from']
     difficult = sum(annotation.get('difficult', 0) for annotation in annotations)
-    print(
-        f'{output}: {len(images)} images ({sources["voc"]} with masks of VOC, '
-        f'{sources["sbd"]} of SBD), {len(annotations)} objects, {difficult} of them '
-        f'difficult, void in {sum("void" in image for image in images)} images'
+    void = sum('void' in image for image in summary.document['images'])
+    counts = (
+        f' ({sources["voc"]} with masks of VOC, {sources["sbd"]} of SBD), '
+        f'{len(annotations)} objects, {difficult} of them difficult, void in {void} '
+        'images'
     )
-    if panoptic is not None:
-        print(f'{panoptic.with_suffix(".json")}: with PNGs in {panoptic}')
-    for remark in summary.remarks():
-        print(remark, file=sys.stderr)
+    print_summary(folder / title, summary, counts, panoptic)
+
+
+def convert_points(args: argparse.Namespace, split: str) -> None:
+    """Convert the clicks of a split."""
+    title = f'points_{Path(split).stem}.json'
+    with running(args, title) as run:
+        layout = find_layout(args.voc_root, args.sbd)
+        output = Path(args.out_dir or layout.voc / 'weak', title)
+        summary = convert_clicks(layout, args.clicks, split, output, run)
+    print_summary(output, summary, f', {len(summary.document["annotations"])} clicks')
 
 
 if __name__ == '__main__':

@@ -1,7 +1,7 @@
 """Putting the label file of an import together, and refusing it."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,27 +9,23 @@ from typing import Any
 from mmwsis.formats.checks import check_coco
 from mmwsis.structures.supervision import Supervision, restrict_coco
 
-from ..output_files import provenance
-from .built_image import BuiltImage
-from .records import CHANGED, INVALID, LEFT_OUT, Notice, ReadResult
+from ..conversion import shorten, source_block
+from ..image_records import coco_document
+from .records import CHANGED, INVALID, LEFT_OUT, BuiltImage, Issue, ReadResult
 from .settings import ImportSettings
-
-SHOWN_ERRORS = 10
 
 
 class LabelImportError(ValueError):
     """Labels that are broken, or that must not be left out.
 
     Attributes:
-        notices: One each.
+        issues: One each.
     """
 
-    def __init__(self, message: str, notices: Sequence[Notice], advice: str) -> None:
-        self.notices = list(notices)
-        shown = [f'  {notice}' for notice in notices[:SHOWN_ERRORS]]
-        if len(notices) > SHOWN_ERRORS:
-            shown.append(f'  ... and {len(notices) - SHOWN_ERRORS} more')
-        super().__init__('\n'.join([message, *shown, advice]))
+    def __init__(self, message: str, issues: Sequence[Issue], advice: str) -> None:
+        self.issues = list(issues)
+        listed = [shorten([str(issue) for issue in issues])] if issues else []
+        super().__init__('\n'.join([message, *listed, advice]))
 
 
 @dataclass
@@ -38,13 +34,13 @@ class ImportResult:
 
     Attributes:
         coco: The label file.
-        notices: What did not go over as it was.
+        issues: What did not go over as it was.
         missing_images: File names without a file in the image folder.
         empty_images: Number of images without any label.
     """
 
     coco: dict[str, Any]
-    notices: list[Notice]
+    issues: list[Issue]
     missing_images: list[str]
     empty_images: int
 
@@ -57,7 +53,7 @@ class ImportResult:
         Returns:
             What it is -> how often.
         """
-        return Counter(notice.what for notice in self.notices if notice.kind == kind)
+        return Counter(issue.what for issue in self.issues if issue.kind == kind)
 
     def report(self) -> dict[str, Any]:
         """The whole list, for a file.
@@ -72,14 +68,9 @@ class ImportResult:
             empty_images=self.empty_images,
             **{
                 kind: [
-                    dict(
-                        source=one.source,
-                        item=one.item,
-                        what=one.what,
-                        reason=one.reason,
-                    )
-                    for one in self.notices
-                    if one.kind == kind
+                    dict(zip(Issue._fields[1:], issue[1:]))
+                    for issue in self.issues
+                    if issue.kind == kind
                 ]
                 for kind in kinds
             },
@@ -107,110 +98,113 @@ def assemble(
     Returns:
         The label file and what is to be said about it.
     """
-    notices = [*read.notices, *(one for image in built for one in image.notices)]
+    issues = [*read.issues, *(one for image in built for one in image.issues)]
     images = [image for image in built if image.is_usable]
-    notices += _duplicates(images)
+    issues += _duplicates(images)
     images = [image for image in images if image.is_usable]
     empty = [image for image in images if not image.tags]
     if settings.drop_empty:
         reason = 'it has no label at all'
-        notices += [
-            Notice(LEFT_OUT, image.source, '', 'empty image', reason) for image in empty
+        issues += [
+            Issue(LEFT_OUT, image.source, '', 'empty image', reason) for image in empty
         ]
         images = [image for image in images if image.tags]
     images.sort(key=lambda image: image.file_name)
-    # Nothing in an image is as complete a label as any: it takes the others' level.
-    strongest = max(
-        (image.level for image in images if image.level is not None),
-        default=Supervision.IMAGE_TAGS,
-    )
+    levels = _levels(images)
     ids = {name: number for number, name in enumerate(names, start=1)}
-    coco: dict[str, Any] = dict(
-        info={},
-        images=[],
-        annotations=[],
-        categories=[dict(id=number, name=name) for name, number in ids.items()],
-    )
-    for category in coco['categories'] if settings.stuff else ():
+    records = [_record(image, level, ids) for image, level in zip(images, levels)]
+    categories = [dict(id=number, name=name) for name, number in ids.items()]
+    for category in categories if settings.stuff else ():
         category['isthing'] = int(category['name'] not in settings.stuff)
-    levels: Counter = Counter()
-    for image_id, image in enumerate(images, start=1):
-        level = image.level
-        if level is None:
-            level = Supervision.IMAGE_TAGS if image.tags else strongest
-        levels[level.label] += 1
-        coco['images'].append(
-            dict(
-                id=image_id,
-                file_name=image.file_name,
-                width=image.width,
-                height=image.height,
-                tags=sorted(ids[name] for name in image.tags),
-                supervision=level.label,
-            )
-        )
-        for name, keys in image.annotations:
-            annotation = dict(
-                id=len(coco['annotations']) + 1,
-                image_id=image_id,
-                category_id=ids[name],
-                iscrowd=0,
-                **keys,
-            )
-            coco['annotations'].append(annotation)
+    coco = coco_document(records, {}, categories)
     result = ImportResult(
         coco=coco,
-        notices=notices,
+        issues=issues,
         missing_images=[image.file_name for image in images if not image.is_found],
         empty_images=0 if settings.drop_empty else len(empty),
     )
-    coco['info']['mmwsis'] = provenance(
+    coco['info']['mmwsis'] = source_block(
         'import_labels',
         path,
-        strongest if len(levels) == 1 else None,
+        levels[0] if len(set(levels)) == 1 else None,
         labelling_tool=tool,
-        images_by_level=dict(levels),
+        images_by_level=dict(Counter(level.label for level in levels)),
         **{kind: result.count(kind).total() for kind in (LEFT_OUT, CHANGED, INVALID)},
     )
     return result
 
 
-def _duplicates(images: Sequence[BuiltImage]) -> list[Notice]:
+def _levels(images: Sequence[BuiltImage]) -> list[Supervision]:
+    # Nothing in an image is as complete a label as any: it takes the others' level.
+    strongest = max(
+        (image.level for image in images if image.level is not None),
+        default=Supervision.IMAGE_TAGS,
+    )
+    return [
+        image.level
+        if image.level is not None
+        else (Supervision.IMAGE_TAGS if image.tags else strongest)
+        for image in images
+    ]
+
+
+def _record(
+    image: BuiltImage, level: Supervision, ids: Mapping[str, int]
+) -> dict[str, Any]:
+    return dict(
+        image=dict(
+            file_name=image.file_name,
+            width=image.width,
+            height=image.height,
+            tags=sorted(ids[name] for name in image.tags),
+            supervision=level.label,
+        ),
+        objects=[
+            dict(category_id=ids[name], iscrowd=0, **keys)
+            for name, keys in image.annotations
+        ],
+    )
+
+
+def _duplicates(images: Sequence[BuiltImage]) -> list[Issue]:
     first: dict[str, str] = {}
-    notices = []
+    issues = []
     for image in images:
         if image.file_name in first:
             reason = (
                 f'{image.file_name} has labels in {first[image.file_name]} already; an '
                 'image can be in a label file once'
             )
-            notices.append(Notice(INVALID, image.source, '', 'image twice', reason))
+            issues.append(Issue(INVALID, image.source, '', 'image twice', reason))
             image.is_usable = False
         first.setdefault(image.file_name, image.source)
-    return notices
+    return issues
 
 
-def refuse(result: ImportResult, settings: ImportSettings, path: Path) -> None:
+def refuse(
+    result: ImportResult, settings: ImportSettings, path: Path, skip_invalid: bool
+) -> None:
     """Raise if what was found must not be written.
 
     Args:
         result: Of :func:`assemble`.
         settings: The user's choices.
         path: The label files, for messages.
+        skip_invalid: Leave out what is broken.
 
     Raises:
         LabelImportError: Something is broken, or lost although ``strict`` is on, or no
             image is left.
         ValueError: There is no class, or the result is no label file.
     """
-    invalid = [one for one in result.notices if one.kind == INVALID]
-    if invalid and not settings.skip_invalid:
+    invalid = [one for one in result.issues if one.kind == INVALID]
+    if invalid and not skip_invalid:
         raise LabelImportError(
             f'{path}: {len(invalid)} label(s) are broken, so that nothing was written:',
             invalid,
-            'Mend them in the labelling tool, or leave them out with --skip-invalid.',
+            'Fix them in the labelling tool, or leave them out with --skip-invalid.',
         )
-    lost = [one for one in result.notices if one.kind in (LEFT_OUT, CHANGED)]
+    lost = [one for one in result.issues if one.kind in (LEFT_OUT, CHANGED)]
     if lost and settings.strict:
         raise LabelImportError(
             f'{path}: {len(lost)} label(s) cannot go over as they are, so that nothing '
@@ -221,13 +215,13 @@ def refuse(result: ImportResult, settings: ImportSettings, path: Path) -> None:
     if not result.coco['images']:
         raise LabelImportError(
             f'{path}: no image is left, so that nothing was written:',
-            result.notices,
+            result.issues,
             'Is it a file of this tool, and is anything labelled in it?',
         )
     if not result.coco['categories']:
         raise LabelImportError(
             f'{path}: there is no label in any of {len(result.coco["images"])} images:',
-            result.notices,
+            result.issues,
             'Name the classes with --classes if that is right.',
         )
     # What a dataset would refuse must not be written; the guard may drop nothing but

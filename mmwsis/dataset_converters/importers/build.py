@@ -5,8 +5,8 @@ weaker label, extreme points give a box; a box gives no click and no extreme poi
 """
 
 import math
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -19,17 +19,17 @@ from mmwsis.structures.extreme_points import box_of_extreme_points
 from mmwsis.structures.supervision import Supervision
 
 from ..weak_labels import WeakProtocol, derive_weak_labels
-from .built_image import BuildJob, BuildOptions, BuiltImage
-from .image_files import find_image, image_size
+from .image_files import displayed_size, find_image
 from .records import (
     CHANGED,
     INVALID,
     LEFT_OUT,
+    BuiltImage,
     LabelledImage,
     LabelledObject,
-    Notice,
     Point,
 )
+from .settings import ImportSettings
 from .shapes import sort_extreme_points
 
 # As in label files: rounding of the tool, not a mistake of the annotator.
@@ -38,69 +38,60 @@ _DIGITS = 3
 _SHARED_LEVELS = 'objects of an image without a common level'
 
 Labels = dict[Supervision, dict[str, Any]]
+# An object and what it says at each level that it has.
+_Checked = tuple[LabelledObject, Labels]
 
 
-class _Checked(NamedTuple):
-    """An object and what it says at each level that it has."""
-
-    item: str
-    name: str
-    labels: Labels
-    attributes: Mapping[str, Any]
-
-
-def build_image(job: BuildJob) -> BuiltImage:
+def build_image(image: LabelledImage, settings: ImportSettings) -> BuiltImage:
     """Check an image and its objects and decide its level.
 
     Args:
-        job: What was read, and the user's choices.
+        image: What was read.
+        settings: The user's choices, with an image folder.
 
     Returns:
-        The image. Broken parts are notices of kind 'invalid'; nothing is raised.
+        The image. What is broken is an issue of kind 'invalid'; nothing is raised.
     """
-    image, options = job.image, job.options
-    built = _place(image, options)
+    built = _place(image, settings)
     if not built.is_usable:
         return built
     objects: list[_Checked] = []
-    tags = [name for name in image.tags if name not in options.ignored]
+    tags = [name for name in image.tags if name not in settings.ignored]
     for obj in image.objects:
-        if obj.name in options.ignored:
+        if obj.name in settings.ignored:
             reason = 'its label is one to ignore'
             what = f'label {obj.name!r}'
-            built.notices.append(Notice(LEFT_OUT, image.source, obj.item, what, reason))
+            built.report(LEFT_OUT, obj.item, what, reason)
             continue
         tags.append(obj.name)
-        if obj.name in options.stuff:
+        if obj.name in settings.stuff:
             reason = 'stuff has no objects; its class is a tag of the image'
             what = f'object of stuff class {obj.name!r}'
-            built.notices.append(Notice(CHANGED, image.source, obj.item, what, reason))
+            built.report(CHANGED, obj.item, what, reason)
             continue
         try:
-            labels = _labels(obj, built, options)
+            labels = _labels(obj, built, settings)
         except ValueError as error:
-            built.notices.append(
-                Notice(INVALID, image.source, obj.item, 'object', str(error))
-            )
+            built.report(INVALID, obj.item, 'object', str(error))
             continue
-        objects.append(_Checked(obj.item, obj.name, labels, obj.attributes))
+        objects.append((obj, labels))
     built.tags = sorted(set(tags))
     if objects:
-        built.level = _common_level(objects, options)
-        _report_levels(objects, built, options)
+        built.level = _common_level(objects, settings)
+        _report_levels(objects, built, settings)
         built.annotations = _annotations(objects, built.level)
     return built
 
 
-def _place(image: LabelledImage, options: BuildOptions) -> BuiltImage:
+def _place(image: LabelledImage, settings: ImportSettings) -> BuiltImage:
     """Find the image file and settle the image's size."""
-    file_name, path = find_image(image.paths, options.img_dir)
+    file_name, path = find_image(image.paths, settings.img_dir)
     built = BuiltImage(image.source, file_name, is_found=path is not None)
     said = (image.width, image.height)
     problem = None
     if path is not None:
         try:
-            built.width, built.height = image_size(path)
+            built.width, built.height = displayed_size(path)
         except ValueError as error:
             problem = str(error)
         else:
@@ -112,17 +103,17 @@ def _place(image: LabelledImage, options: BuildOptions) -> BuiltImage:
     elif None in said:
         problem = (
             f'the size of the image is not known: the labels do not say it, and '
-            f'{file_name} is not in {options.img_dir}; give --img-dir'
+            f'{file_name} is not in {settings.img_dir}; give --img-dir'
         )
     else:
         built.width, built.height = said
     if problem:
-        built.notices.append(Notice(INVALID, image.source, '', 'image', problem))
+        built.report(INVALID, '', 'image', problem)
         built.is_usable = False
     return built
 
 
-def _labels(obj: LabelledObject, built: BuiltImage, options: BuildOptions) -> Labels:
+def _labels(obj: LabelledObject, built: BuiltImage, settings: ImportSettings) -> Labels:
     """What an object says at each level that it has."""
     size = (built.width, built.height)
     labels: Labels = {}
@@ -142,9 +133,7 @@ def _labels(obj: LabelledObject, built: BuiltImage, options: BuildOptions) -> La
                 'one of its four clicks is extreme in no direction and another in two; '
                 'the box is that of all four'
             )
-            built.notices.append(
-                Notice(CHANGED, built.source, obj.item, 'clicks not extreme', reason)
-            )
+            built.report(CHANGED, obj.item, 'clicks not extreme', reason)
         extreme = [_tidy(point) for point in points]
         box = _box_label(box_of_extreme_points(extreme))
         labels[Supervision.EXTREME_POINTS] = dict(extreme_points=extreme, **box)
@@ -156,7 +145,7 @@ def _labels(obj: LabelledObject, built: BuiltImage, options: BuildOptions) -> La
         for level in labels:
             if level > Supervision.POINTS:
                 labels[level] = {**labels[level], **labels[Supervision.POINTS]}
-    elif options.points_from_boxes and Supervision.BOXES in labels:
+    elif settings.points_from_boxes and Supervision.BOXES in labels:
         x, y, width, height = labels[Supervision.BOXES]['bbox']
         middle = _tidy((x + width / 2, y + height / 2))
         labels.setdefault(Supervision.POINTS, dict(point=middle))
@@ -171,7 +160,7 @@ def _report_reach(
             f'reached {reach:g} px out of the image; what is outside does not count'
         )
         what = f'{kind} beyond the border'
-        built.notices.append(Notice(CHANGED, built.source, obj.item, what, reason))
+        built.report(CHANGED, obj.item, what, reason)
 
 
 def _reach(points: Sequence[Point], size: tuple[int, int]) -> float:
@@ -220,7 +209,7 @@ def _labels_of_mask(obj: LabelledObject, size: tuple[int, int]) -> Labels:
 def _segmentation(
     obj: LabelledObject, size: tuple[int, int]
 ) -> list[list[float]] | dict[str, Any]:
-    """Polygons as they are; where a part is a bitmap, one RLE of all parts."""
+    """Polygons as they are; where a component is a bitmap, one RLE of all."""
     polygons = [
         [value for point in polygon for value in _tidy(point)]
         for polygon in obj.polygons
@@ -296,43 +285,40 @@ def _tidy(values: Sequence[float]) -> list[float]:
     return [int(value) if value.is_integer() else value for value in rounded]
 
 
-def _common_level(objects: Sequence[_Checked], options: BuildOptions) -> Supervision:
-    common = set(Supervision).intersection(*(obj.labels for obj in objects))
-    allowed = [level for level in common if level <= options.level]
+def _common_level(objects: Sequence[_Checked], settings: ImportSettings) -> Supervision:
+    common = set(Supervision).intersection(*(labels for _, labels in objects))
+    allowed = [level for level in common if level <= settings.level]
     return max(allowed, default=Supervision.IMAGE_TAGS)
 
 
 def _report_levels(
-    objects: Sequence[_Checked], built: BuiltImage, options: BuildOptions
+    objects: Sequence[_Checked], built: BuiltImage, settings: ImportSettings
 ) -> None:
     """Say which objects give up what the annotator drew."""
-    ceiling = options.level
-    for obj in objects:
-        usable = [level for level in obj.labels if level <= ceiling]
-        own = max(usable, default=None)
+    ceiling = settings.level
+    for obj, labels in objects:
+        own = max((level for level in labels if level <= ceiling), default=None)
         if built.level is Supervision.IMAGE_TAGS:
-            kinds = sorted({max(other.labels).label for other in objects})
+            kinds = sorted({max(labels).label for _, labels in objects})
             reason = (
                 f'the objects of this image are {" and ".join(kinds)}, and no level '
                 f'up to {ceiling.label} holds them all; its classes remain as tags'
             )
             if ceiling > Supervision.IMAGE_TAGS:
-                built.notices.append(
-                    Notice(LEFT_OUT, built.source, obj.item, _SHARED_LEVELS, reason)
-                )
+                built.report(LEFT_OUT, obj.item, _SHARED_LEVELS, reason)
         elif own is not None and own > built.level:
             # The one that has no more than the level of the image.
-            other = min(objects, key=lambda o: max(_up_to(o, ceiling)))
+            other, _ = min(objects, key=lambda one: _strongest(one[1], ceiling))
             reason = (
                 f'kept as {built.level.label} though it has {own.label}, because '
                 f'{other.item} of this image has no more'
             )
             what = f'{own.label} kept as {built.level.label}'
-            built.notices.append(Notice(CHANGED, built.source, obj.item, what, reason))
+            built.report(CHANGED, obj.item, what, reason)
 
 
-def _up_to(obj: _Checked, ceiling: Supervision) -> Collection[Supervision]:
-    return [level for level in obj.labels if level <= ceiling] or [min(obj.labels)]
+def _strongest(labels: Labels, ceiling: Supervision) -> Supervision:
+    return max([level for level in labels if level <= ceiling] or [min(labels)])
 
 
 def _annotations(
@@ -341,9 +327,7 @@ def _annotations(
     if level is Supervision.IMAGE_TAGS:
         return []
     annotations = []
-    for obj in objects:
-        keys = dict(obj.labels[level])
-        if obj.attributes:
-            keys['attributes'] = dict(obj.attributes)
-        annotations.append((obj.name, keys))
+    for obj, labels in objects:
+        more = dict(attributes=dict(obj.attributes)) if obj.attributes else {}
+        annotations.append((obj.name, {**labels[level], **more}))
     return annotations

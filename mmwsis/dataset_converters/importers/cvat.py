@@ -15,23 +15,24 @@ from xml.etree.ElementTree import Element
 
 import numpy as np
 
+from ..conversion import Progress
 from .records import (
     INVALID,
     LEFT_OUT,
+    Issue,
     LabelledImage,
-    Notice,
     Point,
-    ReadOptions,
     ReadResult,
 )
+from .settings import ImportSettings
 from .shapes import (
     Shape,
     box_of_corners,
     is_upright,
     merge_shapes,
     no_shape,
+    report_rotated,
     rotated_corners,
-    rotated_notice,
 )
 
 _SHAPES = ('box', 'points', 'polygon', 'mask')
@@ -41,15 +42,15 @@ _BATCH = 50
 
 def read_cvat(
     path: Path,
-    options: ReadOptions,
+    settings: ImportSettings,
     *,
-    open_progress: Callable[[int], Callable[[int], None]],
+    open_progress: Callable[[int], Progress],
 ) -> ReadResult:
     """Read a CVAT XML, or the zip that CVAT exports.
 
     Args:
         path: ``annotations.xml``, a zip with it, or a folder with it.
-        options: How ambiguous shapes are read.
+        settings: How ambiguous shapes are read.
         open_progress: Called with the size of the XML in bytes; returns the function
             that counts bytes read.
 
@@ -76,9 +77,9 @@ def read_cvat(
                     )
                 size = archive.getinfo('annotations.xml').file_size
                 with archive.open('annotations.xml') as file:
-                    return _read(file, size, path, options, open_progress)
+                    return _read(file, size, path, settings, open_progress)
         with open(path, 'rb') as file:
-            return _read(file, path.stat().st_size, path, options, open_progress)
+            return _read(file, path.stat().st_size, path, settings, open_progress)
     except ElementTree.ParseError as error:
         raise ValueError(f'{path} is no valid XML: {error}') from None
 
@@ -87,8 +88,8 @@ def _read(
     file: IO[bytes],
     size: int,
     path: Path,
-    options: ReadOptions,
-    open_progress: Callable[[int], Callable[[int], None]],
+    settings: ImportSettings,
+    open_progress: Callable[[int], Progress],
 ) -> ReadResult:
     result = ReadResult()
     advance, position, count = open_progress(size), 0, 0
@@ -116,7 +117,7 @@ def _read(
         if is_class and element.find('name') is not None:
             result.declared.append((element.findtext('name') or '').strip())
         if element.tag == 'image':
-            result.add(parse_image(element, path.name, options))
+            result.add(parse_image(element, path.name, settings))
             root.clear()  # What was read is not needed again.
             count += 1
             if count % _BATCH == 0:
@@ -134,13 +135,13 @@ def _check_root(root: Element, path: Path) -> None:
         )
 
 
-def parse_image(element: Element, source: str, options: ReadOptions) -> ReadResult:
+def parse_image(element: Element, source: str, settings: ImportSettings) -> ReadResult:
     """Read one ``<image>``.
 
     Args:
         element: The element.
         source: Name of the file, for messages.
-        options: How ambiguous shapes are read.
+        settings: How ambiguous shapes are read.
 
     Returns:
         One image; an element without a name gives none and says so.
@@ -154,7 +155,7 @@ def parse_image(element: Element, source: str, options: ReadOptions) -> ReadResu
         sizes = [0, 0]
     if not name or min(sizes) < 1:
         reason = 'an image must have a name, and a width and height in pixels'
-        result.notices.append(Notice(INVALID, source, '', 'image', reason))
+        result.issues.append(Issue(INVALID, source, '', 'image', reason))
         return result
     image = LabelledImage(
         source, [name, os.path.join('images', name), os.path.basename(name)], *sizes
@@ -166,19 +167,16 @@ def parse_image(element: Element, source: str, options: ReadOptions) -> ReadResu
             image.tags.append(child.get('label'))
             if len(child):
                 reason = f'its attributes {_attributes(child)} are not kept'
-                result.notices.append(
-                    Notice(LEFT_OUT, source, item, 'attributes of a tag', reason)
-                )
+                image.report(LEFT_OUT, item, 'attributes of a tag', reason)
         elif child.tag not in _SHAPES:
-            reason = no_shape(child.tag)
             what = f'shape {child.tag}'
-            result.notices.append(Notice(LEFT_OUT, source, item, what, reason))
+            image.report(LEFT_OUT, item, what, no_shape(child.tag))
             image.tags += [child.get('label')] if child.get('label') else []
         else:
-            shape = _shape(child, item, image, options, result.notices)
+            shape = _shape(child, item, image, settings)
             shapes += [shape] if shape else []
-    result.notices += merge_shapes(shapes, image, options)
-    result.images.append(image)
+    merge_shapes(shapes, image, settings)
+    result.add_image(image)
     return result
 
 
@@ -186,8 +184,7 @@ def _shape(
     element: Element,
     item: str,
     image: LabelledImage,
-    options: ReadOptions,
-    notices: list[Notice],
+    settings: ImportSettings,
 ) -> Shape | None:
     kind = element.tag
     shape = Shape(
@@ -209,13 +206,13 @@ def _shape(
         else:
             shape.points = _points(element, kind)
     except ValueError as error:
-        notices.append(Notice(INVALID, image.source, item, kind, str(error)))
+        image.report(INVALID, item, kind, str(error))
         image.tags += [shape.name] if shape.name else []
         return None
     if kind == 'box' and not is_upright(degrees):
-        notices.append(rotated_notice(image.source, item, degrees, options))
+        report_rotated(image, item, degrees, settings)
         image.tags.append(shape.name)
-        return None if options.rotated == 'skip' else shape
+        return None if settings.rotated == 'skip' else shape
     return shape
 
 

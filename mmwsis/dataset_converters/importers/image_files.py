@@ -32,7 +32,7 @@ def _relative(place: str, img_dir: Path) -> str:
     return Path(os.path.relpath(place, img_dir)).as_posix()
 
 
-def image_size(path: Path) -> tuple[int, int]:
+def displayed_size(path: Path) -> tuple[int, int]:
     """Size of an image as viewers, labelling tools and OpenCV show it.
 
     Args:

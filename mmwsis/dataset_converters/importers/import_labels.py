@@ -1,22 +1,22 @@
 """One labelling tool's files in, one weak COCO JSON out."""
 
+import dataclasses
 import difflib
+import functools
 import os
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from mmwsis.utils.fileio import atomic_write_json
 from mmwsis.utils.parallel import OrderedPool
 
-from ..finished_jobs import file_stamp, finished_jobs
-from .assemble import SHOWN_ERRORS, ImportResult, LabelImportError, assemble, refuse
+from ..conversion import Progress, RunOptions, refuse_existing, shorten
+from .assemble import ImportResult, LabelImportError, assemble, refuse
 from .build import build_image
-from .built_image import BuildJob, BuildOptions, BuiltImage
 from .cvat import read_cvat
-from .image_files import find_image
 from .labelme import read_labelme
 from .labelstudio import read_labelstudio
-from .records import ReadResult
+from .records import LabelledImage, ReadResult
 from .settings import ImportSettings
 
 __all__ = [
@@ -32,9 +32,6 @@ TOOLS = ('labelme', 'cvat', 'labelstudio')
 # LabelMe's own names for what is no class.
 NO_CLASSES = ('__ignore__', '_background_')
 
-Progress = Callable[[int], None]
-OpenProgress = Callable[[int], Progress]
-
 
 def import_labels(
     tool: str,
@@ -43,14 +40,9 @@ def import_labels(
     settings: ImportSettings | None = None,
     *,
     report: str | os.PathLike | None = None,
-    workers: int = 1,
-    overwrite: bool = False,
-    open_progress: OpenProgress | None = None,
+    run: RunOptions | None = None,
 ) -> ImportResult:
     """Write a weak COCO JSON from a labelling tool's files.
-
-    Checked images survive a kill in ``<out>.unfinished``; the same call goes on from
-    there.
 
     Args:
         tool: 'labelme', 'cvat' or 'labelstudio'.
@@ -59,10 +51,8 @@ def import_labels(
         settings: The user's choices; the defaults if None.
         report: JSON with everything that did not go over as it was. It is written
             before the import is refused, too.
-        workers: Number of processes, >= 1. The result does not depend on it.
-        overwrite: Replace existing files.
-        open_progress: Called with a total, once for reading and once for checking;
-            returns the function that counts finished items.
+        run: How the import runs; the defaults if None. Progress counts what is read
+            and then the images that are checked.
 
     Returns:
         The label file and what is to be said about it.
@@ -75,44 +65,34 @@ def import_labels(
         LabelImportError: Something is broken and ``skip_invalid`` is off, or something
             was left out or changed and ``strict`` is on; ``out`` is not written.
     """
-    settings = settings or ImportSettings()
-    open_progress = open_progress or (lambda total: lambda done: None)
+    settings, run = settings or ImportSettings(), run or RunOptions()
     path, out = Path(path), Path(out)
-    outputs = [out] if report is None else [out, Path(report)]
-    with (
-        OrderedPool(workers) as processes,
-        finished_jobs(outputs, [path], overwrite) as finished,
-    ):
-        read = _read(tool, path, out, settings, processes, open_progress)
-        ignored = (*NO_CLASSES, *settings.ignored)
-        names = class_names(read, settings.classes, ignored, str(path))
-        _check_stuff(settings.stuff, names)
-        build = BuildOptions(
+    refuse_existing([out, *([report] if report else [])], [path], run.overwrite)
+    with OrderedPool(run.workers) as pool:
+        read = _read(tool, path, out, settings, pool, run.open_progress)
+        settings = dataclasses.replace(
+            settings,
             img_dir=_image_folder(path, settings),
-            level=settings.level,
-            points_from_boxes=settings.points_from_boxes,
-            ignored=ignored,
-            stuff=tuple(settings.stuff),
+            ignored=(*NO_CLASSES, *settings.ignored),
         )
-        pool = finished.remember(processes, BuiltImage.to_json, BuiltImage.from_json)
-        advance = open_progress(len(read.images))
+        names = class_names(read, settings.classes, settings.ignored, str(path))
+        _check_stuff(settings.stuff, names)
+        advance = run.open_progress(len(read.images))
         images = []
-        for image in pool.imap(build_image, _build_jobs(read, build)):
+        build = functools.partial(build_image, settings=settings)
+        for image in pool.imap(build, read.images, _source):
             images.append(image)
             advance(1)
-        result = assemble(tool, path, read, images, names, settings)
-        if report is not None:
-            atomic_write_json(report, result.report(), indent=1)
-        refuse(result, settings, path)
-        finished.start_writing()
-        atomic_write_json(out, result.coco)
+    result = assemble(tool, path, read, images, names, settings)
+    if report is not None:
+        atomic_write_json(report, result.report(), indent=1)
+    refuse(result, settings, path, run.skip_invalid)
+    atomic_write_json(out, result.coco)
     return result
 
 
-def _build_jobs(read: ReadResult, options: BuildOptions) -> Iterator[BuildJob]:
-    for image in read.images:
-        _, path = find_image(image.paths, options.img_dir)
-        yield BuildJob(image, options, path and file_stamp(path))
+def _source(image: LabelledImage) -> str:
+    return image.source
 
 
 def _read(
@@ -121,21 +101,18 @@ def _read(
     out: Path,
     settings: ImportSettings,
     pool: OrderedPool,
-    open_progress: OpenProgress,
+    progress: Callable[[int], Progress],
 ) -> ReadResult:
     if tool not in TOOLS:
         raise ValueError(f'tool must be one of {TOOLS}, given {tool!r}')
     if not path.exists():
         raise FileNotFoundError(f'{path} does not exist')
-    options = settings.reading
     if tool == 'labelme':
-        read = read_labelme(
-            path, options, pool=pool, open_progress=open_progress, skip=out
-        )
+        read = read_labelme(path, settings, pool=pool, open_progress=progress, skip=out)
     else:
         reader = read_cvat if tool == 'cvat' else read_labelstudio
-        read = reader(path, options, open_progress=open_progress)
-    if not read.images and not read.notices:
+        read = reader(path, settings, open_progress=progress)
+    if not read.images and not read.issues:
         raise ValueError(f'{path} holds no image; is it a file of {tool}?')
     return read
 
@@ -181,14 +158,14 @@ def class_names(
     unknown = [name for name in used if name not in classes and name not in ignored]
     if unknown:
         lines = []
-        for name in unknown[:SHOWN_ERRORS]:
+        for name in unknown:
             close = difflib.get_close_matches(name, classes, n=1)
             hint = f'; did they mean {close[0]!r}?' if close else ''
-            lines.append(f'  {name!r}, first at {used[name]}{hint}')
+            lines.append(f'{name!r}, first at {used[name]}{hint}')
         raise ValueError(
             f'{source}: {len(unknown)} label(s) are not in --classes:\n'
-            + '\n'.join(lines)
-            + '\nAdd them to --classes, or to --ignore-labels to leave them out.'
+            f'{shorten(lines)}\nAdd them to --classes, or to --ignore-labels to leave '
+            'them out.'
         )
     return list(classes)
 

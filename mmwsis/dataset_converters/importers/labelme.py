@@ -1,4 +1,4 @@
-"""Reader of LabelMe's JSON, one file an image.
+"""Reader of LabelMe's JSON, one file per image.
 
 Format of the labelme application, versions 3 to 5: ``shapes`` with ``label``,
 ``points``, ``group_id``, ``shape_type``, ``flags``, and since 5.3 masks as a base64
@@ -10,6 +10,7 @@ import base64
 import binascii
 import json
 import math
+import operator
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PureWindowsPath
@@ -20,16 +21,17 @@ import numpy as np
 
 from mmwsis.utils.parallel import OrderedPool
 
+from ..conversion import Progress
 from .records import (
     INVALID,
     LEFT_OUT,
+    Issue,
     LabelledImage,
-    Notice,
     Point,
-    ReadOptions,
     ReadResult,
 )
-from .shapes import Shape, is_upright, merge_shapes, no_shape, rotated_notice
+from .settings import ImportSettings
+from .shapes import Shape, is_upright, merge_shapes, no_shape, report_rotated
 
 # Number of points that each kind of shape has; None: any.
 _POINTS = {'point': (1,), 'rectangle': (2, 4), 'rotation': (4,), 'mask': (2,)}
@@ -38,17 +40,17 @@ _MIN_CORNERS = 3
 
 def read_labelme(
     path: Path,
-    options: ReadOptions,
+    settings: ImportSettings,
     *,
     pool: OrderedPool,
-    open_progress: Callable[[int], Callable[[int], None]],
+    open_progress: Callable[[int], Progress],
     skip: Path | None = None,
 ) -> ReadResult:
     """Read a LabelMe JSON, or all of a folder and the folders in it.
 
     Args:
         path: File or folder.
-        options: How ambiguous shapes are read.
+        settings: How ambiguous shapes are read.
         pool: Processes that parse the files.
         open_progress: Called with the number of files; returns the function that
             counts finished ones.
@@ -69,27 +71,27 @@ def read_labelme(
         raise FileNotFoundError(f'{path} is no LabelMe JSON and no folder with any')
     result = ReadResult()
     advance = open_progress(len(files))
-    jobs = ((str(file), str(root), options) for file in files)
-    for own in pool.imap(_read_file, jobs):
+    jobs = ((str(file), str(root), settings) for file in files)
+    for own in pool.imap(_read_file, jobs, operator.itemgetter(0)):
         result.add(own)
         advance(1)
     return result
 
 
-def _read_file(job: tuple[str, str, ReadOptions]) -> ReadResult:
-    name, root, options = job
+def _read_file(job: tuple[str, str, ImportSettings]) -> ReadResult:
+    name, root, settings = job
     source = os.path.relpath(name, root)
     try:
         document = json.loads(Path(name).read_text(encoding='utf-8-sig'))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         reason = f'no valid JSON: {error}'
-        return ReadResult(notices=[Notice(INVALID, source, '', 'file', reason)])
+        return ReadResult(issues=[Issue(INVALID, source, '', 'file', reason)])
     if not isinstance(document, Mapping) or 'shapes' not in document:
         reason = 'a JSON without "shapes", so none of LabelMe'
-        return ReadResult(notices=[Notice(LEFT_OUT, source, '', 'other JSON', reason)])
+        return ReadResult(issues=[Issue(LEFT_OUT, source, '', 'other JSON', reason)])
     # imagePath starts at this folder, not at the image folder.
     return parse_labelme(
-        document, source, os.path.dirname(os.path.abspath(name)), options
+        document, source, os.path.dirname(os.path.abspath(name)), settings
     )
 
 
@@ -97,7 +99,7 @@ def parse_labelme(
     document: Mapping[str, Any],
     source: str,
     folder: str,
-    options: ReadOptions,
+    settings: ImportSettings,
 ) -> ReadResult:
     """Read one parsed LabelMe document.
 
@@ -105,7 +107,7 @@ def parse_labelme(
         document: The JSON.
         source: Name of the file, for messages.
         folder: Folder of the file, absolute; ``imagePath`` starts there.
-        options: How ambiguous shapes are read.
+        settings: How ambiguous shapes are read.
 
     Returns:
         One image; a document without a usable ``imagePath`` or ``shapes`` gives none
@@ -115,16 +117,16 @@ def parse_labelme(
     image_path = document.get('imagePath')
     if not isinstance(image_path, str) or not image_path:
         reason = f'imagePath must be the name of the image, got {image_path!r}'
-        result.notices.append(Notice(INVALID, source, '', 'imagePath', reason))
+        result.issues.append(Issue(INVALID, source, '', 'imagePath', reason))
         return result
     if not isinstance(document['shapes'], list):
         reason = f'shapes must be a list, got {type(document["shapes"]).__name__}'
-        result.notices.append(Notice(INVALID, source, '', 'shapes', reason))
+        result.issues.append(Issue(INVALID, source, '', 'shapes', reason))
         return result
     flags = document.get('flags') or {}
     if not isinstance(flags, Mapping):
         reason = f'flags must be an object of names and true or false, got {flags!r}'
-        result.notices.append(Notice(INVALID, source, '', 'flags', reason))
+        result.issues.append(Issue(INVALID, source, '', 'flags', reason))
         flags = {}
     image = LabelledImage(
         source=source,
@@ -135,11 +137,11 @@ def parse_labelme(
     )
     shapes: list[Shape] = []
     for index, entry in enumerate(document['shapes']):
-        shape = _shape(entry, index, image, options, result.notices)
+        shape = _shape(entry, index, image, settings)
         if shape is not None:
             shapes.append(shape)
-    result.notices += merge_shapes(shapes, image, options)
-    result.images.append(image)
+    merge_shapes(shapes, image, settings)
+    result.add_image(image)
     return result
 
 
@@ -163,20 +165,19 @@ def _shape(
     entry: Any,
     index: int,
     image: LabelledImage,
-    options: ReadOptions,
-    notices: list[Notice],
+    settings: ImportSettings,
 ) -> Shape | None:
     item = f'shape {index}'
     name = entry.get('label') if isinstance(entry, Mapping) else None
     if not isinstance(name, str) or not name.strip():
         reason = 'a shape must have a label and points'
-        notices.append(Notice(INVALID, image.source, item, 'shape', reason))
+        image.report(INVALID, item, 'shape', reason)
         return None
     name, kind = name.strip(), entry.get('shape_type') or 'polygon'
     item += f' {name!r}'
     if kind not in ('polygon', *_POINTS):
         reason = no_shape(kind)
-        notices.append(Notice(LEFT_OUT, image.source, item, f'shape {kind}', reason))
+        image.report(LEFT_OUT, item, f'shape {kind}', reason)
         image.tags.append(name)
         return None
     try:
@@ -192,7 +193,7 @@ def _shape(
         if kind == 'mask':
             shape.mask = _mask(entry.get('mask'), points)
     except ValueError as error:
-        notices.append(Notice(INVALID, image.source, item, kind, str(error)))
+        image.report(INVALID, item, kind, str(error))
         image.tags.append(name)
         return None
     if kind in ('rectangle', 'rotation'):
@@ -202,9 +203,9 @@ def _shape(
         degrees = math.degrees(math.atan2(y1 - y0, x1 - x0))
         if is_upright(degrees):
             return shape
-        notices.append(rotated_notice(image.source, item, degrees, options))
+        report_rotated(image, item, degrees, settings)
         image.tags.append(name)
-        return None if options.rotated == 'skip' else shape
+        return None if settings.rotated == 'skip' else shape
     return shape
 
 

@@ -10,24 +10,25 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..conversion import Progress
 from .labelstudio_urls import image_paths, image_url
 from .records import (
     CHANGED,
     INVALID,
     LEFT_OUT,
+    Issue,
     LabelledImage,
-    Notice,
     Point,
-    ReadOptions,
     ReadResult,
 )
+from .settings import ImportSettings
 from .shapes import (
     Shape,
     box_of_corners,
     is_upright,
     merge_shapes,
+    report_rotated,
     rotated_corners,
-    rotated_notice,
 )
 
 # Type of a result -> kind of shape; the value holds the labels under the type's name.
@@ -41,15 +42,15 @@ _MIN_CORNERS = 3
 
 def read_labelstudio(
     path: Path,
-    options: ReadOptions,
+    settings: ImportSettings,
     *,
-    open_progress: Callable[[int], Callable[[int], None]],
+    open_progress: Callable[[int], Progress],
 ) -> ReadResult:
     """Read a Label Studio export.
 
     Args:
         path: The JSON.
-        options: How ambiguous regions are read, and whose annotations are taken.
+        settings: How ambiguous regions are read, and whose annotations are taken.
         open_progress: Called with the number of tasks; returns the function that
             counts finished ones.
 
@@ -77,20 +78,20 @@ def read_labelstudio(
                 f'{path}: task number {index} has no data; export the project as '
                 '"JSON", not as JSON-MIN, CSV or COCO'
             )
-        result.add(parse_task(task, path.name, options))
+        result.add(parse_task(task, path.name, settings))
         advance(1)
     return result
 
 
 def parse_task(
-    task: Mapping[str, Any], source: str, options: ReadOptions
+    task: Mapping[str, Any], source: str, settings: ImportSettings
 ) -> ReadResult:
     """Read one task.
 
     Args:
         task: The task.
         source: Name of the file, for messages.
-        options: How ambiguous regions are read, and whose annotations are taken.
+        settings: How ambiguous regions are read, and whose annotations are taken.
 
     Returns:
         One image; a task that nobody finished gives none and says so.
@@ -98,10 +99,10 @@ def parse_task(
     result = ReadResult()
     source = f'{source}, task {task.get("id")!r}'
     try:
-        url = image_url(task['data'], options)
-        annotation = _pick(task, source, options, result.notices)
+        url = image_url(task['data'], settings)
+        annotation = _pick(task, source, settings, result.issues)
     except ValueError as error:
-        result.notices.append(Notice(INVALID, source, '', 'task', str(error)))
+        result.issues.append(Issue(INVALID, source, '', 'task', str(error)))
         return result
     if annotation is None:
         return result
@@ -109,7 +110,7 @@ def parse_task(
     entries = annotation.get('result')
     if not isinstance(entries, list):
         reason = 'the annotation has no list of results'
-        result.notices.append(Notice(INVALID, source, '', 'annotation', reason))
+        result.issues.append(Issue(INVALID, source, '', 'annotation', reason))
         return result
     drawn = {
         _id(entry)
@@ -124,22 +125,22 @@ def parse_task(
         item = f'result {index}'
         if not isinstance(entry, Mapping) or not isinstance(entry.get('type'), str):
             reason = 'a result must have a type and a value'
-            result.notices.append(Notice(INVALID, source, item, 'result', reason))
+            image.report(INVALID, item, 'result', reason)
             continue
         item += f' ({entry["type"]}, id {entry.get("id")!r})'
         if entry['type'] == 'choices' and _id(entry) not in drawn:
-            _add_tags(entry, item, image, result.notices)
+            _add_tags(entry, item, image)
         elif _kind_of(entry) is not None:
-            shape = _shape(entry, item, image, options, result.notices)
+            shape = _shape(entry, item, image, settings)
             if shape is not None:
                 shapes.append(shape)
                 by_id.setdefault(_id(entry), []).append(shape)
         else:
             later.append((item, entry))
     for item, entry in later:
-        _keep_or_list(entry, item, by_id, image, result.notices)
-    result.notices += merge_shapes(shapes, image, options)
-    result.images.append(image)
+        _keep_or_list(entry, item, by_id, image)
+    merge_shapes(shapes, image, settings)
+    result.add_image(image)
     return result
 
 
@@ -151,8 +152,8 @@ def _id(entry: Mapping[str, Any]) -> str | int | None:
 def _pick(
     task: Mapping[str, Any],
     source: str,
-    options: ReadOptions,
-    notices: list[Notice],
+    settings: ImportSettings,
+    issues: list[Issue],
 ) -> Mapping[str, Any] | None:
     """The annotation that counts, of those that annotators finished."""
     given = task.get('annotations', task.get('completions'))
@@ -162,28 +163,28 @@ def _pick(
     finished = [one for one in given if not one.get('was_cancelled')]
     for one in given:
         if one.get('was_cancelled'):
-            notices.append(_left_annotation(source, one, 'it was skipped'))
+            issues.append(_left_annotation(source, one, 'it was skipped'))
     if not finished:
         what = 'skipped task' if given else 'task without annotation'
         reason = 'nobody labelled it, so that the image is left out'
         if task.get('predictions'):
             reason += '; it has predictions of a model, which are no labels'
-        notices.append(Notice(LEFT_OUT, source, '', what, reason))
+        issues.append(Issue(LEFT_OUT, source, '', what, reason))
         return None
     truth = [one for one in finished if one.get('ground_truth')]
-    if options.annotator in ('latest', 'first'):
+    if settings.annotator in ('latest', 'first'):
         pool = truth or finished
-        picked = (max if options.annotator == 'latest' else min)(pool, key=_when)
+        picked = (max if settings.annotator == 'latest' else min)(pool, key=_when)
     else:
-        own = [one for one in finished if options.annotator in _annotator_names(one)]
+        own = [one for one in finished if settings.annotator in _annotator_names(one)]
         picked = max(own, key=_when) if own else None
     for one in finished:
         if one is not picked:
             reason = 'an image has the labels of one annotator; another one was taken'
-            notices.append(_left_annotation(source, one, reason))
+            issues.append(_left_annotation(source, one, reason))
     if picked is None:
-        reason = f'annotator {options.annotator} did not label it; it is left out'
-        notices.append(Notice(LEFT_OUT, source, '', 'task of other annotators', reason))
+        reason = f'annotator {settings.annotator} did not label it; it is left out'
+        issues.append(Issue(LEFT_OUT, source, '', 'task of other annotators', reason))
     return picked
 
 
@@ -200,21 +201,19 @@ def _annotator_names(annotation: Mapping[str, Any]) -> set[str]:
     return {str(by)}
 
 
-def _left_annotation(source: str, one: Mapping[str, Any], reason: str) -> Notice:
+def _left_annotation(source: str, one: Mapping[str, Any], reason: str) -> Issue:
     by = one.get('completed_by')
     by = by.get('email', by.get('id')) if isinstance(by, Mapping) else by
     item = f'annotation {one.get("id")!r} by {by!r}'
-    return Notice(LEFT_OUT, source, item, 'annotation of a task', reason)
+    return Issue(LEFT_OUT, source, item, 'annotation of a task', reason)
 
 
-def _add_tags(
-    entry: Mapping[str, Any], item: str, image: LabelledImage, notices: list[Notice]
-) -> None:
+def _add_tags(entry: Mapping[str, Any], item: str, image: LabelledImage) -> None:
     value = entry.get('value')
     choices = value.get('choices') if isinstance(value, Mapping) else None
     if not _are_names(choices):
         reason = f'choices must be a list of names, got {choices!r}'
-        notices.append(Notice(INVALID, image.source, item, 'choices', reason))
+        image.report(INVALID, item, 'choices', reason)
         return
     image.tags += choices
 
@@ -241,16 +240,13 @@ def _shape(
     entry: Mapping[str, Any],
     item: str,
     image: LabelledImage,
-    options: ReadOptions,
-    notices: list[Notice],
+    settings: ImportSettings,
 ) -> Shape | None:
     kind, value = entry['type'], entry.get('value')
     labels = value.get(kind) if isinstance(value, Mapping) else None
     if _are_names(labels) and len(labels) != 1:
         reason = f'an object has one class, this region has {labels or "none"}'
-        notices.append(
-            Notice(LEFT_OUT, image.source, item, 'region without one class', reason)
-        )
+        image.report(LEFT_OUT, item, 'region without one class', reason)
         image.tags += labels
         return None
     if entry.get('image_rotation'):
@@ -258,9 +254,7 @@ def _shape(
             f'drawn on the image turned by {entry["image_rotation"]} degrees; turn the '
             'image file itself instead'
         )
-        notices.append(
-            Notice(LEFT_OUT, image.source, item, 'region of a turned image', reason)
-        )
+        image.report(LEFT_OUT, item, 'region of a turned image', reason)
         image.tags += labels or []
         return None
     try:
@@ -271,17 +265,17 @@ def _shape(
         shape.points = _points(value, shape.kind, size)
         degrees = float(value.get('rotation') or 0) % 360
     except (TypeError, ValueError) as error:
-        notices.append(Notice(INVALID, image.source, item, kind, str(error)))
+        image.report(INVALID, item, kind, str(error))
         image.tags += labels if _are_names(labels) else []
         return None
     if shape.kind == 'polygon' and value.get('closed') is False:
         reason = 'the polygon was left open; its last corner is joined to its first'
-        notices.append(Notice(CHANGED, image.source, item, 'open polygon', reason))
+        image.report(CHANGED, item, 'open polygon', reason)
     if shape.kind == 'box' and degrees:
         if not is_upright(degrees):
-            notices.append(rotated_notice(image.source, shape.item, degrees, options))
+            report_rotated(image, shape.item, degrees, settings)
             image.tags.append(shape.name)
-            if options.rotated == 'skip':
+            if settings.rotated == 'skip':
                 return None
         upright = (*shape.points[0], *shape.points[1])
         x0, y0, x1, y1 = box_of_corners(
@@ -332,7 +326,6 @@ def _keep_or_list(
     item: str,
     by_id: Mapping[Any, list[Shape]],
     image: LabelledImage,
-    notices: list[Notice],
 ) -> None:
     """What is no shape: an attribute of one, or nothing that a label file can say."""
     kind, value = entry['type'], entry.get('value')
@@ -346,6 +339,6 @@ def _keep_or_list(
     reason = f'{kind} is no point, box, polygon or choice of the image'
     if kind == 'brushlabels':
         reason = 'brush masks are not read; draw polygons instead'
-    notices.append(Notice(LEFT_OUT, image.source, item, f'result {kind}', reason))
+    image.report(LEFT_OUT, item, f'result {kind}', reason)
     if kind.endswith('labels') and isinstance(value, Mapping):
         image.tags += value[kind] if _are_names(value.get(kind)) else []

@@ -5,19 +5,19 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from .records import ReadOptions
+from .settings import ImportSettings
 
 _IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp', '.gif')
 # Label Studio puts eight hexadecimal digits before the names of uploaded files.
 _UPLOAD_PREFIX = re.compile(r'^[0-9a-f]{8}-')
 
 
-def image_url(data: Mapping[str, Any], options: ReadOptions) -> str:
+def image_url(data: Mapping[str, Any], settings: ImportSettings) -> str:
     """What names the image of a task.
 
     Args:
         data: The task's ``data``.
-        options: ``image_key`` says where to look; else ``image``, or the one key whose
+        settings: ``image_key`` says where to look; else ``image``, or the one key whose
             value ends like the name of an image.
 
     Returns:
@@ -26,8 +26,8 @@ def image_url(data: Mapping[str, Any], options: ReadOptions) -> str:
     Raises:
         ValueError: No key does, or several.
     """
-    if options.image_key is not None:
-        keys = [options.image_key]
+    if settings.image_key is not None:
+        keys = [settings.image_key]
     elif isinstance(data.get('image'), str):
         keys = ['image']
     else:

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from mmwsis.structures.supervision import Supervision
+
 LEFT_OUT, CHANGED, INVALID = 'left_out', 'changed', 'invalid'
 
 Point = tuple[float, float]
 
 
-class Notice(NamedTuple):
+class Issue(NamedTuple):
     """Something that did not go over as it was.
 
     Attributes:
@@ -32,23 +34,22 @@ class Notice(NamedTuple):
         return f'{place}: {self.reason}'
 
 
-@dataclass(frozen=True)
-class ReadOptions:
-    """Choices that the readers leave to the user.
+class Reporter:
+    """Base of images, which know where they come from and what did not go over."""
 
-    Attributes:
-        quads: 'polygon', or 'extreme_points': a polygon of exactly four corners was
-            clicked at the extreme points.
-        rotated: 'enclose' keeps the upright box around a rotated one, 'skip' none.
-        image_key: Label Studio: the key of ``data`` that names the image.
-        annotator: Label Studio: 'latest', 'first', or the id or e-mail address of the
-            annotator whose annotations are taken.
-    """
+    source: str
+    issues: list[Issue]
 
-    quads: str = 'polygon'
-    rotated: str = 'enclose'
-    image_key: str | None = None
-    annotator: str = 'latest'
+    def report(self, kind: str, item: str, what: str, reason: str) -> None:
+        """Add an issue of this image.
+
+        Args:
+            kind: 'left_out', 'changed' or 'invalid'.
+            item: The object; empty for the image as a whole.
+            what: What it is in a few words, the same for all of its kind.
+            reason: Why, and what was done.
+        """
+        self.issues.append(Issue(kind, self.source, item, what, reason))
 
 
 @dataclass
@@ -63,8 +64,8 @@ class LabelledObject:
         point: A click on it.
         box: Upper left and lower right corner ``(x0, y0, x1, y1)``.
         extreme_points: Four clicks, in any order.
-        polygons: Outlines of its parts, each a list of corners.
-        masks: Bitmaps of its parts, each (offset x, offset y, rows of 0 and 1).
+        polygons: Outlines of its components, each a list of corners.
+        masks: Bitmaps of its components, each (offset x, offset y, rows of 0 and 1).
         attributes: What else the tool knows, such as ``occluded``.
     """
 
@@ -79,7 +80,7 @@ class LabelledObject:
 
 
 @dataclass
-class LabelledImage:
+class LabelledImage(Reporter):
     """One image as a label file describes it.
 
     Attributes:
@@ -90,6 +91,7 @@ class LabelledImage:
         height: In pixels; None if the file does not say.
         tags: Classes that are in the image, with or without an object.
         objects: The objects.
+        issues: What did not go over as it was.
     """
 
     source: str
@@ -98,6 +100,7 @@ class LabelledImage:
     height: int | None
     tags: list[str] = field(default_factory=list)
     objects: list[LabelledObject] = field(default_factory=list)
+    issues: list[Issue] = field(default_factory=list)
 
 
 @dataclass
@@ -106,13 +109,22 @@ class ReadResult:
 
     Attributes:
         images: In the order of the files.
-        notices: What did not go over as it was.
+        issues: What did not go over as it was.
         declared: Class names that the files declare, used or not.
     """
 
     images: list[LabelledImage] = field(default_factory=list)
-    notices: list[Notice] = field(default_factory=list)
+    issues: list[Issue] = field(default_factory=list)
     declared: list[str] = field(default_factory=list)
+
+    def add_image(self, image: LabelledImage) -> None:
+        """Take an image with what it has to report.
+
+        Args:
+            image: The image, read to its end.
+        """
+        self.images.append(image)
+        self.issues += image.issues
 
     def add(self, other: 'ReadResult') -> None:
         """Take over what another reader found.
@@ -121,5 +133,34 @@ class ReadResult:
             other: Its result.
         """
         self.images += other.images
-        self.notices += other.notices
+        self.issues += other.issues
         self.declared += other.declared
+
+
+@dataclass
+class BuiltImage(Reporter):
+    """An image of a label file, but for its numbers.
+
+    Attributes:
+        source: Where it comes from, for messages.
+        file_name: Relative to the image folder.
+        width: In pixels.
+        height: In pixels.
+        level: None if the image has no object, or is not usable.
+        tags: Names of the classes present.
+        annotations: (class name, keys of the annotation) of every object.
+        issues: What did not go over as it was.
+        is_found: Whether the image file exists.
+        is_usable: False for images that must not be written.
+    """
+
+    source: str
+    file_name: str
+    width: int = 0
+    height: int = 0
+    level: Supervision | None = None
+    tags: list[str] = field(default_factory=list)
+    annotations: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    issues: list[Issue] = field(default_factory=list)
+    is_found: bool = True
+    is_usable: bool = True

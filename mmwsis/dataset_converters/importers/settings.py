@@ -1,12 +1,10 @@
 """What the user of an import may choose."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from mmwsis.structures.supervision import Supervision
-
-from .records import ReadOptions
 
 
 @dataclass(frozen=True)
@@ -22,9 +20,13 @@ class ImportSettings:
         level: No image gets a stronger level.
         points_from_boxes: The middle of a box stands for a click.
         drop_empty: Leave out images without any label.
-        skip_invalid: Leave out what is broken, instead of stopping.
         strict: Stop if anything is left out or changed.
-        reading: Choices that the readers leave to the user.
+        quads: 'polygon', or 'extreme_points': a polygon of exactly four corners was
+            clicked at the extreme points.
+        rotated: 'enclose' keeps the upright box around a rotated one, 'skip' none.
+        image_key: Label Studio: the key of ``data`` that names the image.
+        annotator: Label Studio: 'latest', 'first', or the id or e-mail address of the
+            annotator whose annotations are taken.
     """
 
     classes: Sequence[str] | None = None
@@ -34,6 +36,8 @@ class ImportSettings:
     level: Supervision = Supervision.MASKS
     points_from_boxes: bool = False
     drop_empty: bool = False
-    skip_invalid: bool = False
     strict: bool = False
-    reading: ReadOptions = field(default_factory=ReadOptions)
+    quads: str = 'polygon'
+    rotated: str = 'enclose'
+    image_key: str | None = None
+    annotator: str = 'latest'

@@ -13,10 +13,9 @@ from .records import (
     LEFT_OUT,
     LabelledImage,
     LabelledObject,
-    Notice,
     Point,
-    ReadOptions,
 )
+from .settings import ImportSettings
 
 QUAD = 4
 _UPRIGHT = 1e-4  # degrees
@@ -46,40 +45,36 @@ class Shape:
 
 
 def merge_shapes(
-    shapes: Sequence[Shape], image: LabelledImage, options: ReadOptions
-) -> list[Notice]:
+    shapes: Sequence[Shape], image: LabelledImage, settings: ImportSettings
+) -> None:
     """Make objects of shapes.
 
     Shapes of one label that share a group are one object: polygons and masks are its
-    parts, one click is its point, four clicks are its extreme points, a box is its box.
+    components, one click is its point, four clicks are its extreme points, a box is its
+    box.
 
     Args:
         shapes: In the order of the file.
-        image: Gets the objects, in the order of their first shape, and the classes of
-            groups that are no object as tags.
-        options: How polygons of four corners are read.
-
-    Returns:
-        What could not be kept.
+        image: Gets the objects, in the order of their first shape, the classes of
+            groups that are no object as tags, and what could not be kept as issues.
+        settings: How polygons of four corners are read.
     """
     groups: dict[Any, list[Shape]] = {}
     for index, shape in enumerate(shapes):
         alone = shape.group is None
         key = ('alone', index) if alone else ('group', shape.name, shape.group)
         groups.setdefault(key, []).append(shape)
-    notices: list[Notice] = []
     for members in groups.values():
-        made = _merge(members, image.source, options, notices)
+        made = _merge(members, image, settings)
         if made is not None:
             image.objects.append(made)
         else:
             # Without it the image would say that the class is not there.
             image.tags.append(members[0].name)
-    return notices
 
 
 def _merge(
-    members: Sequence[Shape], source: str, options: ReadOptions, notices: list[Notice]
+    members: Sequence[Shape], image: LabelledImage, settings: ImportSettings
 ) -> LabelledObject | None:
     first = members[0]
     item = first.item
@@ -91,7 +86,7 @@ def _merge(
     for shape in members:
         made.attributes.update(shape.attributes)
         is_quad = shape.kind == 'polygon' and len(shape.points) == QUAD
-        if shape.kind == 'clicks' or (is_quad and options.quads == 'extreme_points'):
+        if shape.kind == 'clicks' or (is_quad and settings.quads == 'extreme_points'):
             clicks += shape.points
         elif shape.kind == 'box':
             boxes.append(shape.points)
@@ -107,14 +102,12 @@ def _merge(
         reason = (
             f'an object has one click, or four at its extreme points, not {len(clicks)}'
         )
-        notices.append(
-            Notice(LEFT_OUT, source, item, 'clicks that are neither 1 nor 4', reason)
-        )
+        image.report(LEFT_OUT, item, 'clicks that are neither 1 nor 4', reason)
     if len(boxes) == 1:
         made.box = box_of_corners(boxes[0])
     elif boxes:
         reason = f'an object has one box, not {len(boxes)}'
-        notices.append(Notice(LEFT_OUT, source, item, 'several boxes', reason))
+        image.report(LEFT_OUT, item, 'several boxes', reason)
     if made.point or made.box or made.extreme_points or made.polygons or made.masks:
         return made
     return None
@@ -172,34 +165,28 @@ def no_shape(kind: Any) -> str:
         kind: The tool's name of it.
 
     Returns:
-        The reason, as a notice gives it.
+        The reason, as a issue gives it.
     """
     article = 'an' if str(kind)[:1] in 'aeiou' else 'a'
     return f'{article} {kind} is no point, box, polygon or mask'
 
 
-def rotated_notice(
-    source: str, item: str, degrees: float, options: ReadOptions
-) -> Notice:
-    """What to say of a rotated box.
+def report_rotated(
+    image: LabelledImage, item: str, degrees: float, settings: ImportSettings
+) -> None:
+    """Say what becomes of a rotated box.
 
     Args:
-        source: The label file and image.
+        image: Gets the issue.
         item: The box.
         degrees: Its rotation.
-        options: Whether the upright box around it is kept.
-
-    Returns:
-        The notice.
+        settings: Whether the upright box around it is kept.
     """
-    if options.rotated == 'skip':
-        reason = f'rotated by {degrees:g} degrees; label files have upright boxes'
-        return Notice(LEFT_OUT, source, item, 'rotated box', reason)
-    reason = (
-        f'rotated by {degrees:g} degrees; the upright box around it is kept, which is '
-        'not tight'
-    )
-    return Notice(CHANGED, source, item, 'rotated box', reason)
+    kind, rest = CHANGED, 'the upright box around it is kept, which is not tight'
+    if settings.rotated == 'skip':
+        kind, rest = LEFT_OUT, 'label files have upright boxes'
+    reason = f'rotated by {degrees:g} degrees; {rest}'
+    image.report(kind, item, 'rotated box', reason)
 
 
 def sort_extreme_points(clicks: Sequence[Point]) -> tuple[list[Point], bool]:

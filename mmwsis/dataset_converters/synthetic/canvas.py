@@ -14,7 +14,7 @@ from .textures import RGB, stuff_texture, thing_colour, thing_texture
 MIN_VISIBLE_SHARE = 0.55
 MIN_VISIBLE_PIXELS = 36
 MIN_PART_PIXELS = 16
-# A cut that leaves a sliver is no cut: the second part is this share of the object.
+# A cut that leaves a sliver is no cut: the second component has this share at least.
 MIN_PART_SHARE = 0.12
 THING_AMPLITUDE = 9.0
 STUFF_AMPLITUDE = 6.0
@@ -22,7 +22,7 @@ SHADING = 7.0
 NOISE = 3.0
 
 
-class Canvas:
+class SceneCanvas:
     """Layers of a scene under construction.
 
     Args:

@@ -13,10 +13,10 @@ from mmwsis.structures.supervision import Supervision
 from mmwsis.utils.fileio import atomic_write_json, atomic_write_text, sync_directory
 from mmwsis.utils.parallel import OrderedPool
 
-from ..coco2weak import output_name, weaken_coco
+from ..coco2weak import derive_weak_coco, output_name
 from .records import CATEGORY_IDS, SceneJob, SceneRecord, write_scene
 from .scene import THING_CLASSES
-from .statistics import summarize
+from .statistics import scene_statistics
 
 # Raise it whenever the scenes change, so that older datasets are not kept.
 GENERATOR_VERSION = 1
@@ -67,7 +67,7 @@ def make_synthetic(
     """Write a synthetic dataset, or keep the one that is there.
 
     Everything is written into a temporary folder beside ``out``, which is renamed at
-    the end: ``out`` is complete or absent. Equal settings give equal bytes.
+    the end: ``out`` is complete or absent. Equal settings give equal pixels and labels.
 
     Args:
         out: Root folder of the dataset.
@@ -148,17 +148,20 @@ def _write_all(
         for split in SPLITS:
             _make_folders(root, split)
             records = []
-            for record in pool.imap(
-                write_scene, _jobs(root, split, settings, counts[split])
-            ):
+            jobs = _jobs(root, split, settings, counts[split])
+            for record in pool.imap(write_scene, jobs, _scene):
                 records.append(record)
                 progress(1)
             instances = _instances_document(records, split, settings)
             _write_documents(root, split, records, instances)
-            manifest['statistics'][split] = summarize(records)
+            manifest['statistics'][split] = scene_statistics(records)
     # Written last: without it the folder is no dataset.
     atomic_write_json(root / MANIFEST, manifest, indent=2)
     return manifest
+
+
+def _scene(job: SceneJob) -> str:
+    return f'scene {job.image_id}'
 
 
 def _make_folders(root: Path, split: str) -> None:
@@ -202,7 +205,7 @@ def _write_documents(
     atomic_write_text(root / f'voc/ImageSets/Segmentation/{split}.txt', image_set)
     levels = [level for level in Supervision if level < Supervision.MASKS]
     source = f'instances_{split}.json'
-    weak = weaken_coco(instances, levels, source=source)
+    weak = derive_weak_coco(instances, levels, source=source)
     for level, document in weak.items():
         atomic_write_json(root / 'weak' / output_name(source, level), document)
 

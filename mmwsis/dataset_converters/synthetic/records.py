@@ -1,6 +1,5 @@
 """One scene as files and as entries of COCO documents."""
 
-import io
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,8 @@ from mmwsis.formats.coco_masks import encode_mask
 from mmwsis.ops.connected_components import count_components
 from mmwsis.structures import colours_of_ids
 
+from ..voc_classes import voc_label_png
 from .canvas import MIN_PART_PIXELS
-from .png import encode_palette, encode_rgb, voc_palette
 from .scene import STUFF_CLASSES, THING_CLASSES, Scene, compose_scene
 
 CATEGORY_IDS = {
@@ -30,7 +29,7 @@ class SceneRecord:
         image: COCO image entry.
         annotations: COCO annotations without id.
         panoptic: Panoptic annotation.
-        parts: Number of visible parts of each object.
+        parts: Number of visible connected components of each object.
     """
 
     image: dict[str, Any]
@@ -74,18 +73,15 @@ def write_scene(job: SceneJob) -> SceneRecord:
     scene = compose_scene(job.seed, job.stream, job.index, job.size)
     stem = f'{job.image_id:06d}'
     record = describe_scene(scene, job.image_id, f'{stem}.png')
-    palette = voc_palette()
-    files = {
-        f'{job.split}/{stem}.png': encode_rgb(scene.image),
-        f'annotations/panoptic_{job.split}/{stem}.png': encode_rgb(
-            panoptic_colours(scene)
-        ),
-        f'voc/JPEGImages/{stem}.jpg': _encode_jpeg(scene.image),
-        f'voc/SegmentationClass/{stem}.png': encode_palette(_classes(scene), palette),
-        f'voc/SegmentationObject/{stem}.png': encode_palette(scene.instances, palette),
-    }
-    for name, content in files.items():
-        (job.root / name).write_bytes(content)
+    root, jpeg = job.root, dict(quality=JPEG_QUALITY, subsampling=0)
+    _save(scene.image, root / f'{job.split}/{stem}.png')
+    _save(
+        panoptic_colours(scene), root / f'annotations/panoptic_{job.split}/{stem}.png'
+    )
+    _save(scene.image, root / f'voc/JPEGImages/{stem}.jpg', **jpeg)
+    for kind, labels in (('Class', _classes(scene)), ('Object', scene.instances)):
+        path = root / f'voc/Segmentation{kind}/{stem}.png'
+        path.write_bytes(voc_label_png(labels))
     return record
 
 
@@ -174,9 +170,5 @@ def _box(mask: np.ndarray) -> list[int]:
     return [left, top, int(columns[-1]) + 1 - left, int(rows[-1]) + 1 - top]
 
 
-def _encode_jpeg(image: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(
-        buffer, format='JPEG', quality=JPEG_QUALITY, subsampling=0
-    )
-    return buffer.getvalue()
+def _save(image: np.ndarray, path: Path, **options: Any) -> None:
+    Image.fromarray(image).save(path, **options)

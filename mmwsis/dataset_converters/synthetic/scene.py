@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .canvas import Canvas
+from .canvas import SceneCanvas
 from .random_draws import between, chance, pick, pick_weighted, scene_generator
 from .regions import FRAME, draw_regions, strip_mask
 from .shapes import Placement, shape_mask
@@ -68,7 +68,7 @@ def compose_scene(seed: int, stream: int, index: int, size: int = FRAME) -> Scen
     rng = scene_generator(seed, stream, index)
     regions = draw_regions(rng, size)
     colours = {name: stuff_colour(rng, name) for name in STUFF_CLASSES}
-    canvas = Canvas(regions, colours, STUFF_CLASSES)
+    canvas = SceneCanvas(regions, colours, STUFF_CLASSES)
     if not is_empty_scene(seed, stream, index):
         _add_objects(rng, canvas)
     elif chance(rng, CUT_PROBABILITY / 2):
@@ -84,7 +84,7 @@ def is_empty_scene(seed: int, stream: int, index: int) -> bool:
     return position == int(between(rng, 0, EMPTY_EVERY))
 
 
-def _add_objects(rng: np.random.Generator, canvas: Canvas) -> None:
+def _add_objects(rng: np.random.Generator, canvas: SceneCanvas) -> None:
     count = pick_weighted(rng, (1, 2, 3, 4), (0.15, 0.36, 0.32, 0.17))
     cut = chance(rng, CUT_PROBABILITY)
     by_bar = cut and count > 1 and chance(rng, BAR_OCCLUDER_SHARE)
@@ -100,7 +100,7 @@ def _add_objects(rng: np.random.Generator, canvas: Canvas) -> None:
         _add_strip(rng, canvas, victim=len(canvas.names) if cut else 0)
 
 
-def _add_object(rng: np.random.Generator, canvas: Canvas, is_victim: bool) -> None:
+def _add_object(rng: np.random.Generator, canvas: SceneCanvas, is_victim: bool) -> None:
     scale = canvas.size / FRAME
     touch = bool(canvas.names) and chance(rng, TOUCH_PROBABILITY)
     for _ in range(ATTEMPTS):
@@ -124,7 +124,7 @@ def _add_object(rng: np.random.Generator, canvas: Canvas, is_victim: bool) -> No
 
 def _place(
     rng: np.random.Generator,
-    canvas: Canvas,
+    canvas: SceneCanvas,
     name: str,
     extent: float,
     touch: bool,
@@ -160,7 +160,7 @@ def _slanted(rng: np.random.Generator) -> float:
     return between(rng, 28, 62) + pick(rng, (0, 90))
 
 
-def _add_cutting_bar(rng: np.random.Generator, canvas: Canvas) -> None:
+def _add_cutting_bar(rng: np.random.Generator, canvas: SceneCanvas) -> None:
     victim = len(canvas.names)
     for _ in range(ATTEMPTS):
         placement = canvas.placement_across(rng, victim, _slanted(rng))
@@ -169,7 +169,7 @@ def _add_cutting_bar(rng: np.random.Generator, canvas: Canvas) -> None:
             return
 
 
-def _add_strip(rng: np.random.Generator, canvas: Canvas, victim: int = 0) -> None:
+def _add_strip(rng: np.random.Generator, canvas: SceneCanvas, victim: int = 0) -> None:
     """Lay a strip of stuff over the scene, through the victim if there is one."""
     for _ in range(ATTEMPTS):
         centre = canvas.spot_inside(rng, victim)

@@ -9,7 +9,7 @@ from .records import CATEGORY_IDS, SceneRecord
 SMALL_EXTENT = 16  # pixels
 
 
-def summarize(records: Sequence[SceneRecord]) -> dict[str, Any]:
+def scene_statistics(records: Sequence[SceneRecord]) -> dict[str, Any]:
     """Count what the scenes hold.
 
     Args:
@@ -17,8 +17,8 @@ def summarize(records: Sequence[SceneRecord]) -> dict[str, Any]:
 
     Returns:
         Numbers of images, of images without objects, of instances by class; the share
-        of separated instances (more than one 8-connected visible part of at least 16
-        pixels) and of small ones (longer box side below 16 pixels); and the
+        of separated instances (more than one visible 8-connected component of at least
+        16 pixels) and of small ones (longer box side below 16 pixels); and the
         class-mean IoU of filled boxes with the masks.
     """
     names = {identifier: name for name, identifier in CATEGORY_IDS.items()}

@@ -21,6 +21,9 @@ class _Job(NamedTuple):
     files: Sequence[tuple[Any, str, tuple[float, float]]]
     decode: bool
 
+    def __str__(self) -> str:
+        return f'{self.files[0][1]} to {self.files[-1][1]} in {self.folder}'
+
 
 def check_image_files(
     images: ImageTable,

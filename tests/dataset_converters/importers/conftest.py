@@ -85,7 +85,7 @@ def coco():
 
 
 @pytest.fixture
-def pictures(tmp_path, coco):
+def image_folder(tmp_path, coco):
     """The folder of the images."""
     folder = tmp_path / 'images'
     folder.mkdir()

@@ -5,12 +5,12 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
+from mmwsis.dataset_converters.conversion import RunOptions
 from mmwsis.dataset_converters.importers.import_labels import (
     ImportSettings,
     LabelImportError,
     import_labels,
 )
-from mmwsis.dataset_converters.importers.records import ReadOptions
 from mmwsis.dataset_converters.importers.shapes import rotated_corners
 from mmwsis.formats.coco_masks import decode_segmentation
 
@@ -86,7 +86,7 @@ def shapes_of(name, annotation, number):
 
 
 @pytest.fixture
-def exported(tmp_path, pictures, by_image):
+def exported(tmp_path, image_folder, by_image):
     """annotations.xml of five images."""
     images = []
     for number, (entry, tags, annotations) in enumerate(by_image()):
@@ -103,25 +103,26 @@ def exported(tmp_path, pictures, by_image):
     return path
 
 
-def run(path, out='out.json', reading=None, **settings):
+def run(path, out='out.json', **settings):
     settings.setdefault('img_dir', path.parent)
-    settings = ImportSettings(reading=reading or ReadOptions(), **settings)
-    return import_labels('cvat', path, path.parent / out, settings, overwrite=True)
+    run = RunOptions(skip_invalid=settings.pop('skip_invalid', False), overwrite=True)
+    settings = ImportSettings(**settings)
+    return import_labels('cvat', path, path.parent / out, settings, run=run)
 
 
-def test_round_trip(exported, pictures, coco, same):
-    result = run(exported, img_dir=pictures)
-    assert not result.notices
+def test_round_trip(exported, image_folder, coco, same):
+    result = run(exported, img_dir=image_folder)
+    assert not result.issues
     assert not result.missing_images
     same(result.coco, coco)
     same(json.loads((exported.parent / 'out.json').read_text()), coco)
 
 
-def test_the_zip_and_its_folder_are_read_too(exported, pictures, coco, same):
+def test_the_zip_and_its_folder_are_read_too(exported, image_folder, coco, same):
     archive = exported.parent / 'task_7.zip'
     with zipfile.ZipFile(archive, 'w') as file:
         file.write(exported, 'annotations.xml')
-    same(run(archive, img_dir=pictures).coco, coco)
+    same(run(archive, img_dir=image_folder).coco, coco)
     # Unpacked beside a folder images/, as CVAT packs them.
     result = run(exported.parent, img_dir=exported.parent)
     assert not result.missing_images
@@ -146,10 +147,10 @@ def test_rotated_boxes_are_enclosed_or_left_out(tmp_path):
     result = imported(tmp_path, turned)
     # Turned about its middle (30, 30), 40 x 20 becomes 20 x 40.
     assert result.coco['annotations'][0]['bbox'] == [20, 10, 20, 40]
-    assert not result.notices  # a quarter turn leaves the box upright and tight
+    assert not result.issues  # a quarter turn leaves the box upright and tight
     turned = BOX.replace('box ', 'box rotation="30.0" ')
     assert imported(tmp_path, turned).count('changed') == {'rotated box': 1}
-    result = imported(tmp_path, BOX, turned, reading=ReadOptions(rotated='skip'))
+    result = imported(tmp_path, BOX, turned, rotated='skip')
     assert len(result.coco['annotations']) == 1
     assert result.count('left_out') == {'rotated box': 1}
     corners = rotated_corners((0, 0, 2, 1), 90, (0, 0))  # clockwise: x goes to y
@@ -175,7 +176,7 @@ def test_what_no_label_file_can_say_is_listed(tmp_path):
     }
     assert result.coco['images'][0]['tags'] == [1, 2, 3]
     assert len(result.coco['annotations']) == 1
-    text = str(result.notices[0])
+    text = str(result.issues[0])
     assert text.startswith("annotations.xml, image 'a.png': polyline 1 'nut'")
 
 

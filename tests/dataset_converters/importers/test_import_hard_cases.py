@@ -5,6 +5,7 @@ import json
 import pytest
 from PIL import Image
 
+from mmwsis.dataset_converters.conversion import RunOptions
 from mmwsis.dataset_converters.importers.import_labels import (
     ImportSettings,
     LabelImportError,
@@ -33,22 +34,24 @@ def labelme(tmp_path, monkeypatch):
         for name, shapes in files.items():
             for folder in ('images', 'labels'):
                 (tmp_path / folder / name).parent.mkdir(parents=True, exist_ok=True)
-            picture = f'images/{name}.jpg'
+            image_file = f'images/{name}.jpg'
             if image_path is None:
-                Image.new('RGB', (WIDTH, HEIGHT)).save(picture)
+                Image.new('RGB', (WIDTH, HEIGHT)).save(image_file)
             up = '../' * name.count('/')
             document = dict(
                 version='5.4.1',
                 flags={},
                 shapes=shapes,
-                imagePath=image_path or f'{up}../{picture}',
+                imagePath=image_path or f'{up}../{image_file}',
                 imageHeight=HEIGHT,
                 imageWidth=WIDTH,
             )
             (tmp_path / f'labels/{name}.json').write_text(json.dumps(document))
         (tmp_path / 'images').mkdir(exist_ok=True)
+        skip_invalid = settings.pop('skip_invalid', False)
         settings = ImportSettings(img_dir=tmp_path / 'images', **settings)
-        return import_labels('labelme', 'labels', 'out.json', settings, overwrite=True)
+        options = RunOptions(skip_invalid=skip_invalid, overwrite=True)
+        return import_labels('labelme', 'labels', 'out.json', settings, run=options)
 
     return run
 
@@ -106,9 +109,9 @@ def test_polygons_beyond_the_border_are_listed(labelme):
     corners = [[10, 10], [140, 10], [140, 70]]
     result = labelme({'a': [shape('bolt', 'polygon', corners)]})
     assert result.coco['annotations'][0]['bbox'] == [10, 10, 90, 60]
-    (notice,) = result.notices
-    assert notice.what == 'polygon beyond the border'
-    assert 'reached 40 px out of the image' in notice.reason
+    (issue,) = result.issues
+    assert issue.what == 'polygon beyond the border'
+    assert 'reached 40 px out of the image' in issue.reason
 
 
 @pytest.mark.parametrize('far', (1e3, 1e18, -1e300, float('inf'), float('nan')))
@@ -139,14 +142,14 @@ def test_flags_that_are_no_object_are_an_error(labelme, tmp_path):
     path = tmp_path / 'labels/a.json'
     path.write_text(json.dumps(json.loads(path.read_text()) | dict(flags=['x'])))
     with pytest.raises(LabelImportError, match='flags must be an object'):
-        import_labels('labelme', 'labels', 'out.json', overwrite=True)
+        import_labels('labelme', 'labels', 'out.json', run=RunOptions(overwrite=True))
 
 
 def test_a_rotation_that_is_upright_is_a_box(labelme):
     corners = [[50, 5], [80, 5], [80, 65], [50, 65]]
     result = labelme({'a': [shape('bolt', 'rotation', corners)]})
     assert result.coco['annotations'][0]['bbox'] == [50, 5, 30, 60]
-    assert not result.notices
+    assert not result.issues
 
 
 def test_parts_of_skeletons_are_no_classes(tmp_path):
@@ -162,7 +165,7 @@ def test_parts_of_skeletons_are_no_classes(tmp_path):
     )
     result = import_labels('cvat', file, tmp_path / 'out.json')
     assert [c['name'] for c in result.coco['categories']] == ['hand']
-    assert 'an ellipse is no point' in result.notices[1].reason
+    assert 'an ellipse is no point' in result.issues[1].reason
 
 
 @pytest.fixture
@@ -178,7 +181,8 @@ def labelstudio(tmp_path):
         content = json.dumps([task, {**task, 'id': 2, **more}] if more else [task])
         path = tmp_path / 'project.json'
         path.write_bytes(start + content.encode())
-        return import_labels('labelstudio', path, tmp_path / 'out.json', overwrite=True)
+        run = RunOptions(overwrite=True)
+        return import_labels('labelstudio', path, tmp_path / 'out.json', run=run)
 
     return run
 
@@ -190,15 +194,15 @@ def polygon(**more):
 
 
 def test_polygons_that_were_left_open_are_listed(labelstudio):
-    assert not labelstudio([polygon(closed=True)]).notices
+    assert not labelstudio([polygon(closed=True)]).issues
     result = labelstudio([polygon(closed=False)])
     assert result.count('changed') == {'open polygon': 1}
 
 
 def test_predictions_are_named_where_they_are_all_there_is(labelstudio):
     result = labelstudio([polygon()], annotations=[], predictions=[dict(id=1)])
-    (notice,) = result.notices
-    assert 'it has predictions of a model, which are no labels' in notice.reason
+    (issue,) = result.issues
+    assert 'it has predictions of a model, which are no labels' in issue.reason
 
 
 def test_a_byte_order_mark_is_no_error(labelstudio):

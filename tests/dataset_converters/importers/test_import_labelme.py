@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mmwsis.dataset_converters.conversion import RunOptions
 from mmwsis.dataset_converters.importers.import_labels import (
     ImportSettings,
     LabelImportError,
     import_labels,
 )
-from mmwsis.dataset_converters.importers.records import ReadOptions
 from mmwsis.formats.coco_masks import decode_segmentation
 from mmwsis.structures.supervision import Supervision
 
@@ -62,7 +62,7 @@ def write(folder, name, content):
 
 
 @pytest.fixture
-def labels(tmp_path, pictures, by_image):
+def labels(tmp_path, image_folder, by_image):
     """labels/*.json beside images/*.png."""
     folder = tmp_path / 'labels'
     rng = random.Random(3)
@@ -80,16 +80,17 @@ def labels(tmp_path, pictures, by_image):
     return folder
 
 
-def run(folder, out='out.json', pictures=None, tool='labelme', **settings):
-    settings.setdefault('img_dir', pictures or folder.parent / 'images')
+def run(folder, out='out.json', image_folder=None, tool='labelme', **settings):
+    settings.setdefault('img_dir', image_folder or folder.parent / 'images')
+    run = RunOptions(skip_invalid=settings.pop('skip_invalid', False), overwrite=True)
     return import_labels(
-        tool, folder, folder.parent / out, ImportSettings(**settings), overwrite=True
+        tool, folder, folder.parent / out, ImportSettings(**settings), run=run
     )
 
 
 def test_round_trip(labels, coco, same):
     result = run(labels)
-    assert not result.notices
+    assert not result.issues
     assert not result.missing_images
     same(result.coco, coco)
     same(json.loads((labels.parent / 'out.json').read_text()), coco)
@@ -103,7 +104,7 @@ def test_processes_do_not_change_the_bytes(labels):
     for workers in (1, 2):
         out = labels.parent / f'{workers}.json'
         settings = ImportSettings(img_dir=labels.parent / 'images')
-        import_labels('labelme', labels, out, settings, workers=workers)
+        import_labels('labelme', labels, out, settings, run=RunOptions(workers))
         outs.append(out.read_bytes())
     assert outs[0] == outs[1]
 
@@ -113,9 +114,9 @@ def one_file(tmp_path, *shapes, **more):
     return tmp_path / 'labels'
 
 
-def imported(tmp_path, *shapes, reading=None, **settings):
+def imported(tmp_path, *shapes, **settings):
     folder = one_file(tmp_path, *shapes)
-    return run(folder, img_dir=folder, reading=reading or ReadOptions(), **settings)
+    return run(folder, img_dir=folder, **settings)
 
 
 def test_lines_and_circles_are_listed_and_their_class_stays_a_tag(tmp_path):
@@ -131,7 +132,7 @@ def test_lines_and_circles_are_listed_and_their_class_stays_a_tag(tmp_path):
         'shape circle': 1, 'shape line': 1, 'shape linestrip': 1,
         "label '__ignore__'": 1,
     }  # fmt: skip
-    assert "a.json: shape 1 'nut': a circle is no point" in str(result.notices[0])
+    assert "a.json: shape 1 'nut': a circle is no point" in str(result.issues[0])
     assert [c['name'] for c in result.coco['categories']] == ['bolt', 'nut', 'rope']
     assert result.coco['images'][0]['tags'] == [1, 2, 3]
     assert len(result.coco['annotations']) == 1
@@ -163,9 +164,9 @@ def test_groups_join_labels_of_one_object(tmp_path):
 def test_groups_that_are_no_object_are_listed(tmp_path, shapes, what):
     result = imported(tmp_path, shape('nut', 'point', [[7, 7]]), *shapes)
     assert len(result.coco['annotations']) == 1
-    (notice,) = result.notices
-    assert notice.what.startswith(what)
-    assert 'of group' in notice.item
+    (issue,) = result.issues
+    assert issue.what.startswith(what)
+    assert 'of group' in issue.item
 
 
 def test_two_clicks_on_one_corner_keep_the_box(tmp_path):
@@ -176,14 +177,14 @@ def test_two_clicks_on_one_corner_keep_the_box(tmp_path):
     annotation = result.coco['annotations'][0]
     assert annotation['bbox'] == [10, 10, 70, 50]
     assert annotation['extreme_points'] == [[10, 10], [10, 10], [40, 60], [80, 30]]
-    assert [notice.what for notice in result.notices] == ['clicks not extreme']
+    assert [issue.what for issue in result.issues] == ['clicks not extreme']
 
 
 def test_quads_may_be_extreme_points(tmp_path):
     quad = shape('nut', 'polygon', [[90, 44], [50, 10], [20, 40], [60, 80]])
     masks = imported(tmp_path, quad)
     assert masks.coco['images'][0]['supervision'] == 'masks'
-    clicks = imported(tmp_path, quad, reading=ReadOptions(quads='extreme_points'))
+    clicks = imported(tmp_path, quad, quads='extreme_points')
     assert clicks.coco['images'][0]['supervision'] == 'extreme_points'
     annotation = clicks.coco['annotations'][0]
     assert annotation['extreme_points'] == [[50, 10], [20, 40], [60, 80], [90, 44]]
@@ -218,7 +219,7 @@ def test_flags_and_descriptions_of_objects_are_kept(tmp_path):
     assert annotation['attributes'] == dict(occluded=True, description='rusty')
 
 
-def test_old_files_have_neither_shape_type_nor_size(tmp_path, pictures):
+def test_old_files_have_neither_shape_type_nor_size(tmp_path, image_folder):
     content = document('../images/masks.png', [])
     content['shapes'] = [dict(label='nut', points=[[1, 1], [30, 2], [30, 30]])]
     del content['imageHeight'], content['imageWidth'], content['flags']
@@ -226,7 +227,7 @@ def test_old_files_have_neither_shape_type_nor_size(tmp_path, pictures):
     result = run(tmp_path / 'labels')
     assert result.coco['images'][0]['width'] == 200
     assert result.coco['images'][0]['supervision'] == 'masks'
-    (pictures / 'masks.png').unlink()
+    (image_folder / 'masks.png').unlink()
     with pytest.raises(LabelImportError, match='size of the image is not known'):
         run(tmp_path / 'labels')
 
@@ -277,7 +278,7 @@ def test_broken_files_are_named(tmp_path):
     assert result.count('left_out') == {'other JSON': 1}
 
 
-def test_another_size_of_the_image_is_refused(tmp_path, pictures):
+def test_another_size_of_the_image_is_refused(tmp_path, image_folder):
     content = document('../images/masks.png', [], size=(100, 200))
     write(tmp_path / 'labels', 'a.json', content)
     with pytest.raises(
@@ -290,7 +291,7 @@ def test_the_output_may_lie_among_the_labels(tmp_path):
     folder = one_file(tmp_path, shape('bolt', 'rectangle', [[1, 2], [30, 40]]))
     for _ in range(2):
         result = run(folder, out='labels/weak.json', img_dir=folder)
-        assert not result.notices
+        assert not result.issues
     (folder / 'empty').mkdir()
     with pytest.raises(FileNotFoundError, match='no folder with any'):
         run(folder / 'empty', img_dir=folder)
@@ -300,10 +301,10 @@ def test_the_output_may_lie_among_the_labels(tmp_path):
 
 def test_turned_photographs_have_the_size_that_tools_show(tmp_path):
     folder = one_file(tmp_path, shape('nut', 'point', [[90, 190]]), size=(100, 200))
-    picture = Image.new('RGB', (200, 100))
-    exif = picture.getexif()
+    image_file = Image.new('RGB', (200, 100))
+    exif = image_file.getexif()
     exif[274] = 6
-    picture.save(folder / 'a.jpg', exif=exif)
+    image_file.save(folder / 'a.jpg', exif=exif)
     content = json.loads((folder / 'a.json').read_text())
     write(folder, 'a.json', {**content, 'imagePath': 'a.jpg'})
     image = run(folder, img_dir=folder).coco['images'][0]
@@ -320,6 +321,6 @@ def test_level_is_a_ceiling(labels):
     assert all('bbox' not in a for a in result.coco['annotations'])
     assert result.count('left_out').total() == 4
     result = run(labels, level=Supervision.POINTS, points_from_boxes=True)
-    assert not result.notices
+    assert not result.issues
     points = [a['point'] for a in result.coco['annotations']]
     assert points[:4] == [[25.25, 40], [150, 52.5], [12.5, 30], [199, 0]]

@@ -2,13 +2,13 @@ import json
 
 import pytest
 
+from mmwsis.dataset_converters.conversion import RunOptions
 from mmwsis.dataset_converters.importers.import_labels import (
     ImportSettings,
     LabelImportError,
     import_labels,
 )
 from mmwsis.dataset_converters.importers.labelstudio_urls import image_paths
-from mmwsis.dataset_converters.importers.records import ReadOptions
 
 SIZE = (200, 100)
 
@@ -77,7 +77,7 @@ def results_of(name, ann, number):
 
 
 @pytest.fixture
-def exported(tmp_path, coco, pictures, by_image):
+def exported(tmp_path, coco, image_folder, by_image):
     """project.json; Label Studio has no objects of several parts."""
     coco['annotations'] = [
         a for a in coco['annotations'] if len(a.get('segmentation', [1])) == 1
@@ -100,21 +100,26 @@ def exported(tmp_path, coco, pictures, by_image):
 
 
 def run(path, out='out.json', img_dir=None, classes=None, **options):
-    known = {k: options.pop(k) for k in ('skip_invalid', 'strict') if k in options}
+    strict = options.pop('strict', False)
+    skip_invalid = options.pop('skip_invalid', False)
     settings = ImportSettings(
         img_dir=img_dir or path.parent,
         classes=classes,
-        reading=ReadOptions(**options),
-        **known,
+        **options,
+        strict=strict,
     )
     return import_labels(
-        'labelstudio', path, path.parent / out, settings, overwrite=True
+        'labelstudio',
+        path,
+        path.parent / out,
+        settings,
+        run=RunOptions(1, skip_invalid, overwrite=True),
     )
 
 
-def test_round_trip(exported, pictures, coco, same):
-    result = run(exported, img_dir=pictures, quads='extreme_points')
-    assert not result.notices
+def test_round_trip(exported, image_folder, coco, same):
+    result = run(exported, img_dir=image_folder, quads='extreme_points')
+    assert not result.issues
     assert not result.missing_images
     same(result.coco, coco)
     same(json.loads((exported.parent / 'out.json').read_text()), coco)
@@ -132,7 +137,7 @@ def test_rectangles_turn_about_their_upper_left_corner(tmp_path):
     turned = rectangle('nut', 100, 20, 40, 10, rotation=90)
     result = imported(tmp_path, turned)
     assert result.coco['annotations'][0]['bbox'] == [90, 20, 10, 40]
-    assert not result.notices  # a quarter turn leaves the box upright and tight
+    assert not result.issues  # a quarter turn leaves the box upright and tight
     turned = rectangle('nut', 100, 20, 40, 10, rotation=45)
     assert imported(tmp_path, turned).count('changed') == {'rotated box': 1}
     good = rectangle('nut', 1, 2, 3, 4)
@@ -166,7 +171,7 @@ def test_what_no_label_file_can_say_is_listed(tmp_path):
     tags = result.coco['images'][0]['tags']
     assert [names[tag] for tag in tags] == ['bolt', 'nut', 'rope']
     assert len(result.coco['annotations']) == 1
-    assert 'draw polygons instead' in ' '.join(map(str, result.notices))
+    assert 'draw polygons instead' in ' '.join(map(str, result.issues))
 
 
 def test_labels_beside_bare_shapes_are_one_region(tmp_path):
@@ -176,7 +181,7 @@ def test_labels_beside_bare_shapes_are_one_region(tmp_path):
     click = region('labels', dict(x=50, y=50, width=0.5), 'nut', 2)
     corners = region('labels', dict(points=[[1, 1], [9, 1], [9, 9]]), 'nut', 3)
     result = imported(tmp_path, bare, region('labels', value, 'bolt', 1))
-    assert not result.notices
+    assert not result.issues
     assert result.coco['annotations'][0]['bbox'] == [10, 10, 30, 30]
     result = imported(tmp_path, click)
     assert result.coco['annotations'][0]['point'] == [100, 50]
@@ -188,7 +193,7 @@ def test_choices_of_a_region_are_its_attributes(tmp_path):
     own = region('choices', dict(x=1, y=2, width=3, height=4), 'rusty', 0)
     own['from_name'] = 'state'
     result = imported(tmp_path, own, rectangle('bolt', 10, 10, 30, 30), choices('sky'))
-    assert not result.notices
+    assert not result.issues
     assert result.coco['annotations'][0]['attributes'] == dict(state=['rusty'])
     assert [c['name'] for c in result.coco['categories']] == ['bolt', 'sky']
     assert result.coco['images'][0]['tags'] == [1, 2]
@@ -226,7 +231,7 @@ def test_one_annotator_is_taken_and_the_others_are_listed(several):
     assert result.count('left_out') == {
         'annotation of a task': 3, 'skipped task': 1, 'task without annotation': 1
     }  # fmt: skip
-    assert "annotation 11 by 'anna@example.org'" in ' '.join(map(str, result.notices))
+    assert "annotation 11 by 'anna@example.org'" in ' '.join(map(str, result.issues))
     assert corner(run(path, annotator='first')) == 1
     assert corner(run(path, annotator='anna@example.org')) == 1
     assert corner(run(path, annotator='5')) == 2
@@ -304,7 +309,7 @@ def test_other_files_are_refused(tmp_path, text, message):
     assert 'project.json' in str(caught.value)
 
 
-def test_tags_alone_need_the_image_for_its_size(exported, pictures):
-    (pictures / 'tags.png').unlink()
+def test_tags_alone_need_the_image_for_its_size(exported, image_folder):
+    (image_folder / 'tags.png').unlink()
     with pytest.raises(LabelImportError, match='tags.png is not in .*--img-dir'):
-        run(exported, img_dir=pictures)
+        run(exported, img_dir=image_folder)

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from mmwsis.dataset_converters.conversion import RunOptions
 from mmwsis.dataset_converters.importers.import_labels import (
     ImportSettings,
     LabelImportError,
@@ -38,9 +39,8 @@ def labels(tmp_path):
 
 def run(folder, **settings):
     out = folder.parent / 'out.json'
-    return import_labels(
-        'labelme', folder, out, ImportSettings(**settings), overwrite=True
-    )
+    run = RunOptions(skip_invalid=settings.pop('skip_invalid', False), overwrite=True)
+    return import_labels('labelme', folder, out, ImportSettings(**settings), run=run)
 
 
 def levels(result):
@@ -62,7 +62,7 @@ def test_an_image_has_the_strongest_level_that_all_its_objects_have(labels):
     assert result.count('left_out') == {
         'objects of an image without a common level': 2
     }  # fmt: skip
-    assert "because shape 1 'bolt' of this image has no more" in str(result.notices[0])
+    assert "because shape 1 'bolt' of this image has no more" in str(result.issues[0])
     written = load_coco(str(folder.parent / 'out.json'), 'masks')
     assert written['annotations'] == result.coco['annotations']
     assert result.coco['images'][3]['tags'] == [1, 2]

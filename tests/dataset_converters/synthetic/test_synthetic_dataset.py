@@ -146,7 +146,7 @@ def test_weak_files_of_every_level(root):
                 ]
 
 
-def test_an_equal_data_set_is_kept_and_another_is_refused(root, tmp_path, capsys):
+def test_an_equal_dataset_is_kept_and_another_is_refused(root, tmp_path, capsys):
     before = contents(root)
     manifest, is_new = make_synthetic(root, SETTINGS)
     assert not is_new

@@ -1,12 +1,43 @@
-"""What the converters' output files have in common."""
+"""What the converters have in common: how they run, and what they write."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mmwsis.structures.supervision import Supervision
 from mmwsis.version import __version__
+
+Progress = Callable[[int], None]
+
+
+def no_progress(total: int) -> Progress:
+    """Count nothing; stands for a progress bar where there is none.
+
+    Args:
+        total: Number of items.
+    """
+    return lambda done: None
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a conversion runs; what it makes does not depend on it.
+
+    Attributes:
+        workers: Number of processes, >= 1. Defaults to 1.
+        skip_invalid: Leave out what is broken, instead of writing nothing. Defaults to
+            False.
+        overwrite: Replace files that are there. Defaults to False.
+        open_progress: Called with the number of items to do; returns the function that
+            is called with the number of items just finished.
+    """
+
+    workers: int = 1
+    skip_invalid: bool = False
+    overwrite: bool = False
+    open_progress: Callable[[int], Progress] = no_progress
 
 
 def refuse_existing(
@@ -35,7 +66,7 @@ def refuse_existing(
             )
 
 
-def provenance(
+def source_block(
     tool: str, source: str | os.PathLike, level: Supervision | None = None, **more: Any
 ) -> dict[str, Any]:
     """The ``info.mmwsis`` block, which says where a label file comes from.
@@ -57,3 +88,20 @@ def provenance(
     if level is not None:
         block['supervision'] = level.label
     return {**block, **more}
+
+
+def shorten(lines: list[str], shown: int = 10, rest: str = '') -> str:
+    """List the first of many messages, indented, one per line.
+
+    Args:
+        lines: The messages.
+        shown: How many are listed. Defaults to 10.
+        rest: Said after the number of the others, such as where they are.
+
+    Returns:
+        Text without a final line break.
+    """
+    listed = lines[:shown]
+    if len(lines) > shown:
+        listed.append(f'... and {len(lines) - shown} more{rest}')
+    return '\n'.join(f'  {line}' for line in listed)
