@@ -9,4 +9,6 @@ model = dict(
 )
 artifact = 'instances'
 
-wsis = dict(stage='baseline', produces='data/synthetic/pseudo_labels/cam_components.json')
+wsis = dict(
+    stage='baseline', produces='data/synthetic/pseudo_labels/cam_components.json'
+)

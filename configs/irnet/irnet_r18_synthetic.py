@@ -102,6 +102,9 @@ wsis = dict(
     method='IRNet',
     stage='labeler',
     supervision='image_tags',
-    requires=['configs/irnet/cam_r18_synthetic.py', 'configs/irnet/relation-labels_synthetic.py'],
+    requires=[
+        'configs/irnet/cam_r18_synthetic.py',
+        'configs/irnet/relation-labels_synthetic.py',
+    ],
     produces='data/synthetic/pseudo_labels/irnet.json',
 )
