@@ -25,7 +25,8 @@ from mmwsis.structures.supervision import Supervision
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / 'configs/_base_/datasets'
-FILES = sorted(FOLDER.glob('*.py'))
+PANOPTIC = sorted(FOLDER.glob('*_panoptic.py'))
+FILES = [*sorted((ROOT / 'configs/data_specs').glob('*.py')), *PANOPTIC]
 LEVELS = ('image_tags', 'points', 'boxes', 'extreme_points')
 CITYSCAPES_PALETTE = tuple(tuple(one['color']) for one in cityscapes_categories())
 # Things, stuff and colours; coco and lvis take those of their files.
@@ -52,7 +53,6 @@ LEVELS_OF_PAPERS = {
     'cityscapes_train_extra': {'image_tags', 'boxes'},
     'kitti': {'points'},  # WISE
     'synthetic': {*LEVELS},
-    'synthetic_instance': {*LEVELS},
     'synthetic_panoptic': {*LEVELS},
 }
 # As on the pages of docs/datasets.
@@ -118,7 +118,7 @@ def data(tmp_path_factory):
 
 
 @pytest.mark.parametrize('file', FILES, ids=lambda file: file.stem)
-def test_every_level_of_every_data_set_loads(file, data, monkeypatch):
+def test_every_level_of_every_dataset_loads(file, data, monkeypatch):
     monkeypatch.chdir(data)
     listed = Config.fromfile(file).data_spec
     spec = load_data_spec(file)
@@ -156,11 +156,7 @@ def test_every_level_of_every_data_set_loads(file, data, monkeypatch):
             )
 
 
-@pytest.mark.parametrize(
-    'file',
-    [file for file in FILES if 'panoptic' in file.stem],
-    ids=lambda file: file.stem,
-)
+@pytest.mark.parametrize('file', PANOPTIC, ids=lambda file: file.stem)
 def test_panoptic_loaders_and_metric(file, data, monkeypatch):
     monkeypatch.chdir(data)
     cfg = Config.fromfile(file)
