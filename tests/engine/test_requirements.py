@@ -99,7 +99,7 @@ def test_configs_are_found_from_the_working_directory_first(tmp_path, monkeypatc
     }
     cfg = Config(dict(wsis=dict(labeler='configs/gone.py')))
     with pytest.raises(
-        FileNotFoundError, match='configs/gone.py, which does not exist'
+        FileNotFoundError, match='gone.py, which does not exist'
     ):
         check_requirements(cfg)
 
