@@ -115,7 +115,7 @@ class QualityStage(Stage):
     Attributes:
         pseudo: Pseudo-label file.
         gt: Fully labelled COCO file of the same images.
-        img_dir: Folder of the images, for the picture of the worst ones.
+        img_dir: Folder of the images, for the figure of the worst ones.
         args: Further arguments of the tool.
     """
 
@@ -133,7 +133,7 @@ class ReportStage(Stage):
 
     Attributes:
         weak: Test stage of the weakly-supervised final model.
-        full: Test stage of its fully-supervised twin; ``None`` without one.
+        full: Test stage of its fully-supervised baseline; ``None`` without one.
         quality: Quality stage; ``None`` without one.
         num_pictures: Samples per contact sheet.
     """

@@ -98,9 +98,7 @@ def test_configs_are_found_from_the_working_directory_first(tmp_path, monkeypatc
         'work_dirs/mine/epoch_3.pth',
     }
     cfg = Config(dict(wsis=dict(labeler='configs/gone.py')))
-    with pytest.raises(
-        FileNotFoundError, match='gone.py, which does not exist'
-    ):
+    with pytest.raises(FileNotFoundError, match='gone.py, which does not exist'):
         check_requirements(cfg)
 
 

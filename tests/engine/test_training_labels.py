@@ -66,9 +66,8 @@ def test_annotation_file_work_dir_and_provenance(labels):
 def test_without_labels_it_is_the_fully_supervised_baseline():
     cfg = load_run_config(config('final_models/mask-rcnn_r50'))
     assert cfg.work_dir == 'work_dirs/fully_supervised/mask-rcnn_r50'
-    assert (
-        load_run_config(config('exits/solov2_r50')).work_dir == 'work_dirs/solov2_r50'
-    )
+    cfg = load_run_config(config('exits/solov2_r50'))
+    assert cfg.work_dir == 'work_dirs/solov2_r50'
 
 
 def test_labels_elsewhere_and_below_a_wrapper(labels):

@@ -122,7 +122,8 @@ def test_fast_needs_overrides_that_exist(tmp_path):
 DATA = """
 pipeline = dict(
     name='toy_{data}', title='Toy on {title}', supervision='boxes',
-    data=dict(coco=dict(title='COCO', model='a.py'), voc=dict(title='VOC', model='b.py')),
+    data=dict(coco=dict(title='COCO', model='a.py'),
+              voc=dict(title='VOC', model='b.py')),
     dataset='{data}_spec.py',
     common=dict(final=dict(type='train', config='{model}'),
                 make=dict(type='generate', config='c_{data}.py', out='nowhere')),
