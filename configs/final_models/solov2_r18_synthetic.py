@@ -46,7 +46,7 @@ model = dict(
         strides=[1, 2, 4, 8],
         # sqrt(w * h) in pixels of the enlarged image (`image_scale`).
         scale_ranges=((1, 42), (27, 72), (48, 120), (96, 768)),
-        pos_scale=0.5,  # more cells an object: there are few iterations
+        pos_scale=0.5,  # more cells per object: there are few iterations
         num_grids=[20, 16, 12, 8],
         cls_down_index=0,
         mask_feature_head=dict(

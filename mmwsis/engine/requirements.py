@@ -62,6 +62,26 @@ def requirements_of(cfg: Config) -> list[Requirement]:
     return found
 
 
+def name_supervision(cfg: Config) -> None:
+    """Complete ``wsis`` of a final model by its method and supervision, in place.
+
+    The saved config, and labels that the model makes, then say what it was trained on.
+
+    Args:
+        cfg: Config. Those of labelers, and final models with ``--labels``, stay.
+    """
+    wsis = cfg.get('wsis') or {}
+    if wsis.get('stage') != 'final_model' or wsis.get('labels') or wsis.get('method'):
+        return
+    source = dict(method='FULL', supervision='masks')
+    if wsis.get('labeler'):
+        file = _find(wsis['labeler'], cfg.filename)
+        source = Config.fromfile(file).get('wsis') or {}
+    for key in ('method', 'supervision'):
+        if source.get(key) is not None:
+            cfg.wsis[key] = source[key]
+
+
 def last_checkpoint(cfg: Config, file: str | os.PathLike) -> str | None:
     """Path of the checkpoint that training a config ends with.
 

@@ -19,6 +19,7 @@ from mmwsis.compat import apply_compat, join_cpu_processes
 from mmwsis.utils.checkpoint import CheckpointError, check_checkpoint_file
 from mmwsis.utils.config_files import default_work_dir
 
+from .requirements import name_supervision
 from .training_labels import name_labels, use_labels
 
 
@@ -71,6 +72,7 @@ def load_run_config(
         cfg.work_dir = str(work_dir)
     elif cfg.get('work_dir') is None:
         cfg.work_dir = default_work_dir(cfg, path, name)
+    name_supervision(cfg)
     _use_cpu_processes(cfg)
     return cfg
 
@@ -221,7 +223,7 @@ def use_visualization(
     Args:
         cfg: Config of a test run.
         show: Open windows.
-        show_dir: Folder for pictures, below ``<work_dir>/<time>/``.
+        show_dir: Folder for images, below ``<work_dir>/<time>/``.
         wait_time: Seconds for which a window stays open.
 
     Raises:

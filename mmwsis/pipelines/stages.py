@@ -129,7 +129,7 @@ class QualityStage(Stage):
 
 @dataclass(frozen=True, kw_only=True)
 class ReportStage(Stage):
-    """The summary with pictures, written by the runner itself.
+    """The summary with figures, written by the runner itself.
 
     Attributes:
         weak: Test stage of the weakly-supervised final model.

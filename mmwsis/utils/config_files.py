@@ -32,7 +32,9 @@ def default_work_dir(
     """
     wsis = cfg.get('wsis') or {}
     baseline = wsis.get('stage') == 'final_model' and not (
-        wsis.get('labeler') or wsis.get('labels') or wsis.get('method')
+        wsis.get('labeler')
+        or wsis.get('labels')
+        or wsis.get('method', 'FULL') != 'FULL'
     )
     stem = Path(str(file).rpartition('::')[2]).stem
     parts = ['work_dirs', dataset, 'fully_supervised' if baseline else None, stem]

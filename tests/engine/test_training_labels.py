@@ -66,8 +66,10 @@ def test_annotation_file_work_dir_and_provenance(labels):
 def test_without_labels_it_is_the_fully_supervised_baseline():
     cfg = load_run_config(config('final_models/mask-rcnn_r50'))
     assert cfg.work_dir == 'work_dirs/fully_supervised/mask-rcnn_r50'
+    assert (cfg.wsis.method, cfg.wsis.supervision) == ('FULL', 'masks')
     cfg = load_run_config(config('exits/solov2_r50'))
     assert cfg.work_dir == 'work_dirs/solov2_r50'
+    assert (cfg.wsis.method, cfg.wsis.supervision) == ('EXITS', 'extreme_points')
 
 
 def test_labels_elsewhere_and_below_a_wrapper(labels):
