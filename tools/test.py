@@ -1,4 +1,4 @@
-"""Evaluate a trained model; options as in MMDetection.
+r"""Evaluate a trained model; options as in MMDetection.
 
 Examples::
 

@@ -1,4 +1,4 @@
-"""Train a labeler, or a final model on pseudo labels; options as in MMDetection.
+r"""Train a labeler, or a final model on pseudo labels; options as in MMDetection.
 
 Examples::
 
