@@ -33,12 +33,18 @@ def name_labels(cfg: Config, labels: str | os.PathLike) -> None:
         )
     datasets = list(inner_datasets(cfg.get('train_dataloader')))
     wsis = cfg.get('wsis') or {}
-    if wsis.get('stage', 'final_model') != 'final_model' or len(datasets) != 1:
+    name = cfg.filename or 'this config'
+    stage = wsis.get('stage', 'final_model')
+    if stage != 'final_model':
         raise ValueError(
-            '--labels gives a final model the masks to train on, as one dataset; '
-            f'{cfg.filename or "this config"} is a {wsis.get("stage", "model")} with '
-            f'{len(datasets)} training datasets. Final models are in '
-            'configs/final_models, or any instance segmentation config of MMDetection.'
+            '--labels gives a final model the masks to train on, but the stage of '
+            f'{name} is {stage!r}. Final models are in configs/final_models; any '
+            'instance segmentation config of MMDetection will do, too.'
+        )
+    if len(datasets) != 1:
+        raise ValueError(
+            f'--labels replaces the one training dataset of a config; {name} has '
+            f'{len(datasets)}. Set the annotation files with --cfg-options.'
         )
     made = read_provenance(path) or {}
     kept = {key: made[key] for key in _KEPT if made.get(key) is not None}

@@ -117,6 +117,15 @@ def test_missing_labels_are_named(tmp_path, monkeypatch):
         load_run_config(config('final_models/mask-rcnn_r50'), labels='gone.json')
 
 
+def test_several_datasets_are_left_to_the_config(labels, tmp_path):
+    config = tmp_path / 'two.py'
+    config.write_text(
+        'train_dataloader = dict(dataset=dict(datasets=[dict(a=1), dict(a=2)]))'
+    )
+    with pytest.raises(ValueError, match='two.py has 2. Set the annotation files'):
+        load_run_config(config, labels=labels)
+
+
 @pytest.mark.parametrize('name', ['exits/labeler_vit-b_coco', 'irnet/cam_r50_voc'])
 def test_labelers_take_no_masks(name, labels):
     with pytest.raises(ValueError, match='Final models are in configs/final_models'):
