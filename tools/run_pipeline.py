@@ -6,6 +6,7 @@ so and ``--force STAGE`` runs the stage again, and after it those whose inputs h
 out different. Example::
 
     python tools/run_pipeline.py configs/exits/pipeline_synthetic.py
+    python tools/run_pipeline.py configs/exits/pipeline.py --data voc --gpus 8
 """
 
 import argparse
@@ -24,7 +25,12 @@ def parse_args() -> argparse.Namespace:
         description='Run the stages of a pipeline in order.',
         epilog='Relative paths of data and results start from the current directory.',
     )
-    parser.add_argument('config', help='pipeline file, or mmwsis::METHOD/pipeline_X.py')
+    parser.add_argument('config', help='pipeline file, or mmwsis::METHOD/pipeline.py')
+    parser.add_argument(
+        '--data',
+        metavar='NAME',
+        help="which of the file's datasets; default: its first",
+    )
     parser.add_argument('--fast', action='store_true', help='the tiny form for a try')
     parser.add_argument('--dataset', metavar='FILE', help='config of your own dataset')
     parser.add_argument(
@@ -94,6 +100,7 @@ def main() -> int:
             config=args.config,
             fast=args.fast,
             dataset=args.dataset,
+            data=args.data,
             launch=Launch(args.launcher or ('pytorch' if gpus > 1 else 'none'), gpus),
             selection=Selection(
                 args.first, args.until, tuple(args.only), tuple(args.force)

@@ -1,10 +1,10 @@
-"""Evaluate a trained model; options as in MMDetection.
+r"""Evaluate a trained model; options as in MMDetection.
 
 Examples::
 
     python tools/test.py configs/exits/solov2_r50.py \
         work_dirs/solov2_r50/epoch_36.pth --metrics-out exits.json
-    python tools/test.py CONFIG CHECKPOINT --show-dir pictures
+    python tools/test.py CONFIG CHECKPOINT --show-dir predictions
     python tools/test.py CONFIG CHECKPOINT --out predictions.pkl --tta
     bash tools/dist_test.sh CONFIG CHECKPOINT 8
 """
@@ -42,10 +42,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--show', action='store_true', help='show predictions')
     parser.add_argument(
         '--show-dir',
-        help='folder for pictures of predictions, below WORK_DIR/<time of the run>/',
+        help='folder for images with predictions, below WORK_DIR/<time of the run>/',
     )
     parser.add_argument(
-        '--wait-time', type=float, default=2, help='seconds a shown picture stays'
+        '--wait-time', type=float, default=2, help='seconds that a shown image stays'
     )
     parser.add_argument('--tta', action='store_true', help='test-time augmentation')
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""Train a labeler, or a final model on pseudo labels; options as in MMDetection.
+r"""Train a labeler, or a final model on pseudo labels; options as in MMDetection.
 
 Examples::
 
@@ -7,6 +7,8 @@ Examples::
     python tools/train.py configs/exits/solov2_r50.py --resume
     python tools/train.py configs/exits/solov2_r50.py --dataset my_data.py \
         --cfg-options train_dataloader.batch_size=2
+    python tools/train.py configs/final_models/mask-rcnn_r50.py \
+        --labels data/coco/pseudo_labels/mal.json
     bash tools/dist_train.sh configs/exits/solov2_r50.py 8
 """
 
@@ -53,6 +55,13 @@ def parse_args() -> argparse.Namespace:
         '--dataset', metavar='FILE', help='data specification of your own dataset'
     )
     parser.add_argument(
+        '--labels',
+        metavar='JSON',
+        help='masks that a final model is trained on, such as pseudo labels: '
+        'configs/final_models/mask-rcnn_r50.py --labels pseudo_labels/mal.json '
+        'trains in work_dirs/mask-rcnn_r50_mal',
+    )
+    parser.add_argument(
         '--cfg-options',
         nargs='+',
         action=DictAction,
@@ -74,7 +83,12 @@ def main() -> None:
     args = parse_args()
     flush_denormals()
     cfg = load_run_config(
-        args.config, args.cfg_options, args.dataset, args.work_dir, args.launcher
+        args.config,
+        args.cfg_options,
+        args.dataset,
+        args.work_dir,
+        args.launcher,
+        args.labels,
     )
     if args.amp:
         use_amp(cfg)

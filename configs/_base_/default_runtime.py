@@ -8,8 +8,6 @@ default_hooks = dict(
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=3),
     sampler_seed=dict(type='DistSamplerSeedHook'),
-    # --show and --show-dir of tools/test.py switch it on.
-    visualization=dict(type='mmwsis.CropPredictionVisualizationHook', draw=False),
 )
 custom_hooks = [
     dict(type='mmwsis.StopOnNaNHook'),

@@ -1,5 +1,10 @@
-# Runtime of labelers with a mean teacher.
+# Runtime of labelers of object crops with a mean teacher.
 _base_ = './default_runtime.py'
+
+# --show and --show-dir of tools/test.py switch it on.
+default_hooks = dict(
+    visualization=dict(type='mmwsis.CropPredictionVisualizationHook', draw=False)
+)
 
 custom_hooks = [
     # First, so that `custom_hooks.0.interval` always means the teacher's: set it to

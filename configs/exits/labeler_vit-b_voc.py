@@ -1,8 +1,46 @@
 _base_ = [
     '../_base_/models/exits_vit-b.py',
-    '../_base_/object_crops/voc.py',
-    '../_base_/schedules/labeler_80e.py',
+    '../_base_/datasets/voc.py',
+    '../_base_/datasets/object_crops.py',
+    '../_base_/schedules/labeler_10e.py',
     '../_base_/labeler_runtime.py',
+]
+
+train_dataloader = dict(
+    batch_size=4,  # per GPU, 8 GPUs
+    num_workers=4,
+    dataset=dict(
+        type='mmwsis.ObjectCropDataset',
+        supervision='extreme_points',
+        ann_file=_base_.data_spec.train.weak.extreme_points,
+        filter_cfg=dict(_delete_=True, min_area=2048, max_area=1e10, min_size=2),
+        pipeline=_base_.train_pipeline,
+    ),
+)
+val_dataloader = dict(
+    batch_size=8,
+    dataset=dict(type='mmwsis.ObjectCropDataset', pipeline=_base_.test_pipeline),
+)
+test_dataloader = val_dataloader
+# Every annotation of the training images.
+pseudo_label_dataloader = dict(
+    batch_size=8,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='mmwsis.ObjectCropDataset',
+        supervision='extreme_points',
+        ann_file=_base_.data_spec.train.weak.extreme_points,
+        pipeline=_base_.test_pipeline,
+    ),
+)
+
+max_epochs = 80
+train_cfg = dict(max_epochs=max_epochs)
+# The same warm-up; the cosine ends with the training.
+param_scheduler = [
+    _base_.param_scheduler[0],
+    dict(_base_.param_scheduler[1], end=max_epochs),
 ]
 
 similarity_extractor = 'work_dirs/similarity-extractor_vit-b_voc/epoch_8.pth'
@@ -19,7 +57,7 @@ model = dict(
     retrieval=dict(delta=12),
 )
 
-# The points retrieved for a few crops, as pictures and in TensorBoard.
+# The points retrieved for a few crops, as images and in TensorBoard.
 custom_hooks = [
     *_base_.custom_hooks,
     dict(type='mmwsis.RetrievalVisualizationHook', interval=1000),
@@ -29,17 +67,6 @@ wsis = dict(
     method='EXITS',
     stage='labeler',
     supervision='extreme_points',
-    requires=[
-        dict(
-            path='data/voc/weak/extreme_points_train_aug.json',
-            command='python tools/dataset_converters/coco2weak.py '
-            'data/voc/annotations/instances_train_aug.json '
-            '--level extreme_points --out-dir data/voc/weak',
-        ),
-        dict(
-            path=similarity_extractor,
-            command='python tools/train.py configs/exits/similarity-extractor_vit-b_voc.py',
-        ),
-    ],
+    requires=['configs/exits/similarity-extractor_vit-b_voc.py'],
     produces='data/voc/pseudo_labels/exits.json',
 )

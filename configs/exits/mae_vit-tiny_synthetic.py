@@ -1,11 +1,34 @@
 # The self-supervised start of the small labelers, EXITS and MAL alike: a short masked
 # autoencoder on the training images. It reads no label.
 _base_ = [
-    '../_base_/models/mae_vit-tiny.py',
-    '../_base_/datasets/synthetic.py',
+    '../data_specs/synthetic.py',
     '../_base_/schedules/labeler_small.py',
     '../_base_/small_runtime.py',
 ]
+
+model = dict(
+    type='mmwsis.MAEPretrainer',
+    data_preprocessor=dict(
+        type='mmwsis.ObjectCropPreprocessor',
+        mean=[123.675, 116.28, 103.53],
+        std=[58.395, 57.12, 57.375],
+    ),
+    encoder=dict(
+        type='mmwsis.LabelerViT',
+        patch_embed_type='linear',
+        img_size=(128, 128),
+        patch_size=8,
+        embed_dims=96,
+        num_layers=4,
+        num_heads=4,
+        mlp_ratio=4,
+    ),
+    decoder_dims=64,
+    decoder_layers=2,
+    decoder_heads=4,
+    mask_ratio=0.75,
+    norm_pixel_loss=True,
+)
 
 crop_size = 128
 max_iters = 800
@@ -52,15 +75,4 @@ param_scheduler = [
 ]
 auto_scale_lr = dict(base_batch_size=16)
 
-wsis = dict(
-    method='EXITS',
-    stage='pretrain',
-    supervision='image_tags',
-    requires=[
-        dict(
-            path='data/synthetic/weak/extreme_points_train.json',
-            command='python tools/dataset_converters/make_synthetic.py --out data/synthetic',
-        ),
-    ],
-    produces='work_dirs/mae_vit-tiny_synthetic/iter_800.pth',
-)
+wsis = dict(method='EXITS', stage='pretrain', supervision='image_tags')

@@ -1,7 +1,5 @@
-_base_ = [
-    '../_base_/final_models/mask-rcnn_x101-32x4d_lvis.py',
-    '../_base_/training_masks/exits_lvis.py',
-]
+_base_ = '../final_models/mask-rcnn_x101-32x4d_lvis.py'
 
 # The inner dataset: ClassBalancedDataset wraps it.
 train_dataloader = dict(dataset=dict(dataset=dict(ann_file='pseudo_labels/exits.json')))
+wsis = dict(labeler='configs/exits/labeler_vit-b_lvis.py')

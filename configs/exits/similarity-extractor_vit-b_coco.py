@@ -1,21 +1,51 @@
 _base_ = [
     '../_base_/models/similarity_extractor_vit-b.py',
-    '../_base_/object_crops/coco.py',
-    '../_base_/schedules/labeler_1e.py',
+    '../_base_/datasets/coco.py',
+    '../_base_/datasets/object_crops.py',
+    '../_base_/schedules/labeler_10e.py',
     '../_base_/default_runtime.py',
 ]
 
-wsis = dict(
-    method='EXITS',
-    stage='similarity_extractor',
-    supervision='extreme_points',
-    requires=[
-        dict(
-            path='data/coco/weak/extreme_points_train2017.json',
-            command='python tools/dataset_converters/coco2weak.py '
-            'data/coco/annotations/instances_train2017.json '
-            '--level extreme_points --out-dir data/coco/weak',
-        ),
-    ],
-    produces='work_dirs/similarity-extractor_vit-b_coco/epoch_1.pth',
+train_dataloader = dict(
+    batch_size=4,  # per GPU, 8 GPUs
+    num_workers=4,
+    dataset=dict(
+        type='mmwsis.ObjectCropDataset',
+        supervision='extreme_points',
+        ann_file=_base_.data_spec.train.weak.extreme_points,
+        filter_cfg=dict(_delete_=True, min_area=2048, max_area=1e10, min_size=2),
+        pipeline=_base_.train_pipeline,
+    ),
 )
+val_dataloader = dict(
+    batch_size=8,
+    dataset=dict(type='mmwsis.ObjectCropDataset', pipeline=_base_.test_pipeline),
+)
+test_dataloader = val_dataloader
+# Every annotation of the training images.
+pseudo_label_dataloader = dict(
+    batch_size=8,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='mmwsis.ObjectCropDataset',
+        supervision='extreme_points',
+        ann_file=_base_.data_spec.train.weak.extreme_points,
+        pipeline=_base_.test_pipeline,
+    ),
+)
+
+max_epochs = 1
+train_cfg = dict(max_epochs=max_epochs)
+# One epoch leaves no room for an epoch of warm-up: a tenth of the iterations.
+param_scheduler = [
+    dict(_base_.param_scheduler[0], end=0.1),
+    dict(_base_.param_scheduler[1], begin=0.1, end=max_epochs),
+]
+
+# --show and --show-dir of tools/test.py switch it on.
+default_hooks = dict(
+    visualization=dict(type='mmwsis.CropPredictionVisualizationHook', draw=False)
+)
+
+wsis = dict(method='EXITS', stage='similarity_extractor', supervision='extreme_points')

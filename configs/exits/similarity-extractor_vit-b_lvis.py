@@ -1,21 +1,43 @@
 _base_ = [
     '../_base_/models/similarity_extractor_vit-b.py',
-    '../_base_/object_crops/lvis.py',
+    '../_base_/datasets/lvis.py',
+    '../_base_/datasets/object_crops.py',
     '../_base_/schedules/labeler_10e.py',
     '../_base_/default_runtime.py',
 ]
 
-wsis = dict(
-    method='EXITS',
-    stage='similarity_extractor',
-    supervision='extreme_points',
-    requires=[
-        dict(
-            path='data/lvis_v1/weak/extreme_points_lvis_v1_train.json',
-            command='python tools/dataset_converters/coco2weak.py '
-            'data/lvis_v1/annotations/lvis_v1_train.json '
-            '--level extreme_points --out-dir data/lvis_v1/weak',
-        ),
-    ],
-    produces='work_dirs/similarity-extractor_vit-b_lvis/epoch_10.pth',
+train_dataloader = dict(
+    batch_size=4,  # per GPU, 8 GPUs
+    num_workers=4,
+    dataset=dict(
+        type='mmwsis.ObjectCropDataset',
+        supervision='extreme_points',
+        ann_file=_base_.data_spec.train.weak.extreme_points,
+        filter_cfg=dict(_delete_=True, min_area=2048, max_area=1e10, min_size=2),
+        pipeline=_base_.train_pipeline,
+    ),
 )
+val_dataloader = dict(
+    batch_size=8,
+    dataset=dict(type='mmwsis.ObjectCropDataset', pipeline=_base_.test_pipeline),
+)
+test_dataloader = val_dataloader
+# Every annotation of the training images.
+pseudo_label_dataloader = dict(
+    batch_size=8,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='mmwsis.ObjectCropDataset',
+        supervision='extreme_points',
+        ann_file=_base_.data_spec.train.weak.extreme_points,
+        pipeline=_base_.test_pipeline,
+    ),
+)
+
+# --show and --show-dir of tools/test.py switch it on.
+default_hooks = dict(
+    visualization=dict(type='mmwsis.CropPredictionVisualizationHook', draw=False)
+)
+
+wsis = dict(method='EXITS', stage='similarity_extractor', supervision='extreme_points')

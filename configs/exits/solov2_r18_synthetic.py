@@ -1,6 +1,4 @@
-_base_ = [
-    '../_base_/final_models/solov2_r18_synthetic.py',
-    '../_base_/training_masks/exits_synthetic.py',
-]
+_base_ = '../final_models/solov2_r18_synthetic.py'
 
 train_dataloader = dict(dataset=dict(ann_file='pseudo_labels/exits.json'))
+wsis = dict(labeler='configs/exits/labeler_vit-tiny_synthetic.py')

@@ -1,6 +1,4 @@
-_base_ = [
-    '../_base_/final_models/solov2_x101-dcn.py',
-    '../_base_/training_masks/exits_coco.py',
-]
+_base_ = '../final_models/solov2_x101-dcn.py'
 
 train_dataloader = dict(dataset=dict(ann_file='pseudo_labels/exits.json'))
+wsis = dict(labeler='configs/exits/labeler_vit-b_coco.py')

@@ -1,24 +1,31 @@
 # COCO 2017; the paper has VOC alone. Same settings.
 _base_ = [
     '../_base_/models/cam_r50.py',
-    '../_base_/tagged_images/coco.py',
+    '../_base_/datasets/coco.py',
+    '../_base_/datasets/tagged_images.py',
     '../_base_/schedules/cam_5e.py',
-    '../_base_/classifier_runtime.py',
+    '../_base_/default_runtime.py',
 ]
 
 model = dict(head=dict(num_classes=80))
+
+train_dataloader = dict(dataset=dict(pipeline=_base_.train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=_base_.test_pipeline))
+test_dataloader = val_dataloader
+pseudo_label_dataloader = dict(dataset=dict(pipeline=_base_.test_pipeline))
+val_evaluator = dict(
+    ann_file=f'{_base_.data_spec.data_root}/{_base_.data_spec.val.ann_file}'
+)
+test_evaluator = val_evaluator
+
+# --show and --show-dir of tools/test.py draw the CAMs over the images.
+default_hooks = dict(
+    visualization=dict(type='mmwsis.ClassMapVisualizationHook', draw=False)
+)
 
 wsis = dict(
     method='IRNet',
     stage='classifier',
     supervision='image_tags',
-    requires=[
-        dict(
-            path='data/coco/weak/image_tags_train2017.json',
-            command='python tools/dataset_converters/coco2weak.py '
-            'data/coco/annotations/instances_train2017.json '
-            '--level image_tags --out-dir data/coco/weak',
-        ),
-    ],
     produces='data/coco/class_maps/irnet',
 )

@@ -1,31 +1,33 @@
 _base_ = [
     '../_base_/models/irnet_r50.py',
-    '../_base_/relation_pairs/voc.py',
+    '../_base_/datasets/voc.py',
+    '../_base_/datasets/relation_pairs.py',
     '../_base_/schedules/irnet_3e.py',
-    '../_base_/irnet_runtime.py',
+    '../_base_/default_runtime.py',
+]
+
+relation_labels = 'data/voc/relation_labels/irnet'
+class_maps = 'data/voc/class_maps/irnet'
+_base_.train_pipeline[1].folder = relation_labels
+_base_.test_pipeline[1].folder = class_maps
+train_dataloader = dict(
+    batch_size=32,  # one GPU
+    dataset=dict(pipeline=_base_.train_pipeline),
+)
+pseudo_label_dataloader = dict(dataset=dict(pipeline=_base_.test_pipeline))
+val_dataloader = None
+test_dataloader = None
+
+# When training is over, the mean displacement is found.
+custom_hooks = [
+    *_base_.custom_hooks,
+    dict(type='mmwsis.DisplacementMeanHook', crop_size=512, whole_batches=32),
 ]
 
 wsis = dict(
     method='IRNet',
     stage='labeler',
     supervision='image_tags',
-    requires=[
-        dict(
-            path='data/voc/weak/image_tags_train_aug.json',
-            command='python tools/dataset_converters/coco2weak.py '
-            'data/voc/annotations/instances_train_aug.json '
-            '--level image_tags --out-dir data/voc/weak',
-        ),
-        dict(
-            path='data/voc/class_maps/irnet',
-            command='python tools/generate_pseudo_labels.py '
-            'configs/irnet/cam_r50_voc.py work_dirs/cam_r50_voc/epoch_5.pth',
-        ),
-        dict(
-            path='data/voc/relation_labels/irnet',
-            command='python tools/generate_pseudo_labels.py '
-            'configs/irnet/relation-labels_voc.py',
-        ),
-    ],
+    requires=['configs/irnet/cam_r50_voc.py', 'configs/irnet/relation-labels_voc.py'],
     produces='data/voc/pseudo_labels/irnet.json',
 )

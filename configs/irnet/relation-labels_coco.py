@@ -1,26 +1,21 @@
-# What class maps are sure of: the targets of IRNet. The model has no weights.
+# What CAMs are sure of: the targets of IRNet. The model has no weights.
 _base_ = [
     '../_base_/models/relation_labels.py',
-    '../_base_/stored_class_maps/coco.py',
+    '../_base_/datasets/coco.py',
     '../_base_/default_runtime.py',
 ]
+
+class_maps = 'data/coco/class_maps/irnet'
+_base_.test_pipeline[1].folder = class_maps
+pseudo_label_dataloader = dict(dataset=dict(pipeline=_base_.test_pipeline))
+train_dataloader = None
+val_dataloader = None
+test_dataloader = None
 
 wsis = dict(
     method='IRNet',
     stage='relation_labels',
     supervision='image_tags',
-    requires=[
-        dict(
-            path='data/coco/weak/image_tags_train2017.json',
-            command='python tools/dataset_converters/coco2weak.py '
-            'data/coco/annotations/instances_train2017.json '
-            '--level image_tags --out-dir data/coco/weak',
-        ),
-        dict(
-            path='data/coco/class_maps/irnet',
-            command='python tools/generate_pseudo_labels.py '
-            'configs/irnet/cam_r50_coco.py work_dirs/cam_r50_coco/epoch_5.pth',
-        ),
-    ],
+    requires=['configs/irnet/cam_r50_coco.py'],
     produces='data/coco/relation_labels/irnet',
 )

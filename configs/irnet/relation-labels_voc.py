@@ -1,26 +1,21 @@
-# What class maps are sure of: the targets of IRNet. The model has no weights.
+# What CAMs are sure of: the targets of IRNet. The model has no weights.
 _base_ = [
     '../_base_/models/relation_labels.py',
-    '../_base_/stored_class_maps/voc.py',
+    '../_base_/datasets/voc.py',
     '../_base_/default_runtime.py',
 ]
+
+class_maps = 'data/voc/class_maps/irnet'
+_base_.test_pipeline[1].folder = class_maps
+pseudo_label_dataloader = dict(dataset=dict(pipeline=_base_.test_pipeline))
+train_dataloader = None
+val_dataloader = None
+test_dataloader = None
 
 wsis = dict(
     method='IRNet',
     stage='relation_labels',
     supervision='image_tags',
-    requires=[
-        dict(
-            path='data/voc/weak/image_tags_train_aug.json',
-            command='python tools/dataset_converters/coco2weak.py '
-            'data/voc/annotations/instances_train_aug.json '
-            '--level image_tags --out-dir data/voc/weak',
-        ),
-        dict(
-            path='data/voc/class_maps/irnet',
-            command='python tools/generate_pseudo_labels.py '
-            'configs/irnet/cam_r50_voc.py work_dirs/cam_r50_voc/epoch_5.pth',
-        ),
-    ],
+    requires=['configs/irnet/cam_r50_voc.py'],
     produces='data/voc/relation_labels/irnet',
 )

@@ -1,15 +1,38 @@
 _base_ = [
     '../_base_/models/mal_vit-b.py',
-    '../_base_/object_crops/coco.py',
+    '../_base_/datasets/coco.py',
+    '../_base_/datasets/object_crops.py',
     '../_base_/schedules/labeler_10e.py',
     '../_base_/labeler_runtime.py',
 ]
 
 train_dataloader = dict(
-    dataset=dict(supervision='boxes', ann_file=_base_.data_spec.train.weak.boxes)
+    batch_size=4,  # per GPU, 8 GPUs
+    num_workers=4,
+    dataset=dict(
+        type='mmwsis.ObjectCropDataset',
+        supervision='boxes',
+        ann_file=_base_.data_spec.train.weak.boxes,
+        filter_cfg=dict(_delete_=True, min_area=2048, max_area=1e10, min_size=2),
+        pipeline=_base_.train_pipeline,
+    ),
 )
+val_dataloader = dict(
+    batch_size=8,
+    dataset=dict(type='mmwsis.ObjectCropDataset', pipeline=_base_.test_pipeline),
+)
+test_dataloader = val_dataloader
+# Every annotation of the training images.
 pseudo_label_dataloader = dict(
-    dataset=dict(supervision='boxes', ann_file=_base_.data_spec.train.weak.boxes)
+    batch_size=8,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='mmwsis.ObjectCropDataset',
+        supervision='boxes',
+        ann_file=_base_.data_spec.train.weak.boxes,
+        pipeline=_base_.test_pipeline,
+    ),
 )
 
 # configs/exits has a file of this name.
@@ -19,13 +42,5 @@ wsis = dict(
     method='MAL',
     stage='labeler',
     supervision='boxes',
-    requires=[
-        dict(
-            path='data/coco/weak/boxes_train2017.json',
-            command='python tools/dataset_converters/coco2weak.py '
-            'data/coco/annotations/instances_train2017.json '
-            '--level boxes --out-dir data/coco/weak',
-        ),
-    ],
     produces='data/coco/pseudo_labels/mal.json',
 )

@@ -1,9 +1,37 @@
 _base_ = [
     '../_base_/models/mal_vit-tiny.py',
-    '../_base_/object_crops/synthetic.py',
+    '../_base_/datasets/synthetic.py',
+    '../_base_/datasets/object_crops_small.py',
     '../_base_/schedules/labeler_small.py',
     '../_base_/small_labeler_runtime.py',
 ]
+
+train_dataloader = dict(
+    dataset=dict(
+        type='mmwsis.ObjectCropDataset',
+        supervision='boxes',
+        ann_file=_base_.data_spec.train.weak.boxes,
+        filter_cfg=dict(_delete_=True, min_area=64, max_area=1e10, min_size=2),
+        pipeline=_base_.train_pipeline,
+    ),
+)
+val_dataloader = dict(
+    batch_size=8,
+    dataset=dict(type='mmwsis.ObjectCropDataset', pipeline=_base_.test_pipeline),
+)
+test_dataloader = val_dataloader
+# Every annotation of the training images.
+pseudo_label_dataloader = dict(
+    batch_size=8,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='mmwsis.ObjectCropDataset',
+        supervision='boxes',
+        ann_file=_base_.data_spec.train.weak.boxes,
+        pipeline=_base_.test_pipeline,
+    ),
+)
 
 mae = 'work_dirs/mae_vit-tiny_synthetic/iter_800.pth'
 model = dict(
@@ -22,13 +50,6 @@ model = dict(
 # At EXITS' 7e-4 the projection loss stays on its plateau: the whole box is predicted.
 optim_wrapper = dict(optimizer=dict(lr=2e-4))
 
-train_dataloader = dict(
-    dataset=dict(supervision='boxes', ann_file=_base_.data_spec.train.weak.boxes)
-)
-pseudo_label_dataloader = dict(
-    dataset=dict(supervision='boxes', ann_file=_base_.data_spec.train.weak.boxes)
-)
-
 # configs/exits has a file of this name.
 work_dir = 'work_dirs/mal/labeler_vit-tiny_synthetic'
 
@@ -36,15 +57,6 @@ wsis = dict(
     method='MAL',
     stage='labeler',
     supervision='boxes',
-    requires=[
-        dict(
-            path='data/synthetic/weak/boxes_train.json',
-            command='python tools/dataset_converters/make_synthetic.py --out data/synthetic',
-        ),
-        dict(
-            path=mae,
-            command='python tools/train.py configs/exits/mae_vit-tiny_synthetic.py',
-        ),
-    ],
+    requires=['configs/exits/mae_vit-tiny_synthetic.py'],
     produces='data/synthetic/pseudo_labels/mal.json',
 )

@@ -1,8 +1,5 @@
-# Differs from its EXITS namesake in the pseudo labels alone.
-_base_ = [
-    '../_base_/final_models/mask2former_swin-s.py',
-    '../_base_/training_masks/mal_coco.py',
-]
+_base_ = '../final_models/mask2former_swin-s.py'
 
 train_dataloader = dict(dataset=dict(ann_file='pseudo_labels/mal.json'))
 work_dir = 'work_dirs/mal/mask2former_swin-s'
+wsis = dict(labeler='configs/mal/labeler_vit-b_coco.py')

@@ -1,31 +1,37 @@
-# MAL on synthetic scenes, every stage in order: python tools/run_pipeline.py configs/mal/pipeline_synthetic.py
+# MAL on synthetic scenes, every stage in order:
+#   python tools/run_pipeline.py configs/mal/pipeline_synthetic.py
 _base_ = '../_base_/pipelines/synthetic.py'
 
 pipeline = dict(
-    name='mal_synthetic',
-    title='MAL on synthetic scenes',
-    work_dir='work_dirs/pipelines/mal_synthetic',
+    name='mal_{data}',
+    title='MAL on {title}',
+    supervision='boxes',
+    data=dict(
+        synthetic=dict(title='synthetic scenes', final_model='solov2_r18_synthetic.py'),
+    ),
     stages=[
-        _base_.scenes,
-        _base_.weak_boxes,
+        dict(name='scenes'),
+        dict(name='weak_labels'),
         dict(name='mae', type='train', config='../exits/mae_vit-tiny_synthetic.py'),
-        dict(name='labeler', type='train', config='labeler_vit-tiny_synthetic.py'),
+        dict(
+            name='labeler',
+            type='train',
+            config='labeler_vit-tiny_synthetic.py',
+            cfg_options={
+                'model.network.encoder.init_cfg.checkpoint': '{checkpoint:mae}',
+            },
+        ),
         dict(
             name='pseudo_labels',
             type='generate',
             config='labeler_vit-tiny_synthetic.py',
             out='{data_root}/pseudo_labels/mal.json',
         ),
-        dict(_base_.quality, pseudo='{data_root}/pseudo_labels/mal.json'),
-        _base_.final_model,
-        _base_.final_test,
-        _base_.full_supervision,
-        _base_.full_test,
-        _base_.report,
+        dict(name='quality'),
+        dict(name='final_model'),
+        dict(name='final_test'),
+        dict(name='full_supervision'),
+        dict(name='full_test'),
+        dict(name='report'),
     ],
-    fast=dict(
-        _base_.fast,
-        mae=_base_.few_iterations,
-        labeler={**_base_.few_iterations, **_base_.one_process, **_base_.from_mae},
-    ),
 )

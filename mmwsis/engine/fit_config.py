@@ -25,8 +25,8 @@ def apply_data_spec(cfg: Config, spec: Mapping[str, Any]) -> Config:
 
     Set are: root, label file, image folder and classes of every data loader, wrapped
     datasets too; the label file of the evaluators; every ``num_classes`` and the
-    class weights; ``wsis.requires`` and ``wsis.produces``; ``work_dirs/X`` becomes
-    ``work_dirs/<name>/X`` everywhere; the scale of resizing transforms, if ``spec`` has
+    class weights; ``wsis.produces``; ``work_dirs/X`` becomes ``work_dirs/<name>/X``
+    everywhere; the scale of resizing transforms, if ``spec`` has
     one, and with it SOLO's ``scale_ranges``, if the config says by a top-level
     ``image_scale=(width, height)`` which scale they were chosen for. LVIS' own dataset
     and metric give way to COCO's. Without ``val`` in ``spec`` the config loses its
@@ -43,18 +43,16 @@ def apply_data_spec(cfg: Config, spec: Mapping[str, Any]) -> Config:
     Raises:
         ValueError: The config needs masks or panoptic files, and ``spec`` has none.
     """
-    old = _old_paths(cfg)
+    root = _old_root(cfg)
     settings = copy.deepcopy(cfg.to_dict())
-    settings = _map_strings(settings, _string_rule(old, spec))
-    method = (settings.get('wsis') or {}).get('method')
+    settings = _map_strings(settings, _string_rule(root, spec))
+    wsis = settings.get('wsis') or {}
     for key in LOADERS:
-        for dataset in _inner_datasets(settings.get(key)):
-            _fit_dataset(dataset, key, spec, method)
+        for dataset in inner_datasets(settings.get(key)):
+            _fit_dataset(dataset, key, spec, wsis)
     for key in ('val_evaluator', 'test_evaluator'):
         if settings.get(key):
             settings[key] = _fit_evaluators(settings[key], spec)
-    if 'wsis' in settings:
-        _fit_requirements(settings['wsis'], old, spec)
     stuff = spec.get('stuff_classes') or ()
     fit_model(settings.get('model') or {}, len(spec['classes']), len(stuff))
     if spec.get('image_scale'):
@@ -73,22 +71,22 @@ def apply_data_spec(cfg: Config, spec: Mapping[str, Any]) -> Config:
     return Config(settings, filename=cfg.filename)
 
 
-def _old_paths(cfg: Config) -> dict[str, Any]:
-    """Root and weak label files of the dataset that a config was written for."""
-    spec = cfg.get('data_spec')
-    if spec:
-        root = os.path.normpath(spec['data_root'])
-        weak = spec['train'].get('weak') or {}
-        return dict(
-            root=root, weak={os.path.join(root, weak[level]): level for level in weak}
-        )
-    first = next(_inner_datasets(cfg.get('train_dataloader')), {})
-    root = first.get('data_root')
-    return dict(root=os.path.normpath(root) if root else None, weak={})
+def _old_root(cfg: Config) -> str | None:
+    """Root of the dataset that a config was written for."""
+    spec = cfg.get('data_spec') or next(inner_datasets(cfg.get('train_dataloader')), {})
+    root = spec.get('data_root')
+    return os.path.normpath(root) if root else None
 
 
-def _inner_datasets(loader: Any) -> Iterator[dict[str, Any]]:
-    """Datasets of a loader, those inside of wrappers instead of the wrappers."""
+def inner_datasets(loader: Any) -> Iterator[dict[str, Any]]:
+    """Find the datasets of a loader, those inside of wrappers instead of the wrappers.
+
+    Args:
+        loader: Config of a data loader, or ``None``.
+
+    Yields:
+        Configs of datasets, the loader's own objects.
+    """
     waiting = [loader['dataset']] if loader and loader.get('dataset') else []
     while waiting:
         dataset = waiting.pop(0)
@@ -109,18 +107,12 @@ def _map_strings(value: Any, rule: Callable[[str], str]) -> Any:
     return rule(value) if isinstance(value, str) else value
 
 
-def _string_rule(
-    old: Mapping[str, Any], spec: Mapping[str, Any]
-) -> Callable[[str], str]:
+def _string_rule(old_root: str | None, spec: Mapping[str, Any]) -> Callable[[str], str]:
     """How any string of the config changes: work dirs, data root, commands."""
     name, new_root = spec['name'], spec['data_root']
     start = r'(?<![\w/.-])(?:\./)?'
     work_dirs = re.compile(start + r'work_dirs/')
-    root = (
-        re.compile(start + re.escape(old['root']) + r'(?=/|\s|$)')
-        if old['root']
-        else None
-    )
+    root = re.compile(start + re.escape(old_root) + r'(?=/|\s|$)') if old_root else None
     option = f' --dataset {shlex.quote(str(spec["file"]))}' if spec.get('file') else ''
 
     def rule(text: str) -> str:
@@ -135,7 +127,10 @@ def _string_rule(
 
 
 def _fit_dataset(
-    dataset: dict[str, Any], loader: str, spec: Mapping[str, Any], method: str | None
+    dataset: dict[str, Any],
+    loader: str,
+    spec: Mapping[str, Any],
+    wsis: Mapping[str, Any],
 ) -> None:
     kind = str(dataset.get('type', '')).rpartition('.')[2]
     level = dataset.get('supervision')
@@ -148,7 +143,7 @@ def _fit_dataset(
     if is_panoptic:
         dataset['ann_file'], prefix['seg'] = _panoptic_files(dataset, part, spec)
     elif of_train:
-        dataset['ann_file'] = _training_file(dataset, kind, level, spec, method)
+        dataset['ann_file'] = _training_file(dataset, kind, level, spec, wsis)
     elif part['ann_file'] is None:
         raise _lacks_masks(spec)
     else:
@@ -206,7 +201,7 @@ def _training_file(
     kind: str,
     level: str | None,
     spec: Mapping[str, Any],
-    method: str | None,
+    wsis: Mapping[str, Any],
 ) -> str:
     train = spec['train']
     if kind == 'UnlabelledImageDataset':
@@ -217,9 +212,8 @@ def _training_file(
         return train['ann_file'] or panoptic.get('ann_file') or there[0]
     if level not in (None, 'masks'):
         return train['weak'][level]
-    pseudo = str(dataset.get('ann_file', ''))
-    if method not in (None, 'FULL') and level is None:
-        return pseudo if pseudo.startswith('pseudo_labels/') else _pseudo_file(method)
+    if level is None and (wsis.get('labeler') or wsis.get('labels')):
+        return str(dataset['ann_file'])  # pseudo labels, relative to the root
     if train['ann_file'] is None:
         raise ValueError(
             f'{spec.get("file", "the dataset")}: this config trains on masks, but '
@@ -228,10 +222,6 @@ def _training_file(
             'makes it of a panoptic one).'
         )
     return train['ann_file']
-
-
-def _pseudo_file(method: str) -> str:
-    return f'pseudo_labels/{method.lower()}.json'
 
 
 def _fit_evaluators(given: Any, spec: Mapping[str, Any]) -> Any:
@@ -261,42 +251,11 @@ def _fit_evaluator(evaluator: dict[str, Any], spec: Mapping[str, Any]) -> bool:
     return True
 
 
-def _fit_requirements(
-    wsis: dict[str, Any], old: Mapping[str, Any], spec: Mapping[str, Any]
-) -> None:
-    """Weak label files come from the user's masks, or have to be drawn."""
-    root = spec['data_root']
-    levels = {
-        os.path.join(root, os.path.relpath(path, old['root'])): level
-        for path, level in old['weak'].items()
-    }
-    train = spec['train']
-    for item in wsis.get('requires') or []:
-        level = levels.get(os.path.normpath(item['path']))
-        if level is None:
-            continue
-        item['path'] = os.path.join(root, train['weak'][level])
-        panoptic = train.get('panoptic') or {}
-        strong = train['ann_file'] or panoptic.get('ann_file')
-        if strong is None:
-            item['command'] = (
-                f'an annotation tool: it is data_spec.train.weak.{level} of '
-                f'{spec.get("file", "the dataset file")}'
-            )
-        else:
-            source = os.path.join(root, strong)
-            words = ['python', 'tools/dataset_converters/coco2weak.py', source]
-            words += ['--level', level, '--out', item['path']]
-            if train['ann_file'] is None:
-                words += ['--panoptic-dir', os.path.join(root, panoptic['seg'])]
-            item['command'] = shlex.join(words)
-
-
 def _fit_scale(settings: dict[str, Any], scale: tuple[int, int]) -> None:
     pipelines = [settings.get(key) for key in ('train_pipeline', 'test_pipeline')]
     for key in LOADERS:
         pipelines += [
-            inner.get('pipeline') for inner in _inner_datasets(settings.get(key))
+            inner.get('pipeline') for inner in inner_datasets(settings.get(key))
         ]
     for transform in (step for pipeline in pipelines for step in pipeline or []):
         kind = str(transform.get('type', '')).rpartition('.')[2]

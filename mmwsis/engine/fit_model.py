@@ -4,7 +4,14 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 # Parts of a model that count something else than the classes of the dataset.
-_OTHER_COUNTS = ('backbone', 'encoder', 'semantic_head', 'similarity_extractor')
+_OTHER_COUNTS = (
+    'backbone',
+    'encoder',
+    'semantic_head',
+    'similarity_extractor',
+    'data_preprocessor',
+    'init_cfg',
+)
 
 
 class _Counts(NamedTuple):
@@ -12,6 +19,17 @@ class _Counts(NamedTuple):
 
     things: int
     stuff: int
+
+
+def counts_classes(key: str, part: Any) -> bool:
+    """Whether numbers of classes in a part of a model are those of the dataset.
+
+    Args:
+        key: Key of the part, such as ``'mask_head'``.
+        part: Its config. Semantic heads count other classes, but for panoptic ones.
+    """
+    is_panoptic = isinstance(part, dict) and part.get('num_stuff_classes')
+    return key not in _OTHER_COUNTS or bool(is_panoptic)
 
 
 def fit_model(model: Any, things: int, stuff: int = 0) -> None:
@@ -67,8 +85,7 @@ def _fit(node: Any, before: _Counts, after: _Counts) -> None:
         _fit_class_weights(node, node['num_classes'], count)
         node['num_classes'] = count
     for key, entry in node.items():
-        is_panoptic = isinstance(entry, dict) and entry.get('num_stuff_classes')
-        if key not in _OTHER_COUNTS or is_panoptic:
+        if counts_classes(key, entry):
             _fit(entry, before, after)
 
 

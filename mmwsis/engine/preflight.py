@@ -20,16 +20,10 @@ from mmwsis.formats.validation import Issue
 from mmwsis.structures.supervision import Supervision
 from mmwsis.utils.config_files import paths_named_in
 
+from .fit_model import counts_classes
+from .requirements import requirements_of
+
 SPLITS = ('train', 'val', 'test')
-# These parts of a model count something else than the classes of the dataset.
-_OTHER_COUNTS = {
-    'backbone',
-    'encoder',
-    'semantic_head',
-    'similarity_extractor',
-    'data_preprocessor',
-    'init_cfg',
-}
 _COUNT_KEYS = ('num_classes', 'num_things_classes', 'num_stuff_classes')
 
 
@@ -64,20 +58,23 @@ def check_requirements(cfg: Config, reader: Any = None) -> None:
     """Check that the files which earlier stages make are there.
 
     Args:
-        cfg: Config; its ``wsis.requires`` lists ``dict(path=..., command=...)``.
+        cfg: Config; its ``wsis`` names the configs of the stages before it, see
+            :mod:`mmwsis.engine.requirements`.
         reader: The part of the config that is going to read files; all of it by
             default. A path that it does not name is not asked for: an option has put
             another in its place.
 
     Raises:
-        FileNotFoundError: Names every missing file and the command that makes it.
+        FileNotFoundError: Names every missing file and the command that makes it, or a
+            config in ``wsis`` that does not exist.
     """
     settings = (cfg if reader is None else Config(reader)).to_dict()
     settings.pop('wsis', None)
+    if reader is None:
+        settings = {k: v for k, v in settings.items() if not _is_variable(k, v)}
     read = set(map(Path, paths_named_in(settings)))
     missing = []
-    for item in cfg.get('wsis', {}).get('requires', None) or ():
-        path = str(item['path'])
+    for path, command in requirements_of(cfg):
         if '://' in path or Path(path) not in read:
             continue
         if not Path(path).exists():
@@ -88,12 +85,18 @@ def check_requirements(cfg: Config, reader: Any = None) -> None:
             state = 'is not finished'
         else:
             continue
-        missing.append(f'  {path} {state}. Make it with\n    {item["command"]}')
+        missing.append(f'  {path} {state}. Make it with\n    {command}')
     if missing:
         raise FileNotFoundError(
             f'{cfg.filename or "this config"} needs what an earlier stage makes '
             f'(looked in {Path.cwd()}):\n' + '\n'.join(missing)
         )
+
+
+def _is_variable(key: str, value: Any) -> bool:
+    """Whether an entry only helped to write the config, as in MMDetection's."""
+    text = isinstance(value, str) and key != 'load_from'
+    return text or key.endswith('_pipeline')
 
 
 def _is_unfinished(path: Path) -> bool:
@@ -341,7 +344,7 @@ def _counts(node: Any, where: str) -> Iterator[tuple[str, int]]:
         for key, value in node.items():
             if key in _COUNT_KEYS and isinstance(value, int):
                 yield f'{where}.{key}', value
-            elif key not in _OTHER_COUNTS:
+            elif counts_classes(key, value):
                 yield from _counts(value, f'{where}.{key}')
     elif isinstance(node, (list, tuple)):
         for index, value in enumerate(node):

@@ -17,6 +17,10 @@ from mmengine.runner import Runner
 
 from mmwsis.compat import apply_compat, join_cpu_processes
 from mmwsis.utils.checkpoint import CheckpointError, check_checkpoint_file
+from mmwsis.utils.config_files import default_work_dir
+
+from .requirements import name_supervision
+from .training_labels import name_labels, use_labels
 
 
 def load_run_config(
@@ -25,6 +29,7 @@ def load_run_config(
     dataset: str | os.PathLike | None = None,
     work_dir: str | os.PathLike | None = None,
     launcher: str = 'none',
+    labels: str | os.PathLike | None = None,
 ) -> Config:
     """Load a config and apply the options that every tool shares.
 
@@ -32,34 +37,42 @@ def load_run_config(
         path: Config file, or ``'mmwsis::exits/solov2_r50.py'`` for a shipped one.
         cfg_options: Overrides, dotted keys; they win over everything else.
         dataset: Data specification; the config is rewritten for this dataset.
-        work_dir: Output folder. Default: the config's own ``work_dir``, else
-            ``work_dirs/<config name>``, with the dataset's name between the two if
-            ``dataset`` is given.
+        work_dir: Output folder. Defaults to the config's own ``work_dir``, else that of
+            :func:`~mmwsis.utils.config_files.default_work_dir`; with ``labels``, the
+            name of that file is added to it.
         launcher: ``'none'``, ``'pytorch'``, ``'slurm'`` or ``'mpi'``.
+        labels: COCO file with the masks that a final model is trained on.
 
     Returns:
         The config, ready for :func:`build_runner`.
 
     Raises:
-        FileNotFoundError: There is no such config.
+        FileNotFoundError: There is no such config, or no such file of labels.
+        ValueError: ``labels`` for a config that is no final model.
     """
     apply_compat()
     cfg = Config.fromfile(resolve_config_path(path))
-    stem = Path(str(path).rpartition('::')[2]).stem
-    default_work_dir = f'work_dirs/{stem}'
+    name = None
+    if labels is not None:
+        name_labels(cfg, labels)
     if dataset is not None:
         from .data_spec import apply_data_spec, load_data_spec
 
         spec = load_data_spec(str(dataset))
         cfg = apply_data_spec(cfg, spec)
-        default_work_dir = f'work_dirs/{spec["name"]}/{stem}'
+        name = spec['name']
+    if labels is not None:
+        use_labels(cfg, labels)
+        folder = cfg.get('work_dir') or default_work_dir(cfg, path, name)
+        cfg.work_dir = f'{folder}_{Path(labels).stem}'
     cfg.launcher = launcher
     if cfg_options:
         cfg.merge_from_dict(dict(cfg_options))
     if work_dir is not None:
         cfg.work_dir = str(work_dir)
     elif cfg.get('work_dir') is None:
-        cfg.work_dir = default_work_dir
+        cfg.work_dir = default_work_dir(cfg, path, name)
+    name_supervision(cfg)
     _use_cpu_processes(cfg)
     return cfg
 
@@ -210,7 +223,7 @@ def use_visualization(
     Args:
         cfg: Config of a test run.
         show: Open windows.
-        show_dir: Folder for pictures, below ``<work_dir>/<time>/``.
+        show_dir: Folder for images, below ``<work_dir>/<time>/``.
         wait_time: Seconds for which a window stays open.
 
     Raises:

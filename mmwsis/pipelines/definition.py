@@ -3,24 +3,39 @@
 A pipeline file is an MMEngine config with one entry::
 
     pipeline = dict(
-        name='exits_synthetic',
-        title='EXITS on synthetic scenes',
-        work_dir='work_dirs/pipelines/exits_synthetic',
-        stages=[dict(name='scenes', type='command', command=[...], outputs=[...]), ...],
+        name='exits_{data}',
+        title='EXITS on {title}',
+        work_dir='work_dirs/pipelines/exits_{data}',      # this is the default
+        dataset='../data_specs/{data}.py',                # file with the data_spec
+        data=dict(                                        # --data; the first by default
+            coco=dict(title='COCO', final_model='solov2_r50.py'),
+            voc=dict(title='VOC 2012', final_model='solov2_r50_voc.py'),
+        ),
+        common=dict(quality=dict(type='quality', gt='{data_root}/{train.ann_file}')),
+        stages=[
+            dict(name='labeler', type='train', config='labeler_vit-b_{data}.py'),
+            dict(name='quality', pseudo='{out:pseudo_labels}'),    # the rest: `common`
+            ...
+        ],
         fast=dict(
             root='work_dirs/fast',               # where a --fast run puts everything
-            labeler=dict(**{'train_cfg.max_epochs': 1}),          # cfg-options, or
+            train={'train_cfg.max_iters': 2},    # cfg-options of all stages of a type,
+            labeler={'train_cfg.max_iters': 4},  # of one stage, or
             scenes=dict(command=[...]),          # the stage's own keys
         ),
     )
 
-Strings may hold placeholders: ``{name}``, ``{data_root}``, ``{train.ann_file}`` and
-so on from the dataset's ``data_spec``, and ``{checkpoint:STAGE}`` for the last
-checkpoint of an earlier train stage. A stage with ``only_with=['train.ann_file']`` is
-left out on a dataset whose ``data_spec`` has no such entry.
+Strings may hold placeholders:
 
-The shipped pipelines take the stages that all methods have from
-``configs/_base_/pipelines`` (``_base_.final_model``) and write their own beside them.
+- ``{data}`` and the entries of the chosen ``data`` (``{title}``, ``{final_model}``),
+  and every other text of ``pipeline`` (``{supervision}``);
+- ``{data_root}``, ``{train.ann_file}`` and so on from the dataset's ``data_spec``;
+- ``{out:STAGE}``: file or folder that an earlier stage makes;
+- ``{checkpoint:STAGE}``: last checkpoint of an earlier train stage.
+
+A stage with ``only_with=['train.ann_file']`` is left out on a dataset whose
+``data_spec`` has no such entry. The stages that all methods have are in
+``configs/_base_/pipelines``, under ``common``.
 """
 
 import re
@@ -31,8 +46,19 @@ from typing import Any
 
 from mmengine.config import Config
 
-from .stages import STAGE_TYPES, ConfigStage, ReportStage, Stage, build_stage
+from .locate import find_config
+from .stages import (
+    STAGE_TYPES,
+    CommandStage,
+    ConfigStage,
+    GenerateStage,
+    ReportStage,
+    Stage,
+    build_stage,
+)
 
+_KEYS = {'name', 'title', 'work_dir', 'stages', 'fast', 'root'}
+_KEYS |= {'data', 'dataset', 'common', 'supervision'}
 _PLACEHOLDER = re.compile(r'\{([A-Za-z_][\w.]*(?::[\w.-]+)?)\}')
 
 
@@ -63,48 +89,51 @@ class Pipeline:
 
 
 def load_pipeline(
-    file: Path, data_spec: dict[str, Any] | None = None, fast: bool = False
+    file: Path,
+    data_spec: dict[str, Any] | None = None,
+    fast: bool = False,
+    data: str | None = None,
 ) -> Pipeline:
     """Read and check a pipeline file.
 
     Args:
         file: Pipeline file.
-        data_spec: Description of another dataset (``--dataset``); by default the
-            file's own ``data_spec``.
+        data_spec: Description of another dataset (``--dataset``); by default that of
+            the file.
         fast: Apply the file's ``fast`` overrides.
+        data: Which of the file's ``data`` the recipe is for (``--data``). Defaults to
+            the first.
 
     Returns:
         The pipeline, its placeholders filled except for ``{checkpoint:...}``.
 
     Raises:
-        ValueError: Something in the file is wrong; the message says what and where.
+        ValueError: Something in the file is wrong, or it knows no such ``data``; the
+            message says what and where.
         FileNotFoundError: There is no such file.
     """
     if not file.is_file():
-        raise FileNotFoundError(f'Pipeline file {file} does not exist.')
+        raise FileNotFoundError(
+            f'Pipeline file {file} does not exist. Each method has configs/METHOD/'
+            'pipeline.py, with --data NAME, and pipeline_synthetic.py.'
+        )
     cfg = Config.fromfile(file)
     if 'pipeline' not in cfg or not isinstance(cfg.get('pipeline'), dict):
         raise ValueError(
             f'{file} is not a pipeline file: it has no `pipeline = dict(...)`. '
             'A single config is trained with tools/train.py.'
         )
-    content = cfg.pipeline.to_dict()
+    content = _with_names(cfg.pipeline.to_dict(), data, str(file))
     other = data_spec is not None
-    spec = data_spec if other else cfg.get('data_spec', {})
-    spec = spec.to_dict() if hasattr(spec, 'to_dict') else dict(spec)
-    unknown = set(content) - {'name', 'title', 'work_dir', 'stages', 'fast', 'root'}
-    if unknown or 'name' not in content or not content.get('stages'):
-        raise ValueError(
-            f'{file}: pipeline needs name and stages, and may have title, work_dir, '
-            f'root and fast; got {sorted(content)}.'
-        )
+    spec = data_spec if other else _own_spec(cfg, content, file)
     overrides = content.get('fast', {}) or {} if fast else {}
     if fast and not overrides:
         raise ValueError(f'{file}: there is no `fast=dict(...)`; run without --fast.')
-    entries = _apply_fast(content['stages'], overrides, str(file))
+    entries = _with_common(content['stages'], content.get('common') or {}, str(file))
+    entries = _apply_fast(entries, overrides, str(file))
     entries = _with_data(entries, spec)
     entries = fill_placeholders(entries, _spec_lookup(spec), str(file))
-    stages = tuple(build_stage(entry, str(file)) for entry in entries)
+    stages = _with_outputs(entries, str(file))
     _check_stages(stages, str(file))
     work_dir = content.get('work_dir') or f'work_dirs/pipelines/{content["name"]}'
     if other:
@@ -121,6 +150,77 @@ def load_pipeline(
         data_spec=spec,
         fast=fast,
     )
+
+
+def _with_names(
+    content: dict[str, Any], data: str | None, where: str
+) -> dict[str, Any]:
+    """Check the keys of a pipeline, choose its data and fill in what that names."""
+    unknown = set(content) - _KEYS
+    if unknown or 'name' not in content or not content.get('stages'):
+        raise ValueError(
+            f'{where}: pipeline needs name and stages, and may have '
+            f'{sorted(_KEYS - {"name", "stages"})}; got {sorted(content)}.'
+        )
+    choices = content.pop('data', None) or {}
+    if data is not None and data not in choices:
+        known = ', '.join(choices) or 'none: the recipe has one dataset'
+        raise ValueError(f'{where}: --data {data} is unknown; there is {known}.')
+    data = data or next(iter(choices), None)
+    names = {'data': data, **choices[data]} if data else {}
+    names.update(supervision=content.get('supervision'))
+    names = {key: value for key, value in names.items() if value is not None}
+
+    def lookup(key: str) -> str:
+        return str(names[key]) if key in names else f'{{{key}}}'
+
+    return fill_placeholders(content, lookup, where)
+
+
+def _own_spec(cfg: Config, content: dict[str, Any], file: Path) -> dict[str, Any]:
+    """Data spec of the pipeline's own dataset; empty without one."""
+    spec = cfg.get('data_spec', {})
+    if content.get('dataset'):
+        dataset = find_config(content['dataset'], file.resolve().parent)
+        spec = Config.fromfile(dataset).data_spec
+    return spec.to_dict() if hasattr(spec, 'to_dict') else dict(spec)
+
+
+def _with_common(
+    entries: list[dict[str, Any]], common: dict[str, dict[str, Any]], where: str
+) -> list[dict[str, Any]]:
+    """Complete stages by what ``common`` says of their names."""
+    merged = [{**common.get(entry.get('name'), {}), **entry} for entry in entries]
+    for entry in merged:
+        if not isinstance(entry.get('name'), str):
+            raise ValueError(f'{where}: a stage needs a name, got {entry!r}.')
+    return merged
+
+
+def _with_outputs(entries: list[dict[str, Any]], where: str) -> tuple[Stage, ...]:
+    """Build the stages; fill in what the ones before make, ``{out:STAGE}``."""
+    made: dict[str, str] = {}
+
+    def lookup(key: str) -> str:
+        kind, _, name = key.partition(':')
+        if kind != 'out':
+            return f'{{{key}}}'
+        if name not in made:
+            raise KeyError(
+                f'the stages before with an output are {sorted(made)}; the weights of '
+                'a train stage are {checkpoint:STAGE}'
+            )
+        return made[name]
+
+    stages = []
+    for entry in entries:
+        stage = build_stage(fill_placeholders(entry, lookup, where), where)
+        stages.append(stage)
+        if isinstance(stage, GenerateStage):
+            made[stage.name] = stage.out
+        elif isinstance(stage, CommandStage) and stage.outputs:
+            made[stage.name] = stage.outputs[0]
+    return tuple(stages)
 
 
 def fill_placeholders(value: Any, lookup: Callable[[str], str], where: str) -> Any:
@@ -206,16 +306,17 @@ def _with_data(
 def _apply_fast(
     entries: list[dict[str, Any]], overrides: dict[str, Any], where: str
 ) -> list[dict[str, Any]]:
-    """Merge the ``fast`` overrides into the stages."""
+    """Merge the ``fast`` overrides into the stages, those of its type first."""
     names = [entry.get('name') for entry in entries]
-    unknown = sorted(set(overrides) - set(names) - {'root'})
+    unknown = sorted(set(overrides) - set(names) - set(STAGE_TYPES) - {'root'})
     if unknown:
         raise ValueError(f'{where}: fast names {unknown}, stages are {names}.')
     merged = []
     for entry in entries:
         entry = dict(entry)
-        changes = dict(overrides.get(entry.get('name'), {}))
-        keys = {item.name for item in fields(STAGE_TYPES.get(entry['type'], Stage))}
+        kind = entry.get('type')
+        changes = {**overrides.get(kind, {}), **overrides.get(entry['name'], {})}
+        keys = {item.name for item in fields(STAGE_TYPES.get(kind, Stage))}
         options = dict(changes.pop('cfg_options', {}))
         # What is no key of the stage is a dotted key of its config.
         options.update({k: changes.pop(k) for k in list(changes) if k not in keys})

@@ -8,7 +8,7 @@ from typing import Any
 from mmengine.config import Config
 
 from mmwsis.formats.map_index import INDEX_NAME
-from mmwsis.utils.config_files import files_named_in
+from mmwsis.utils.config_files import default_work_dir, files_named_in
 from mmwsis.utils.hashing import flatten_settings
 
 from .definition import Pipeline, fill_placeholders
@@ -59,7 +59,7 @@ class JobFactory:
         pipeline: The pipeline.
         root: Directory that relative paths start from.
         launch: How parallel stages are started.
-        dataset: Data-set config given by the user.
+        dataset: Dataset file given by the user.
         train_args: Further arguments of ``tools/train.py``, such as ``--amp``.
         seed: Random seed of every training instead of the configs' own.
     """
@@ -110,13 +110,14 @@ class JobFactory:
         """Return a stage's overrides with checkpoints filled in."""
         where = str(self.pipeline.file)
         options = fill_placeholders(stage.cfg_options, self._checkpoint_text, where)
-        if self.dataset is not None:
-            # A dataset without `val` leaves no evaluation that could be overridden.
+        if options:
+            # There is nothing to override in a loader that a config has not, nor in the
+            # evaluation on a dataset without `val`.
             plain = self._plain_config(stage)
             options = {
                 key: value
                 for key, value in options.items()
-                if '.' not in key or plain.get(key.partition('.')[0], '') is not None
+                if '.' not in key or _has(plain, key.partition('.')[0])
             }
         if self.seed is not None and isinstance(stage, TrainStage):
             options = {**options, 'randomness.seed': self.seed}
@@ -126,13 +127,9 @@ class JobFactory:
         """Return the work dir of a stage's training run, relative to the root."""
         if stage.work_dir is not None:
             return Path(stage.work_dir)
-        configured = self._plain_config(stage).get('work_dir')
-        if configured:
-            return Path(configured)
-        stem = Path(stage.config.rpartition('::')[2]).stem
-        if self.dataset is None:
-            return Path('work_dirs', stem)
-        return Path('work_dirs', str(self.pipeline.data_spec['name']), stem)
+        cfg = self._plain_config(stage)
+        name = None if self.dataset is None else str(self.pipeline.data_spec['name'])
+        return Path(cfg.get('work_dir') or default_work_dir(cfg, stage.config, name))
 
     def checkpoint(self, stage: ConfigStage) -> Path:
         """Return the last checkpoint of a stage's training run.
@@ -351,6 +348,11 @@ class JobFactory:
             return path.relative_to(self.root)
         except ValueError:
             return path
+
+
+def _has(cfg: Config, key: str) -> bool:
+    """Whether a config has a part, or may be given it."""
+    return cfg.get(key, None if key.endswith('_dataloader') else '') is not None
 
 
 def _unique(paths: list[Path]) -> list[Path]:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from mmengine.utils import get_installed_path
 
-import mmwsis
+from mmwsis.utils.config_files import PACKAGE_DIR, SHIPPED_ROOTS
 
-PACKAGE_DIR = Path(mmwsis.__file__).resolve().parent
+__all__ = ['PACKAGE_DIR', 'find_config', 'find_tool']
 
 
 def find_tool(name: str) -> Path:
@@ -24,7 +24,7 @@ def find_tool(name: str) -> Path:
         FileNotFoundError: The tool is in neither place.
     """
     relative = name.removeprefix('tools/')
-    places = [PACKAGE_DIR.parent / 'tools', PACKAGE_DIR / '.mim' / 'tools']
+    places = [root / 'tools' for root in SHIPPED_ROOTS]
     for place in places:
         if (place / relative).is_file():
             return place / relative
@@ -66,8 +66,7 @@ def _shipped_candidates(reference: str) -> list[Path]:
     """Places of a ``package::path`` config, most specific first."""
     package, _, path = reference.partition('::')
     if package == 'mmwsis':
-        # A checkout's configs/ go first, because .mim may be a stale copy of them.
-        roots = [PACKAGE_DIR.parent / 'configs', PACKAGE_DIR / '.mim' / 'configs']
+        roots = [root / 'configs' for root in SHIPPED_ROOTS]
     else:
         roots = [Path(get_installed_path(package)) / '.mim' / 'configs']
     return [root / path for root in roots]

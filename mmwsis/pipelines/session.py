@@ -22,7 +22,8 @@ class PipelineOptions:
     Attributes:
         config: Pipeline file, or ``'mmwsis::exits/pipeline_synthetic.py'``.
         fast: Apply the file's ``fast`` overrides.
-        dataset: Data-set config to run the pipeline on instead of its own.
+        dataset: Dataset file to run the pipeline on instead of its own.
+        data: Which of the pipeline's own datasets; by default its first.
         launch: How parallel stages are started.
         selection: Which stages to run.
         work_dir: Directory of logs, manifest and report instead of the file's.
@@ -35,6 +36,7 @@ class PipelineOptions:
     config: str
     fast: bool = False
     dataset: str | None = None
+    data: str | None = None
     launch: Launch = field(default_factory=Launch)
     selection: Selection = field(default_factory=Selection)
     work_dir: str | None = None
@@ -68,7 +70,9 @@ def make_runner(
         dataset = Path(options.dataset).resolve()
         with _working_in(Path(options.root or here)):  # where its data_root starts
             spec = load_data_spec(dataset)
-    pipeline = load_pipeline(find_config(options.config, here), spec, options.fast)
+    pipeline = load_pipeline(
+        find_config(options.config, here), spec, options.fast, options.data
+    )
     if options.work_dir is not None:
         work_dir = os.path.abspath(options.work_dir)
         pipeline = type(pipeline)(**{**vars(pipeline), 'work_dir': work_dir})

@@ -2,12 +2,43 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+# Where `configs/` and `tools/` lie: in a checkout, else in an installed wheel. The
+# checkout's own go first, because .mim may be a stale copy of them.
+PACKAGE_DIR = Path(__file__).resolve().parents[1]
+SHIPPED_ROOTS = (PACKAGE_DIR.parent, PACKAGE_DIR / '.mim')
+
 # Keys that say where things are written, or all that a dataset has, used or not.
 _NO_INPUT_KEYS = ('work_dir', 'produces', 'outfile_prefix', 'filename', 'data_spec')
+
+
+def default_work_dir(
+    cfg: Mapping[str, Any], file: str | os.PathLike, dataset: str | None = None
+) -> str:
+    """Folder of the training run of a config that names none.
+
+    Args:
+        cfg: Config.
+        file: Its file, or ``'package::path'``.
+        dataset: Name of the dataset that ``--dataset`` put in place of its own.
+
+    Returns:
+        ``'work_dirs/<config>'``, with the dataset's name between the two. A
+        fully-supervised baseline has ``'work_dirs/fully_supervised/<config>'``, because
+        the same model on pseudo labels bears the same name.
+    """
+    wsis = cfg.get('wsis') or {}
+    baseline = wsis.get('stage') == 'final_model' and not (
+        wsis.get('labeler')
+        or wsis.get('labels')
+        or wsis.get('method', 'FULL') != 'FULL'
+    )
+    stem = Path(str(file).rpartition('::')[2]).stem
+    parts = ['work_dirs', dataset, 'fully_supervised' if baseline else None, stem]
+    return '/'.join(part for part in parts if part)
 
 
 def files_named_in(settings: Any, root: Path, index_name: str) -> list[Path]:

@@ -1,15 +1,18 @@
 """Optimiser and schedule of the labelers, against the paper's table."""
 
+import sys
 from pathlib import Path
 
 import pytest
 import torch
-from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import PARAM_SCHEDULERS
 from torch import nn
 
-CONFIGS = Path(__file__).parents[2] / 'configs'
+sys.path.insert(0, str(Path(__file__).parent))
+from shipped_configs import FOLDER
+from shipped_configs import load as load_file
+
 PAPER = [
     # method, stage, dataset, epochs
     ('exits', 'similarity-extractor', 'coco', 1),
@@ -25,7 +28,7 @@ PAPER = [
 
 
 def load(method, stage, dataset):
-    return Config.fromfile(CONFIGS / method / f'{stage}_vit-b_{dataset}.py')
+    return load_file(FOLDER / method / f'{stage}_vit-b_{dataset}.py')
 
 
 def learning_rates(cfg, iters_per_epoch):
@@ -124,7 +127,7 @@ def test_teacher_hook_comes_first_and_is_the_papers(method):
 
 def test_irnet_classifier_numbers():
     """Sections 1 and 2 of the released recipe: rates, steps, momentum, sizes."""
-    cfg = Config.fromfile(CONFIGS / 'irnet' / 'cam_r50_voc.py')
+    cfg = load_file(FOLDER / 'irnet' / 'cam_r50_voc.py')
     wrapper = build_optim_wrapper(
         nn.ModuleDict(dict(backbone=nn.Linear(2, 2), head=nn.Linear(2, 2))),
         cfg.optim_wrapper,
@@ -169,7 +172,7 @@ FINALS = {
 @pytest.mark.parametrize('name', FINALS)
 def test_final_models_keep_mmdetections_schedule(name):
     rate, epochs, milestones = FINALS[name]
-    cfg = Config.fromfile(CONFIGS / 'exits' / f'{name}.py')
+    cfg = load_file(FOLDER / 'exits' / f'{name}.py')
     assert cfg.optim_wrapper.optimizer.lr == rate
     assert cfg.train_cfg.max_epochs == epochs
     assert cfg.param_scheduler[-1].milestones == milestones

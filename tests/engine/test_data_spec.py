@@ -9,6 +9,7 @@ from mmengine.registry import DATASETS, init_default_scope
 from mmwsis.dataset_converters.synthetic import SyntheticSettings, make_synthetic
 from mmwsis.engine.data_spec import apply_data_spec, load_data_spec
 from mmwsis.engine.fit_config import LOADERS
+from mmwsis.engine.requirements import requirements_of
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 FINAL_MODELS = [
@@ -172,7 +173,7 @@ def test_weak_file_that_nothing_can_make_must_exist(tmp_path, spec_text):
 
 
 @pytest.mark.parametrize('file', FINAL_MODELS, ids=lambda file: file.stem)
-@pytest.mark.parametrize('method', ['exits', 'fully_supervised'])
+@pytest.mark.parametrize('method', ['exits', 'final_models'])
 def test_one_class_final_models(method, file, spec, scenes):
     """The datasets build, and every number of classes is one."""
     cfg = apply_data_spec(load(f'{method}/{file.stem}'), spec)
@@ -230,17 +231,17 @@ def test_labeler_keeps_its_supervision(spec, tmp_path):
     assert load('mal/labeler_vit-b_coco').work_dir == 'work_dirs/mal/labeler_vit-b_coco'
 
 
-def test_requirements_name_the_commands_of_this_data_set(spec, scenes):
+def test_requirements_name_the_commands_of_this_dataset(spec, scenes):
     cfg = apply_data_spec(load('exits/labeler_vit-b_coco'), spec)
-    weak, extractor = cfg.wsis.requires
-    assert weak.path == f'{scenes}/weak/extreme_points_train.json'
+    made = {item.path: item for item in requirements_of(cfg)}
+    weak = made[f'{scenes}/weak/extreme_points_train.json']
     assert weak.command == (
         'python tools/dataset_converters/coco2weak.py '
         f'{scenes}/annotations/instances_train.json '
         f'--level extreme_points --out {scenes}/weak/extreme_points_train.json'
     )
     folder = 'work_dirs/bolts/similarity-extractor_vit-b_coco'
-    assert extractor.path == f'{folder}/epoch_1.pth'
+    extractor = made[f'{folder}/epoch_1.pth']
     assert extractor.command.endswith(f'_coco.py --dataset {spec["file"]}')
     assert cfg.model.similarity_extractor.init_cfg.checkpoint == extractor.path
     assert cfg.wsis.produces == f'{scenes}/pseudo_labels/exits.json'
@@ -256,10 +257,14 @@ def test_small_recipe_needs_no_scenes_then(name, spec):
 
 @pytest.mark.parametrize(
     'file',
-    [f for f in sorted(CONFIGS.glob('[!_]*/*.py')) if 'pipeline_' not in f.name],
+    [
+        f
+        for f in sorted(CONFIGS.glob('[!_]*/*.py'))
+        if not f.name.startswith('pipeline') and f.parent.name != 'data_specs'
+    ],
     ids=lambda file: f'{file.parent.name}/{file.stem}',
 )
-def test_nothing_of_the_old_data_set_is_left(file, spec):
+def test_nothing_of_the_old_dataset_is_left(file, spec):
     cfg = apply_data_spec(Config.fromfile(file), spec)
     for text in strings(cfg.to_dict()):
         assert not text.startswith('data/'), text
@@ -281,9 +286,11 @@ def test_training_on_masks_needs_masks(tmp_path, spec_text):
     text = spec_text.replace('ann_file="annotations/instances_train.json", ', '', 1)
     spec = load_data_spec(write(tmp_path, text))
     with pytest.raises(ValueError, match='trains on masks'):
-        apply_data_spec(load('fully_supervised/solov2_r50'), spec)
-    weak = apply_data_spec(load('exits/labeler_vit-b_coco'), spec).wsis.requires[0]
-    assert 'annotation tool' in weak.command
+        apply_data_spec(load('final_models/solov2_r50'), spec)
+    cfg = apply_data_spec(load('exits/labeler_vit-b_coco'), spec)
+    weak = {item.path: item.command for item in requirements_of(cfg)}
+    file = f'{spec["data_root"]}/weak/extreme_points_train.json'
+    assert 'annotation tool' in weak[file]
 
 
 def test_without_validation_images(tmp_path, spec_text):

@@ -12,6 +12,7 @@ from mmwsis.dataset_converters.synthetic import SyntheticSettings, make_syntheti
 from mmwsis.datasets import CocoWeakDataset
 from mmwsis.engine.data_spec import apply_data_spec, load_data_spec
 from mmwsis.engine.preflight import PreflightError, check_classes
+from mmwsis.engine.requirements import requirements_of
 from mmwsis.structures.supervision import Supervision
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
@@ -173,7 +174,8 @@ def test_weak_labels_are_made_of_the_panoptic_file(tmp_path, scenes):
     val = dict(img='val', ann_file='annotations/instances_val.json')
     with_val = load_data_spec(write(tmp_path, scenes, val=val))
     labeler = Config.fromfile(CONFIGS / 'mal/labeler_vit-b_coco.py')
-    (needed, *_) = apply_data_spec(labeler, with_val).wsis.requires
+    fitted = apply_data_spec(labeler, with_val)
+    (needed,) = (x for x in requirements_of(fitted) if '/boxes_' in x.path)
     assert needed.command == (
         'python tools/dataset_converters/coco2weak.py '
         f'{scenes}/annotations/panoptic_train.json --level boxes --out {needed.path} '

@@ -162,7 +162,7 @@ def test_missing_requirement_names_file_and_command(tmp_path):
 def test_folder_that_is_being_filled_counts_as_missing(tmp_path):
     maps, parts = tmp_path / 'maps', tmp_path / 'maps.parts'
     requires = [dict(path=str(maps), command='make maps')]
-    cfg = Config(dict(wsis=dict(requires=requires), folder=str(maps)))
+    cfg = Config(dict(wsis=dict(requires=requires), step=dict(folder=str(maps))))
     maps.mkdir()
     parts.mkdir()
     with pytest.raises(FileNotFoundError, match='maps is not finished'):
@@ -186,3 +186,12 @@ def test_path_that_an_option_replaced_is_not_asked_for(tmp_path):
 def test_configs_without_requirements_pass():
     check_requirements(Config(dict(model=dict(type='X'))))
     check_requirements(Config(dict(wsis=dict(method='EXITS', requires=None))))
+
+
+def test_variables_of_the_file_are_not_asked_for(tmp_path):
+    requires = [dict(path=f'{tmp_path}/mae.pth', command='python tools/train.py A')]
+    cfg = Config(dict(wsis=dict(requires=requires), mae=requires[0]['path']))
+    check_requirements(cfg)
+    cfg.load_from = cfg.mae
+    with pytest.raises(FileNotFoundError, match=r'mae\.pth does not exist'):
+        check_requirements(cfg)

@@ -117,3 +117,66 @@ def test_fast_needs_overrides_that_exist(tmp_path):
     body = f"pipeline = dict(name='toy', fast=dict(b=dict(x=2)), {STAGES})"
     with pytest.raises(ValueError, match=r"fast names \['b'\]"):
         load_pipeline(write(tmp_path, body), fast=True)
+
+
+DATA = """
+pipeline = dict(
+    name='toy_{data}', title='Toy on {title}', supervision='boxes',
+    data=dict(coco=dict(title='COCO', model='a.py'),
+              voc=dict(title='VOC', model='b.py')),
+    dataset='{data}_spec.py',
+    common=dict(final=dict(type='train', config='{model}'),
+                make=dict(type='generate', config='c_{data}.py', out='nowhere')),
+    stages=[dict(name='weak', type='command', command=['x'], outputs=['{data}.w']),
+            dict(name='make', out='{data_root}/{train.weak.{supervision}}'),
+            dict(name='final', cfg_options=dict(a='{out:make}', b='{out:weak}'))])
+"""
+
+
+def with_specs(tmp_path, body):
+    for name in ('coco', 'voc'):
+        (tmp_path / f'{name}_spec.py').write_text(
+            f"data_spec = dict(name='{name}', data_root='data/{name}',\n"
+            "    train=dict(weak=dict(boxes='boxes.json')))\n"
+        )
+    return write(tmp_path, body)
+
+
+@pytest.mark.parametrize(('data', 'model'), [('coco', 'a.py'), ('voc', 'b.py')])
+def test_one_recipe_has_several_datasets(tmp_path, data, model):
+    pipeline = load_pipeline(with_specs(tmp_path, DATA), data=data)
+    assert (pipeline.name, pipeline.title) == (f'toy_{data}', f'Toy on {data.upper()}')
+    assert pipeline.work_dir == f'work_dirs/pipelines/toy_{data}'
+    assert pipeline.data_spec['name'] == data
+    weak, make, final = pipeline.stages
+    assert make.config == f'c_{data}.py'
+    assert make.out == f'data/{data}/boxes.json'
+    assert final.config == model
+    assert final.cfg_options == dict(a=make.out, b=f'{data}.w')
+
+
+def test_the_first_dataset_is_the_default(tmp_path):
+    assert load_pipeline(with_specs(tmp_path, DATA)).name == 'toy_coco'
+    with pytest.raises(ValueError, match='--data lvis is unknown; there is coco, voc'):
+        load_pipeline(with_specs(tmp_path, DATA), data='lvis')
+
+
+def test_outputs_are_those_of_the_stages_before(tmp_path):
+    body = DATA.replace('{out:make}', '{out:final}')
+    with pytest.raises(ValueError, match=r'\{out:final\}.*make.*checkpoint:STAGE'):
+        load_pipeline(with_specs(tmp_path, body))
+
+
+def test_fast_overrides_of_a_type_reach_all_its_stages(tmp_path):
+    body = """
+pipeline = dict(name='toy', fast=dict(train=dict(x=1, y=2), a=dict(y=3)), stages=[
+    dict(name='a', type='train', config='a.py'),
+    dict(name='b', type='train', config='b.py'),
+    dict(name='c', type='test', config='b.py')])
+"""
+    stages = load_pipeline(write(tmp_path, body), fast=True).stages
+    assert [stage.cfg_options for stage in stages] == [
+        {'x': 1, 'y': 3},
+        {'x': 1, 'y': 2},
+        {},
+    ]

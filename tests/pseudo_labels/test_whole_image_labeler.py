@@ -104,7 +104,7 @@ def test_from_tags_to_a_final_model(config, trained, tmp_path):
     (tmp_path / 'toy.py').write_text(f'data_spec = {spec!r}')
     spec = load_data_spec(tmp_path / 'toy.py')
     final = Config.fromfile(
-        str(ROOT / 'configs' / 'fully_supervised' / 'mask-rcnn_r18_synthetic.py')
+        str(ROOT / 'configs' / 'final_models' / 'mask-rcnn_r18_synthetic.py')
     )
     final = apply_data_spec(final, spec)
     dataset = DATASETS.build(final.train_dataloader.dataset)

@@ -65,7 +65,7 @@ optim_wrapper = dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=0.001))
 auto_scale_lr = dict(enable=False, base_batch_size=8)
 env_cfg = dict(dist_cfg=dict(backend='nccl'))
 custom_hooks = [dict(type='mmwsis.StopOnNaNHook')]
-weak_labels = 'weak.json'
+reads = dict(weak_labels='weak.json')
 wsis = dict(requires=[dict(path='weak.json', command='python tools/make_it.py')])
 """
 

@@ -23,7 +23,7 @@ EXAMPLES = """examples:
       data/coco/annotations/panoptic_val2017.json --out-dir work_dirs/quality/panoptic
   python tools/analysis_tools/pseudo_label_quality.py \\
       data/voc/pseudo_labels/semantic data/voc/SegmentationClass \\
-      --classes configs/_base_/datasets/voc.py --background \\
+      --classes configs/data_specs/voc.py --background \\
       --out-dir work_dirs/quality/semantic
   python tools/analysis_tools/pseudo_label_quality.py \\
       data/voc/class_maps/irnet data/voc/annotations/instances_train.json \\

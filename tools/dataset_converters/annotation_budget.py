@@ -19,7 +19,7 @@ from mmwsis.dataset_converters.command_line import (
 
 EXAMPLES = f"""examples:
   # Table 2 of WISE: tags of all 1464 images of VOC, 1325 with points, 122 with masks;
-  # read by configs/_base_/datasets/voc_budget.py and voc_budget_masks.py
+  # read by configs/data_specs/voc_budget.py and voc_budget_masks.py
   python tools/dataset_converters/annotation_budget.py \\
       data/voc/annotations/instances_train.json --seconds 29280 \\
       --out-dir data/voc/budget

@@ -1,7 +1,7 @@
 # Cityscapes, panoptic: what cityscapes2coco.py --panoptic writes, for
 # mmdet.CocoPanopticDataset. Labels count things before stuff, as MMDetection's panoptic
 # heads do. Paths are relative to data_root.
-_base_ = ['../panoptic_loaders.py', './cityscapes.py']
+_base_ = ['./panoptic_loaders.py', '../../data_specs/cityscapes.py']
 
 data_spec = dict(
     name='cityscapes_panoptic',

@@ -1,7 +1,7 @@
 # COCO 2017, panoptic: 80 things and 53 stuff classes, for mmdet.CocoPanopticDataset.
 # Weak labels come from the panoptic file: boxes of the things, tags of things and stuff
 # (weak panoptic): docs/datasets/coco.md. Paths are relative to data_root.
-_base_ = '../panoptic_loaders.py'
+_base_ = './panoptic_loaders.py'
 
 data_spec = dict(
     name='coco_panoptic',

@@ -1,17 +1,50 @@
-# LVIS v1. The images are COCO's: link train2017/ and val2017/ into data_root; their names
-# come from coco_url, so img is empty. Paths are relative to data_root.
-data_spec = dict(
-    name='lvis',
-    data_root='data/lvis_v1',
-    classes=None,  # the dataset's own 1203: LVISV1Dataset's metainfo, the file's categories
-    train=dict(
-        ann_file='annotations/lvis_v1_train.json',
-        img='',
-        weak=dict(
-            boxes='weak/boxes_lvis_v1_train.json',
-            extreme_points='weak/extreme_points_lvis_v1_train.json',
-        ),
+# LVIS v1: loaders of whole images, as the labelers read them. A family of
+# stages adds its pipelines, and what else differs.
+_base_ = '../../data_specs/lvis.py'
+
+train_dataloader = dict(
+    batch_size=16,
+    num_workers=8,
+    persistent_workers=True,
+    drop_last=True,
+    sampler=dict(type='mmwsis.SeededEpochSampler', shuffle=True),
+    dataset=dict(
+        type='mmwsis.CocoWeakDataset',
+        supervision='boxes',
+        data_root=_base_.data_spec.data_root,
+        ann_file=_base_.data_spec.train.weak.boxes,
+        data_prefix=dict(img=_base_.data_spec.train.img),
+        filter_cfg=None,  # an image without labels is an example, too
     ),
-    val=dict(ann_file='annotations/lvis_v1_val.json', img=''),
-    image_scale=None,
+)
+# Masks that are never trained on.
+val_dataloader = dict(
+    batch_size=1,
+    num_workers=4,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='mmwsis.CocoWeakDataset',
+        supervision='masks',
+        data_root=_base_.data_spec.data_root,
+        ann_file=_base_.data_spec.val.ann_file,
+        data_prefix=dict(img=_base_.data_spec.val.img),
+        filter_cfg=None,
+        test_mode=True,
+    ),
+)
+test_dataloader = val_dataloader
+# What tools/generate_pseudo_labels.py labels: every training image.
+pseudo_label_dataloader = dict(
+    batch_size=1,
+    num_workers=4,
+    dataset=dict(
+        type='mmwsis.CocoWeakDataset',
+        supervision='boxes',
+        data_root=_base_.data_spec.data_root,
+        ann_file=_base_.data_spec.train.weak.boxes,
+        data_prefix=dict(img=_base_.data_spec.train.img),
+        filter_cfg=None,
+        test_mode=True,
+    ),
 )

@@ -1,21 +1,53 @@
-# Scenes that tools/dataset_converters/make_synthetic.py draws, 128x128 pixels.
-# Paths are relative to data_root.
-data_spec = dict(
-    name='synthetic',
-    data_root='data/synthetic',
-    classes=('disc', 'ring', 'square', 'triangle', 'star', 'bar'),
-    train=dict(
-        ann_file='annotations/instances_train.json',
-        img='train/',
-        weak=dict(
-            image_tags='weak/image_tags_train.json',
-            points='weak/points_train.json',
-            boxes='weak/boxes_train.json',
-            extreme_points='weak/extreme_points_train.json',
-        ),
+# Synthetic scenes: loaders of whole images, as the labelers read them. A family of
+# stages adds its pipelines, and what else differs.
+_base_ = '../../data_specs/synthetic.py'
+
+train_dataloader = dict(
+    batch_size=8,
+    num_workers=1,
+    persistent_workers=True,
+    drop_last=True,
+    sampler=dict(type='mmwsis.SeededInfiniteSampler', shuffle=True),
+    dataset=dict(
+        type='mmwsis.CocoWeakDataset',
+        supervision='image_tags',
+        metainfo=dict(classes=_base_.data_spec.classes),
+        data_root=_base_.data_spec.data_root,
+        ann_file=_base_.data_spec.train.weak.image_tags,
+        data_prefix=dict(img=_base_.data_spec.train.img),
+        filter_cfg=None,  # an image without labels is an example, too
     ),
-    val=dict(ann_file='annotations/instances_val.json', img='val/'),
-    image_scale=None,
-    # Datasets with a generator are drawn by the pipelines; others lack this key.
-    generator='tools/dataset_converters/make_synthetic.py',
+)
+# Masks that are never trained on.
+val_dataloader = dict(
+    batch_size=1,
+    num_workers=1,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='mmwsis.CocoWeakDataset',
+        supervision='masks',
+        metainfo=dict(classes=_base_.data_spec.classes),
+        data_root=_base_.data_spec.data_root,
+        ann_file=_base_.data_spec.val.ann_file,
+        data_prefix=dict(img=_base_.data_spec.val.img),
+        filter_cfg=None,
+        test_mode=True,
+    ),
+)
+test_dataloader = val_dataloader
+# What tools/generate_pseudo_labels.py labels: every training image.
+pseudo_label_dataloader = dict(
+    batch_size=1,
+    num_workers=1,
+    dataset=dict(
+        type='mmwsis.CocoWeakDataset',
+        supervision='image_tags',
+        metainfo=dict(classes=_base_.data_spec.classes),
+        data_root=_base_.data_spec.data_root,
+        ann_file=_base_.data_spec.train.weak.image_tags,
+        data_prefix=dict(img=_base_.data_spec.train.img),
+        filter_cfg=None,
+        test_mode=True,
+    ),
 )

@@ -1,6 +1,5 @@
 # The synthetic scenes for an instance segmentation model of MMDetection, enlarged.
-# The masks to train on, train_dataloader.dataset.ann_file, are the final config's to say.
-_base_ = ['mmdet::_base_/datasets/coco_instance.py', './synthetic.py']
+_base_ = ['mmdet::_base_/datasets/coco_instance.py', '../../data_specs/synthetic.py']
 
 metainfo = dict(classes=_base_.data_spec.classes)
 data_root = 'data/synthetic/'
@@ -27,6 +26,7 @@ train_dataloader = dict(
     dataset=dict(
         metainfo=metainfo,
         data_root=data_root,
+        ann_file=_base_.data_spec.train.ann_file,
         data_prefix=dict(img=_base_.data_spec.train.img),
         pipeline=train_pipeline,
     ),

@@ -1,7 +1,7 @@
 # The synthetic scenes, panoptic: 6 things and 3 stuff classes. Weak labels come from the
 # panoptic file: boxes of the things, tags of things and stuff (weak panoptic).
 # Paths are relative to data_root.
-_base_ = ['../panoptic_loaders.py', './synthetic.py']
+_base_ = ['./panoptic_loaders.py', '../../data_specs/synthetic.py']
 
 data_spec = dict(
     name='synthetic_panoptic',

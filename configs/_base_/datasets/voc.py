@@ -1,62 +1,53 @@
-# PASCAL VOC 2012 with the SBD masks (train_aug, 10,582 images; IRNet, BESTIE, EXITS, weak
-# panoptic), instances as COCO JSON: docs/datasets/voc.md. Paths are relative to data_root.
-data_spec = dict(
-    name='voc',
-    data_root='data/voc',
-    classes=(
-        'aeroplane',
-        'bicycle',
-        'bird',
-        'boat',
-        'bottle',
-        'bus',
-        'car',
-        'cat',
-        'chair',
-        'cow',
-        'diningtable',
-        'dog',
-        'horse',
-        'motorbike',
-        'person',
-        'pottedplant',
-        'sheep',
-        'sofa',
-        'train',
-        'tvmonitor',
+# PASCAL VOC 2012 with SBD: loaders of whole images, as the labelers read them. A family of
+# stages adds its pipelines, and what else differs.
+_base_ = '../../data_specs/voc.py'
+
+train_dataloader = dict(
+    batch_size=16,
+    num_workers=8,
+    persistent_workers=True,
+    drop_last=True,
+    sampler=dict(type='mmwsis.SeededEpochSampler', shuffle=True),
+    dataset=dict(
+        type='mmwsis.CocoWeakDataset',
+        supervision='image_tags',
+        metainfo=dict(classes=_base_.data_spec.classes),
+        data_root=_base_.data_spec.data_root,
+        ann_file=_base_.data_spec.train.weak.image_tags,
+        data_prefix=dict(img=_base_.data_spec.train.img),
+        filter_cfg=None,  # an image without labels is an example, too
     ),
-    palette=[
-        (128, 0, 0),
-        (0, 128, 0),
-        (128, 128, 0),
-        (0, 0, 128),
-        (128, 0, 128),
-        (0, 128, 128),
-        (128, 128, 128),
-        (64, 0, 0),
-        (192, 0, 0),
-        (64, 128, 0),
-        (192, 128, 0),
-        (64, 0, 128),
-        (192, 0, 128),
-        (64, 128, 128),
-        (192, 128, 128),
-        (0, 64, 0),
-        (128, 64, 0),
-        (0, 192, 0),
-        (128, 192, 0),
-        (0, 64, 128),
-    ],
-    train=dict(
-        ann_file='annotations/instances_train_aug.json',
-        img='JPEGImages/',
-        weak=dict(
-            image_tags='weak/image_tags_train_aug.json',
-            points='weak/points_train_aug.json',
-            boxes='weak/boxes_train_aug.json',
-            extreme_points='weak/extreme_points_train_aug.json',
-        ),
+)
+# Masks that are never trained on.
+val_dataloader = dict(
+    batch_size=1,
+    num_workers=4,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='mmwsis.CocoWeakDataset',
+        supervision='masks',
+        metainfo=dict(classes=_base_.data_spec.classes),
+        data_root=_base_.data_spec.data_root,
+        ann_file=_base_.data_spec.val.ann_file,
+        data_prefix=dict(img=_base_.data_spec.val.img),
+        filter_cfg=None,
+        test_mode=True,
     ),
-    val=dict(ann_file='annotations/instances_val.json', img='JPEGImages/'),
-    image_scale=None,
+)
+test_dataloader = val_dataloader
+# What tools/generate_pseudo_labels.py labels: every training image.
+pseudo_label_dataloader = dict(
+    batch_size=1,
+    num_workers=4,
+    dataset=dict(
+        type='mmwsis.CocoWeakDataset',
+        supervision='image_tags',
+        metainfo=dict(classes=_base_.data_spec.classes),
+        data_root=_base_.data_spec.data_root,
+        ann_file=_base_.data_spec.train.weak.image_tags,
+        data_prefix=dict(img=_base_.data_spec.train.img),
+        filter_cfg=None,
+        test_mode=True,
+    ),
 )

@@ -1,7 +1,7 @@
 # PASCAL VOC 2012, panoptic: the 20 classes as things, background as the one class of
 # stuff (weak panoptic), as voc2coco.py --panoptic writes them, for
 # mmdet.CocoPanopticDataset: docs/datasets/voc.md. Paths are relative to data_root.
-_base_ = ['../panoptic_loaders.py', './voc.py']
+_base_ = ['./panoptic_loaders.py', '../../data_specs/voc.py']
 
 data_spec = dict(
     name='voc_panoptic',

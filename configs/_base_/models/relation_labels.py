@@ -1,3 +1,5 @@
+# What CAMs are sure of: the targets of IRNet. The model has no weights; it reads whole
+# images with their CAMs, and a config says in which folder these lie.
 model = dict(
     type='mmwsis.RelationLabeler',
     test_cfg=dict(
@@ -7,3 +9,8 @@ model = dict(
     ),
 )
 artifact = 'semantic_maps'
+test_pipeline = [
+    dict(type='mmwsis.LoadCachedImage', max_images=0),
+    dict(type='mmwsis.LoadClassMaps', names=('high_res',)),
+    dict(type='mmwsis.PackWeakInputs'),
+]

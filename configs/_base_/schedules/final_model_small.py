@@ -1,6 +1,10 @@
-# Small final models on two CPU cores. Iterations, not epochs, so that the recipe also
-# fits datasets of another size.
-_base_ = 'mmdet::_base_/schedules/schedule_1x.py'
+# Schedule and runtime of the small final models on two CPU cores. Iterations, not epochs,
+# so that the recipe also fits datasets of another size.
+_base_ = [
+    'mmdet::_base_/schedules/schedule_1x.py',
+    'mmdet::_base_/default_runtime.py',
+    '../final_model_runtime.py',
+]
 
 max_iters = 400
 train_cfg = dict(
@@ -24,3 +28,12 @@ param_scheduler = [
     ),
 ]
 auto_scale_lr = dict(enable=False, base_batch_size=8)
+
+default_hooks = dict(
+    logger=dict(interval=20),
+    checkpoint=dict(by_epoch=False, interval=200, max_keep_ckpts=2),
+)
+log_processor = dict(by_epoch=False)
+visualizer = dict(
+    vis_backends=[dict(type='LocalVisBackend'), dict(type='TensorboardVisBackend')]
+)

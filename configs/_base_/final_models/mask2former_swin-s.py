@@ -1,9 +1,0 @@
-_base_ = [
-    'mmdet::mask2former/mask2former_swin-s-p4-w7-224_8xb2-lsj-50e_coco.py',
-    '../datasets/coco.py',
-    '../final_model_runtime.py',
-]
-
-visualizer = dict(
-    vis_backends=[dict(type='LocalVisBackend'), dict(type='TensorboardVisBackend')]
-)

@@ -1,9 +1,0 @@
-_base_ = [
-    'mmdet::solov2/solov2_x101-dcn_fpn_ms-3x_coco.py',
-    '../datasets/coco.py',
-    '../final_model_runtime.py',
-]
-
-visualizer = dict(
-    vis_backends=[dict(type='LocalVisBackend'), dict(type='TensorboardVisBackend')]
-)

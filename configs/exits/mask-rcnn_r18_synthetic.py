@@ -1,6 +1,0 @@
-_base_ = [
-    '../_base_/final_models/mask-rcnn_r18_synthetic.py',
-    '../_base_/training_masks/exits_synthetic.py',
-]
-
-train_dataloader = dict(dataset=dict(ann_file='pseudo_labels/exits.json'))

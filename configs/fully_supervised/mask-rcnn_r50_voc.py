@@ -1,8 +1,0 @@
-# The twin that retention divides by: differs in the annotation file alone.
-_base_ = [
-    '../_base_/final_models/mask-rcnn_r50_voc.py',
-    '../_base_/training_masks/ground_truth.py',
-]
-
-train_dataloader = dict(dataset=dict(ann_file=_base_.data_spec.train.ann_file))
-work_dir = 'work_dirs/fully_supervised/mask-rcnn_r50_voc'

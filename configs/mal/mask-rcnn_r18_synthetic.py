@@ -1,8 +1,0 @@
-# Differs from its EXITS namesake in the pseudo labels alone.
-_base_ = [
-    '../_base_/final_models/mask-rcnn_r18_synthetic.py',
-    '../_base_/training_masks/mal_synthetic.py',
-]
-
-train_dataloader = dict(dataset=dict(ann_file='pseudo_labels/mal.json'))
-work_dir = 'work_dirs/mal/mask-rcnn_r18_synthetic'
