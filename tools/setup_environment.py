@@ -17,8 +17,8 @@ import sysconfig
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(CHECKOUT))
-from mmwsis.utils.collect_env import REQUIREMENTS, ask, torch_facts  # noqa: E402
+sys.path.append(str(CHECKOUT / 'mmwsis' / 'utils'))
+from collect_env import REQUIREMENTS, ask, torch_facts  # noqa: E402
 
 VENV, FOLDER = CHECKOUT / '.venv', CHECKOUT / 'requirements'
 PYTHON, UV, STAMP = VENV / 'bin/python', VENV / 'bin/uv', VENV / 'mmwsis-stamp.txt'
