@@ -12,15 +12,16 @@ ARGS ?=
 PIPELINE ?= configs/exits/pipeline_synthetic.py
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint format doctor clean clean-env
+.PHONY: help env demo test test-all lint format doctor clean clean-env
 
 help:
 	@echo 'make demo       set up .venv, then extreme points -> masks -> trained SOLOv2'
-	@echo '                on synthetic scenes (about 20 min on two cores)'
-	@echo 'make test       set up .venv, then ruff and all tests'
+	@echo '                on synthetic scenes'
+	@echo 'make test       set up .venv, then ruff and the tests;  make test-all also runs'
+	@echo '                those that take minutes'
 	@echo 'make env        set up .venv only'
 	@echo 'make doctor     print versions and what is wrong with the environment'
-	@echo 'make lint       ruff check and format check;  make format mends both'
+	@echo 'make lint       ruff check and format check;  make format fixes both'
 	@echo 'make clean      remove caches and build folders;  make clean-env also .venv'
 
 env:
@@ -29,9 +30,15 @@ env:
 demo: env
 	$(VENV)/python tools/run_pipeline.py $(PIPELINE) $(ARGS)
 
-# One thread a worker: on few cores more threads only wait for each other.
+# One thread per worker: on few cores more threads only wait for each other.
+PYTEST = OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(VENV)/python -m pytest -n $(WORKERS)
+
 test: lint
-	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(VENV)/python -m pytest -n $(WORKERS) $(ARGS)
+	$(PYTEST) $(ARGS)
+
+# Every marker, those that the default suite leaves out included.
+test-all: lint
+	$(PYTEST) -m '' $(ARGS)
 
 lint: env
 	$(VENV)/ruff check .

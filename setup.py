@@ -18,14 +18,6 @@ if (ROOT / 'dataset-index.yml').is_file():  # for `mim download`; nothing else r
     MIM_RESOURCES.append('dataset-index.yml')
 IGNORED = shutil.ignore_patterns('__pycache__', '*.py[cod]', '.ruff_cache')
 
-# Run when Python starts: tells MMEngine, once it is imported, that the prefix
-# `mmwsis::` exists. MMEngine keeps a closed list of such prefixes.
-STARTUP_FILE = 'mmwsis-config-scope.pth'
-STARTUP_LINE = (
-    'import sys; exec("try:\\n    import mmwsis.compat as c\\n'
-    '    c.watch_for_mmengine()\\nexcept ImportError:\\n    pass\\n")\n'
-)
-
 
 def read_version() -> str:
     """Return ``__version__`` without importing the package."""
@@ -42,20 +34,15 @@ def read_requirements(name: str) -> list[str]:
 
 
 class BuildWithMim(build_py):
-    """Adds ``mmwsis/.mim`` and the start-up file to a wheel or editable install."""
+    """Adds ``mmwsis/.mim`` to a wheel or an editable install."""
 
     def run(self) -> None:
-        """Build the package, then place the extra files."""
+        """Build the package, then place the folder."""
         super().run()
         if self.editable_mode:
             self._link(ROOT / 'mmwsis' / '.mim')
-            # The one folder whose files an editable wheel really carries.
-            target = Path(self.get_finalized_command('install').install_lib)
         else:
             self._copy(Path(self.build_lib, 'mmwsis', '.mim'))
-            target = Path(self.build_lib)
-        target.mkdir(parents=True, exist_ok=True)
-        (target / STARTUP_FILE).write_text(STARTUP_LINE, encoding='utf-8')
 
     def get_outputs(self, include_bytecode: bool = True) -> list[str]:
         """Return the built files, ours included.
@@ -71,7 +58,7 @@ class BuildWithMim(build_py):
             return outputs
         mim = Path(self.build_lib, 'mmwsis', '.mim')
         extra = [str(path) for path in sorted(mim.rglob('*')) if path.is_file()]
-        return [*outputs, *extra, str(Path(self.build_lib, STARTUP_FILE))]
+        return [*outputs, *extra]
 
     def _link(self, mim: Path) -> None:
         if mim.is_dir():  # rmtree removes links, never what they point to

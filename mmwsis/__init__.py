@@ -1,7 +1,7 @@
 """Weakly-supervised instance and panoptic segmentation on MMDetection.
 
 Importing the package is cheap and needs nothing but Python, so that
-``python -m mmwsis.utils.collect_env`` can explain a broken installation.
+``python -m mmwsis.doctor`` can explain a broken installation.
 """
 
 from mmwsis.version import __version__

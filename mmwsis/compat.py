@@ -8,30 +8,19 @@
 - MMEngine chooses a CUDA device for every process, which a machine without one cannot.
 - MMEngine reads downloaded checkpoints without that safety, which is turned on.
 - MMEngine resumes training by iterations by loading all data again that was seen.
-
-Importing this module needs nothing but Python: an installed mmwsis does so whenever
-Python starts (see ``setup.py``), so that configs are found without ``custom_imports``.
 """
 
 import contextlib
 import functools
-import importlib.util
 import itertools
 import pickle
-import sys
 from collections.abc import Callable, Iterator
-from importlib.machinery import ModuleSpec
-from types import ModuleType
 from typing import Any
-
-_PREFIX_MODULE = 'mmengine.config.utils'
 
 
 def apply_compat() -> None:
     """Make everything that upstream needs known to it; safe to call twice."""
-    import mmengine.config.utils
-
-    register_config_prefix(mmengine.config.utils)
+    register_config_prefix()
     allow_checkpoint_globals()
     read_checkpoints_safely()
 
@@ -127,59 +116,16 @@ def _history_buffer_method(owner: Any, name: str) -> Any:
     return getattr(owner, name)
 
 
-def register_config_prefix(config_utils: ModuleType) -> None:
-    """Let ``_base_ = 'mmwsis::exits/solov2_r50.py'`` resolve.
+def register_config_prefix() -> None:
+    """Let ``_base_ = 'mmwsis::exits/solov2_r50.py'`` resolve."""
+    import mmengine.config.utils
 
-    Args:
-        config_utils: The module ``mmengine.config.utils``.
-    """
-    known = getattr(config_utils, 'MODULE2PACKAGE', None)
+    known = getattr(mmengine.config.utils, 'MODULE2PACKAGE', None)
     if isinstance(known, dict):
         # MMEngine asks pkg_resources for the distribution of this name and would
         # then look in site-packages, where an editable install has no folder. A
         # module's name is no distribution, so MMEngine asks the import system.
         known.setdefault('mmwsis', 'mmwsis.version')
-
-
-class _PrefixWatcher:
-    """Import hook that adds our prefix as soon as MMEngine is imported."""
-
-    def find_spec(
-        self, fullname: str, path: Any = None, target: Any = None
-    ) -> ModuleSpec | None:
-        """Wrap the loader of the one module of interest.
-
-        Args:
-            fullname: Dotted name of the module being imported.
-            path: Search path of the parent package.
-            target: Unused.
-
-        Returns:
-            The module's own spec with a wrapped loader, ``None`` for other modules.
-        """
-        if fullname != _PREFIX_MODULE:
-            return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(fullname)
-        if spec is None or spec.loader is None:
-            return None
-        execute = spec.loader.exec_module
-
-        def execute_and_register(module: ModuleType) -> None:
-            execute(module)
-            register_config_prefix(module)
-
-        spec.loader.exec_module = execute_and_register
-        return spec
-
-
-def watch_for_mmengine() -> None:
-    """Add our config prefix when MMEngine is imported, now if it already is."""
-    loaded = sys.modules.get(_PREFIX_MODULE)
-    if loaded is not None:
-        register_config_prefix(loaded)
-    elif not any(isinstance(finder, _PrefixWatcher) for finder in sys.meta_path):
-        sys.meta_path.insert(0, _PrefixWatcher())
 
 
 @contextlib.contextmanager

@@ -1,5 +1,7 @@
 """Pipelines: the stages of a method, run in order by one command."""
 
+from mmwsis.compat import register_config_prefix
+
 from .definition import Pipeline, load_pipeline
 from .jobs import JobFactory
 from .launch import Launch
@@ -16,3 +18,5 @@ __all__ = [
     'StageOutcome',
     'load_pipeline',
 ]
+
+register_config_prefix()
