@@ -7,6 +7,9 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import yaml
+
+from mmwsis.version import __version__
 
 ROOT = Path(__file__).parents[1]
 PATTERNS = (
@@ -92,3 +95,18 @@ def test_html_builds_without_warnings(tmp_path):
         tmp_path / 'html/docs/api/generated/mmwsis.models.losses.html'
     ).read_text()
     assert 'id="mmwsis.models.losses.ProjectionMILLoss"' in losses
+
+
+def test_the_same_version_stands_everywhere():
+    """The package's in the citation, ruff's in pre-commit."""
+    citation = yaml.safe_load((ROOT / 'CITATION.cff').read_text())
+    hooks = yaml.safe_load((ROOT / '.pre-commit-config.yaml').read_text())['repos']
+    verified = (ROOT / 'requirements/verified.txt').read_text()
+    assert str(citation['version']) == __version__
+    assert f'ruff=={hooks[0]["rev"].removeprefix("v")}\n' in verified
+
+
+def test_files_for_github_are_yaml():
+    files = sorted((ROOT / '.github').rglob('*.yml'))
+    assert len(files) == 3
+    assert all(yaml.safe_load(path.read_text())['name'] for path in files)
