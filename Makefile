@@ -45,9 +45,10 @@ format: env
 doctor: env
 	$(VENV)/python -m mmwsis.doctor
 
-# Warnings are errors. Links between pages and into files are checked without a network;
+# Warnings are errors; -E reads every page anew, or those of unchanged pages would be
+# lost. Links between pages and into files are checked without a network;
 # the addresses of other sites by `make docs-linkcheck`, which needs one.
-SPHINX = $(VENV)/python -m sphinx -W --keep-going -q -d docs/_build/doctrees -c docs .
+SPHINX = $(VENV)/python -m sphinx -E -W --keep-going -q -d docs/_build/doctrees -c docs .
 
 .PHONY: docs docs-linkcheck docs-requirements
 docs-requirements: env
