@@ -17,6 +17,7 @@ from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
+from sphinx.ext import autosummary
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -32,7 +33,7 @@ extensions = [
     'myst_parser',
     'sphinx.ext.autodoc',
     'sphinx.ext.autosummary',
-    'sphinx.ext.mathjax',
+    'sphinx.ext.mathjax',  # loaded from a CDN when a page is opened
     'sphinx.ext.napoleon',
     'sphinx.ext.viewcode',
 ]
@@ -57,6 +58,8 @@ suppress_warnings = ['myst.header']  # a page may skip a level of headings
 # API reference, from the docstrings. Members are those of `__all__`.
 autosummary_generate = True
 autosummary_ignore_module_all = False
+# 'Eq. 7' ends no sentence: a summary is the first sentence of a docstring.
+autosummary.WELL_KNOWN_ABBREVIATIONS += ('Eq.', 'Eqs.', 'Sec.', 'Fig.', 'Alg.')
 templates_path = [str(ROOT / 'docs/_templates')]
 autodoc_default_options = {'member-order': 'bysource', 'show-inheritance': True}
 autodoc_inherit_docstrings = False
