@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from mmengine.registry import Registry
 
+from mmwsis import registry
 from mmwsis.version import __version__
 
 ROOT = Path(__file__).parents[1]
@@ -78,6 +80,18 @@ def test_files_that_a_page_names_exist(page):
     assert not missing, (
         f'{page.relative_to(ROOT)} names files that are not there: {missing}'
     )
+
+
+def test_classes_that_pages_name_are_registered():
+    text = '\n'.join(page.read_text() for page in PAGES)
+    named = set(re.findall(r'(?<![\w.])mmwsis\.([A-Z]\w+)', text)) - {
+        'X'
+    }  # type='mmwsis.X'
+    registries = [r for r in vars(registry).values() if isinstance(r, Registry)]
+    ours = [r for r in registries if r.scope == 'mmwsis']
+    unknown = {name for name in named if not any(r.get(f'mmwsis.{name}') for r in ours)}
+    assert 'CocoWeakDataset' in named
+    assert not unknown
 
 
 @pytest.mark.slow
