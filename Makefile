@@ -20,6 +20,7 @@ help:
 	@echo 'make test       set up .venv, then ruff and the tests;  make test-all also runs'
 	@echo '                those that take minutes'
 	@echo 'make env        set up .venv only'
+	@echo 'make docs       build the documentation into docs/_build/html'
 	@echo 'make doctor     print versions and what is wrong with the environment'
 	@echo 'make lint       ruff check and format check;  make format fixes both'
 	@echo 'make clean      remove caches and build folders;  make clean-env also .venv'
@@ -51,9 +52,27 @@ format: env
 doctor: env
 	$(VENV)/python -m mmwsis.doctor
 
+# Warnings are errors; -E reads every page anew, or those of unchanged pages would be
+# lost. Links between pages and into files are checked without a network;
+# the addresses of other sites by `make docs-linkcheck`, which needs one.
+SPHINX = $(VENV)/python -m sphinx -E -W --keep-going -q -d docs/_build/doctrees -c docs .
+
+.PHONY: docs docs-linkcheck docs-requirements
+docs-requirements: env
+	$(VENV)/python -m pip install -q -r requirements/docs.txt
+	rm -rf docs/api/generated
+
+docs: docs-requirements
+	$(SPHINX) -b html docs/_build/html
+	@echo 'Open docs/_build/html/index.html'
+
+docs-linkcheck: docs-requirements
+	$(SPHINX) -b linkcheck docs/_build/linkcheck
+
 # work_dirs and data are never removed: they are the user's.
 clean:
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf docs/_build docs/api/generated
 	find mmwsis tools tests configs benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 clean-env: clean
