@@ -1,5 +1,6 @@
 """Every tensor algorithm of the package on the same input, for two devices."""
 
+import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -7,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from bench_exits_ops import attention_like, crop_like
 from bench_irnet_ops import scene
-from side_by_side import seconds
+from side_by_side import synchronize
 from torch import Tensor
 
 from mmwsis.models.losses import (
@@ -126,7 +127,7 @@ def weights(values: list[Tensor]) -> list[Tensor]:
 
 
 def run_case(case: Case, device: str) -> tuple[list[Tensor], float]:
-    """Results and gradients of a case on the CPU, and seconds of the second call."""
+    """Results and gradients of a case on the CPU, and wall-clock seconds of the second call."""
     arguments = [
         value.detach().to(device) if isinstance(value, Tensor) else value
         for value in case.arguments
@@ -142,9 +143,12 @@ def run_case(case: Case, device: str) -> tuple[list[Tensor], float]:
         return found
 
     call()
-    results: list[list[Tensor]] = []
-    spent = seconds(lambda: results.append(call()), device)
-    return [value.detach().cpu() for value in results[0]], spent
+    synchronize(device)
+    start = time.perf_counter()
+    results = call()
+    synchronize(device)
+    spent = time.perf_counter() - start
+    return [value.detach().cpu() for value in results], spent
 
 
 def difference(found: Tensor, expected: Tensor) -> float:

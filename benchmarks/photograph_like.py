@@ -66,8 +66,8 @@ def write_photographs(
     for image_id in range(1, count + 1):
         width, height = sizes[(image_id - 1) % len(sizes)]
         name = f'{image_id:06}.jpg'
-        picture = Image.fromarray(photograph(rng, width, height))
-        picture.save(folder / name, quality=88)
+        image = Image.fromarray(photograph(rng, width, height))
+        image.save(folder / name, quality=88)
         images.append(dict(id=image_id, file_name=name, width=width, height=height))
         for _ in range(objects):
             points = extreme_points(rng, width, height)

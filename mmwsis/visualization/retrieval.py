@@ -35,7 +35,7 @@ class RetrievalFigure:
         box_mask: ``(S, S)``, non-zero inside the box.
         extreme_points: ``(4, 2)`` as ``(u, v)`` on the crop; top, left, bottom, right.
         init_fg, init_bg, pseudo_fg, pseudo_bg: bool ``(N, N)``.
-        score_fg, score_bg: ``(N, N)``; propagation scores (spec 6.4).
+        score_fg, score_bg: ``(N, N)``; propagation scores (EXITS, Eq. 3, 4).
         similarity: ``(N*N, N*N)``; row ``i`` is how cell ``i`` sees all cells.
         name: Caption of the first tile, such as the annotation's id.
     """
@@ -56,7 +56,7 @@ class RetrievalFigure:
 def points_on_crop(
     points: np.ndarray, crop_box: Sequence[float], flip: bool, crop_size: int
 ) -> np.ndarray:
-    """Move points of the original image onto a crop (spec 6.2, without the push).
+    """Move points of the original image onto a crop, without EXITS' push into the grid.
 
     Args:
         points: ``(K, 2)``, ``(x, y)`` of pixels of the original image.

@@ -302,7 +302,7 @@ def test_own_lists_and_names(layout, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ('mend', 'message'),
+    ('change', 'message'),
     [
         (lambda o, c: c.__setitem__(o == 3, 0), 'object 3 lies on the background'),
         (
@@ -311,9 +311,9 @@ def test_own_lists_and_names(layout, tmp_path):
         ),
     ],
 )
-def test_broken_maps_name_file_and_object(layout, tmp_path, mend, message):
+def test_broken_maps_name_file_and_object(layout, tmp_path, change, message):
     objects, classes = voc_maps()
-    mend(objects, classes)
+    change(objects, classes)
     palette_png(layout.classes('2007_000032'), classes)
     with pytest.raises(ConversionError, match=message):
         convert_split(layout, 'train', tmp_path / 'a.json')

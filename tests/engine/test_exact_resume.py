@@ -239,16 +239,16 @@ def test_resume_loads_no_sample_again(write_run, tmp_path, monkeypatch):
     from mmwsis.datasets import ObjectCropDataset
 
     train_until_killed(write_run('killed', hooks=KILL), tmp_path / 'killed')
-    visits = []
+    draws = []
     load = ObjectCropDataset.prepare_data
 
     def counted(self, idx):
-        visits.append(idx.number)
+        draws.append(idx.number)
         return load(self, idx)
 
     monkeypatch.setattr(ObjectCropDataset, 'prepare_data', counted)
     train(write_run('rest'), tmp_path / 'killed', resume=True)
-    assert visits == list(range(16, 24))  # iterations 5 and 6, four crops each
+    assert draws == list(range(16, 24))  # iterations 5 and 6, four crops each
 
 
 def test_command_line(write_run, tmp_path):
@@ -309,8 +309,8 @@ def test_visits_are_numbered_over_ranks_epochs_and_restarts(monkeypatch, world):
         made = kind(_Ten(), seed=5)
         for key, value in attributes.items():
             setattr(made, key, value)
-        visits = [visit for visit, _ in zip(made, range(count or len(made)))]
-        return [(visit.number, int(visit)) for visit in visits]
+        draws = [draw for draw, _ in zip(made, range(count or len(made)))]
+        return [(draw.number, int(draw)) for draw in draws]
 
     numbers = []
     for epoch in range(2):
@@ -325,5 +325,5 @@ def test_visits_are_numbered_over_ranks_epochs_and_restarts(monkeypatch, world):
 
 
 def test_a_visit_is_an_index_and_travels_to_workers():
-    visit = pickle.loads(pickle.dumps(SampleDraw(7, 3, 12)))
-    assert (visit, visit.seed, visit.number) == (7, 3, 12) and [*range(9)][visit] == 7
+    draw = pickle.loads(pickle.dumps(SampleDraw(7, 3, 12)))
+    assert (draw, draw.seed, draw.number) == (7, 3, 12) and [*range(9)][draw] == 7

@@ -88,15 +88,15 @@ def test_report_of_two_files(files, tmp_path):
     assert '## Average precision' in text and '| bolt | 2 | 50.0 | 33.3 |' in text
     assert '| nut | 1 | 0.500 | 1.000 |' in text and '![Worst' in text
     for name in ('quality.png', 'worst.png'):
-        picture = cv2.imread(str(out / name))
-        assert picture.shape[0] > 100 and picture.std() > 5
+        drawn = cv2.imread(str(out / name))
+        assert drawn.shape[0] > 100 and drawn.std() > 5
 
 
 def test_worst_shows_outlines_in_their_colours(files, tmp_path):
     write_quality_report(compare_files(*files), tmp_path / 'report', worst=3)
-    picture = cv2.imread(str(tmp_path / 'report' / 'worst.png'))[..., ::-1]
+    drawn = cv2.imread(str(tmp_path / 'report' / 'worst.png'))[..., ::-1]
     for color in ((40, 220, 90), (255, 50, 120)):
-        assert (picture == color).all(-1).sum() > 200
+        assert (drawn == color).all(-1).sum() > 200
 
 
 def test_processes_change_nothing(files, monkeypatch):

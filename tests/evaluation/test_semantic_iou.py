@@ -57,10 +57,10 @@ def test_folders(tmp_path):
     gt = np.array([[0, 1], [1, 255]], np.uint8)
     for name, values in (('gt', gt), ('pred', np.where(gt == 255, 0, gt))):
         (tmp_path / name).mkdir()
-        picture = Image.fromarray(values.astype(np.uint8))
+        drawn = Image.fromarray(values.astype(np.uint8))
         if name == 'gt':  # a palette, as VOC's: the indices count, not the colours
-            picture.putpalette([7, 8, 9] * 256)
-        picture.save(tmp_path / name / 'a.png')
+            drawn.putpalette([7, 8, 9] * 256)
+        drawn.save(tmp_path / name / 'a.png')
     counts, number = folder_confusion(tmp_path / 'pred', tmp_path / 'gt', 2)
     assert number == 1 and counts.tolist() == [[1, 0, 0], [0, 2, 0]]
     Image.fromarray(np.full((2, 2), 7, np.uint8)).save(tmp_path / 'pred' / 'a.png')

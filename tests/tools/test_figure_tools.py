@@ -1,4 +1,4 @@
-"""The picture tools as a user calls them."""
+"""The figure tools as a user calls them."""
 
 import json
 import subprocess

@@ -16,10 +16,10 @@ GREY = np.full((20, 30, 3), 120, np.uint8)
 def test_heat_covers_what_is_high_and_spares_what_is_low():
     values = np.zeros((5, 6), np.float16)
     values[:, 3:] = 1
-    picture = draw_heat(GREY, values, alpha=1.0, min_side=20)
-    assert picture.shape == GREY.shape
-    assert (picture[:, :8] == 120).all()
-    assert (picture[:, -6:] != 120).any(-1).all()
+    drawn = draw_heat(GREY, values, alpha=1.0, min_side=20)
+    assert drawn.shape == GREY.shape
+    assert (drawn[:, :8] == 120).all()
+    assert (drawn[:, -6:] != 120).any(-1).all()
 
 
 def test_heat_survives_values_that_are_no_numbers():
@@ -32,9 +32,9 @@ def test_heat_survives_values_that_are_no_numbers():
 def test_numbers_get_colours_of_their_own():
     numbers = np.zeros((20, 30), np.int64)
     numbers[:5], numbers[5:10], numbers[10:15] = 7, 300, 255
-    picture = draw_numbers(GREY, numbers, unknown=255, alpha=1.0, min_side=20)
-    assert (picture[15:] == 120).all() and (picture[10:15] == 255).all()
-    colors = {tuple(picture[row, 0]) for row in (0, 5, 10, 15)}
+    drawn = draw_numbers(GREY, numbers, unknown=255, alpha=1.0, min_side=20)
+    assert (drawn[15:] == 120).all() and (drawn[10:15] == 255).all()
+    colors = {tuple(drawn[row, 0]) for row in (0, 5, 10, 15)}
     assert len(colors) == 4
     tinted = draw_numbers(GREY, numbers, background=None, alpha=1.0, min_side=20)
     assert (tinted[15:] != 120).any(-1).all()

@@ -137,9 +137,9 @@ def test_retrieval_hook_draws_at_its_interval(tmp_path, monkeypatch):
 
     drawn = []
     monkeypatch.setattr(
-        module, 'retrieval_figures', lambda *args: drawn.append(args) or ['picture']
+        module, 'retrieval_figures', lambda *args: drawn.append(args) or ['figure']
     )
-    monkeypatch.setattr(module, 'retrieval_sheet', lambda pictures, title: title)
+    monkeypatch.setattr(module, 'retrieval_sheet', lambda figures, title: title)
     recorder = Recorder()
     hook = RetrievalVisualizationHook(interval=5, num_samples=2)
     for iteration in range(10):

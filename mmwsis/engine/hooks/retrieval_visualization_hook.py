@@ -65,11 +65,11 @@ class RetrievalVisualizationHook(Hook):
         if not (self.draw and due and is_main_process()):
             return
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        pictures = retrieval_figures(
+        figures = retrieval_figures(
             model, data_batch, self.num_samples, _classes(runner)
         )
         title = f'EXITS point retrieval, iteration {runner.iter + 1}'
-        sheet = retrieval_sheet(pictures, title)
+        sheet = retrieval_sheet(figures, title)
         runner.visualizer.add_image('retrieval', sheet, step=runner.iter + 1)
 
 

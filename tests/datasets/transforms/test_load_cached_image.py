@@ -17,8 +17,8 @@ def loader(**kwargs):
 def save(tmp_path):
     def save_picture(array, name='a.png', mode=None, **kwargs):
         path = tmp_path / name
-        picture = Image.fromarray(array)
-        (picture.convert(mode) if mode else picture).save(path, **kwargs)
+        random_image = Image.fromarray(array)
+        (random_image.convert(mode) if mode else random_image).save(path, **kwargs)
         return str(path)
 
     return save_picture

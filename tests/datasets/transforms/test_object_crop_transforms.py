@@ -22,7 +22,7 @@ def build(kind, **kwargs):
     return TRANSFORMS.build(dict(type=f'mmwsis.{kind}', **kwargs))
 
 
-def picture(height=40, width=50, seed=0):
+def random_image(height=40, width=50, seed=0):
     rng = np.random.default_rng(seed)
     return rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
 
@@ -32,7 +32,7 @@ def box_mask(bbox, image_size, box, wrap):
 
 
 def sample(bbox=(10.5, 8, 30, 20.25), **kwargs):
-    return dict(img=picture(), bbox=np.float32(bbox), **kwargs)
+    return dict(img=random_image(), bbox=np.float32(bbox), **kwargs)
 
 
 def test_training_crop_draws_margins_then_gates():
@@ -43,7 +43,7 @@ def test_training_crop_draws_margins_then_gates():
     box = crop_box(sample()['bbox'], margins)
     assert results['crop_box'] == box
     np.testing.assert_array_equal(
-        results['img'], resize_crop(wrap_crop(picture(), box), 24)
+        results['img'], resize_crop(wrap_crop(random_image(), box), 24)
     )
     mask = box_mask(sample()['bbox'], (40, 50), box, wrap=True)
     np.testing.assert_array_equal(results['box_mask'], resize_crop(mask, 24))
@@ -71,7 +71,7 @@ def test_the_image_of_the_data_set_is_not_changed():
         build('PackObjectCrop'),
     ):
         results = transform(results)
-    np.testing.assert_array_equal(image, picture())
+    np.testing.assert_array_equal(image, random_image())
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_senseless_crops_are_refused(kwargs):
 @given(st.integers(1, 8), st.integers(1, 8), st.integers(0, 9))
 @settings(deadline=None)
 def test_flipping_twice_changes_nothing(height, width, seed):
-    image = picture(height, width, seed)
+    image = random_image(height, width, seed)
     mask = (image[..., 0] > 99).astype(np.uint8)
     flip = build('ObjectCropFlip', prob=1.0)
     once = flip(dict(img=image, box_mask=mask, flip=False))
@@ -101,9 +101,9 @@ def test_flipping_twice_changes_nothing(height, width, seed):
 def test_flip_probability():
     np.random.seed(0)
     flip = build('ObjectCropFlip', prob=0.3)
-    flips = [flip(dict(img=picture(2, 2)))['flip'] for _ in range(2000)]
+    flips = [flip(dict(img=random_image(2, 2)))['flip'] for _ in range(2000)]
     assert abs(np.mean(flips) - 0.3) < 0.05
-    assert not build('ObjectCropFlip', prob=0)(dict(img=picture()))['flip']
+    assert not build('ObjectCropFlip', prob=0)(dict(img=random_image()))['flip']
     with pytest.raises(ValueError, match='0 <= prob <= 1; got 2'):
         build('ObjectCropFlip', prob=2)
 
@@ -113,7 +113,7 @@ def test_teacher_sees_the_crop_as_it_is():
     views = build('TeacherStudentViews')
     changed = 0
     for seed in range(20):
-        crop = picture(16, 16, seed)
+        crop = random_image(16, 16, seed)
         results = views(dict(img=crop))
         np.testing.assert_array_equal(results['teacher'], crop)
         assert results['student'].shape == crop.shape
@@ -151,7 +151,7 @@ def test_probabilities_of_the_student_view(monkeypatch):
 def test_steps_can_be_switched_off():
     views = build('TeacherStudentViews', jitter=None, gray_prob=0, blur=None)
     for seed in range(5):
-        results = views(dict(img=picture(8, 8, seed)))
+        results = views(dict(img=random_image(8, 8, seed)))
         np.testing.assert_array_equal(results['student'], results['teacher'])
     with pytest.raises(ValueError, match=r"jitter knows .*got \['gamma'\]"):
         build('TeacherStudentViews', jitter=dict(gamma=1))
@@ -159,15 +159,15 @@ def test_steps_can_be_switched_off():
 
 def test_gray_has_three_equal_channels():
     views = build('TeacherStudentViews', jitter=None, gray_prob=1, blur=None)
-    student = views(dict(img=picture()))['student']
+    student = views(dict(img=random_image()))['student']
     np.testing.assert_array_equal(student[..., 0], student[..., 1])
     np.testing.assert_array_equal(student[..., 0], student[..., 2])
     weights = np.array([0.299, 0.587, 0.114])
-    assert np.abs(student[..., 0] - picture() @ weights).max() <= 1
+    assert np.abs(student[..., 0] - random_image() @ weights).max() <= 1
 
 
 def test_hue_shift_against_colorsys():
-    colors = picture(12, 12)
+    colors = random_image(12, 12)
     quarter = 64.5 / 255  # 64 of the 256 steps of an 8-bit hue.
     shifted = np.asarray(shift_hue(Image.fromarray(colors), quarter))
     for before, after in zip(colors.reshape(-1, 3), shifted.reshape(-1, 3)):
@@ -196,7 +196,7 @@ def test_jitter_factors_stay_in_their_range():
 
 
 def test_jitter_order_is_random():
-    crop = Image.fromarray(picture(6, 6))
+    crop = Image.fromarray(random_image(6, 6))
     order = []
 
     class Recorder:
@@ -226,7 +226,7 @@ def test_jitter_order_is_random():
 
 
 def test_pack_copies_and_keeps_what_is_there():
-    crop = picture(8, 8)
+    crop = random_image(8, 8)
     results = dict(img=crop, img_id=3, img_path='a.png', flip=False)
     packed = build('PackObjectCrop')(results)
     assert set(packed['inputs']) == {'image'}
@@ -252,7 +252,7 @@ def test_pack_copies_and_keeps_what_is_there():
 def test_random_view_lies_in_the_image(height, width, scale, seed):
     np.random.seed(seed)
     view = build('RandomResizedCropView', crop_size=8, scale=scale)
-    results = view(dict(img=picture(height, width)))
+    results = view(dict(img=random_image(height, width)))
     x0, y0, x1, y1 = results['crop_box']
     assert 0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height
     assert results['img'].shape == (8, 8, 3) and not results['flip']
@@ -263,7 +263,7 @@ def test_random_view_covers_its_range_of_areas():
     view = build('RandomResizedCropView', crop_size=4, scale=(0.2, 0.5))
     shares = []
     for _ in range(300):
-        x0, y0, x1, y1 = view(dict(img=picture(100, 120)))['crop_box']
+        x0, y0, x1, y1 = view(dict(img=random_image(100, 120)))['crop_box']
         shares.append((x1 - x0) * (y1 - y0) / 12000)
     assert 0.19 < min(shares) < 0.23 and 0.47 < max(shares) < 0.51
     with pytest.raises(ValueError, match='scale'):

@@ -24,7 +24,7 @@ GOLDEN = Path(__file__).parents[2] / 'golden' / 'irnet'
 MEAN, STD = [123.675, 116.28, 103.53], [58.395, 57.12, 57.375]
 
 
-def picture(height=20, width=31, seed=0):
+def random_image(height=20, width=31, seed=0):
     rng = np.random.default_rng(seed)
     return rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
 
@@ -52,7 +52,7 @@ def test_golden_rescale_and_normalisation(case):
 
 
 def test_rescale_rounds_halves_to_even_and_keeps_a_pixel():
-    image = picture(5, 3)
+    image = random_image(5, 3)
     assert rescale_image(image, 0.5).shape == (2, 2, 3)  # 2.5 and 1.5
     assert rescale_image(image, 0.01).shape == (1, 1, 3)
     assert rescale_image(image, 1.05) is image
@@ -129,13 +129,15 @@ def test_crop_or_pad_draws_every_place():
 
 def test_padding_is_zero_after_normalisation():
     np.random.seed(4)
-    results = RandomCropOrPad(16)(dict(img=picture(9, 30)))
-    full = RandomCropOrPad(8)(dict(img=picture(9, 30)))['img']
+    results = RandomCropOrPad(16)(dict(img=random_image(9, 30)))
+    full = RandomCropOrPad(8)(dict(img=random_image(9, 30)))['img']
     assert full.dtype == np.uint8  # nothing was filled
     image = torch.from_numpy(results['img'].transpose(2, 0, 1).copy())
     batch = WholeImagePreprocessor(mean=MEAN, std=STD)(dict(inputs=[image]))['inputs']
     assert (batch[0] == 0).all(0).sum() == 7 * 16
-    whole = RandomCropOrPad(16, pad_value=(0, 0, 0))(dict(img=picture(9, 30)))['img']
+    whole = RandomCropOrPad(16, pad_value=(0, 0, 0))(dict(img=random_image(9, 30)))[
+        'img'
+    ]
     assert whole.dtype == np.uint8
 
 
@@ -154,7 +156,7 @@ def test_any_colour_mode_becomes_rgb(tmp_path, mode):
     if mode == 'I;16':
         Image.fromarray(np.full((9, 7), 40000, np.uint16)).save(file)
     else:
-        Image.fromarray(picture(9, 7)).convert(mode).save(file)
+        Image.fromarray(random_image(9, 7)).convert(mode).save(file)
     results = LoadCachedImage()(dict(img_path=str(file), tags=[1], num_classes=3))
     results = ImageScales((1.0, 2.0))(results)
     packed = PackWeakInputs()(results)
@@ -165,7 +167,7 @@ def test_any_colour_mode_becomes_rgb(tmp_path, mode):
 
 
 def test_scales_come_from_the_full_image():
-    image = picture(21, 30)
+    image = random_image(21, 30)
     scaled = ImageScales((1.0, 0.5, 1.5, 2.0))(dict(img=image))['scaled_imgs']
     assert scaled[0] is image
     sides = [one.shape[:2] for one in scaled]

@@ -1,4 +1,4 @@
-"""The retrieval picture: geometry, what is shown, and that drawing changes nothing."""
+"""The retrieval figure: geometry, what is shown, and that drawing changes nothing."""
 
 from types import SimpleNamespace
 
@@ -28,7 +28,7 @@ def cells(*places):
     return grid
 
 
-def picture(**changes):
+def figure(**changes):
     values = dict(
         crop=np.full((SIZE, SIZE, 3), 100, np.uint8),
         box_mask=np.pad(np.ones((32, 32), np.uint8), 16),
@@ -55,12 +55,12 @@ def test_points_follow_crop_and_flip():
 
 
 def test_chosen_cell_is_the_surest_initial_point():
-    assert chosen_cell(picture()) == 5 * CELLS + 4
-    assert chosen_cell(picture(init_fg=cells())) == 4 * CELLS + 4
+    assert chosen_cell(figure()) == 5 * CELLS + 4
+    assert chosen_cell(figure(init_fg=cells())) == 4 * CELLS + 4
 
 
 def test_tiles_show_pseudo_points_in_their_cells():
-    tiles = retrieval_tiles(picture(), side=256)
+    tiles = retrieval_tiles(figure(), side=256)
     assert len(tiles) == 7
     assert {tile.image.shape for tile in tiles} == {(256, 256, 3)}
     dots = tiles[2].image
@@ -72,7 +72,7 @@ def test_tiles_show_pseudo_points_in_their_cells():
 
 
 def test_sheet_has_a_row_a_crop():
-    one, two = retrieval_sheet([picture()]), retrieval_sheet([picture()] * 2)
+    one, two = retrieval_sheet([figure()]), retrieval_sheet([figure()] * 2)
     assert two.shape[0] > one.shape[0] + 256
 
 
@@ -112,11 +112,11 @@ def test_pictures_from_a_model_leave_the_random_numbers_alone():
     torch.manual_seed(0)
     expected = torch.rand(2)
     torch.manual_seed(0)
-    pictures = retrieval_figures(FakeLabeler(), data, num=2, classes=('star',))
+    figures = retrieval_figures(FakeLabeler(), data, num=2, classes=('star',))
     assert torch.equal(torch.rand(2), expected)
-    assert len(pictures) == 2
-    assert pictures[1].name == 'image 1, annotation 1: star'
-    assert pictures[0].init_fg.dtype == bool
+    assert len(figures) == 2
+    assert figures[1].name == 'image 1, annotation 1: star'
+    assert figures[0].init_fg.dtype == bool
 
 
 def test_models_and_samples_without_points_are_refused():

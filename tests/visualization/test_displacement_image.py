@@ -35,9 +35,9 @@ def test_wheel_does_not_hide_an_object(used):
     field[1, -16:, :16] = field[1, -16:, -16:] = 5
     field[:, rows, columns] = 0
     image = np.zeros((256, 256, 3), np.uint8)
-    picture = draw_displacement(image, field, longest=5.0)
+    drawn = draw_displacement(image, field, longest=5.0)
     plain = draw_displacement(image, field, longest=5.0, wheel=False)
-    changed = (picture != plain).any(-1)
+    changed = (drawn != plain).any(-1)
     quarter = np.s_[
         4 * rows.start : 4 * rows.stop, 4 * columns.start : 4 * columns.stop
     ]
@@ -49,5 +49,5 @@ def test_wheel_does_not_hide_an_object(used):
 def test_without_room_there_is_no_wheel():
     field = np.zeros((2, 2, 2))
     image = np.zeros((40, 40, 3), np.uint8)
-    picture = draw_displacement(image, field, min_side=0)
-    assert (picture == 255).all()
+    drawn = draw_displacement(image, field, min_side=0)
+    assert (drawn == 255).all()
