@@ -127,7 +127,7 @@ def weights(values: list[Tensor]) -> list[Tensor]:
 
 
 def run_case(case: Case, device: str) -> tuple[list[Tensor], float]:
-    """Results and gradients of a case on the CPU, and wall-clock seconds of the second call."""
+    """Results and gradients, on the CPU, and wall-clock seconds of the second call."""
     arguments = [
         value.detach().to(device) if isinstance(value, Tensor) else value
         for value in case.arguments
