@@ -31,8 +31,10 @@ env:
 demo: env
 	$(VENV)/python tools/run_pipeline.py $(PIPELINE) $(ARGS)
 
-# One thread per worker: on few cores more threads only wait for each other.
-PYTEST = OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(VENV)/python -m pytest -n $(WORKERS)
+# One thread per worker: on few cores more threads only wait for each other. Whole files
+# to a worker: the tests of a file share its fixtures.
+PYTEST = OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(VENV)/python -m pytest \
+	-n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test: lint
 	$(PYTEST) $(ARGS)

@@ -87,3 +87,8 @@ def write_coco(tmp_path):
         return str(path)
 
     return write
+
+
+def pytest_collection_modifyitems(items):
+    """Start with the pipelines: the longest file must not be the last one to run."""
+    items.sort(key=lambda item: item.path.parent.name != 'pipelines')

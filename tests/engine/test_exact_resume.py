@@ -182,9 +182,13 @@ CASES = {
     'mal, epochs, workers': dict(method='mal', workers=2, **EPOCHS),
     'mal, accumulation, no seed': dict(method='mal', accumulate=2, seed=None),
 }
+SLOW = ('exits, workers',)  # the first and the third case together
 
 
-@pytest.mark.parametrize('case', CASES)
+@pytest.mark.parametrize(
+    'case',
+    [pytest.param(c, marks=pytest.mark.slow) if c in SLOW else c for c in CASES],
+)
 def test_killed_and_resumed_run_equals_the_uninterrupted_one(write_run, tmp_path, case):
     settings = CASES[case]
     killed = tmp_path / 'killed'
@@ -251,6 +255,7 @@ def test_resume_loads_no_sample_again(write_run, tmp_path, monkeypatch):
     assert draws == list(range(16, 24))  # iterations 5 and 6, four crops each
 
 
+@pytest.mark.slow
 def test_command_line(write_run, tmp_path):
     environment = {
         **os.environ,
@@ -301,7 +306,7 @@ class _Ten:
 
 
 @pytest.mark.parametrize('world', [1, 2, 3])
-def test_visits_are_numbered_over_ranks_epochs_and_restarts(monkeypatch, world):
+def test_draws_are_numbered_over_ranks_epochs_and_restarts(monkeypatch, world):
     from mmengine.dataset import sampler
 
     def take(kind, rank, count=None, **attributes):

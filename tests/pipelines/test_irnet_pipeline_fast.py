@@ -13,6 +13,9 @@ from mmwsis.formats.semantic_maps import read_semantic_map
 sys.path.insert(0, str(Path(__file__).parent))
 from fast_run import run_fast
 
+# EXITS' fast pipeline is in the default suite.
+pytestmark = pytest.mark.slow
+
 STAGES = [
     'scenes',
     'weak_labels',

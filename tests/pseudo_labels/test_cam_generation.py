@@ -136,6 +136,7 @@ def test_shards_and_an_interruption_change_no_byte(
     assert content(out) == content(whole)
 
 
+@pytest.mark.slow  # test_generate_pseudo_labels runs two ranks in any case
 def test_two_ranks_make_the_same_files(folder, whole, tmp_path):
     with socket.socket() as sock:
         sock.bind(('127.0.0.1', 0))

@@ -210,6 +210,7 @@ def test_shards_and_interruptions_change_no_byte(
             generate(config, trained, out, artifact=other)
 
 
+@pytest.mark.slow  # test_generate_pseudo_labels kills two ranks in any case
 def test_kill_in_two_ranks_then_resume_in_one(config, trained, tmp_path):
     out = tmp_path / 'maps'
 
