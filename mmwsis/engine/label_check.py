@@ -41,7 +41,7 @@ def check_labels(
     splits: Sequence[str] = ('train', 'val'),
     max_megabytes: float = CHEAP_MEGABYTES,
 ) -> None:
-    """Check the label files of a run against the cheap rules, on the first rank.
+    """Check the label files of a run against the rules, on the first rank.
 
     Each file is judged at the level that its dataset reads, so a broken label that no
     loader sees stops nothing. Masks and image files are not looked at.
