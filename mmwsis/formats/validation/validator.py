@@ -249,19 +249,13 @@ class _Run:
         total = counter.objects_given
         if some_have_more and all(v == NO_LEVEL for v in self.images.required):
             counts = {key: n for key, n in total.items() if n and key != 'all'}
-            self.log.add(
-                Issue(
-                    'level-mixed',
-                    f'of {total["all"]} objects these many have each label: {counts}.',
-                )
-            )
+            text = f'of {total["all"]} objects these many have each label: {counts}.'
+            self.log.add('level-mixed', text)
         if level is Supervision.MASKS and total['bbox'] < total['all']:
             self.log.add(
-                Issue(
-                    'label-missing',
-                    f'{total["all"] - total["bbox"]} objects with a mask have no bbox, '
-                    'which every loader of COCO files needs.',
-                )
+                'label-missing',
+                f'{total["all"] - total["bbox"]} objects with a mask have no bbox, '
+                'which every loader of COCO files needs.',
             )
         declared = bool(self.images.required) and NO_LEVEL not in self.images.required
         return level, 'images' if level is None and declared else 'content'
