@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .columns import Annotations, ImageArrays, ImageTable, is_id
+from .columns import Annotations, ImageArrays, ImageTable, is_id, rows_of
 from .geometry import check_boxes, check_points
 from .header import some
 from .issues import Issue, IssueLog, annotation_issue
@@ -95,14 +95,7 @@ class AnnotationChecker:
         """
         rows = self.rows()
         index = {category: k for k, category in enumerate(known)}
-        try:
-            labels = [index.get(category, -1) for category in self.categories]
-        except TypeError:
-            labels = [
-                index.get(category, -1) if is_id(category) else -1
-                for category in self.categories
-            ]
-        self.labels = np.asarray(labels, dtype=np.int64)
+        self.labels = rows_of(self.categories, index)
         self._find(
             'annotation-category',
             np.flatnonzero(self.labels < 0),

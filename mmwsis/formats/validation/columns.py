@@ -102,7 +102,7 @@ class Annotations:
         self, entries: Sequence[Mapping[str, Any]], images: ImageArrays, log: IssueLog
     ) -> None:
         self.entries, self.log = entries, log
-        self.image = _rows_of(entries, images.index)
+        self.image = rows_of([entry.get('image_id') for entry in entries], images.index)
         self.sizes = images.sizes[self.image]
         self.required = images.required[self.image]
         self.claimed = images.claimed[self.image]
@@ -198,14 +198,18 @@ def _float_array(value: Any) -> np.ndarray | None:
     return array.astype(np.float64) if array.dtype.kind in 'iuf' else None
 
 
-def _rows_of(
-    entries: Sequence[Mapping[str, Any]], index: Mapping[Any, int]
-) -> np.ndarray:
+def rows_of(ids: Sequence[Any], index: Mapping[Any, int]) -> np.ndarray:
+    """Look ids up.
+
+    Args:
+        ids: As in the file, valid or not.
+        index: From id to row.
+
+    Returns:
+        int64 (n,), -1 for what is not in the index.
+    """
     try:
-        rows = [index.get(entry.get('image_id'), -1) for entry in entries]
+        rows = [index.get(value, -1) for value in ids]
     except TypeError:  # A list cannot be looked up.
-        rows = [
-            index.get(value, -1) if is_id(value) else -1
-            for value in (entry.get('image_id') for entry in entries)
-        ]
+        rows = [index.get(value, -1) if is_id(value) else -1 for value in ids]
     return np.asarray(rows, dtype=np.int64)

@@ -134,24 +134,19 @@ def _check_borders(
 ) -> None:
     distance = outside_by(points, chunk.sizes)
 
-    def describe(row: int) -> str:
+    def place(row: int) -> str:
         width, height = chunk.sizes[row].astype(int)
         return (
             f'{key} {chunk.entries[row][key]!r} lies {distance[row]:g} px outside the '
-            f'image of {width} x {height} pixels (up to 1 px is moved onto the '
-            'border).'
+            f'image of {width} x {height} pixels'
         )
 
-    chunk.find(f'{prefix}-outside', distance > BORDER_PIXELS, describe)
-    near = (distance > 0) & (distance <= BORDER_PIXELS)
+    hint = ' (up to 1 px is moved onto the border).'
     chunk.find(
-        f'{prefix}-border',
-        near,
-        lambda row: (
-            f'{key} {chunk.entries[row][key]!r} lies {distance[row]:g} px outside the '
-            f'image of {chunk.sizes[row, 0]:g} x {chunk.sizes[row, 1]:g} pixels.'
-        ),
+        f'{prefix}-outside', distance > BORDER_PIXELS, lambda row: place(row) + hint
     )
+    near = (distance > 0) & (distance <= BORDER_PIXELS)
+    chunk.find(f'{prefix}-border', near, lambda row: f'{place(row)}.')
 
 
 def _find_over_border(chunk: Annotations, valid: np.ndarray, over: np.ndarray) -> None:
