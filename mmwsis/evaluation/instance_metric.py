@@ -21,10 +21,7 @@ class InstanceMetric(BaseMetric):
     """
 
     def __init__(
-        self,
-        ann_file: str,
-        backend_args: dict | None = None,
-        **kwargs: Any,
+        self, ann_file: str, backend_args: dict | None = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self.ann_file = ann_file

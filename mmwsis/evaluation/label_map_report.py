@@ -24,9 +24,7 @@ from .semantic_iou import folder_confusion, semantic_quality
 
 
 def semantic_report(
-    pred_dir: str | os.PathLike,
-    gt_dir: str | os.PathLike,
-    classes: Sequence[str],
+    pred_dir: str | os.PathLike, gt_dir: str | os.PathLike, classes: Sequence[str]
 ) -> dict[str, Any]:
     """Mean IoU of a folder of semantic label maps.
 

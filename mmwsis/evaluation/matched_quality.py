@@ -26,9 +26,7 @@ def matched_by_overlap(pseudo: Mapping[str, Any]) -> bool:
 
 
 def best_matches(
-    pseudo: Iterable[Mapping[str, Any]],
-    gt: Iterable[Mapping[str, Any]],
-    rle_of: Any,
+    pseudo: Iterable[Mapping[str, Any]], gt: Iterable[Mapping[str, Any]], rle_of: Any
 ) -> dict[Any, Any]:
     """Find the best pseudo label of every object; several objects may share one.
 

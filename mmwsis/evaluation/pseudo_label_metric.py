@@ -34,9 +34,7 @@ class PseudoLabelMetric(BaseMetric):
     default_prefix = 'pseudo_label'
 
     def __init__(
-        self,
-        separated_min_part: int = SEPARATED_MIN_AREA,
-        **kwargs: Any,
+        self, separated_min_part: int = SEPARATED_MIN_AREA, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self.separated_min_part = separated_min_part

@@ -5,11 +5,7 @@ from typing import Any
 
 from mmengine.structures import BaseDataElement
 
-from mmwsis.formats.semantic_maps import (
-    BACKGROUND,
-    IGNORE_INDEX,
-    encode_semantic_map,
-)
+from mmwsis.formats.semantic_maps import BACKGROUND, IGNORE_INDEX, encode_semantic_map
 from mmwsis.utils.arrays import to_numpy
 
 from .artifact import LabelSource

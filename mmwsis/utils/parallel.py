@@ -21,10 +21,7 @@ PARENT_CHECK_SECONDS = 1.0
 
 
 def map_processes(
-    function: Callable[[Job], Result],
-    jobs: Sequence[Job],
-    workers: int,
-    worth: int,
+    function: Callable[[Job], Result], jobs: Sequence[Job], workers: int, worth: int
 ) -> list[Result]:
     """Map a function, in processes where there is enough to do.
 
@@ -163,9 +160,7 @@ def _submit(
 
 
 def _first_result(
-    waiting: deque[tuple[Job, Future[Result]]],
-    workers: int,
-    name: Callable[[Job], str],
+    waiting: deque[tuple[Job, Future[Result]]], workers: int, name: Callable[[Job], str]
 ) -> Result:
     job, future = waiting[0]
     if isinstance(future.exception(), BrokenProcessPool):
