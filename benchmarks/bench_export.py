@@ -56,7 +56,6 @@ from mmwsis.pseudo_labels.merge import merge_annotations
 from mmwsis.pseudo_labels.object_masks import ObjectMasks
 from mmwsis.pseudo_labels.parts import PartWriter, read_parts
 from mmwsis.pseudo_labels.plan import plan_chunks
-from mmwsis.pseudo_labels.progress import GenerationProgress
 from mmwsis.registry import DATASETS
 
 CONFIG = Path(__file__).parents[1] / 'configs/exits/labeler_vit-b_coco.py'
@@ -136,12 +135,12 @@ class Ours:
         )
         with tempfile.TemporaryDirectory(dir=self.folder) as parts:
             writer = PartWriter(Path(parts), 'benchmark')
-            progress = GenerationProgress(len(infos), visible=False)
-            label_chunks(self.model, loader, self.artifact, writer, progress)
+            label_chunks(self.model, loader, self.artifact, writer, lambda count: None)
             writer.close()
             category_ids = [c['id'] for c in self.source['categories']]
             finished = read_parts(Path(parts))
-        return merge_annotations(self.source, category_ids, finished)
+        records = {row['id']: row for chunk in finished.values() for row in chunk}
+        return merge_annotations(self.source, category_ids, records)
 
 
 class OneAtATime:

@@ -10,7 +10,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from .fit_model import fit_model
+from .fit_model import fit_model, nested_dicts
 
 # Loaders that go through the training images, and those of the evaluation.
 TRAIN_LOADERS = ('train_dataloader', 'pseudo_label_dataloader')
@@ -286,29 +286,21 @@ def _scaled_choices(
 
 
 def _fit_scale_ranges(
-    node: Any, before: tuple[int, int], after: tuple[int, int]
+    model: Any, before: tuple[int, int], after: tuple[int, int]
 ) -> None:
     """Let SOLO's ranges of sqrt(w * h), in pixels, grow with the image.
 
     SOLO's grids follow the image by themselves. Anchors stay too: an object between or
     beyond them still gets the nearest, one of another range goes to the wrong level.
     """
-    if isinstance(node, (list, tuple)):
-        for entry in node:
-            _fit_scale_ranges(entry, before, after)
-    if not isinstance(node, dict):
-        return
-    for entry in node.values():
-        _fit_scale_ranges(entry, before, after)
-    if node.get('scale_ranges'):
-        ratio = math.sqrt(math.prod(after) / math.prod(before))
-        bounds = [
-            [round(low * ratio), round(high * ratio)]
-            for low, high in node['scale_ranges']
-        ]
-        # The last bound is there to let every larger object in: it never shrinks.
-        bounds[-1][1] = max(node['scale_ranges'][-1][1], bounds[-1][1])
-        node['scale_ranges'] = tuple(tuple(pair) for pair in bounds)
+    ratio = math.sqrt(math.prod(after) / math.prod(before))
+    for part in nested_dicts(model):
+        if part.get('scale_ranges'):
+            ranges = part['scale_ranges']
+            bounds = [[round(low * ratio), round(high * ratio)] for low, high in ranges]
+            # The last bound is there to let every larger object in: it never shrinks.
+            bounds[-1][1] = max(ranges[-1][1], bounds[-1][1])
+            part['scale_ranges'] = tuple(tuple(pair) for pair in bounds)
 
 
 def _drop_evaluation(settings: dict[str, Any]) -> None:

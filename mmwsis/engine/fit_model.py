@@ -44,7 +44,12 @@ def fit_model(model: Any, things: int, stuff: int = 0) -> None:
     Raises:
         ValueError: A panoptic model, and ``stuff`` is 0.
     """
-    before = next(_panoptic_counts(model), _Counts(0, 0))
+    before = _Counts(0, 0)
+    for part in nested_dicts(model):
+        if part.get('num_stuff_classes'):
+            things_before = part.get('num_things_classes', 0)
+            before = _Counts(things_before, part['num_stuff_classes'])
+            break
     if before.stuff and not stuff:
         raise ValueError(
             f'a panoptic config (num_stuff_classes={before.stuff}) needs the '
@@ -53,17 +58,21 @@ def fit_model(model: Any, things: int, stuff: int = 0) -> None:
     _fit(model, before, _Counts(things, stuff if before.stuff else 0))
 
 
-def _panoptic_counts(node: Any) -> Iterator[_Counts]:
-    """What panoptic heads were written for."""
+def nested_dicts(node: Any) -> Iterator[dict[str, Any]]:
+    """Go through all dictionaries of a config.
+
+    Args:
+        node: Nested dicts, lists and tuples.
+
+    Yields:
+        Each dictionary before those in it.
+    """
+    if isinstance(node, dict):
+        yield node
+        node = list(node.values())
     if isinstance(node, (list, tuple)):
         for entry in node:
-            yield from _panoptic_counts(entry)
-    elif isinstance(node, dict):
-        if node.get('num_stuff_classes'):
-            things = node.get('num_things_classes', 0)
-            yield _Counts(things, node['num_stuff_classes'])
-        for entry in node.values():
-            yield from _panoptic_counts(entry)
+            yield from nested_dicts(entry)
 
 
 def _fit(node: Any, before: _Counts, after: _Counts) -> None:

@@ -10,7 +10,6 @@ from mmengine.logging import print_log
 
 from mmwsis.formats.coco_file import read_json
 from mmwsis.formats.validation import (
-    Issue,
     IssueLog,
     Severity,
     ValidationReport,
@@ -41,7 +40,7 @@ def check_labels(
     splits: Sequence[str] = ('train', 'val'),
     max_megabytes: float = CHEAP_MEGABYTES,
 ) -> None:
-    """Check the label files of a run against the cheap rules, on the first rank.
+    """Check the label files of a run against the rules, on the first rank.
 
     Each file is judged at the level that its dataset reads, so a broken label that no
     loader sees stops nothing. Masks and image files are not looked at.
@@ -193,21 +192,17 @@ def _compare(
         files = sorted({str(item.ann_file) for item in found if item.ann_file})
         said = ', '.join(files) or 'no file'
         name = cfg.filename or 'the config'
-        log.add(Issue('config-other-file', f'{name} reads {said}.'))
+        log.add('config-other-file', f'{name} reads {said}.')
     for dataset in readers or found[:1]:
         for problem in file_problems(dataset, report.categories, report.path):
             if problem.rule != 'category-duplicate':  # Found in the file already.
-                log.add(problem)
+                log.add(problem.rule, problem.message)
         unused = [name for name in report.categories if name not in dataset.names]
         if unused and not log.counts['config-classes']:
-            log.add(
-                Issue(
-                    'config-unused-category',
-                    f'{dataset.where} does not read {", ".join(map(repr, unused))}.',
-                )
-            )
+            text = f'{dataset.where} does not read {", ".join(map(repr, unused))}.'
+            log.add('config-unused-category', text)
     for problem in model_problems(cfg, found):
-        log.add(problem)
+        log.add(problem.rule, problem.message)
 
 
 def repair_file(

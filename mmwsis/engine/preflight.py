@@ -169,13 +169,13 @@ def datasets_of(cfg: Config, splits: Sequence[str] = SPLITS) -> list[DatasetClas
         PreflightError: A dataset of an unknown type, or classes that are a text.
     """
     init_default_scope(cfg.get('default_scope') or 'mmdet')
-    return [
-        classes
-        for split in splits
-        for classes in _classes_of(
-            cfg.get(f'{split}_dataloader'), f'{split}_dataloader'
-        )
-    ]
+    found = []
+    for split in splits:
+        loader = cfg.get(f'{split}_dataloader') or {}
+        if loader.get('dataset'):
+            where = f'{split}_dataloader.dataset'
+            found += _walk_dataset(loader['dataset'], where)
+    return found
 
 
 def model_problems(cfg: Config, found: Sequence[DatasetClasses]) -> Iterator[Issue]:
@@ -221,11 +221,6 @@ def _allowed_counts(key: str, classes: DatasetClasses) -> list[int]:
     return sorted({things, len(classes.names)})
 
 
-def _classes_of(loader: Any, where: str) -> Iterator[DatasetClasses]:
-    if loader and loader.get('dataset'):
-        yield from _walk_dataset(loader['dataset'], f'{where}.dataset')
-
-
 def _walk_dataset(dataset: Any, where: str) -> Iterator[DatasetClasses]:
     """Yield the classes of a dataset, or of those that a wrapper contains."""
     if 'datasets' in dataset:
@@ -244,6 +239,7 @@ def _walk_dataset(dataset: Any, where: str) -> Iterator[DatasetClasses]:
     names = metainfo.get('classes')
     if not names:
         return
+    image_prefix = (dataset.get('data_prefix') or {}).get('img') or ''
     by_name = getattr(kind, '__module__', '').startswith('mmwsis.')
     yield DatasetClasses(
         where,
@@ -251,7 +247,7 @@ def _walk_dataset(dataset: Any, where: str) -> Iterator[DatasetClasses]:
         _annotation_file(dataset),
         by_name,
         _supervision(dataset, kind),
-        Path(dataset.get('data_root') or '', _image_prefix(dataset)),
+        Path(dataset.get('data_root') or '', image_prefix),
         len(set(metainfo.get('stuff_classes') or ()) & set(names)),
     )
 
@@ -283,10 +279,6 @@ def _supervision(dataset: Any, kind: Any) -> str | None:
     bases = [base.__name__ for base in getattr(kind, '__mro__', ())]
     is_instances = 'CocoDataset' in bases and 'CocoPanopticDataset' not in bases
     return Supervision.MASKS.label if is_instances else None
-
-
-def _image_prefix(dataset: Any) -> str:
-    return (dataset.get('data_prefix') or {}).get('img') or ''
 
 
 def _annotation_file(dataset: Any) -> Path | None:

@@ -34,10 +34,7 @@ class ClassMapMetric(InstanceMetric):
         ann_file: COCO JSON at level 'masks'; see :class:`InstanceGroundTruth`.
         threshold: IRNet: 0.15.
         map_name: Map of ``pred_class_maps`` that has the size of the image.
-        collect_device: 'cpu' or 'gpu'.
-        prefix: Of the metrics' names.
-        collect_dir: Shared folder for collecting on the CPU.
-        backend_args: Arguments of MMEngine's file backend.
+        **kwargs: Other arguments of :class:`InstanceMetric`.
     """
 
     default_prefix = 'class_maps'
@@ -47,12 +44,9 @@ class ClassMapMetric(InstanceMetric):
         ann_file: str,
         threshold: float = 0.15,
         map_name: str = 'high_res',
-        collect_device: str = 'cpu',
-        prefix: str | None = None,
-        collect_dir: str | None = None,
-        backend_args: dict | None = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(ann_file, collect_device, prefix, collect_dir, backend_args)
+        super().__init__(ann_file, **kwargs)
         self.threshold = threshold
         self.map_name = map_name
         self.thresholds = tuple(sorted({*THRESHOLDS, threshold}))

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -15,6 +14,7 @@ from mmwsis.formats.coco_masks import annotation_mask
 from mmwsis.ops import encode_filled_box
 from mmwsis.ops.connected_components import SEPARATED_MIN_AREA, is_separated
 from mmwsis.structures import annotation_place
+from mmwsis.utils.parallel import map_processes
 
 from .mask_quality import InstanceQuality, mask_iou, summarize
 from .matched_quality import best_matches, matched_by_overlap
@@ -116,7 +116,8 @@ def compare_files(
     pseudo = load_coco(str(pseudo_path), 'masks')
     gt = load_coco(str(gt_path), 'masks')
     images = _shared_images(pseudo, gt, pseudo_path, gt_path)
-    names = _shared_classes(pseudo, gt, pseudo_path, gt_path)
+    own, names = ({c['id']: c['name'] for c in x['categories']} for x in (pseudo, gt))
+    check_same_classes(own, names, pseudo_path, gt_path)
     result = Comparison(
         pseudo_path=pseudo_path,
         gt_path=gt_path,
@@ -136,7 +137,8 @@ def compare_files(
         separated_min_part=separated_min_part,
         places=(str(pseudo_path), str(gt_path)),
     )
-    result.instances = _measure_all(measure, list(_pairs(result)), workers)
+    pairs = list(_pairs(result))
+    result.instances = map_processes(measure, pairs, workers, _WORTH_PROCESSES)
     result.average_precision = pseudo_label_ap(
         result.pseudo.values(),
         result.gt.values(),
@@ -196,19 +198,26 @@ def _size(image: Mapping[str, Any]) -> str:
     return f'{image["width"]}x{image["height"]}'
 
 
-def _shared_classes(
-    pseudo: Mapping, gt: Mapping, pseudo_path: Path, gt_path: Path
-) -> dict[Any, str]:
-    names = {category['id']: category['name'] for category in gt['categories']}
-    for category in pseudo['categories']:
-        other = names.get(category['id'])
-        if other != category['name']:
+def check_same_classes(
+    own: Mapping[Any, str], names: Mapping[Any, str], path: Any, other_path: Any
+) -> None:
+    """Refuse files whose category ids mean different classes.
+
+    Args:
+        own: Category id -> name in the first file.
+        names: The same in the second, which may have more.
+        path: The first file, for messages.
+        other_path: The second.
+
+    Raises:
+        ValueError: A category of the first has another name in the second, or none.
+    """
+    for key, name in own.items():
+        if names.get(key) != name:
             raise ValueError(
-                f'{pseudo_path} and {gt_path} have different classes: category id '
-                f'{category["id"]!r} is {category["name"]!r} in the first and '
-                f'{other!r} in the second.'
+                f'{path} and {other_path} have different classes: category id {key!r} '
+                f'is {name!r} in the first and {names.get(key)!r} in the second.'
             )
-    return names
 
 
 def _check_ids(files: Comparison) -> None:
@@ -235,8 +244,7 @@ def _pairs(files: Comparison) -> Iterator[tuple[dict, dict | None, tuple[int, in
     objects = [gt for gt in files.gt.values() if not gt.get('iscrowd')]
     own = {gt['id']: gt['id'] for gt in objects}
     if files.matched:
-        found = best_matches(files.pseudo.values(), objects, _rle_reader(files))
-        own = {key: match.pseudo_id for key, match in found.items()}
+        own = best_matches(files.pseudo.values(), objects, _rle_reader(files))
     for gt in objects:
         image = files.images[gt['image_id']]
         pseudo = files.pseudo.get(own[gt['id']])
@@ -261,13 +269,6 @@ def _rle_reader(files: Comparison) -> Callable[[Mapping[str, Any]], dict[str, An
         return coco_mask.encode(mask)
 
     return read
-
-
-def _measure_all(measure: Any, pairs: list, workers: int) -> list[InstanceQuality]:
-    if workers > 1 and len(pairs) >= _WORTH_PROCESSES:
-        with ProcessPoolExecutor(workers) as pool:
-            return list(pool.map(measure, pairs, chunksize=200))
-    return [measure(pair) for pair in pairs]
 
 
 def _measure(

@@ -27,10 +27,7 @@ class CoverageMetric(InstanceMetric):
         ann_file: COCO JSON at level 'masks'; see :class:`InstanceGroundTruth`.
         score_thr: Predictions with a lower score are left out.
         remove_void: Take void pixels (``images[].void``) out of the predictions first.
-        collect_device: 'cpu' or 'gpu'.
-        prefix: Of the metrics' names.
-        collect_dir: Shared folder for collecting on the CPU.
-        backend_args: Arguments of MMEngine's file backend.
+        **kwargs: Other arguments of :class:`InstanceMetric`.
     """
 
     default_prefix = 'coverage'
@@ -40,12 +37,9 @@ class CoverageMetric(InstanceMetric):
         ann_file: str,
         score_thr: float = 0.0,
         remove_void: bool = False,
-        collect_device: str = 'cpu',
-        prefix: str | None = None,
-        collect_dir: str | None = None,
-        backend_args: dict | None = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(ann_file, collect_device, prefix, collect_dir, backend_args)
+        super().__init__(ann_file, **kwargs)
         self.score_thr = score_thr
         self.remove_void = remove_void
 

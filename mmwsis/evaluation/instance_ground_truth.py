@@ -6,11 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from mmwsis.formats.coco_file import (
-    annotations_by_image,
-    load_coco,
-    match_classes,
-)
+from mmwsis.formats.coco_file import annotations_by_image, load_coco, match_classes
 from mmwsis.formats.coco_masks import annotation_mask
 from mmwsis.structures import annotation_place
 

@@ -15,21 +15,15 @@ class InstanceMetric(BaseMetric):
 
     Args:
         ann_file: COCO JSON at level 'masks'; see :class:`InstanceGroundTruth`.
-        collect_device: 'cpu' or 'gpu'.
-        prefix: Of the metrics' names.
-        collect_dir: Shared folder for collecting on the CPU.
-        backend_args: Arguments of MMEngine's file backend.
+        backend_args: Arguments of MMEngine's file backend. Defaults to None.
+        **kwargs: Arguments of MMEngine's ``BaseMetric``: ``collect_device``, ``prefix``
+            of the metrics' names, ``collect_dir``.
     """
 
     def __init__(
-        self,
-        ann_file: str,
-        collect_device: str = 'cpu',
-        prefix: str | None = None,
-        collect_dir: str | None = None,
-        backend_args: dict | None = None,
+        self, ann_file: str, backend_args: dict | None = None, **kwargs: Any
     ) -> None:
-        super().__init__(collect_device, prefix, collect_dir)
+        super().__init__(**kwargs)
         self.ann_file = ann_file
         self.backend_args = backend_args
         self._truth: InstanceGroundTruth | None = None

@@ -50,10 +50,7 @@ def instance_tables(
         tables.update(_named('AP', iou_thrs, values))
         free = detections(matches, void_free=True)
         tables.update(_named('APr_', apr_thrs, voc_ap_table(free, gt_count, apr_thrs)))
-        for name, steps in (
-            ('APr_vol', APR_VOL_VOC),
-            ('APr_vol_50_95', FROM_50_TO_95),
-        ):
+        for name, steps in (('APr_vol', APR_VOL_VOC), ('APr_vol_50_95', FROM_50_TO_95)):
             tables[name] = voc_ap_table(free, gt_count, steps).mean(axis=1)
     gt_best = np.concatenate([match.gt_best for match in matches])
     total = np.bincount(gt_label, weights=gt_best, minlength=num_classes)

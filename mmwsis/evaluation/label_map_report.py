@@ -14,6 +14,7 @@ from mmwsis.formats.map_index import INDEX_NAME
 from mmwsis.utils.fileio import atomic_write_json, atomic_write_text
 from mmwsis.utils.markdown import markdown_table
 
+from .compare_files import check_same_classes
 from .map_folder_report import map_folder_report, semantic_figures
 from .metric_tables import percent, plain_number
 from .panoptic_files import PanopticFile
@@ -23,9 +24,7 @@ from .semantic_iou import folder_confusion, semantic_quality
 
 
 def semantic_report(
-    pred_dir: str | os.PathLike,
-    gt_dir: str | os.PathLike,
-    classes: Sequence[str],
+    pred_dir: str | os.PathLike, gt_dir: str | os.PathLike, classes: Sequence[str]
 ) -> dict[str, Any]:
     """Mean IoU of a folder of semantic label maps.
 
@@ -70,7 +69,8 @@ def panoptic_report(pred: PanopticFile, gt: PanopticFile) -> dict[str, Any]:
         ValueError: The files have other categories or no image in common, or a map
             does not fit its JSON; the message names file and image.
     """
-    _check_same_categories(pred, gt)
+    names = [{k: c['name'] for k, c in one.categories.items()} for one in (pred, gt)]
+    check_same_classes(*names, pred.ann_file, gt.ann_file)
     wanted = set(pred.image_ids)
     shared = [key for key in gt.image_ids if key in wanted]
     if not shared:
@@ -103,17 +103,6 @@ def panoptic_report(pred: PanopticFile, gt: PanopticFile) -> dict[str, Any]:
             if not math.isnan(row[0])
         ],
     )
-
-
-def _check_same_categories(pred: PanopticFile, gt: PanopticFile) -> None:
-    for key, category in pred.categories.items():
-        other = gt.categories.get(key, {}).get('name')
-        if other != category['name']:
-            raise ValueError(
-                f'{pred.ann_file} and {gt.ann_file} have different classes: category '
-                f'id {key!r} is {category["name"]!r} in the first and {other!r} in the '
-                'second.'
-            )
 
 
 def write_map_report(

@@ -67,20 +67,6 @@ def mask_overlaps(
     )
 
 
-def mask_areas(masks: Sequence[RLE]) -> np.ndarray:
-    """Pixels of every mask.
-
-    Args:
-        masks: N compressed RLEs.
-
-    Returns:
-        ``(N,)`` int64.
-    """
-    if not len(masks):
-        return np.zeros(0, dtype=np.int64)
-    return np.asarray(coco_mask.area(list(masks)), dtype=np.int64)
-
-
 def mask_intersections(first: Sequence[RLE], second: Sequence[RLE]) -> np.ndarray:
     """Pixels that every mask of one list shares with every mask of another.
 
@@ -105,7 +91,7 @@ def mask_intersections(first: Sequence[RLE], second: Sequence[RLE]) -> np.ndarra
     # For a crowd, pycocotools divides the intersection by the first mask's area: a
     # quotient of integers below 2**53, which rounding recovers exactly.
     share = coco_mask.iou(list(first), list(second), [1] * len(second))
-    return np.rint(share * mask_areas(first)[:, None]).astype(np.int64)
+    return np.rint(share * coco_mask.area(list(first))[:, None]).astype(np.int64)
 
 
 def best_of_class(

@@ -6,20 +6,10 @@ whole says :mod:`mmwsis.evaluation.pseudo_label_ap`.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from pycocotools import mask as coco_mask
-
-
-class BestMatch(NamedTuple):
-    """The pseudo label of an object's class that overlaps it most.
-
-    ``pseudo_id`` is None, and ``iou`` 0, where none overlaps it.
-    """
-
-    pseudo_id: Any
-    iou: float
 
 
 def matched_by_overlap(pseudo: Mapping[str, Any]) -> bool:
@@ -36,10 +26,8 @@ def matched_by_overlap(pseudo: Mapping[str, Any]) -> bool:
 
 
 def best_matches(
-    pseudo: Iterable[Mapping[str, Any]],
-    gt: Iterable[Mapping[str, Any]],
-    rle_of: Any,
-) -> dict[Any, BestMatch]:
+    pseudo: Iterable[Mapping[str, Any]], gt: Iterable[Mapping[str, Any]], rle_of: Any
+) -> dict[Any, Any]:
     """Find the best pseudo label of every object; several objects may share one.
 
     Args:
@@ -48,7 +36,8 @@ def best_matches(
         rle_of: Gives the compressed RLE of an annotation.
 
     Returns:
-        Ground-truth id -> its best match of the same image and class.
+        Ground-truth id -> id of its best match of the same image and class; None where
+        none overlaps it.
     """
     groups: dict[tuple, tuple[list, list]] = defaultdict(lambda: ([], []))
     for column, annotations in enumerate((pseudo, gt)):
@@ -60,7 +49,7 @@ def best_matches(
         if not objects:
             continue
         if not labels:
-            found.update({item['id']: BestMatch(None, 0.0) for item in objects})
+            found.update(dict.fromkeys(item['id'] for item in objects))
             continue
         ious = coco_mask.iou(
             [rle_of(label) for label in labels],
@@ -69,6 +58,5 @@ def best_matches(
         )
         best = np.argmax(ious, axis=0)
         for column, (item, row) in enumerate(zip(objects, best)):
-            iou = float(ious[row, column])
-            found[item['id']] = BestMatch(labels[row]['id'] if iou else None, iou)
+            found[item['id']] = labels[row]['id'] if ious[row, column] else None
     return found

@@ -89,7 +89,15 @@ class PanopticFile:
             ValueError: The file has no such image, or the PNG is no image.
         """
         path = self.seg_dir / self._entry(image_id)['file_name']
-        return read_segment_map(path)
+        if not path.is_file():
+            raise FileNotFoundError(
+                f'{path} does not exist. Set the folder of panoptic PNGs (seg_prefix) '
+                "to where the JSON's file_name are found."
+            )
+        bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
+        if bgr is None:
+            raise ValueError(f'{path} is no readable image.')
+        return ids_of_colours(bgr).astype(np.int64)
 
     def _entry(self, image_id: Any) -> Mapping[str, Any]:
         if image_id not in self._entries:
@@ -98,27 +106,3 @@ class PanopticFile:
                 f'{len(self._entries)} others.'
             )
         return self._entries[image_id]
-
-
-def read_segment_map(path: str | os.PathLike) -> np.ndarray:
-    """Read a COCO panoptic PNG.
-
-    Args:
-        path: The file.
-
-    Returns:
-        ``(H, W)`` int64 segment ids.
-
-    Raises:
-        FileNotFoundError: It does not exist.
-        ValueError: It is no image.
-    """
-    if not Path(path).is_file():
-        raise FileNotFoundError(
-            f'{path} does not exist. Set the folder of panoptic PNGs (seg_prefix) to '
-            "where the JSON's file_name are found."
-        )
-    bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if bgr is None:
-        raise ValueError(f'{path} is no readable image.')
-    return ids_of_colours(bgr).astype(np.int64)

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from mmdet.evaluation.functional import INSTANCE_OFFSET
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 
 from mmwsis.formats.coco_file import match_classes
 from mmwsis.registry import METRICS
+from mmwsis.utils.arrays import to_numpy
 
 from .metric_tables import class_names, class_table
 from .panoptic_files import PanopticFile
@@ -36,10 +36,10 @@ class PanopticQualityMetric(BaseMetric):
         ann_file: COCO panoptic JSON of the ground truth.
         seg_prefix: Folder of its PNGs.
         classwise: Also report ``PQ_<class>``; the log has the table in any case.
-        collect_device: 'cpu' or 'gpu'.
-        prefix: Of the metrics' names.
-        collect_dir: Shared folder for collecting on the CPU.
-        backend_args: Arguments of MMEngine's file backend, for the JSON.
+        backend_args: Arguments of MMEngine's file backend, for the JSON. Defaults to
+            None.
+        **kwargs: Arguments of MMEngine's ``BaseMetric``: ``collect_device``, ``prefix``
+            of the metrics' names, ``collect_dir``.
     """
 
     default_prefix = 'panoptic'
@@ -49,12 +49,10 @@ class PanopticQualityMetric(BaseMetric):
         ann_file: str,
         seg_prefix: str,
         classwise: bool = False,
-        collect_device: str = 'cpu',
-        prefix: str | None = None,
-        collect_dir: str | None = None,
         backend_args: dict | None = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(collect_device, prefix, collect_dir)
+        super().__init__(**kwargs)
         self.truth = PanopticFile(ann_file, seg_prefix, backend_args)
         self.classwise = classwise
 
@@ -161,10 +159,8 @@ def predicted_segments(
             f'{where}: no pred_panoptic_seg.sem_seg. This metric is about panoptic '
             'predictions; does test_cfg of the model ask for them (panoptic_on=True)?'
         )
-    codes = pred['sem_seg']
-    if isinstance(codes, torch.Tensor):
-        codes = codes.detach().cpu().numpy()
-    codes = np.asarray(codes).reshape(np.shape(codes)[-2:]).astype(np.int64)
+    codes = to_numpy(pred['sem_seg'])
+    codes = codes.reshape(codes.shape[-2:]).astype(np.int64)
     void_labels = {len(category_ids), pred.get('ignore_index', len(category_ids))}
     present, _, _ = joint_areas(codes, np.zeros_like(codes))
     labels = present % INSTANCE_OFFSET

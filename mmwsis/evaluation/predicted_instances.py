@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from mmwsis.utils.arrays import to_numpy
+
 from .mask_bits import MaskBits, pack_masks
 
 
@@ -48,8 +50,8 @@ def predicted_instances(
             f'{where}: no pred_instances.masks. This metric is about instance masks; '
             'does the model predict them, and is its mask head part of test_cfg?'
         )
-    labels = _numbers(pred['labels']).astype(np.int64)
-    scores = _numbers(pred['mask_scores' if 'mask_scores' in pred else 'scores'])
+    labels = to_numpy(pred['labels']).astype(np.int64)
+    scores = to_numpy(pred['mask_scores' if 'mask_scores' in pred else 'scores'])
     masks = pred['masks']
     if not len(masks) == len(labels) == len(scores):
         raise ValueError(
@@ -80,9 +82,3 @@ def _sizes(masks: Any) -> set[tuple[int, int]]:
     if isinstance(masks, (torch.Tensor, np.ndarray)):
         return {tuple(int(side) for side in masks.shape[-2:])} if len(masks) else set()
     return {tuple(int(side) for side in mask['size']) for mask in masks}
-
-
-def _numbers(values: Any) -> np.ndarray:
-    if isinstance(values, torch.Tensor):
-        values = values.detach().cpu().numpy()
-    return np.asarray(values)

@@ -2,13 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from mmwsis.utils.markdown import markdown_table
+from mmwsis.utils.parallel import map_processes
 
 from .instance_ap import mean_over_classes
 from .instance_ground_truth import annotation_bits, image_objects
@@ -59,11 +59,7 @@ def pseudo_label_ap(
     label_of = {category: label for label, category in enumerate(names)}
     jobs = _jobs(pseudo, gt, images)
     measure = partial(_match, label_of=label_of, sources=sources)
-    if workers > 1 and len(jobs) >= _WORTH_PROCESSES:
-        with ProcessPoolExecutor(workers) as pool:
-            matches = list(pool.map(measure, jobs, chunksize=50))
-    else:
-        matches = [measure(job) for job in jobs]
+    matches = map_processes(measure, jobs, workers, _WORTH_PROCESSES)
     tables = instance_tables(matches, len(names))
     figures = {
         name: plain_number(mean_over_classes(table)) for name, table in tables.items()

@@ -27,21 +27,16 @@ class PseudoLabelMetric(BaseMetric):
 
     Args:
         separated_min_part: Least size in pixels of a part of a separated object.
-        collect_device: 'cpu' or 'gpu'.
-        prefix: Of the metrics' names.
-        collect_dir: Shared folder for collecting on the CPU.
+        **kwargs: Arguments of MMEngine's ``BaseMetric``: ``collect_device``, ``prefix``
+            of the metrics' names, ``collect_dir``.
     """
 
     default_prefix = 'pseudo_label'
 
     def __init__(
-        self,
-        separated_min_part: int = SEPARATED_MIN_AREA,
-        collect_device: str = 'cpu',
-        prefix: str | None = None,
-        collect_dir: str | None = None,
+        self, separated_min_part: int = SEPARATED_MIN_AREA, **kwargs: Any
     ) -> None:
-        super().__init__(collect_device, prefix, collect_dir)
+        super().__init__(**kwargs)
         self.separated_min_part = separated_min_part
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:

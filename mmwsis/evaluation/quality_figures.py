@@ -1,6 +1,5 @@
 """Figures of a quality report."""
 
-import io
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,8 +11,8 @@ import numpy as np
 from mmwsis.formats.coco_file import image_file_name
 from mmwsis.formats.coco_masks import annotation_mask
 from mmwsis.structures import annotation_place
-from mmwsis.utils.fileio import atomic_write_bytes
 from mmwsis.visualization.coco_files import read_image
+from mmwsis.visualization.curves import save_figure
 from mmwsis.visualization.sheet import Tile, contact_sheet, save_image
 
 from .compare_files import Comparison
@@ -59,10 +58,8 @@ def draw_quality(summary: Mapping[str, Any], path: Path) -> None:
     groups.legend(
         loc='upper center', bbox_to_anchor=(0.5, -0.08), ncols=2, frameon=False
     )
-    buffer = io.BytesIO()
     FigureCanvasAgg(figure)
-    figure.savefig(buffer, format='png', dpi=110)
-    atomic_write_bytes(path, buffer.getvalue())
+    save_figure(figure, path)
 
 
 def _class_rows(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -1,11 +1,12 @@
 """Retention: how much of full supervision's result a weakly-supervised model keeps."""
 
-import json
 import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from mmwsis.formats.coco_file import read_json
 
 # MMSegmentation's IoUMetric reports percentages, everything else shares of one.
 _PERCENT_METRICS = frozenset(
@@ -50,10 +51,7 @@ def read_metrics(path: str | os.PathLike) -> dict[str, Any]:
             f'{path} does not exist; make it with python tools/test.py CONFIG '
             f'CHECKPOINT --metrics-out {path}'
         )
-    try:
-        metrics = json.loads(Path(path).read_text(encoding='utf-8'))
-    except ValueError as error:
-        raise ValueError(f'{path} is not valid JSON: {error}') from None
+    metrics = read_json(str(path))
     if not isinstance(metrics, dict):
         raise ValueError(
             f'{path} holds a {type(metrics).__name__}; expected an object of metric '

@@ -51,10 +51,7 @@ class VOCInstanceMetric(InstanceMetric):
         min_region: Least pixels of an object that counts, for 'cityscapes'.
         classwise: Also report ``AP<percent>_<class>`` and ``ABO_<class>``; the log has
             the table in any case.
-        collect_device: 'cpu' or 'gpu'.
-        prefix: Of the metrics' names.
-        collect_dir: Shared folder for collecting on the CPU.
-        backend_args: Arguments of MMEngine's file backend.
+        **kwargs: Other arguments of :class:`InstanceMetric`.
 
     Raises:
         ValueError: Unknown rules, or thresholds outside (0, 1].
@@ -70,12 +67,9 @@ class VOCInstanceMetric(InstanceMetric):
         apr_thrs: Sequence[float] = (0.5, 0.6, 0.7, 0.8, 0.9),
         min_region: int = 100,
         classwise: bool = False,
-        collect_device: str = 'cpu',
-        prefix: str | None = None,
-        collect_dir: str | None = None,
-        backend_args: dict | None = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(ann_file, collect_device, prefix, collect_dir, backend_args)
+        super().__init__(ann_file, **kwargs)
         if rules not in RULES:
             raise ValueError(f'rules must be one of {RULES}, got {rules!r}.')
         for name, values in (('iou_thrs', iou_thrs), ('apr_thrs', apr_thrs)):

@@ -1,13 +1,12 @@
 """The categories of a COCO file, read without the rest of it, and their names."""
 
+import contextlib
 import json
 import mmap
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
-
-_CATEGORIES_KEY = re.compile(rb'"categories"\s*:\s*(?=\[)')
 
 
 def read_categories(path: str | os.PathLike) -> list[dict[str, Any]] | None:
@@ -19,24 +18,32 @@ def read_categories(path: str | os.PathLike) -> list[dict[str, Any]] | None:
     Returns:
         The categories, ``None`` if the file has none.
     """
+    # The word may also stand in a text field or in `info`.
+    return next(filter(_are_categories, values_of_key(path, 'categories')), None)
+
+
+def values_of_key(path: str | os.PathLike, key: str) -> Iterator[Any]:
+    """Find the values of a key anywhere in a JSON file, without parsing the rest.
+
+    Args:
+        path: The file.
+        key: Name of the key.
+
+    Yields:
+        What stands behind the key, if it is a list or an object of at most 64 MB.
+    """
     if os.path.getsize(path) == 0:
-        return None
+        return
     with (
         open(path, 'rb') as file,
         mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
     ):
-        # The word may also stand in a text field or in `info`.
-        for match in _CATEGORIES_KEY.finditer(data):
+        for match in re.finditer(rb'"%b"\s*:\s*(?=[\[{])' % key.encode(), data):
             for size in (1 << 16, 1 << 26):
                 text = data[match.end() : match.end() + size].decode('utf-8', 'ignore')
-                try:
-                    categories, _ = json.JSONDecoder().raw_decode(text)
-                except ValueError:
-                    continue
-                if _are_categories(categories):
-                    return categories
-                break
-    return None
+                with contextlib.suppress(ValueError):
+                    yield json.JSONDecoder().raw_decode(text)[0]
+                    break
 
 
 def name_list(names: Sequence[str], limit: int = 20) -> str:

@@ -169,12 +169,7 @@ def _with_names(
     data = data or next(iter(choices), None)
     names = {'data': data, **choices[data]} if data else {}
     names.update(supervision=content.get('supervision'))
-    names = {key: value for key, value in names.items() if value is not None}
-
-    def lookup(key: str) -> str:
-        return str(names[key]) if key in names else f'{{{key}}}'
-
-    return fill_placeholders(content, lookup, where)
+    return fill_placeholders(content, names.get, where)
 
 
 def _own_spec(cfg: Config, content: dict[str, Any], file: Path) -> dict[str, Any]:
@@ -192,7 +187,7 @@ def _with_common(
     """Complete stages by what ``common`` says of their names."""
     merged = [{**common.get(entry.get('name'), {}), **entry} for entry in entries]
     for entry in merged:
-        if not isinstance(entry.get('name'), str):
+        if not (isinstance(entry.get('name'), str) and entry['name']):
             raise ValueError(f'{where}: a stage needs a name, got {entry!r}.')
     return merged
 
@@ -201,10 +196,10 @@ def _with_outputs(entries: list[dict[str, Any]], where: str) -> tuple[Stage, ...
     """Build the stages; fill in what the ones before make, ``{out:STAGE}``."""
     made: dict[str, str] = {}
 
-    def lookup(key: str) -> str:
+    def lookup(key: str) -> str | None:
         kind, _, name = key.partition(':')
         if kind != 'out':
-            return f'{{{key}}}'
+            return None
         if name not in made:
             raise KeyError(
                 f'the stages before with an output are {sorted(made)}; the weights of '
@@ -223,13 +218,13 @@ def _with_outputs(entries: list[dict[str, Any]], where: str) -> tuple[Stage, ...
     return tuple(stages)
 
 
-def fill_placeholders(value: Any, lookup: Callable[[str], str], where: str) -> Any:
+def fill_placeholders(value: Any, lookup: Callable[[str], Any], where: str) -> Any:
     """Fill ``{name}`` placeholders in all strings of nested settings.
 
     Args:
         value: Nested dicts, lists and strings.
-        lookup: Gives the text of a placeholder; raises KeyError for unknown ones.
-            ``{checkpoint:...}`` it may leave as it is.
+        lookup: Gives the text of a placeholder, or None to leave it for later; raises
+            KeyError for unknown ones.
         where: File, for messages.
 
     Returns:
@@ -249,27 +244,28 @@ def fill_placeholders(value: Any, lookup: Callable[[str], str], where: str) -> A
 
     def fill(match: re.Match) -> str:
         try:
-            return lookup(match[1])
+            text = lookup(match[1])
         except KeyError as error:
             raise ValueError(
                 f'{where}: placeholder {match[0]} in {value!r} is unknown: '
                 f'{error.args[0]}.'
             ) from error
+        return match[0] if text is None else str(text)
 
     return _PLACEHOLDER.sub(fill, value)
 
 
-def _spec_lookup(spec: dict[str, Any]) -> Callable[[str], str]:
+def _spec_lookup(spec: dict[str, Any]) -> Callable[[str], Any]:
     """Look dotted placeholders up in a data spec; leave checkpoints for later."""
 
-    def lookup(key: str) -> str:
+    def lookup(key: str) -> Any:
         if ':' in key:
-            return f'{{{key}}}'
+            return None
         value = _spec_value(spec, key)
         if value is None:
             known = ', '.join(sorted(spec)) or 'nothing: there is no data_spec'
             raise KeyError(f'the dataset defines {known}')
-        return str(value)
+        return value
 
     return lookup
 

@@ -168,15 +168,7 @@ class JobFactory:
             FileNotFoundError: A tool or config does not exist.
             ValueError: A setting that cannot be used.
         """
-        makers = {
-            'command': self._command_job,
-            'train': self._train_job,
-            'generate': self._generate_job,
-            'quality': self._quality_job,
-            'test': self._test_job,
-            'report': self._report_job,
-        }
-        job = makers[stage.kind](stage)
+        job = getattr(self, f'_{stage.kind}_job')(stage)
         job.inputs = _unique([*map(Path, stage.inputs), *job.inputs])
         job.outputs = _unique([*map(Path, stage.outputs), *job.outputs])
         return job

@@ -17,12 +17,7 @@ from .locate import PACKAGE_DIR
 _FORMAT = 1
 _STAMP = 'pipeline_stage.json'
 # Drawing and running stages does not change what a stage computes.
-_NOT_COMPUTING = (
-    'visualization/',
-    'pipelines/',
-    'utils/collect_env.py',
-    '.mim/',
-)
+_NOT_COMPUTING = ('visualization/', 'pipelines/', 'utils/collect_env.py', '.mim/')
 
 
 @dataclass

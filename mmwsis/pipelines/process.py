@@ -1,14 +1,15 @@
 """Running one stage's command: streamed, logged, and never left behind."""
 
+import contextlib
 import ctypes
 import os
 import re
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import IO
 
 _GRACE_SECONDS = 10.0
@@ -62,7 +63,7 @@ def run_logged(
             pass_fds=() if keep_open is None or os.name == 'nt' else (keep_open,),
             preexec_fn=_die_with_parent if sys.platform == 'linux' else None,
         )
-        with _TerminateAsInterrupt():
+        with _terminate_as_interrupt():
             try:
                 _stream(process, log)
                 return process.wait()
@@ -116,19 +117,14 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-class _TerminateAsInterrupt:
-    """While active, SIGTERM raises KeyboardInterrupt, so that cleaning up runs."""
-
-    def __enter__(self) -> None:
-        try:
-            self._old = signal.signal(signal.SIGTERM, self._raise)
-        except ValueError:  # not the main thread: signals are not ours to handle
-            self._old = None
-
-    def __exit__(self, *exception: object) -> None:
-        if self._old is not None:
-            signal.signal(signal.SIGTERM, self._old)
-
-    @staticmethod
-    def _raise(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
+@contextlib.contextmanager
+def _terminate_as_interrupt() -> Iterator[None]:
+    """Meanwhile, SIGTERM raises KeyboardInterrupt, so that cleaning up runs."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are not ours to handle
+        return
+    old = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, old)

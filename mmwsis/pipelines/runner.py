@@ -235,17 +235,22 @@ class PipelineRunner:
     def _finish(self, stage: Stage, record: StageRecord, problem: str | None) -> None:
         """Note the outputs; raise when the stage failed or wrote too little."""
         job = self.factory.make(stage)  # the checkpoint has its name by now
-        hashes = {str(path): self.hasher(self.root / path) for path in job.outputs}
-        missing = [path for path, digest in hashes.items() if digest is None]
+        outputs, missing = self._outputs(job)
         if problem is None and missing:
             problem = f'ended well, but did not write {", ".join(missing)}'
         record.finished = _now()
         record.status = 'finished' if problem is None else 'failed'
         if problem is None:
-            record.outputs = {path: digest or '' for path, digest in hashes.items()}
+            record.outputs = outputs
         self._save(record, job)
         if problem is not None:
             raise StageFailedError(self._failure(stage, record, problem))
+
+    def _outputs(self, job: Job) -> tuple[dict[str, str], list[str]]:
+        """Hashes of a job's outputs, and those that are missing."""
+        hashes = {str(path): self.hasher(self.root / path) for path in job.outputs}
+        missing = [path for path, digest in hashes.items() if digest is None]
+        return {path: digest or '' for path, digest in hashes.items()}, missing
 
     def _failure(self, stage: Stage, record: StageRecord, problem: str) -> str:
         log = self.log_file(stage.name)
@@ -337,8 +342,7 @@ class PipelineRunner:
             if stage.name not in names:
                 continue
             job = self.factory.make(stage)
-            hashes = {str(path): self.hasher(self.root / path) for path in job.outputs}
-            missing = [path for path, digest in hashes.items() if digest is None]
+            outputs, missing = self._outputs(job)
             if missing:
                 raise ValueError(
                     f'Stage {stage.name!r} cannot be adopted: {missing} do not exist.'
@@ -346,7 +350,7 @@ class PipelineRunner:
             record = self._as_it_is_now(job)
             record.status, record.command = 'finished', job.command
             record.started = record.finished = _now()
-            record.outputs = {path: digest or '' for path, digest in hashes.items()}
+            record.outputs = outputs
             self.manifest.stages[stage.name] = record
             self._save(record, job)
 

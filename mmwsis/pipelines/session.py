@@ -84,10 +84,7 @@ def make_runner(
         *(pipeline, root, options.launch, dataset, options.train_args, options.seed)
     )
     return PipelineRunner(
-        factory,
-        selection=options.selection,
-        say=say,
-        write_report=_write_report,
+        factory, selection=options.selection, say=say, write_report=_write_report
     )
 
 

@@ -163,7 +163,7 @@ def build_stage(settings: dict[str, Any], where: str) -> Stage:
     """Turn one entry of a pipeline file's ``stages`` into a stage.
 
     Args:
-        settings: ``dict(name=..., type=..., ...)``.
+        settings: ``dict(name=..., type=..., ...)``; has a name.
         where: Pipeline file, for messages.
 
     Returns:
@@ -173,9 +173,7 @@ def build_stage(settings: dict[str, Any], where: str) -> Stage:
         ValueError: Unknown type, unknown or missing key, or a value of a wrong type.
     """
     entry = dict(settings)
-    name = entry.get('name')
-    if not isinstance(name, str) or not name:
-        raise ValueError(f'{where}: a stage needs a name, got {entry!r}.')
+    name = entry['name']
     kind = entry.pop('type', None)
     if kind not in STAGE_TYPES:
         raise ValueError(

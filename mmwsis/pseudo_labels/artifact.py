@@ -1,7 +1,7 @@
 """What every kind of artifact has in common: items, records, the result."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from mmengine.dataset import BaseDataset
 from mmengine.structures import BaseDataElement
 
-Finished = Mapping[int, Sequence[Mapping[str, Any]]]
+Records = Mapping[Any, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -137,14 +137,14 @@ class Artifact(ABC):
     @abstractmethod
     def finish(
         self,
-        finished: Finished,
+        records: Records,
         provenance: Mapping[str, Any],
         results_out: Any | None = None,
     ) -> str:
         """Write the result, atomically.
 
         Args:
-            finished: All chunks: number -> records.
+            records: Id of an item -> its record, of all items.
             provenance: Becomes ``info.mmwsis`` of the result.
             results_out: Also write the bare list of annotations here. Defaults to
                 None: it is not written.

@@ -2,11 +2,10 @@
 
 from typing import Any
 
-import numpy as np
-import torch
 from mmengine.structures import BaseDataElement
 
 from mmwsis.formats.class_maps import KIND, encode_class_maps
+from mmwsis.utils.arrays import to_numpy
 
 from .map_folder import MapFolder
 
@@ -41,7 +40,7 @@ class ClassMapFolder(MapFolder):
                 f'{where}: the model returned no pred_class_maps with labels and at '
                 "least one map. Its predict() must fill them for artifact='class_maps'."
             )
-        fields = {name: _array(values) for name, values in found.items()}
+        fields = {name: to_numpy(values) for name, values in found.items()}
         labels = fields.pop('labels')
         classes = len(self.source.classes)
         if len(labels) and not 0 <= labels.min() <= labels.max() < classes:
@@ -51,11 +50,3 @@ class ClassMapFolder(MapFolder):
             )
         content = encode_class_maps(labels, image_size, fields, where)
         return content, dict(labels=labels.tolist())
-
-
-def _array(values: Any) -> np.ndarray:
-    if isinstance(values, torch.Tensor):
-        values = values.detach().cpu()
-        values = values.float() if values.dtype is torch.bfloat16 else values
-        return values.numpy()
-    return np.asarray(values)

@@ -90,17 +90,10 @@ def pseudo_annotation(
     entry = dict(
         id=weak['id'], image_id=weak['image_id'], category_id=weak['category_id']
     )
-    if record is not None and 'segmentation' in record:
-        own = {key: record[key] for key in ('bbox', 'area', 'segmentation', 'score')}
-    else:
-        rle = encode_filled_box(weak['bbox'], image_size)
-        own = dict(
-            bbox=coco_mask.toBbox(rle).tolist(),
-            area=int(coco_mask.area(rle)),
-            segmentation=rle,
-            score=0.0,
-        )
-    entry.update(own)
+    own = record
+    if record is None or 'segmentation' not in record:
+        own = mask_keys(encode_filled_box(weak['bbox'], image_size), 0.0)
+    entry.update({key: own[key] for key in ('bbox', 'area', 'segmentation', 'score')})
     entry['iscrowd'] = int(bool(weak.get('iscrowd')))
     entry['weak_bbox'] = list(weak['bbox'])
     if record is not None and 'segmentation' not in record:

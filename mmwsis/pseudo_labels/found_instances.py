@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from mmengine.structures import BaseDataElement
 from pycocotools import mask as coco_mask
 
-from .artifact import Artifact, Finished, LabelSource
+from mmwsis.utils.arrays import to_numpy
+
+from .artifact import Artifact, LabelSource, Records
 from .entries import mask_keys
 from .merge import write_pseudo_labels
 
@@ -63,8 +64,8 @@ class FoundInstances(Artifact):
                 "that finds instances? Its predict() must fill them for artifact='"
                 f"{self.kind}'."
             )
-        labels = _numbers(found.labels).astype(int)
-        scores = _numbers(found.scores).astype(float)
+        labels = to_numpy(found.labels).astype(int)
+        scores = to_numpy(found.scores).astype(float)
         if len(labels) and not 0 <= labels.min() <= labels.max() < len(
             self.source.classes
         ):
@@ -92,24 +93,20 @@ class FoundInstances(Artifact):
 
     def finish(
         self,
-        finished: Finished,
+        records: Records,
         provenance: Mapping[str, Any],
         results_out: Any | None = None,
     ) -> str:
         """Write the COCO JSON.
 
         Args:
-            finished: All chunks: number -> records.
+            records: Id of an item -> its record.
             provenance: Becomes ``info.mmwsis``.
             results_out: Also write the bare list of annotations here. Defaults to
                 None: it is not written.
         """
         coco = self.source.coco
-        by_image = {
-            record['id']: record['instances']
-            for chunk in finished.values()
-            for record in chunk
-        }
+        by_image = {key: record['instances'] for key, record in records.items()}
         annotations = list(self._annotations(by_image))
         write_pseudo_labels(self.out, coco, annotations, provenance, results_out)
         empty = sum(not by_image.get(image['id']) for image in coco['images'])
@@ -134,17 +131,11 @@ class FoundInstances(Artifact):
                 )
 
 
-def _numbers(values: Any) -> np.ndarray:
-    if isinstance(values, torch.Tensor):
-        values = values.detach().cpu().numpy()
-    return np.asarray(values)
-
-
 def _rles(masks: Any) -> list[dict[str, Any]]:
     """RLEs of a stack of masks, or the RLEs that are there already."""
     if isinstance(masks, (list, tuple)) and all(isinstance(m, Mapping) for m in masks):
         return list(masks)
-    stack = _numbers(masks).astype(bool)
+    stack = to_numpy(masks).astype(bool)
     if not len(stack):
         return []
     if stack.ndim != 3:

@@ -32,7 +32,7 @@ from .merge import check_complete
 from .object_masks import ObjectMasks
 from .parts import PartWriter, read_parts
 from .plan import Chunk, Shard, plan_chunks
-from .progress import GenerationProgress
+from .progress import generation_progress
 
 _SECOND_JOB = 'Another job is making these pseudo labels right now'
 
@@ -263,15 +263,16 @@ def _label_chunks(work: _Work, chunks: list[Chunk], writer: PartWriter) -> None:
     loader = build_loader(work.dataset, chunks, work.batch_size, settings)
     total = sum(len(chunk.item_ids) for chunk in chunks)
     artifact, visible = work.artifact, get_rank() == 0
-    with GenerationProgress(total, artifact.title, artifact.noun, visible) as progress:
-        label_chunks(model, loader, artifact, writer, progress, work.options.amp)
+    with generation_progress(total, artifact.title, artifact.noun, visible) as advance:
+        label_chunks(model, loader, artifact, writer, advance, work.options.amp)
 
 
 def _finish(work: _Work, held: Mapping[str, Any]) -> None:
     artifact = work.artifact
     finished = read_parts(work.parts)
     check_complete(work.chunks, finished, artifact.title)
-    made = artifact.finish(finished, result_info(held), work.options.results_out)
+    records = {record['id']: record for chunk in finished.values() for record in chunk}
+    made = artifact.finish(records, result_info(held), work.options.results_out)
     print_log(f'{artifact.out}: {made}.', logger='current')
     if not work.options.keep_parts:
         shutil.rmtree(work.parts)

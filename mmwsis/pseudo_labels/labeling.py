@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -18,7 +18,6 @@ from mmwsis.utils.checkpoint import load_checkpoint_file
 from .artifact import Artifact
 from .labeler import Labeler
 from .parts import PartWriter
-from .progress import GenerationProgress
 
 # Normalisation constants come from the config, not from a checkpoint.
 _UNUSED = ('data_preprocessor.',)
@@ -101,7 +100,7 @@ def label_chunks(
     loader: DataLoader,
     artifact: Artifact,
     writer: PartWriter,
-    progress: GenerationProgress,
+    advance: Callable[[int], None],
     amp: bool = False,
 ) -> None:
     """Predict all batches of a loader and write every chunk as soon as it is whole.
@@ -111,7 +110,7 @@ def label_chunks(
         loader: Of ``build_loader``.
         artifact: Says what is kept of a predicted sample.
         writer: Receives the finished chunks.
-        progress: Told of every finished chunk.
+        advance: Told the number of samples of every finished chunk.
         amp: Run the model under autocast. Defaults to False.
 
     Raises:
@@ -136,7 +135,7 @@ def label_chunks(
             open_chunks.pop(batch.chunk)
             records = [record for index in sorted(done) for record in done[index]]
             writer.write(batch.chunk, records)
-            progress.advance(len(records))
+            advance(len(records))
 
 
 def _records(

@@ -5,7 +5,6 @@ unfinished. It says which image has which file, the classes that numbers in the 
 stand for, and, like pseudo instances, where the maps come from (``info.mmwsis``).
 """
 
-import json
 import logging
 import os
 import zlib
@@ -20,9 +19,9 @@ from mmengine.structures import BaseDataElement
 
 from mmwsis.formats.coco_file import image_file_name
 from mmwsis.formats.map_index import INDEX_NAME, map_file
-from mmwsis.utils.fileio import atomic_write_bytes, atomic_write_text
+from mmwsis.utils.fileio import atomic_write_bytes, atomic_write_text, json_rows
 
-from .artifact import Artifact, Finished
+from .artifact import Artifact, Records
 
 
 class MapFolder(Artifact):
@@ -132,14 +131,14 @@ class MapFolder(Artifact):
 
     def finish(
         self,
-        finished: Finished,
+        records: Records,
         provenance: Mapping[str, Any],
         results_out: Any | None = None,
     ) -> str:
         """Check that every file is there, and write the index.
 
         Args:
-            finished: All chunks: number -> records.
+            records: Id of an item -> its record.
             provenance: Becomes ``info.mmwsis``.
             results_out: Must be None, the default: there are no annotations.
 
@@ -148,17 +147,11 @@ class MapFolder(Artifact):
         """
         if results_out is not None:
             raise ValueError(f'{self.title} have no list of results; leave it out.')
-        records = {
-            record['id']: record for chunk in finished.values() for record in chunk
-        }
         entries = [records[key] for key in self.source.images if key in records]
         self._check_files(entries)
         info = {**self.source.coco.get('info', {}), 'mmwsis': dict(provenance)}
         head = dict(info=info, type=self.kind, **self.index_keys())
-        lines = [f'{_json(key)}:{_json(value)}' for key, value in head.items()]
-        rows = ',\n'.join(_json(entry) for entry in entries)
-        lines.append(f'"images":[\n{rows}\n]')
-        atomic_write_text(self.result, '{' + ',\n'.join(lines) + '}\n')
+        atomic_write_text(self.result, json_rows(head, 'images', entries))
         size = sum(entry['bytes'] for entry in entries) / 2**20
         return f'{self.title} of {len(entries)} images, {size:.1f} MiB'
 
@@ -183,7 +176,3 @@ class MapFolder(Artifact):
                 logger='current',
                 level=logging.WARNING,
             )
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, separators=(',', ':'), allow_nan=False)

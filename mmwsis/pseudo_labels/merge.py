@@ -1,12 +1,11 @@
 """From finished chunks to one COCO JSON."""
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmwsis.utils.fileio import atomic_write_text
+from mmwsis.utils.fileio import atomic_write_text, json_rows
 
 from .entries import pseudo_annotation
 from .plan import Chunk
@@ -54,16 +53,15 @@ def check_complete(
 def merge_annotations(
     source: Mapping[str, Any],
     category_ids: Sequence[int],
-    finished: Mapping[int, Sequence[Mapping[str, Any]]],
+    records: Mapping[Any, Mapping[str, Any]],
 ) -> list[dict[str, Any]]:
     """Annotations of the result, in the order of the source file.
 
     Args:
         source: Weak annotation file, restricted to its supervision.
         category_ids: Categories that were labelled; others get no annotation.
-        finished: Complete chunks.
+        records: Annotation id -> what part files keep of it.
     """
-    records = {record['id']: record for chunk in finished.values() for record in chunk}
     sizes = {im['id']: (im['height'], im['width']) for im in source['images']}
     wanted = set(category_ids)
     return [
@@ -100,12 +98,6 @@ def write_pseudo_labels(
         {key: value for key, value in image.items() if key != 'supervision'}
         for image in source['images']
     ]
-    rows = ',\n'.join(json.dumps(entry, separators=(',', ':')) for entry in annotations)
-    listing = f'[\n{rows}\n]' if rows else '[]'
-    head = ',\n'.join(
-        f'{json.dumps(key)}:{json.dumps(value, separators=(",", ":"))}'
-        for key, value in header.items()
-    )
     if results_out is not None:
-        atomic_write_text(results_out, f'{listing}\n')
-    atomic_write_text(out, f'{{{head},\n"annotations":{listing}}}\n')
+        atomic_write_text(results_out, json_rows({}, '', annotations))
+    atomic_write_text(out, json_rows(header, 'annotations', annotations))

@@ -9,7 +9,7 @@ from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 from mmengine.structures import BaseDataElement
 
-from .artifact import Artifact, Finished
+from .artifact import Artifact, Records
 from .entries import prediction_record
 from .merge import merge_annotations, write_pseudo_labels
 from .plan import check_coverage, needs_no_network
@@ -80,20 +80,20 @@ class ObjectMasks(Artifact):
 
     def finish(
         self,
-        finished: Finished,
+        records: Records,
         provenance: Mapping[str, Any],
         results_out: Any | None = None,
     ) -> str:
         """Write the COCO JSON.
 
         Args:
-            finished: All chunks: number -> records.
+            records: Id of an item -> its record.
             provenance: Becomes ``info.mmwsis``.
             results_out: Also write the bare list of annotations here. Defaults to
                 None: it is not written.
         """
         coco = self.source.coco
-        annotations = merge_annotations(coco, self.source.category_ids, finished)
+        annotations = merge_annotations(coco, self.source.category_ids, records)
         write_pseudo_labels(self.out, coco, annotations, provenance, results_out)
         empty = sum('empty_prediction' in annotation for annotation in annotations)
         return (

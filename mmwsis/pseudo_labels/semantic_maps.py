@@ -3,15 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 from mmengine.structures import BaseDataElement
 
-from mmwsis.formats.semantic_maps import (
-    BACKGROUND,
-    IGNORE_INDEX,
-    encode_semantic_map,
-)
+from mmwsis.formats.semantic_maps import BACKGROUND, IGNORE_INDEX, encode_semantic_map
+from mmwsis.utils.arrays import to_numpy
 
 from .artifact import LabelSource
 from .map_folder import MapFolder
@@ -73,10 +68,7 @@ class SemanticMapFolder(MapFolder):
                 f'{where}: the model returned no pred_sem_seg.sem_seg. Its predict() '
                 "must fill it for artifact='semantic_maps'."
             )
-        values = found.sem_seg
-        if isinstance(values, torch.Tensor):
-            values = values.detach().cpu().numpy()
-        values = np.asarray(values)
+        values = to_numpy(found.sem_seg)
         if values.shape not in (tuple(image_size), (1, *image_size)):
             raise ValueError(
                 f'{where}: pred_sem_seg.sem_seg has shape {values.shape}, expected '

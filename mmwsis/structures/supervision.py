@@ -123,8 +123,8 @@ def _restrict(
             kept['area'] = width * height
         except (TypeError, ValueError):
             raise ValueError(
-                f'{annotation_place(source, annotation)}: bbox must be four numbers '
-                f'[x, y, width, height]; got {box!r}.'
+                f'{annotation_place(source, annotation)}: bbox must be [x, y, width, '
+                f'height], finite numbers in pixels; got {box!r}.'
             ) from None
     return kept
 

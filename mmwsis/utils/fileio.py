@@ -8,7 +8,7 @@ was; the stray temporary file is named so that nothing mistakes it for a result.
 import json
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -66,6 +66,29 @@ def atomic_write_json(
         file.write(text)
 
     _replace(Path(path), 'w', write)
+
+
+def json_rows(head: Mapping[str, Any], key: str, rows: Iterable[Any]) -> str:
+    """Write a long list of a JSON object one entry per line, for people and for diffs.
+
+    Args:
+        head: The other entries of the object, one per line.
+        key: Name of the list, which comes last; without ``head`` it is ignored and the
+            bare list is written.
+        rows: Entries of the list.
+
+    Returns:
+        The document, with a line end at its end.
+    """
+    lines = ',\n'.join(json.dumps(row, separators=(',', ':')) for row in rows)
+    listing = f'[\n{lines}\n]' if lines else '[]'
+    if not head:
+        return f'{listing}\n'
+    entries = ',\n'.join(
+        f'{json.dumps(name)}:{json.dumps(value, separators=(",", ":"))}'
+        for name, value in head.items()
+    )
+    return f'{{{entries},\n{json.dumps(key)}:{listing}}}\n'
 
 
 def _replace(path: Path, mode: str, write: Callable[[IO], Any]) -> None:

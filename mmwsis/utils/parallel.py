@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
@@ -18,6 +18,26 @@ Result = TypeVar('Result')
 
 AHEAD = 4  # jobs that wait for each process
 PARENT_CHECK_SECONDS = 1.0
+
+
+def map_processes(
+    function: Callable[[Job], Result], jobs: Sequence[Job], workers: int, worth: int
+) -> list[Result]:
+    """Map a function, in processes where there is enough to do.
+
+    Args:
+        function: Picklable.
+        jobs: Picklable.
+        workers: Number of processes; 0 and 1 work in this one.
+        worth: Fewer jobs than this are not worth starting processes.
+
+    Returns:
+        ``function(job)`` of every job, in order.
+    """
+    if workers < 2 or len(jobs) < worth:
+        return [function(job) for job in jobs]
+    with ProcessPoolExecutor(workers) as pool:
+        return list(pool.map(function, jobs, chunksize=100))
 
 
 class OrderedPool:
@@ -140,9 +160,7 @@ def _submit(
 
 
 def _first_result(
-    waiting: deque[tuple[Job, Future[Result]]],
-    workers: int,
-    name: Callable[[Job], str],
+    waiting: deque[tuple[Job, Future[Result]]], workers: int, name: Callable[[Job], str]
 ) -> Result:
     job, future = waiting[0]
     if isinstance(future.exception(), BrokenProcessPool):

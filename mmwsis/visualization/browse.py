@@ -8,7 +8,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from PIL import Image
 
-from .coco_files import read_image
+from .coco_files import read_image, spread
 from .samples import crop_tiles, detection_tile, original_tile
 from .sheet import Tile, contact_sheet, save_image
 from .weak_labels import EXTREME_POINT_LEGEND
@@ -47,10 +47,7 @@ def browse_dataset(
     init_default_scope(cfg.get('default_scope', 'mmdet'))
     dataset = DATASETS.build(cfg[loader].dataset)
     classes = dataset.metainfo.get('classes') or ()
-    total = len(dataset)
-    count = total if num <= 0 else min(num, total)
-    for i in range(count):
-        index = (2 * i + 1) * total // (2 * count)
+    for index in spread(range(len(dataset)), num if num > 0 else len(dataset)):
         if mode == 'original':
             info = dataset.get_data_info(index)
             image = read_image(info['img_path'], info['img_id'])

@@ -1,5 +1,6 @@
 """Drawing in image coordinates on an image that is large enough to read."""
 
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from .palette import Color
+from .palette import EXTREME_POINT_COLORS, Color
 
 
 @lru_cache(maxsize=8)
@@ -142,6 +143,21 @@ class Canvas:
         draw = ImageDraw.Draw(self._drawn)
         for size, fill in ((radius + 1.5, (0, 0, 0)), (radius, color)):
             draw.ellipse([cx - size, cy - size, cx + size, cy + size], fill=fill)
+        return self
+
+    def extreme_points(self, points: Iterable, pixel: bool = True) -> 'Canvas':
+        """Draw extreme points in their colours.
+
+        Args:
+            points: Four ``(x, y)``: top, left, bottom, right.
+            pixel: See :meth:`point`.
+
+        Returns:
+            This canvas.
+        """
+        colors = EXTREME_POINT_COLORS.values()
+        for (x, y), color in zip(points, colors, strict=True):
+            self.point(x, y, color, pixel=pixel)
         return self
 
     def cross(self, x: float, y: float, color: Color, radius: float = 8) -> 'Canvas':

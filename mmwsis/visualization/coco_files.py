@@ -1,6 +1,5 @@
 """Reading COCO files and their images for figures."""
 
-import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,6 +9,9 @@ from typing import Any
 import numpy as np
 
 from mmwsis.datasets.transforms.loading import read_rgb
+from mmwsis.formats.coco_file import read_json
+from mmwsis.formats.coco_masks import annotation_mask
+from mmwsis.structures import annotation_place
 
 
 @dataclass
@@ -43,10 +45,7 @@ class LabelFile:
             ValueError: It is not JSON, or no COCO file.
         """
         path = Path(path)
-        try:
-            content = json.loads(path.read_text(encoding='utf-8'))
-        except ValueError as error:
-            raise ValueError(f'{path} is not a JSON file: {error}') from error
+        content = read_json(str(path))
         if isinstance(content, list):
             content = {'annotations': content}
         if not isinstance(content, dict) or not (
@@ -80,9 +79,46 @@ class LabelFile:
         low, high = sizes
         fitting = [k for k in filled if low <= len(self.annotations[k]) <= high]
         pool = fitting if len(fitting) >= num else filled
-        if len(pool) <= num:
-            return pool
-        return [pool[(2 * i + 1) * len(pool) // (2 * num)] for i in range(num)]
+        return spread(pool, num)
+
+    def masked(self, image_id: Any) -> list[dict]:
+        """Annotations of an image that have a mask.
+
+        Args:
+            image_id: As in the file.
+        """
+        own = self.annotations.get(image_id, [])
+        return [annotation for annotation in own if annotation.get('segmentation')]
+
+    def mask(self, annotation: dict, size: tuple[int, int]) -> np.ndarray:
+        """Decode the mask of an annotation.
+
+        Args:
+            annotation: With ``segmentation``.
+            size: ``(H, W)`` of its image.
+
+        Returns:
+            ``(H, W)``, uint8, 0 and 1.
+
+        Raises:
+            ValueError: It is broken; the message names file and ids.
+        """
+        where = annotation_place(str(self.path), annotation)
+        return annotation_mask(annotation['segmentation'], size, where)
+
+
+def spread(items: Sequence[Any], num: int) -> list[Any]:
+    """Pick items at equal distances.
+
+    Args:
+        items: To pick from.
+        num: How many.
+
+    Returns:
+        At most ``num`` of them, in order; the same ones every time.
+    """
+    count = min(num, len(items))
+    return [items[(2 * i + 1) * len(items) // (2 * count)] for i in range(count)]
 
 
 def read_image(path: str | Path, image_id: Any = None) -> np.ndarray:

@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 
 from mmwsis.formats.coco_file import image_file_name
-from mmwsis.formats.coco_masks import annotation_mask
-from mmwsis.structures import annotation_place
 
 from .canvas import Canvas
 from .coco_files import LabelFile, read_image
@@ -91,11 +89,7 @@ def _image_row(
     image: np.ndarray, image_id: Any, truth: LabelFile, others: Sequence[MaskColumn]
 ) -> list[Tile]:
     """Tiles of one image."""
-    objects = [
-        (annotation, _mask(truth, annotation, image))
-        for annotation in truth.annotations.get(image_id, [])
-        if annotation.get('segmentation')
-    ]
+    objects = [(a, truth.mask(a, image.shape[:2])) for a in truth.masked(image_id)]
     colors = [distinct_color(index) for index in range(len(objects))]
     canvas = Canvas(image)
     for (_, mask), color in zip(objects, colors, strict=True):
@@ -107,13 +101,6 @@ def _image_row(
     for column in others:
         tiles.append(_compared(image, image_id, column, truth, objects, colors))
     return tiles
-
-
-def _mask(
-    labels: LabelFile, annotation: Mapping[str, Any], image: np.ndarray
-) -> np.ndarray:
-    where = annotation_place(str(labels.path), annotation)
-    return annotation_mask(annotation['segmentation'], image.shape[:2], where)
 
 
 def _compared(
@@ -128,15 +115,14 @@ def _compared(
     canvas = Canvas(image)
     shown = [
         annotation
-        for annotation in column.labels.annotations.get(image_id, [])
-        if annotation.get('segmentation')
-        and annotation.get('score', 1.0) >= column.score_thr
+        for annotation in column.labels.masked(image_id)
+        if annotation.get('score', 1.0) >= column.score_thr
     ]
     best: dict[int, float] = {}
     drawn = []
     # The best-scored mask of an object is drawn last, on top.
     for annotation in sorted(shown, key=lambda item: item.get('score', 1.0)):
-        mask = _mask(column.labels, annotation, image)
+        mask = column.labels.mask(annotation, image.shape[:2])
         match, overlap = _match(annotation, mask, objects)
         color = _UNMATCHED if match is None else colors[match]
         if match is not None:

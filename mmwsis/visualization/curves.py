@@ -164,6 +164,12 @@ def group_curves(curves: dict[str, Curve]) -> dict[str, dict[str, Curve]]:
         }
         if members:
             panels[panel] = members
+    # Some metrics come in percent, such as MMDetection's accuracy of a box head.
+    metrics = panels.get('metrics', {})
+    percent = {k: v for k, v in metrics.items() if max(y for _, y in v) > 1}
+    if percent and len(percent) < len(metrics):
+        panels['metrics'] = {k: v for k, v in metrics.items() if k not in percent}
+        panels['metrics in percent'] = percent
     if rest:
         panels['other'] = dict(sorted(rest.items()))
     return panels

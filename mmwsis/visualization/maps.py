@@ -13,7 +13,7 @@ from mmwsis.formats.map_index import MapIndex
 from mmwsis.formats.semantic_maps import BACKGROUND, read_semantic_map
 
 from .canvas import Canvas
-from .coco_files import read_image
+from .coco_files import read_image, spread
 from .palette import distinct_color, heatmap
 from .sheet import Tile, contact_sheet
 
@@ -99,12 +99,10 @@ def draw_numbers(
     colors = np.array(
         [_UNKNOWN if n == unknown else distinct_color(int(n)) for n in found.tolist()]
     )
-    weight = (
-        np.where(found == background, 0.0, alpha)
-        if background is not None
-        else (np.full(len(found), alpha))
-    )
-    weight = weight[large][..., None]
+    opacity = np.full(len(found), alpha)
+    if background is not None:
+        opacity[found == background] = 0.0
+    weight = opacity[large][..., None]
     return ((1 - weight) * canvas + weight * colors[large]).round().astype(np.uint8)
 
 
@@ -167,10 +165,8 @@ def map_sheet(
         ids = shown or ids
     if not ids:
         raise ValueError(f'{folder} has no map of these {len(file_names)} images.')
-    count = min(num, len(ids))
-    chosen = [ids[(2 * i + 1) * len(ids) // (2 * count)] for i in range(count)]
     tiles = []
-    for image_id in chosen:
+    for image_id in spread(ids, num):
         image = read_image(Path(img_dir, file_names[image_id]))
         tiles += map_tiles(index, image_id, image)
     return contact_sheet(tiles, 4, title or f'{Path(folder).name}: {index.kind}')

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 
 from mmwsis.formats.coco_masks import annotation_mask
+from mmwsis.utils.arrays import to_numpy
 
 from .canvas import Canvas
 from .comparison import mask_overlap
-from .palette import EXTREME_POINT_COLORS
 from .samples import class_name
 from .sheet import Tile
 
@@ -41,10 +41,7 @@ def object_tiles(
     bx0, by0, bx1, by1 = sample.bbox
     canvas.box((bx0 - x0, by0 - y0, bx1 - x0, by1 - y0), (255, 255, 255))
     if 'extreme_points' in sample:
-        points = sample.extreme_points.cpu().numpy()
-        colors = EXTREME_POINT_COLORS.values()
-        for (x, y), color in zip(points, colors, strict=True):
-            canvas.point(x - x0, y - y0, color)
+        canvas.extreme_points(to_numpy(sample.extreme_points) - (x0, y0))
     name = class_name(sample.get('label'), classes)
     ids = f'image {sample.get("img_id")}, annotation {sample.get("ann_id")}'
     tiles = [Tile(canvas.image, f'{ids}: {name}')]
@@ -59,17 +56,13 @@ def object_tiles(
         tiles.append(Tile(truth.image, 'ground truth'))
     if 'pred_mask' in masks:
         drawn = Canvas(part).mask(masks['pred_mask'][y0:y1, x0:x1], (255, 70, 60))
-        caption = f'prediction, score {_score(sample):.2f}'
+        score = sample.get('pred_score')
+        caption = f'prediction, score {1 if score is None else float(score):.2f}'
         if 'gt_mask' in masks:
             overlap = mask_overlap(masks['pred_mask'], masks['gt_mask'])
             caption += f', IoU {overlap:.2f}'
         tiles.append(Tile(drawn.image, caption))
     return tiles
-
-
-def _score(sample: Any) -> float:
-    score = sample.get('pred_score')
-    return 1.0 if score is None else float(score)
 
 
 def _surroundings(

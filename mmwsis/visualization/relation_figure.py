@@ -11,17 +11,15 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 
-from mmwsis.formats.coco_masks import annotation_mask
 from mmwsis.ops import (
     affinity_walk,
     best_channels,
     centroid_instance_map,
     instance_channels,
 )
-from mmwsis.structures import annotation_place
 
 from .canvas import Canvas
-from .coco_files import LabelFile, read_image
+from .coco_files import LabelFile, read_image, spread
 from .displacement import draw_displacement
 from .maps import draw_heat, draw_numbers
 from .palette import distinct_color
@@ -102,15 +100,9 @@ def truth_tile(labels: LabelFile, image_id: Any, rgb: np.ndarray) -> Tile:
         rgb: RGB ``(H, W, 3)``, uint8.
     """
     canvas = Canvas(rgb)
-    annotations = [
-        annotation
-        for annotation in labels.annotations.get(image_id, [])
-        if annotation.get('segmentation')
-    ]
+    annotations = labels.masked(image_id)
     for number, annotation in enumerate(annotations):
-        where = annotation_place(str(labels.path), annotation)
-        mask = annotation_mask(annotation['segmentation'], rgb.shape[:2], where)
-        canvas.mask(mask, distinct_color(number))
+        canvas.mask(labels.mask(annotation, rgb.shape[:2]), distinct_color(number))
     return Tile(canvas.image, f'ground truth, {_count(len(annotations), "object")}')
 
 
@@ -151,8 +143,7 @@ def draw_relations(
     tagged = [i for i in range(len(dataset)) if dataset.get_data_info(i)['tags']]
     if not tagged:
         raise ValueError(f'{dataset.ann_file}: no image has a tag; nothing to draw.')
-    count = min(num, len(tagged))
-    chosen = [tagged[(2 * i + 1) * len(tagged) // (2 * count)] for i in range(count)]
+    chosen = spread(tagged, num)
     truth = _truth(cfg.get('data_spec') or {})
     tiles = []
     for index in chosen:
@@ -163,7 +154,7 @@ def draw_relations(
         tiles += relation_tiles(model, data['inputs'][0], sample, rgb)
         if truth is not None:
             tiles.append(truth_tile(truth, sample.img_id, rgb))
-    return save_image(Path(out_file), contact_sheet(tiles, len(tiles) // count))
+    return save_image(Path(out_file), contact_sheet(tiles, len(tiles) // len(chosen)))
 
 
 def _truth(spec: Mapping[str, Any]) -> LabelFile | None:

@@ -150,11 +150,8 @@ def _canvas(image: np.ndarray, side: int) -> Canvas:
 
 def _crop_with_labels(figure: RetrievalFigure, side: int) -> np.ndarray:
     canvas = _canvas(figure.crop, side)
-    outline = canvas.mask(figure.box_mask, (255, 255, 255), alpha=0.0)
-    colors = EXTREME_POINT_COLORS.values()
-    for (u, v), color in zip(figure.extreme_points, colors, strict=True):
-        outline.point(u, v, color, pixel=False)
-    return canvas.image
+    canvas.mask(figure.box_mask, (255, 255, 255), alpha=0.0)
+    return canvas.extreme_points(figure.extreme_points, pixel=False).image
 
 
 def _initial_cells(figure: RetrievalFigure, side: int) -> np.ndarray:

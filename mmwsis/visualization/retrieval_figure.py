@@ -10,6 +10,7 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 
+from .coco_files import spread
 from .retrieval import RetrievalFigure, points_on_crop, retrieval_sheet
 from .samples import crop_caption, to_rgb
 from .sheet import save_image
@@ -17,10 +18,7 @@ from .sheet import save_image
 
 @torch.no_grad()
 def retrieval_figures(
-    model: Any,
-    data_batch: Mapping[str, Any],
-    num: int = 4,
-    classes: Sequence[str] = (),
+    model: Any, data_batch: Mapping[str, Any], num: int = 4, classes: Sequence[str] = ()
 ) -> list[RetrievalFigure]:
     """Run a labeler's point retrieval on raw crops, for drawing.
 
@@ -133,8 +131,8 @@ def draw_retrieval(
     model = load_labeler(cfg.model, checkpoint, device)
     np.random.seed(seed)
     torch.manual_seed(seed)
-    chosen = [(2 * i + 1) * len(dataset) // (2 * num) for i in range(num)]
-    batch = pseudo_collate([dataset[index] for index in sorted(set(chosen))])
+    chosen = spread(range(len(dataset)), num)
+    batch = pseudo_collate([dataset[index] for index in chosen])
     classes = dataset.metainfo.get('classes') or ()
     figures = retrieval_figures(model, batch, num, classes)
     return save_image(Path(out_file), retrieval_sheet(figures))

@@ -7,11 +7,13 @@ import numpy as np
 import torch
 
 from mmwsis.formats.coco_masks import annotation_mask
+from mmwsis.utils.arrays import to_numpy
 
 from .canvas import Canvas
-from .palette import EXTREME_POINT_COLORS, POINT_COLOR, distinct_color
+from .palette import distinct_color
 from .retrieval import points_on_crop
 from .sheet import Tile
+from .weak_labels import draw_object
 
 
 def to_rgb(image: torch.Tensor | np.ndarray, bgr: bool = False) -> np.ndarray:
@@ -81,9 +83,7 @@ def crop_tiles(
             moved = points_on_crop(
                 points, sample.crop_box, sample.flip, sample.crop_size
             )
-            colors = EXTREME_POINT_COLORS.values()
-            for (u, v), color in zip(moved, colors, strict=True):
-                canvas.point(u, v, color, pixel=False)
+            canvas.extreme_points(moved, pixel=False)
         tiles.append(
             Tile(canvas.image, f'{view} view; {crop_caption(sample, classes)}')
         )
@@ -115,57 +115,42 @@ def detection_tile(
 
 
 def draw_instances(
-    rgb: np.ndarray,
-    instances: Any,
-    classes: Sequence[str] = (),
-    score_thr: float = 0.0,
-    min_side: int = 256,
-    max_side: int = 640,
+    rgb: np.ndarray, instances: Any, classes: Sequence[str] = ()
 ) -> np.ndarray:
-    """Draw MMDetection's ``InstanceData``: masks, boxes, weak points, names, scores.
+    """Draw the ground truth of MMDetection: masks, boxes, weak points, names.
 
     Args:
         rgb: RGB ``(H, W, 3)``, uint8.
-        instances: With any of ``masks``, ``bboxes``, ``labels``, ``scores``,
+        instances: ``InstanceData`` with any of ``masks``, ``bboxes``, ``labels``,
             ``points`` and ``extreme_points``; ``None`` draws nothing.
         classes: Class names.
-        score_thr: What scores lower is left out.
-        min_side: See :class:`Canvas`.
-        max_side: See :class:`Canvas`.
 
     Returns:
         RGB image, uint8.
     """
-    canvas = Canvas(rgb, min_side, max_side)
+    canvas = Canvas(rgb)
     if instances is None or len(instances) == 0:
         return canvas.image
-    scores = instances.get('scores')
-    keep = [
-        i
-        for i in range(len(instances))
-        if scores is None or float(scores[i]) >= score_thr
-    ]
     masks = _mask_array(instances.get('masks'), rgb.shape[:2])
-    if masks is not None:
-        for i in keep:
-            canvas.mask(masks[i], distinct_color(i))
-    boxes = _array(instances.get('bboxes'))
-    for i in keep:
-        color, anchor = distinct_color(i), None
-        if boxes is not None and boxes[i].sum() > 0:
-            canvas.box(tuple(boxes[i]), color)
-            anchor = boxes[i][:2]
-        anchor = _draw_points(canvas, instances, i) if anchor is None else anchor
-        if anchor is None and masks is not None and masks[i].any():
+    for i, mask in enumerate(masks or ()):
+        canvas.mask(mask, distinct_color(i))
+    boxes = instances.get('bboxes')
+    boxes = None if boxes is None else to_numpy(getattr(boxes, 'tensor', boxes))
+    for i in range(len(instances)):
+        label = instances.labels[i] if 'labels' in instances else None
+        corner = None
+        if masks and masks[i].any():
             rows, columns = np.nonzero(masks[i])
-            anchor = columns.min(), rows.min()
-        if 'extreme_points' in instances:
-            _draw_extreme_points(canvas, instances.extreme_points[i])
-        if anchor is not None:
-            label = instances.labels[i] if 'labels' in instances else None
-            text = class_name(label, classes)
-            text += '' if scores is None else f' {float(scores[i]):.2f}'
-            canvas.text(*anchor, text, color)
+            corner = columns.min(), rows.min()
+        draw_object(
+            canvas,
+            distinct_color(i),
+            class_name(label, classes),
+            boxes[i] if boxes is not None and boxes[i].sum() > 0 else None,
+            instances.extreme_points[i] if 'extreme_points' in instances else None,
+            instances.points[i] if 'points' in instances else None,
+            corner,
+        )
     return canvas.image
 
 
@@ -193,18 +178,9 @@ def original_tile(
                 f'{entry.get("ann_id")!r} of image id {info.get("img_id")!r}'
             )
             canvas.mask(annotation_mask(mask, rgb.shape[:2], where), color)
-        anchor = None
-        if entry.get('bbox') is not None:
-            canvas.box(tuple(entry['bbox']), color)
-            anchor = entry['bbox'][:2]
-        if entry.get('extreme_points') is not None:
-            _draw_extreme_points(canvas, entry['extreme_points'])
-        if entry.get('point') is not None:
-            canvas.point(*entry['point'], POINT_COLOR)
-            anchor = entry['point'] if anchor is None else anchor
-        if anchor is not None:
-            label = entry.get('bbox_label', entry.get('label'))
-            canvas.text(*anchor, class_name(label, classes), color)
+        name = class_name(entry.get('bbox_label', entry.get('label')), classes)
+        shape = [entry.get(key) for key in ('bbox', 'extreme_points', 'point')]
+        draw_object(canvas, color, name, *shape)
     caption = f'image {info.get("img_id")}'
     if 'ann_id' in info:
         caption += f', annotation {info["ann_id"]}'
@@ -218,29 +194,6 @@ def original_tile(
     return Tile(canvas.image, caption)
 
 
-def _draw_extreme_points(canvas: Canvas, points: Any) -> None:
-    colors = EXTREME_POINT_COLORS.values()
-    for (x, y), color in zip(np.asarray(points), colors, strict=True):
-        canvas.point(x, y, color)
-
-
-def _draw_points(canvas: Canvas, instances: Any, index: int) -> tuple | None:
-    """Draw an object's point, if it has one; return where its name goes."""
-    if 'points' not in instances:
-        return None
-    x, y = (float(value) for value in instances.points[index])
-    canvas.point(x, y, POINT_COLOR)
-    return x, y
-
-
-def _array(value: Any) -> np.ndarray | None:
-    """Tensors, MMDetection's boxes and arrays alike, as an array."""
-    value = getattr(value, 'tensor', value)
-    if isinstance(value, torch.Tensor):
-        value = value.detach().cpu().numpy()
-    return None if value is None else np.asarray(value)
-
-
 def _mask_array(masks: Any, size: tuple[int, int]) -> list[np.ndarray] | None:
     """Masks of any of MMDetection's kinds as ``(H, W)`` arrays."""
     if masks is None:
@@ -248,7 +201,7 @@ def _mask_array(masks: Any, size: tuple[int, int]) -> list[np.ndarray] | None:
     if hasattr(masks, 'to_ndarray'):
         masks = masks.to_ndarray()
     if isinstance(masks, torch.Tensor):
-        masks = masks.detach().cpu().numpy()
+        masks = to_numpy(masks)
     return [
         annotation_mask(mask, size, f'mask {number}')
         if isinstance(mask, (dict, list))

@@ -33,8 +33,6 @@ def draw_weak_labels(
     annotations: Sequence[Mapping[str, Any]],
     classes: Mapping[int, str] | None = None,
     tags: Sequence[int] = (),
-    min_side: int = 256,
-    max_side: int = 640,
     source: str = 'annotation file',
 ) -> np.ndarray:
     """Draw whatever labels the annotations carry.
@@ -45,8 +43,6 @@ def draw_weak_labels(
             and ``point`` are drawn where they exist.
         classes: Category id -> name, written beside each object.
         tags: Category ids of the whole image, written in its upper left corner.
-        min_side: See :class:`Canvas`.
-        max_side: See :class:`Canvas`.
         source: Name of the annotations' file, for error messages.
 
     Returns:
@@ -55,7 +51,7 @@ def draw_weak_labels(
     Raises:
         ValueError: A mask is broken; the message names the annotation.
     """
-    canvas = Canvas(image, min_side, max_side)
+    canvas = Canvas(image)
     classes = classes or {}
     order = sorted(classes)
     for annotation in annotations:
@@ -87,21 +83,44 @@ def _draw_geometry(
     name = classes.get(category, str(category))
     if annotation.get('iscrowd'):
         name += ' (crowd)'
-    anchor = None
-    if annotation.get('bbox') is not None:
-        x, y, width, height = annotation['bbox']
-        canvas.box((x, y, x + width, y + height), color)
-        anchor = x, y
-    if annotation.get('extreme_points') is not None:
-        points = annotation['extreme_points']
-        for (x, y), ink in zip(points, EXTREME_POINT_COLORS.values(), strict=True):
-            canvas.point(x, y, ink)
-    if annotation.get('point') is not None:
-        x, y = annotation['point']
-        canvas.point(x, y, POINT_COLOR)
-        anchor = anchor or (x + 3, y - 3)
-    if anchor is not None:
-        canvas.text(*anchor, name, color)
+    box = annotation.get('bbox')
+    if box is not None:
+        box = (*box[:2], box[0] + box[2], box[1] + box[3])
+    points, point = annotation.get('extreme_points'), annotation.get('point')
+    draw_object(canvas, color, name, box, points, point)
+
+
+def draw_object(
+    canvas: Canvas,
+    color: Color,
+    name: str,
+    box: Sequence | None = None,
+    extreme_points: Sequence | None = None,
+    point: Sequence | None = None,
+    corner: tuple | None = None,
+) -> None:
+    """Draw the weak labels of one object, and its name beside the first of them.
+
+    Args:
+        canvas: Where to.
+        color: Of the box and the name, RGB.
+        name: Class of the object.
+        box: ``(x0, y0, x1, y1)``.
+        extreme_points: Four ``(x, y)``: top, left, bottom, right.
+        point: ``(x, y)``.
+        corner: Place of the name where there is neither box nor point; without it
+            there is no name then.
+    """
+    if box is not None:
+        canvas.box(tuple(box), color)
+    if extreme_points is not None:
+        canvas.extreme_points(extreme_points)
+    if point is not None:
+        canvas.point(*point, POINT_COLOR)
+        corner = point[0] + 3, point[1] - 3
+    corner = corner if box is None else box[:2]
+    if corner is not None:
+        canvas.text(*corner, name, color)
 
 
 def _class_color(category: int, order: Sequence[int]) -> Color:

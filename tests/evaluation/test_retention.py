@@ -83,7 +83,7 @@ def test_table_shows_percentages():
 
 
 @pytest.mark.parametrize(
-    ('content', 'message'), [('{', 'not valid JSON'), ('[1]', 'holds a list')]
+    ('content', 'message'), [('{', 'no valid JSON'), ('[1]', 'holds a list')]
 )
 def test_broken_files_are_named(tmp_path, content, message):
     path = tmp_path / 'weak.json'

@@ -181,8 +181,8 @@ def test_one_pixel_object_is_allowed():
         (dict(image_id=77), 'annotation id 4 of image id 77: no image of the file'),
         (dict(image_id=None), 'annotation id 4 of image id None: image_id must be'),
         (dict(category_id=None), 'category_id must be an id; got None'),
-        (dict(bbox=[1, 2]), r'bbox must be four numbers \[x, y, width, height\]'),
-        (dict(bbox=[1, 2, '3', '4']), 'bbox must be four numbers'),
+        (dict(bbox=[1, 2]), r'bbox must be \[x, y, width, height\], finite numbers'),
+        (dict(bbox=[1, 2, '3', '4']), r'bbox must be \[x, y, width, height\], finite'),
     ],
 )
 def test_broken_annotations_name_file_and_ids(change, message):

@@ -81,12 +81,17 @@ def test_retention_of_broken_metrics_files(tmp_path, run, capsys):
     weak.write_text('{"coco/segm_mAP": 0.')
     full.write_text('{"coco/segm_mAP": 0.5}')
     tool = 'analysis_tools/retention.py'
+    cut = (
+        '%d bytes. An interrupted download or copy looks like this; fetch or write the '
+    )
+    cut += 'file again.'
     for content, message in (
         (
             '{"coco/segm_mAP": 0.',
-            "is not valid JSON: Expecting ',' delimiter: line 1 column 20 (char 19)",
+            "is no valid JSON: Expecting ',' delimiter at line 1, column 20 of "
+            + cut % 20,
         ),
-        ('', 'is not valid JSON: Expecting value: line 1 column 1 (char 0)'),
+        ('', 'is no valid JSON: Expecting value at line 1, column 1 of ' + cut % 0),
         (
             '[]',
             'holds a list; expected an object of metric names and values, as '

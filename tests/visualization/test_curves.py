@@ -58,6 +58,14 @@ def test_panels_hold_every_scalar_once():
     assert sum(len(members) for members in panels.values()) == len(names)
 
 
+def test_metrics_in_percent_have_an_axis_of_their_own():
+    curves = {'acc': [(1, 0.5), (2, 93.0)], 'coco/segm_mAP': [(2, 0.3)]}
+    panels = group_curves(curves)
+    assert panels['metrics'].keys() == {'coco/segm_mAP'}
+    assert panels['metrics in percent'].keys() == {'acc'}
+    assert list(group_curves({'acc': curves['acc']})) == ['metrics']
+
+
 def test_no_log_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError, match=r'scalars\.json'):
         read_scalars(tmp_path)

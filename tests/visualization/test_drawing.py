@@ -154,7 +154,7 @@ def test_label_files_that_are_none(tmp_path):
     with pytest.raises(ValueError, match='neither a COCO file'):
         LabelFile.read(tmp_path / 'a.json')
     (tmp_path / 'a.json').write_text('{')
-    with pytest.raises(ValueError, match='not a JSON file'):
+    with pytest.raises(ValueError, match='no valid JSON'):
         LabelFile.read(tmp_path / 'a.json')
 
 

@@ -81,41 +81,23 @@ class StopOnNaNHook(Hook):
                 f'batch. Rank {get_rank()} stops too, because its gradients were '
                 'averaged with those.'
             )
-        samples = list(describe_samples(data_batch))
+        report = dict(
+            iteration=runner.iter + 1,
+            epoch=runner.epoch + 1,
+            losses={key: str(value) for key, value in losses.items()},
+            samples=list(describe_samples(data_batch)),
+        )
         path = Path(runner.work_dir, f'non_finite_loss_rank{get_rank()}.json')
-        atomic_write_json(
-            path,
-            dict(
-                iteration=runner.iter + 1,
-                epoch=runner.epoch + 1,
-                losses={key: str(value) for key, value in losses.items()},
-                samples=samples,
-            ),
-            indent=1,
-        )
-        raise NonFiniteLossError(
-            self._message(runner, batch_idx, bad, losses, samples, path)
-        )
-
-    @staticmethod
-    def _message(
-        runner: Runner,
-        batch_idx: int,
-        bad: list[str],
-        losses: dict[str, float],
-        samples: list[dict[str, Any]],
-        path: Path,
-    ) -> str:
-        terms = ', '.join(f'{key}={value:g}' for key, value in losses.items())
+        atomic_write_json(path, report, indent=1)
         lines = [
             ', '.join(f'{key}={value}' for key, value in sample.items())
-            for sample in samples
+            for sample in report['samples']
         ]
         batch = '\n  '.join(lines) or '(the batch carries no data samples)'
-        return (
+        raise NonFiniteLossError(
             f'{", ".join(bad)} not finite at iteration {runner.iter + 1} (epoch '
             f'{runner.epoch + 1}, batch {batch_idx + 1} of it), rank {get_rank()}.\n'
-            f'Loss terms: {terms}\n'
+            f'Loss terms: {", ".join(f"{k}={v:g}" for k, v in losses.items())}\n'
             f'Samples of the batch:\n  {batch}\n'
             f'Written to {path}. No checkpoint was written after it. Look at these '
             'annotations with tools/analysis_tools/browse_dataset.py; if they are '

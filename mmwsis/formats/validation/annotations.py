@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from .columns import Annotations, ImageArrays, ImageTable, annotation_issue, is_id
+from .columns import Annotations, ImageArrays, ImageTable, is_id, rows_of
 from .geometry import check_boxes, check_points
 from .header import some
-from .issues import Issue, IssueLog
+from .issues import Issue, IssueLog, annotation_issue
 from .labels import LABEL_KEYS, check_leaks, check_needed
 from .masks import check_masks
 from .summary import SummaryCounter
@@ -59,13 +59,10 @@ class AnnotationChecker:
         if len(valid) != len(entries):
             for entry in entries:
                 if not isinstance(entry, Mapping):
-                    self.log.add(
-                        Issue(
-                            'annotation-entry',
-                            'every entry of annotations must be an object; got '
-                            f'{entry!r}.',
-                        )
+                    text = (
+                        f'every entry of annotations must be an object; got {entry!r}.'
                     )
+                    self.log.add('annotation-entry', text)
         if not valid:
             return
         if self._hidden:
@@ -73,17 +70,17 @@ class AnnotationChecker:
                 {key: value for key, value in entry.items() if key not in self._hidden}
                 for entry in valid
             ]
-        chunk = Annotations(valid, self._arrays)
+        chunk = Annotations(valid, self._arrays, self.log)
         self._check_references(chunk)
-        check_needed(chunk, self.log)
-        check_points(chunk, self.log)
-        check_boxes(chunk, self.log)
+        check_needed(chunk)
+        check_points(chunk)
+        check_boxes(chunk)
         self._check_flags(chunk)
         if self.leaks:
-            check_leaks(chunk, self.log)
+            check_leaks(chunk)
         mask_area, checksum = np.full(len(chunk), np.nan), np.zeros(len(chunk))
         if self.masks and chunk.masked.any():
-            mask_area, checksum = check_masks(chunk, self.log)
+            mask_area, checksum = check_masks(chunk)
         self.image_rows.append(chunk.image)
         self._crowd.append(chunk.crowd)
         self.summary.add(chunk, mask_area)
@@ -98,14 +95,7 @@ class AnnotationChecker:
         """
         rows = self.rows()
         index = {category: k for k, category in enumerate(known)}
-        try:
-            labels = [index.get(category, -1) for category in self.categories]
-        except TypeError:
-            labels = [
-                index.get(category, -1) if is_id(category) else -1
-                for category in self.categories
-            ]
-        self.labels = np.asarray(labels, dtype=np.int64)
+        self.labels = rows_of(self.categories, index)
         self._find(
             'annotation-category',
             np.flatnonzero(self.labels < 0),
@@ -126,16 +116,13 @@ class AnnotationChecker:
         self.categories += categories
         total = len(self.images.ids)
         chunk.find(
-            self.log,
             'annotation-image',
             chunk.image < 0,
             lambda row: _image_text(chunk.entries[row].get('image_id'), total),
         )
         if not set(map(type, ids)) <= {int, str}:
             bad = np.fromiter((not is_id(value) for value in ids), bool, len(ids))
-            chunk.find(
-                self.log, 'annotation-id', bad, lambda row: _id_text(chunk.entries[row])
-            )
+            chunk.find('annotation-id', bad, lambda row: _id_text(chunk.entries[row]))
 
     def _check_flags(self, chunk: Annotations) -> None:
         crowd = [entry.get('iscrowd') for entry in chunk.entries]
@@ -145,21 +132,18 @@ class AnnotationChecker:
                 for c in crowd
             ]
             chunk.find(
-                self.log,
                 'iscrowd-format',
                 np.asarray(bad),
                 lambda row: f'iscrowd must be 0 or 1; got {crowd[row]!r}.',
             )
             absent = np.fromiter((c is None for c in crowd), bool, len(crowd))
             chunk.find(
-                self.log,
                 'iscrowd-missing',
                 absent & chunk.masked,
                 lambda row: 'iscrowd is missing.',
             )
         wrong = (chunk.area.given & ~chunk.area.valid) | (chunk.area.values < 0)
         chunk.find(
-            self.log,
             'area-format',
             wrong,
             lambda row: (
@@ -168,7 +152,6 @@ class AnnotationChecker:
             ),
         )
         chunk.find(
-            self.log,
             'area-missing',
             chunk.masked & ~chunk.area.given,
             lambda row: 'area is missing.',
@@ -203,12 +186,10 @@ class AnnotationChecker:
                 for row in image_rows[where[:_MAX_OWNERS]].tolist()
             ]
             self.log.add(
-                Issue(
-                    'annotation-id-duplicate',
-                    f'annotation id {value!r} appears {len(where)} times (image ids '
-                    f'{owners}); ids must be unique over the whole file.',
-                    annotation_id=value,
-                )
+                'annotation-id-duplicate',
+                f'annotation id {value!r} appears {len(where)} times (image ids '
+                f'{owners}); ids must be unique over the whole file.',
+                annotation_id=value,
             )
 
     def _check_copies(self, rows: np.ndarray) -> None:
@@ -246,16 +227,9 @@ class AnnotationChecker:
             if tags is not None and categories[label] not in tags:
                 missing.setdefault(row, []).append(categories[label])
         for row, absent in missing.items():
-            image_id = self.images.ids[row]
-            self.log.add(
-                Issue(
-                    'tags-incomplete',
-                    f'tags {list(self.images.tags[row])} lack the annotated category '
-                    f'ids {absent}.',
-                    image_id,
-                    place=f'image id {image_id!r}',
-                )
-            )
+            tags = list(self.images.tags[row])
+            text = f'tags {tags} lack the annotated category ids {absent}.'
+            self.log.add_image('tags-incomplete', self.images.ids[row], text)
 
 
 def _signatures(chunk: Annotations, checksum: np.ndarray) -> np.ndarray:

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mmwsis.structures.supervision import Supervision, annotation_place
+from mmwsis.structures.supervision import Supervision
 
-from .issues import Issue, IssueLog
+from .issues import Issue, IssueLog, annotation_issue
 
 NO_LEVEL = -1  # Nothing says which labels the objects of an image must have.
 _ID_TYPES = {int, str}
@@ -85,6 +85,7 @@ class Annotations:
     Args:
         entries: Annotations as in the file.
         images: Images of the file.
+        log: Takes the issues.
 
     Attributes:
         image: int64 (n,), row of the image, -1 if there is none.
@@ -94,13 +95,14 @@ class Annotations:
         crowd: bool (n,), ``iscrowd`` is true.
         point: (n, 2), ``extreme``: (n, 4, 2), ``box``: (n, 4), ``area``: (n,).
         masked: bool (n,), there is a segmentation.
+        given: Key of a label -> bool (n,), it is there.
     """
 
     def __init__(
-        self, entries: Sequence[Mapping[str, Any]], images: ImageArrays
+        self, entries: Sequence[Mapping[str, Any]], images: ImageArrays, log: IssueLog
     ) -> None:
-        self.entries = entries
-        self.image = _rows_of(entries, images.index)
+        self.entries, self.log = entries, log
+        self.image = rows_of([entry.get('image_id') for entry in entries], images.index)
         self.sizes = images.sizes[self.image]
         self.required = images.required[self.image]
         self.claimed = images.claimed[self.image]
@@ -116,21 +118,22 @@ class Annotations:
             bool,
             len(entries),
         )
+        self.given = {
+            'point': self.point.given,
+            'bbox': self.box.given,
+            'extreme_points': self.extreme.given,
+            'segmentation': self.masked,
+        }
 
     def __len__(self) -> int:
         return len(self.entries)
 
     def find(
-        self,
-        log: IssueLog,
-        rule: str,
-        where: np.ndarray,
-        describe: Callable[[int], str],
+        self, rule: str, where: np.ndarray, describe: Callable[[int], str]
     ) -> None:
         """Log issues of annotations.
 
         Args:
-            log: Where to.
             rule: Name of the rule.
             where: bool (n,), or rows (k,).
             describe: Message of a row.
@@ -141,13 +144,7 @@ class Annotations:
             row = int(rows[k])
             return annotation_issue(rule, self.entries[row], describe(row))
 
-        log.add_many(rule, len(rows), issue)
-
-
-def annotation_issue(rule: str, entry: Mapping[str, Any], message: str) -> Issue:
-    """An issue of one annotation."""
-    place = annotation_place('', entry).removeprefix(': ')
-    return Issue(rule, message, entry.get('image_id'), entry.get('id'), place)
+        self.log.add_many(rule, len(rows), issue)
 
 
 def is_id(value: Any) -> bool:
@@ -201,14 +198,18 @@ def _float_array(value: Any) -> np.ndarray | None:
     return array.astype(np.float64) if array.dtype.kind in 'iuf' else None
 
 
-def _rows_of(
-    entries: Sequence[Mapping[str, Any]], index: Mapping[Any, int]
-) -> np.ndarray:
+def rows_of(ids: Sequence[Any], index: Mapping[Any, int]) -> np.ndarray:
+    """Look ids up.
+
+    Args:
+        ids: As in the file, valid or not.
+        index: From id to row.
+
+    Returns:
+        int64 (n,), -1 for what is not in the index.
+    """
     try:
-        rows = [index.get(entry.get('image_id'), -1) for entry in entries]
+        rows = [index.get(value, -1) for value in ids]
     except TypeError:  # A list cannot be looked up.
-        rows = [
-            index.get(value, -1) if is_id(value) else -1
-            for value in (entry.get('image_id') for entry in entries)
-        ]
+        rows = [index.get(value, -1) if is_id(value) else -1 for value in ids]
     return np.asarray(rows, dtype=np.int64)

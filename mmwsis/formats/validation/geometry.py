@@ -5,7 +5,6 @@ import numpy as np
 from mmwsis.structures.extreme_points import check_extreme_points
 
 from .columns import Annotations, NumberColumn
-from .issues import IssueLog
 
 # Labelling tools round, and polygons reach x = width: up to here a point is moved.
 BORDER_PIXELS = 1.0
@@ -19,23 +18,21 @@ _FORMS = {
 }
 
 
-def check_points(chunk: Annotations, log: IssueLog) -> None:
+def check_points(chunk: Annotations) -> None:
     """Check ``point`` and ``extreme_points``: form, image borders, order.
 
     Args:
         chunk: Annotations.
-        log: Takes the issues.
     """
-    _check_form(chunk, chunk.point, 'point', 'point-format', log)
-    _check_borders(chunk, chunk.point.values[:, None], 'point', 'point', log)
+    _check_form(chunk, chunk.point, 'point', 'point-format')
+    _check_borders(chunk, chunk.point.values[:, None], 'point', 'point')
     if not chunk.extreme.given.any():
         return
-    _check_form(chunk, chunk.extreme, 'extreme_points', 'extreme-format', log)
-    _check_order(chunk, log)
-    _check_borders(chunk, chunk.extreme.values, 'extreme_points', 'extreme', log)
+    _check_form(chunk, chunk.extreme, 'extreme_points', 'extreme-format')
+    _check_order(chunk)
+    _check_borders(chunk, chunk.extreme.values, 'extreme_points', 'extreme')
     extent = box_of_points(chunk.extreme.values)[:, 2:]
     chunk.find(
-        log,
         'extreme-flat',
         in_order(chunk.extreme.values) & (extent < 1).any(axis=1),
         lambda row: (
@@ -45,16 +42,15 @@ def check_points(chunk: Annotations, log: IssueLog) -> None:
     )
 
 
-def check_boxes(chunk: Annotations, log: IssueLog) -> None:
+def check_boxes(chunk: Annotations) -> None:
     """Check ``bbox``: form, sign, size and image borders; points inside it.
 
     Args:
         chunk: Annotations.
-        log: Takes the issues.
     """
     if not chunk.box.given.any():
         return
-    _check_form(chunk, chunk.box, 'bbox', 'bbox-format', log)
+    _check_form(chunk, chunk.box, 'bbox', 'bbox-format')
     low, extent = chunk.box.values[:, :2], chunk.box.values[:, 2:]
     high = low + extent
     faults = {
@@ -72,19 +68,16 @@ def check_boxes(chunk: Annotations, log: IssueLog) -> None:
     for rule, (reason, broken) in faults.items():
         rows = broken.any(axis=1) & ~wrong
         wrong |= rows
-        chunk.find(
-            log, rule, rows, lambda row, reason=reason: _box_text(chunk, row, reason)
-        )
+        chunk.find(rule, rows, lambda row, reason=reason: _box_text(chunk, row, reason))
     valid = chunk.box.valid & ~wrong
     over = np.maximum(-low, high - chunk.sizes).max(axis=1)
-    _find_over_border(chunk, valid, over, log)
+    _find_over_border(chunk, valid, over)
     chunk.find(
-        log,
         'bbox-flat',
         valid & (extent < 1).any(axis=1),
         lambda row: _box_text(chunk, row, 'the box is less than 1 px wide or high'),
     )
-    _check_against_box(chunk, valid, log)
+    _check_against_box(chunk, valid)
 
 
 def in_order(points: np.ndarray) -> np.ndarray:
@@ -113,11 +106,8 @@ def outside_by(points: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     return np.maximum(-points, points - sizes[:, None]).clip(0).max(axis=(1, 2))
 
 
-def _check_form(
-    chunk: Annotations, column: NumberColumn, key: str, rule: str, log: IssueLog
-) -> None:
+def _check_form(chunk: Annotations, column: NumberColumn, key: str, rule: str) -> None:
     chunk.find(
-        log,
         rule,
         column.broken,
         lambda row: (
@@ -127,7 +117,7 @@ def _check_form(
     )
 
 
-def _check_order(chunk: Annotations, log: IssueLog) -> None:
+def _check_order(chunk: Annotations) -> None:
     def describe(row: int) -> str:
         try:
             check_extreme_points(chunk.entries[row]['extreme_points'], '')
@@ -136,44 +126,35 @@ def _check_order(chunk: Annotations, log: IssueLog) -> None:
         raise AssertionError('both checks of the order must agree')
 
     wrong = chunk.extreme.valid & ~in_order(chunk.extreme.values)
-    chunk.find(log, 'extreme-order', wrong, describe)
+    chunk.find('extreme-order', wrong, describe)
 
 
 def _check_borders(
-    chunk: Annotations, points: np.ndarray, key: str, prefix: str, log: IssueLog
+    chunk: Annotations, points: np.ndarray, key: str, prefix: str
 ) -> None:
     distance = outside_by(points, chunk.sizes)
 
-    def describe(row: int) -> str:
+    def place(row: int) -> str:
         width, height = chunk.sizes[row].astype(int)
         return (
             f'{key} {chunk.entries[row][key]!r} lies {distance[row]:g} px outside the '
-            f'image of {width} x {height} pixels (up to 1 px is moved onto the '
-            'border).'
+            f'image of {width} x {height} pixels'
         )
 
-    chunk.find(log, f'{prefix}-outside', distance > BORDER_PIXELS, describe)
-    near = (distance > 0) & (distance <= BORDER_PIXELS)
+    hint = ' (up to 1 px is moved onto the border).'
     chunk.find(
-        log,
-        f'{prefix}-border',
-        near,
-        lambda row: (
-            f'{key} {chunk.entries[row][key]!r} lies {distance[row]:g} px outside the '
-            f'image of {chunk.sizes[row, 0]:g} x {chunk.sizes[row, 1]:g} pixels.'
-        ),
+        f'{prefix}-outside', distance > BORDER_PIXELS, lambda row: place(row) + hint
     )
+    near = (distance > 0) & (distance <= BORDER_PIXELS)
+    chunk.find(f'{prefix}-border', near, lambda row: f'{place(row)}.')
 
 
-def _find_over_border(
-    chunk: Annotations, valid: np.ndarray, over: np.ndarray, log: IssueLog
-) -> None:
+def _find_over_border(chunk: Annotations, valid: np.ndarray, over: np.ndarray) -> None:
     for rule, rows in (
         ('bbox-over-border', over > BORDER_PIXELS),
         ('bbox-border', (over > 0) & (over <= BORDER_PIXELS)),
     ):
         chunk.find(
-            log,
             rule,
             valid & rows,
             lambda row: _box_text(
@@ -182,12 +163,11 @@ def _find_over_border(
         )
 
 
-def _check_against_box(chunk: Annotations, valid: np.ndarray, log: IssueLog) -> None:
+def _check_against_box(chunk: Annotations, valid: np.ndarray) -> None:
     low = chunk.box.values[:, :2]
     high = low + chunk.box.values[:, 2:]
     off = np.maximum(low - chunk.point.values, chunk.point.values - high).max(axis=1)
     chunk.find(
-        log,
         'point-off-box',
         valid & (off > 0),
         lambda row: (
@@ -203,7 +183,6 @@ def _check_against_box(chunk: Annotations, valid: np.ndarray, log: IssueLog) -> 
     ordered = in_order(chunk.extreme.values)
     # Pixel indices and pixel borders differ by one: [10, 20] spans a box of 10 or 11.
     chunk.find(
-        log,
         'extreme-off-box',
         valid & ordered & (off > BORDER_PIXELS),
         lambda row: (

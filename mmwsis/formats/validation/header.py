@@ -8,7 +8,7 @@ from mmwsis.structures.supervision import Supervision
 
 from ..coco_masks import MaskError, rle_runs, shorten
 from .columns import NO_LEVEL, ImageTable, is_id
-from .issues import Issue, IssueLog
+from .issues import IssueLog
 
 _NAN = float('nan')
 _MAX_LISTED = 20
@@ -50,22 +50,13 @@ def check_categories(categories: Sequence[Any], log: IssueLog) -> dict[Any, str]
     for index, category in enumerate(categories):
         valid = isinstance(category, Mapping) and {'id', 'name'} <= category.keys()
         if not (valid and is_id(category['id']) and isinstance(category['name'], str)):
-            log.add(
-                Issue(
-                    'category-entry',
-                    f'categories[{index}] must have id and name; got {category!r}.',
-                )
-            )
+            text = f'categories[{index}] must have id and name; got {category!r}.'
+            log.add('category-entry', text)
             continue
         for key, seen in (('id', known), ('name', names)):
             if category[key] in seen:
-                log.add(
-                    Issue(
-                        'category-duplicate',
-                        f'two categories have the {key} {category[key]!r}; it must be '
-                        'unique.',
-                    )
-                )
+                text = f'two categories have the {key} {category[key]!r}; it must be '
+                log.add('category-duplicate', f'{text}unique.')
         known.setdefault(category['id'], category['name'])
         names.add(category['name'])
     return known
@@ -93,23 +84,12 @@ def check_images(
     for index, image in enumerate(images):
         image_id = image.get('id') if isinstance(image, Mapping) else None
         if not is_id(image_id):
-            log.add(
-                Issue(
-                    'image-entry',
-                    f'images[{index}] must be an object with an id; got '
-                    f'{shorten(image)}.',
-                )
-            )
+            text = f'images[{index}] must be an object with an id; got '
+            log.add('image-entry', f'{text}{shorten(image)}.')
             continue
         if image_id in table.index:
-            log.add(
-                _issue(
-                    'image-id-duplicate',
-                    image_id,
-                    'appears twice in images; ids must be unique.',
-                    colon=False,
-                )
-            )
+            text = f'image id {image_id!r} appears twice in images; ids must be unique.'
+            log.add('image-id-duplicate', text, image_id=image_id)
             continue
         table.index[image_id] = len(table.ids)
         table.ids.append(image_id)
@@ -124,26 +104,14 @@ def check_images(
         _check_void(image, table.sizes[-1], table.claimed[-1], log)
 
 
-def _issue(rule: str, image_id: Any, message: str, colon: bool = True) -> Issue:
-    place = f'image id {image_id!r}'
-    if not colon:
-        return Issue(rule, f'{place} {message}', image_id)
-    return Issue(rule, message, image_id, place=place)
-
-
 def _size(image: Mapping[str, Any], log: IssueLog) -> tuple[float, float]:
     valid = True
     for key in ('width', 'height'):
         value = image.get(key)
         if type(value) is not int or value < 1:
             valid = False
-            log.add(
-                _issue(
-                    'image-size',
-                    image['id'],
-                    f'{key} must be a positive integer (pixels); got {value!r}.',
-                )
-            )
+            text = f'{key} must be a positive integer (pixels); got {value!r}.'
+            log.add_image('image-size', image['id'], text)
     return (image['width'], image['height']) if valid else (_NAN, _NAN)
 
 
@@ -152,7 +120,7 @@ def _file_name(image: Mapping[str, Any], log: IssueLog) -> str | None:
     if isinstance(name, str) and name:
         return image.get('file_name') or '/'.join(name.split('/')[-2:])
     said = 'is missing' if name is None or name == '' else f'must be text; got {name!r}'
-    log.add(_issue('image-file-name', image['id'], f'file_name {said}.'))
+    log.add_image('image-file-name', image['id'], f'file_name {said}.')
     return None
 
 
@@ -163,7 +131,7 @@ def _own_level(image: Mapping[str, Any], log: IssueLog) -> Supervision | None:
     try:
         return Supervision.parse(own)
     except ValueError as error:
-        log.add(_issue('image-supervision', image['id'], str(error)))
+        log.add_image('image-supervision', image['id'], str(error))
         return None
 
 
@@ -173,9 +141,8 @@ def _tags(image: Mapping[str, Any], log: IssueLog) -> tuple[Any, ...] | None:
         return None
     twice = sorted({tag for tag in tags if tags.count(tag) > 1}, key=str)
     if twice:
-        log.add(
-            _issue('tags-duplicate', image['id'], f'tags {twice} stand there twice.')
-        )
+        text = f'tags {twice} stand there twice.'
+        log.add_image('tags-duplicate', image['id'], text)
     return tags
 
 
@@ -186,13 +153,8 @@ def _id_list(
     if ids is None:
         return None
     if not isinstance(ids, list) or not all(map(is_id, ids)):
-        log.add(
-            _issue(
-                'image-tags',
-                image['id'],
-                f'{key} must be a list of category ids; got {shorten(ids)}.',
-            )
-        )
+        text = f'{key} must be a list of category ids; got {shorten(ids)}.'
+        log.add_image('image-tags', image['id'], text)
         return None
     return tuple(ids)
 
@@ -208,16 +170,11 @@ def _check_void(
         return
     if claimed < Supervision.MASKS:
         label = Supervision(claimed).label
-        log.add(
-            _issue(
-                'leak',
-                image['id'],
-                f'void, the pixels of no class, at supervision {label!r}.',
-            )
-        )
+        text = f'void, the pixels of no class, at supervision {label!r}.'
+        log.add_image('leak', image['id'], text)
     message = _void_fault(void, size)
     if message:
-        log.add(_issue('void-format', image['id'], message))
+        log.add_image('void-format', image['id'], message)
 
 
 def _void_fault(void: Any, size: tuple[float, float]) -> str:
@@ -251,22 +208,13 @@ def check_tags(table: ImageTable, known: Mapping[Any, str], log: IssueLog) -> No
         for key, ids in {**listed, 'tags or from an annotation': tags}.items():
             unknown = [value for value in ids or () if value not in known]
             if unknown:
-                log.add(
-                    _issue(
-                        'image-tags',
-                        image_id,
-                        f'category id {unknown[0]!r}, from {key}, is not in '
-                        f'categories; known ids: {some(known)}.',
-                    )
+                text = f'category id {unknown[0]!r}, from {key}, is not in categories; '
+                log.add_image(
+                    'image-tags', image_id, f'{text}known ids: {some(known)}.'
                 )
         if name is not None and files.setdefault(name, image_id) != image_id:
-            log.add(
-                _issue(
-                    'image-file-duplicate',
-                    image_id,
-                    f'file_name {name!r} is that of image id {files[name]!r} too.',
-                )
-            )
+            text = f'file_name {name!r} is that of image id {files[name]!r} too.'
+            log.add_image('image-file-duplicate', image_id, text)
 
 
 def some(values: Iterable[Any], limit: int = _MAX_LISTED) -> str:

@@ -10,7 +10,7 @@ from PIL import Image
 from mmwsis.utils.parallel import OrderedPool
 
 from .columns import ImageTable
-from .issues import Issue, IssueLog
+from .issues import IssueLog
 
 _CHUNK = 16
 _EXIF_ORIENTATION = 0x0112
@@ -62,8 +62,8 @@ def check_image_files(
     ]
     with OrderedPool(workers) as pool:
         for issues, count in pool.imap(_check_chunk, _jobs(folder, files, decode)):
-            for issue in issues:
-                log.add(issue)
+            for rule, message, where in issues:
+                log.add(rule, message, **where)
             if progress is not None:
                 progress(count)
     return len(files)
@@ -76,12 +76,12 @@ def _jobs(
         yield _Job(os.fspath(folder), files[start : start + _CHUNK], decode)
 
 
-def _check_chunk(job: _Job) -> tuple[list[Issue], int]:
+def _check_chunk(job: _Job) -> tuple[list[tuple[str, str, dict]], int]:
     issues = []
     for image_id, name, size in job.files:
         for rule, message in _faults(osp.join(job.folder, name), size, job.decode):
-            place = f'image id {image_id!r} ({name})'
-            issues.append(Issue(rule, message, image_id, place=place))
+            where = dict(image_id=image_id, place=f'image id {image_id!r} ({name})')
+            issues.append((rule, message, where))
     return issues, len(job.files)
 
 

@@ -1,9 +1,11 @@
 """Issues: what was found, where, how often."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from mmwsis.structures.supervision import annotation_place
 
 from .rule import Rule, Severity
 from .rules import RULES
@@ -32,6 +34,19 @@ class Issue:
         return f'{self.place}: {self.message}' if self.place else self.message
 
 
+def annotation_issue(rule: str, annotation: Mapping[str, Any], message: str) -> Issue:
+    """An issue of one annotation.
+
+    Args:
+        rule: Name of the rule.
+        annotation: Entry of the file, of which the ids are read.
+        message: As in :class:`Issue`.
+    """
+    place = annotation_place('', annotation).removeprefix(': ')
+    ids = annotation.get('image_id'), annotation.get('id')
+    return Issue(rule, message, *ids, place)
+
+
 class IssueLog:
     """Counts issues by rule and keeps the first examples of each.
 
@@ -46,16 +61,39 @@ class IssueLog:
         self.examples: dict[str, list[Issue]] = {}
         self.first_error: Issue | None = None
 
-    def add(self, issue: Issue) -> None:
-        """Count one issue."""
-        self.add_many(issue.rule, 1, lambda _: issue)
+    def add(self, rule: str, message: str, **where: Any) -> None:
+        """Count one issue.
 
-    def add_many(
-        self,
-        rule: str,
-        count: int,
-        describe: Callable[[int], Issue],
+        Args:
+            rule: Name of the rule.
+            message: As in :class:`Issue`.
+            **where: Its other attributes.
+        """
+        self.add_many(rule, 1, lambda _: Issue(rule, message, **where))
+
+    def add_image(self, rule: str, image_id: Any, message: str) -> None:
+        """Count one issue of an image.
+
+        Args:
+            rule: Name of the rule.
+            image_id: The image.
+            message: As in :class:`Issue`.
+        """
+        self.add(rule, message, image_id=image_id, place=f'image id {image_id!r}')
+
+    def add_annotation(
+        self, rule: str, annotation: Mapping[str, Any], message: str
     ) -> None:
+        """Count one issue of an annotation.
+
+        Args:
+            rule: Name of the rule.
+            annotation: Entry of the file.
+            message: As in :class:`Issue`.
+        """
+        self.add_many(rule, 1, lambda _: annotation_issue(rule, annotation, message))
+
+    def add_many(self, rule: str, count: int, describe: Callable[[int], Issue]) -> None:
         """Count issues, and describe only those that are kept.
 
         Args:

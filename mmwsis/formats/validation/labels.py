@@ -8,7 +8,6 @@ from mmwsis.structures.supervision import ANNOTATION_KEYS, Supervision
 
 from .columns import Annotations
 from .geometry import box_of_points
-from .issues import IssueLog
 
 LABEL_KEYS = {
     'point': Supervision.POINTS,
@@ -25,14 +24,13 @@ _KNOWN_KEYS = {
 }
 
 
-def check_needed(chunk: Annotations, log: IssueLog) -> None:
+def check_needed(chunk: Annotations) -> None:
     """Check that every object has the label of its level.
 
     Crowd regions are no single object: at points and extreme points a box will do.
 
     Args:
         chunk: Annotations.
-        log: Takes the issues.
     """
     level = chunk.required
     objects = ~chunk.crowd
@@ -47,10 +45,9 @@ def check_needed(chunk: Annotations, log: IssueLog) -> None:
     }
     for key, rows in missing.items():
         chunk.find(
-            log, 'label-missing', rows, lambda row, key=key: _missing(chunk, row, key)
+            'label-missing', rows, lambda row, key=key: _missing(chunk, row, key)
         )
     chunk.find(
-        log,
         'mask-missing',
         (level == Supervision.MASKS) & objects & ~chunk.masked,
         lambda row: "supervision 'masks', but there is no segmentation.",
@@ -67,36 +64,27 @@ def _missing(chunk: Annotations, row: int, key: str) -> str:
     return f'supervision {label!r} needs the key {key}.'
 
 
-def check_leaks(chunk: Annotations, log: IssueLog) -> None:
+def check_leaks(chunk: Annotations) -> None:
     """Check that nothing is stronger than what the file or its user claims.
 
     Args:
-        chunk: Annotations.
-        log: Takes the issues: ``leak`` for claims, ``guarded`` for what a config
-            declares, whose dataset removes the rest.
+        chunk: Annotations. Claims are ``leak`` issues, what a config declares, whose
+            dataset removes the rest, ``guarded`` ones.
     """
     config_only = np.where(
         chunk.required >= 0, chunk.required, Supervision.MASKS
     ) < np.minimum(chunk.claimed, Supervision.MASKS)
-    _find_stronger(chunk, chunk.claimed, 'leak', log)
+    _find_stronger(chunk, chunk.claimed, 'leak')
     if config_only.any():
         levels = np.where(config_only, chunk.required, Supervision.MASKS)
-        _find_stronger(chunk, levels, 'guarded', log)
-    _check_keys(chunk, log)
+        _find_stronger(chunk, levels, 'guarded')
+    _check_keys(chunk)
 
 
-def _find_stronger(
-    chunk: Annotations, levels: np.ndarray, rule: str, log: IssueLog
-) -> None:
+def _find_stronger(chunk: Annotations, levels: np.ndarray, rule: str) -> None:
     if (levels == Supervision.MASKS).all():
         return
-    given = {
-        'point': chunk.point.given,
-        'bbox': chunk.box.given,
-        'extreme_points': chunk.extreme.given,
-        'segmentation': chunk.masked,
-    }
-    stronger = {key: given[key] & (levels < own) for key, own in LABEL_KEYS.items()}
+    stronger = {k: chunk.given[k] & (levels < own) for k, own in LABEL_KEYS.items()}
     stronger['area'] = chunk.area.given & (levels <= Supervision.POINTS)
     stronger['an area that is not that of the box'] = _foreign_area(chunk, levels)
     tags = levels == Supervision.IMAGE_TAGS
@@ -110,7 +98,7 @@ def _find_stronger(
         return f'{", ".join(names)} at supervision {label!r}.'
 
     found = np.logical_or.reduce([tags, *stronger.values()])
-    chunk.find(log, rule, found, describe)
+    chunk.find(rule, found, describe)
 
 
 def _foreign_area(chunk: Annotations, levels: np.ndarray) -> np.ndarray:
@@ -125,7 +113,7 @@ def _foreign_area(chunk: Annotations, levels: np.ndarray) -> np.ndarray:
     return boxed & (off | (chunk.area.given & np.isnan(area)))
 
 
-def _check_keys(chunk: Annotations, log: IssueLog) -> None:
+def _check_keys(chunk: Annotations) -> None:
     """Note keys that the guard drops below masks."""
     levels = np.where(chunk.required >= 0, chunk.required, Supervision.MASKS)
     restricted = np.minimum(levels, chunk.claimed) < Supervision.MASKS
@@ -135,7 +123,6 @@ def _check_keys(chunk: Annotations, log: IssueLog) -> None:
     for key in sorted(others, key=str):
         has = np.fromiter((key in entry for entry in chunk.entries), bool, len(chunk))
         chunk.find(
-            log,
             'unlisted-key',
             has & restricted,
             lambda row, key=key: f'key {key!r} is not read below masks.',

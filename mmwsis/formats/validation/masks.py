@@ -12,7 +12,6 @@ from pycocotools import mask as mask_api
 from ..coco_masks import MaskError, check_polygons, checked_rle, rle_runs
 from .columns import Annotations
 from .geometry import BORDER_PIXELS
-from .issues import IssueLog
 
 # Rasterisation moves the outline by up to a pixel.
 _RELATIVE_TOLERANCE = 0.05
@@ -53,12 +52,11 @@ class PolygonColumns(NamedTuple):
     checksum: np.ndarray
 
 
-def check_masks(chunk: Annotations, log: IssueLog) -> MaskColumns:
+def check_masks(chunk: Annotations) -> MaskColumns:
     """Check ``segmentation``, and ``area`` and ``bbox`` against it.
 
     Args:
         chunk: Annotations.
-        log: Takes the issues.
 
     Returns:
         Areas and checksums of the masks.
@@ -80,11 +78,11 @@ def check_masks(chunk: Annotations, log: IssueLog) -> MaskColumns:
                 rles.append(row)
         except MaskError as error:
             text = str(error)
-            chunk.find(log, error.rule, np.array([row]), lambda _, text=text: text)
+            chunk.find(error.rule, np.array([row]), lambda _, text=text: text)
     if polygons:
-        _check_polygons(chunk, np.asarray(polygons), columns, log)
+        _check_polygons(chunk, np.asarray(polygons), columns)
     if rles:
-        _check_rles(chunk, np.asarray(rles), columns, log)
+        _check_rles(chunk, np.asarray(rles), columns)
     return columns
 
 
@@ -125,15 +123,12 @@ def measure_polygons(segmentations: Sequence[list[list[float]]]) -> PolygonColum
         )
 
 
-def _check_polygons(
-    chunk: Annotations, rows: np.ndarray, columns: MaskColumns, log: IssueLog
-) -> None:
+def _check_polygons(chunk: Annotations, rows: np.ndarray, columns: MaskColumns) -> None:
     found = measure_polygons([chunk.entries[row]['segmentation'] for row in rows])
     columns.area[rows], columns.checksum[rows] = found.total, found.checksum
     over = np.maximum(-found.low, found.high - chunk.sizes[rows]).max(axis=1)
     _find(
         chunk,
-        log,
         'polygon-over-border',
         rows,
         over > BORDER_PIXELS,
@@ -142,7 +137,6 @@ def _check_polygons(
     # Less than a pixel may still rasterise to one; nothing at all cannot.
     _find(
         chunk,
-        log,
         'mask-empty',
         rows,
         found.total <= 0,
@@ -164,40 +158,28 @@ def _check_polygons(
             boxes[k] = mask_api.toBbox(raster)
             if off_area[k]:
                 pixels[k] = mask_api.area(raster)
-    _find_area(chunk, log, rows, pixels)
-    _find_mask_box(chunk, rows, boxes, log)
+    _find_area(chunk, rows, pixels)
+    _find_mask_box(chunk, rows, boxes)
 
 
-def _check_rles(
-    chunk: Annotations, rows: np.ndarray, columns: MaskColumns, log: IssueLog
-) -> None:
+def _check_rles(chunk: Annotations, rows: np.ndarray, columns: MaskColumns) -> None:
     pixels = columns.area[rows]
-    _find(
-        chunk,
-        log,
-        'mask-empty',
-        rows,
-        pixels == 0,
-        lambda k: 'its RLE has no pixel.',
-    )
-    _find_area(chunk, log, rows, pixels)
+    _find(chunk, 'mask-empty', rows, pixels == 0, lambda k: 'its RLE has no pixel.')
+    _find_area(chunk, rows, pixels)
     rows = rows[pixels > 0]
     if len(rows):
         rles = [
             checked_rle(chunk.entries[row]['segmentation'], int(height), int(width))
             for row, (width, height) in zip(rows.tolist(), chunk.sizes[rows].tolist())
         ]
-        _find_mask_box(chunk, rows, mask_api.toBbox(rles), log)
+        _find_mask_box(chunk, rows, mask_api.toBbox(rles))
 
 
-def _find_area(
-    chunk: Annotations, log: IssueLog, rows: np.ndarray, pixels: np.ndarray
-) -> None:
+def _find_area(chunk: Annotations, rows: np.ndarray, pixels: np.ndarray) -> None:
     """Log where ``area`` is not the number of pixels (k,) of the mask."""
     area = chunk.area.values[rows]
     _find(
         chunk,
-        log,
         'area-mismatch',
         rows,
         np.abs(pixels - area) > _RELATIVE_TOLERANCE * pixels + 2,
@@ -212,12 +194,9 @@ def _off_box(chunk: Annotations, rows: np.ndarray, boxes: np.ndarray) -> np.ndar
     return (np.abs(_corners(given) - _corners(boxes)) > margin).any(axis=1)
 
 
-def _find_mask_box(
-    chunk: Annotations, rows: np.ndarray, boxes: np.ndarray, log: IssueLog
-) -> None:
+def _find_mask_box(chunk: Annotations, rows: np.ndarray, boxes: np.ndarray) -> None:
     _find(
         chunk,
-        log,
         'mask-off-box',
         rows,
         _off_box(chunk, rows, boxes),
@@ -234,7 +213,6 @@ def _corners(boxes: np.ndarray) -> np.ndarray:
 
 def _find(
     chunk: Annotations,
-    log: IssueLog,
     rule: str,
     rows: np.ndarray,
     wrong: np.ndarray,
@@ -243,4 +221,4 @@ def _find(
     """Log those of ``rows`` that are ``wrong`` (k,); ``describe`` takes the index."""
     picked = np.flatnonzero(wrong)
     back = dict(zip(rows[picked].tolist(), picked.tolist()))
-    chunk.find(log, rule, rows[picked], lambda row: describe(back[row]))
+    chunk.find(rule, rows[picked], lambda row: describe(back[row]))

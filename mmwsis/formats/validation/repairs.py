@@ -11,9 +11,8 @@ from pycocotools import mask as mask_api
 from mmwsis.structures.extreme_points import is_finite_number
 
 from ..coco_masks import MaskError, check_polygons, checked_rle, rle_runs
-from .columns import annotation_issue
 from .geometry import BORDER_PIXELS, in_order
-from .issues import Issue, IssueLog
+from .issues import IssueLog
 from .masks import MAX_PIXELS
 
 Entry = dict[str, Any]
@@ -59,9 +58,7 @@ def _repair_tags(image: Entry, done: IssueLog) -> None:
     kept = list(dict.fromkeys(tags))
     if len(kept) < len(tags):
         image['tags'] = kept
-        place = f'image id {image.get("id")!r}'
-        message = f'tags {tags} -> {kept}'
-        done.add(Issue('tags-duplicate', message, image.get('id'), place=place))
+        done.add_image('tags-duplicate', image.get('id'), f'tags {tags} -> {kept}')
 
 
 def _repair_annotation(
@@ -70,8 +67,7 @@ def _repair_annotation(
     def change(rule: str, key: str, value: Any) -> None:
         before = annotation.get(key)
         annotation[key] = value
-        message = f'{key} {before!r} -> {value!r}'
-        done.add(annotation_issue(rule, annotation, message))
+        done.add_annotation(rule, annotation, f'{key} {before!r} -> {value!r}')
 
     points = annotation.get('extreme_points')
     ordered = sorted_extreme_points(points)
@@ -197,7 +193,7 @@ def _without_copies(annotations: list[Any], done: IssueLog) -> list[Any]:
         same = [other for other in others if _content(other) == content]
         if same:
             message = f'removed; equal to annotation id {same[0].get("id")!r}'
-            done.add(annotation_issue('annotation-duplicate', annotation, message))
+            done.add_annotation('annotation-duplicate', annotation, message)
         else:
             others.append(annotation)
             kept.append(annotation)

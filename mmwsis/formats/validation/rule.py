@@ -28,18 +28,13 @@ class Rule:
     Attributes:
         name: What reports and scripts call it.
         severity: Of an issue.
-        about: 'category', 'image', 'image file', 'annotation', 'supervision' or
-            'config'.
         statement: What must hold.
         advice: What to do where it does not.
-        cheap: Needs neither masks nor image files.
         fix: What ``--fix`` does about it; empty: nothing.
     """
 
     name: str
     severity: Severity
-    about: str
     statement: str
     advice: str
-    cheap: bool = True
     fix: str = ''

@@ -10,6 +10,7 @@ from mmwsis.structures.supervision import Supervision
 
 from .columns import Annotations, ImageTable
 from .geometry import box_of_points
+from .labels import LABEL_KEYS
 
 # COCO's size bins, in square pixels.
 SIZE_BINS = {'small': (0, 32**2), 'medium': (32**2, 96**2), 'large': (96**2, np.inf)}
@@ -34,13 +35,7 @@ class SummaryCounter:
             chunk: Annotations.
             mask_area: (n,), pixels of the mask, NaN where there is none.
         """
-        columns = {
-            'point': chunk.point.given,
-            'bbox': chunk.box.given,
-            'extreme_points': chunk.extreme.given,
-            'segmentation': chunk.masked,
-        }
-        for key, given in columns.items():
+        for key, given in chunk.given.items():
             self.given[key] += int(given.sum())
             self.objects_given[key] += int((given & ~chunk.crowd).sum())
         self.objects_given['all'] += int((~chunk.crowd).sum())
@@ -57,15 +52,8 @@ class SummaryCounter:
         total = self.objects_given['all']
         if total == 0:
             return Supervision.IMAGE_TAGS, False
-        keys = ('segmentation', 'extreme_points', 'bbox', 'point')
-        levels = (
-            Supervision.MASKS,
-            Supervision.EXTREME_POINTS,
-            Supervision.BOXES,
-            Supervision.POINTS,
-        )
         some_have_more = False
-        for key, level in zip(keys, levels):
+        for key, level in reversed(LABEL_KEYS.items()):
             if self.objects_given[key] == total:
                 return level, some_have_more
             some_have_more |= self.objects_given[key] > 0

@@ -96,15 +96,9 @@ def validate_file(
     """
     settings = dict(masks=masks, leaks=leaks, keys=keys)
     option, config = _parse(supervision), _parse(config_supervision)
-    run = _Run(path, IssueLog(max_examples), option, config, None, settings)
+    run = _Run(path, IssueLog(max_examples), option, config, settings)
     with without_garbage_collection():
         run.read(CocoStream(path, backend_args), progress)
-    if run.late_info is not None:
-        # The file says only after its annotations what they had to be judged by.
-        info = run.late_info
-        run = _Run(path, IssueLog(max_examples), option, config, info, settings)
-        with without_garbage_collection():
-            run.read(CocoStream(path, backend_args), progress)
     return run.report()
 
 
@@ -146,14 +140,12 @@ class _Run:
         log: IssueLog,
         option: Supervision | None,
         config: Supervision | None,
-        info: Any,
         settings: Mapping[str, Any],
     ) -> None:
         self.path, self.log, self.settings = path, log, dict(settings)
         self.option, self.config = option, config
-        self.claim, self.pseudo = file_claim(info), are_pseudo_labels(info)
-        self.known_info = info
-        self.late_info: Any = None
+        self.claim: Supervision | None = None
+        self.pseudo = False
         self.images = ImageTable()
         self.keys: list[str] = []
         self.categories: Any = None
@@ -184,10 +176,6 @@ class _Run:
             self.categories = value
         elif key == 'info':
             self.claim, self.pseudo = file_claim(value), are_pseudo_labels(value)
-            if self.checker is not None and self.known_info is None:
-                self.late_info = (
-                    value if self.claim is not None or self.pseudo else None
-                )
         elif key == 'annotations':
             self._check_annotations(value)
 
@@ -249,19 +237,13 @@ class _Run:
         total = counter.objects_given
         if some_have_more and all(v == NO_LEVEL for v in self.images.required):
             counts = {key: n for key, n in total.items() if n and key != 'all'}
-            self.log.add(
-                Issue(
-                    'level-mixed',
-                    f'of {total["all"]} objects these many have each label: {counts}.',
-                )
-            )
+            text = f'of {total["all"]} objects these many have each label: {counts}.'
+            self.log.add('level-mixed', text)
         if level is Supervision.MASKS and total['bbox'] < total['all']:
             self.log.add(
-                Issue(
-                    'label-missing',
-                    f'{total["all"] - total["bbox"]} objects with a mask have no bbox, '
-                    'which every loader of COCO files needs.',
-                )
+                'label-missing',
+                f'{total["all"] - total["bbox"]} objects with a mask have no bbox, '
+                'which every loader of COCO files needs.',
             )
         declared = bool(self.images.required) and NO_LEVEL not in self.images.required
         return level, 'images' if level is None and declared else 'content'
