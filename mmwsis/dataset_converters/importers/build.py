@@ -289,17 +289,18 @@ def _common_level(
 
     Says which objects give up what the annotator drew.
     """
-    # Of each object the levels up to the ceiling, or its weakest.
+    # The strongest level of each object up to the ceiling, or its weakest.
     own = [
-        [x for x in labels if x <= ceiling] or [min(labels)] for _, labels in objects
+        max([level for level in labels if level <= ceiling] or [min(labels)])
+        for _, labels in objects
     ]
     common = set(Supervision).intersection(*(labels for _, labels in objects))
-    level = max((x for x in common if x <= ceiling), default=Supervision.IMAGE_TAGS)
+    allowed = [level for level in common if level <= ceiling]
+    level = max(allowed, default=Supervision.IMAGE_TAGS)
     # One that has no more than the level of the image.
-    weakest, _ = objects[min(range(len(objects)), key=lambda k: max(own[k]))]
+    weakest, _ = objects[own.index(min(own))]
     kinds = ' and '.join(sorted({max(labels).label for _, labels in objects}))
-    for (obj, _), levels in zip(objects, own):
-        strongest = max(levels)
+    for (obj, _), strongest in zip(objects, own):
         if level is Supervision.IMAGE_TAGS:
             reason = (
                 f'the objects of this image are {kinds}, and no level up to '
