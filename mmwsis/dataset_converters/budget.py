@@ -17,6 +17,7 @@ from mmwsis.formats.coco_file import read_coco
 from mmwsis.formats.json_file import read_json
 from mmwsis.structures.supervision import Supervision
 from mmwsis.utils.fileio import atomic_write_json, atomic_write_text
+from mmwsis.utils.markdown import markdown_table
 from mmwsis.utils.parallel import OrderedPool
 
 from .coco2weak import output_name
@@ -280,16 +281,17 @@ def format_table(rows: Sequence[BudgetRow], seconds: float) -> str:
     Returns:
         Text that ends with a line break.
     """
-    lines = [
-        f'Budget: {seconds / 3600:.2f} hours ({seconds:g} seconds)',
-        '',
-        '| level | seconds per image (+ object) | images | objects | hours | file |',
-        '| --- | --- | --- | --- | --- | --- |',
-    ]
-    for row in rows:
-        images = f'{len(row.image_ids)}{" (all)" if row.is_capped else ""}'
-        lines.append(
-            f'| {row.level} | {row.cost} | {images} | {row.objects} | '
-            f'{row.seconds / 3600:.2f} | {row.file} |'
+    header = ('level', 'seconds per image (+ object)', 'images', 'objects', 'hours')
+    cells = [
+        (
+            row.level,
+            row.cost,
+            f'{len(row.image_ids)}{" (all)" if row.is_capped else ""}',
+            row.objects,
+            f'{row.seconds / 3600:.2f}',
+            row.file,
         )
-    return '\n'.join(lines) + '\n'
+        for row in rows
+    ]
+    table = markdown_table((*header, 'file'), cells)
+    return f'Budget: {seconds / 3600:.2f} hours ({seconds:g} seconds)\n\n{table}\n'
