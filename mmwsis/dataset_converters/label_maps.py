@@ -1,6 +1,7 @@
 """Label images: reading them unchanged, and one RLE per label in a single pass."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -99,6 +100,22 @@ def check_size(
             f'{path}: is {labels.shape[1]} x {labels.shape[0]} pixels (width x '
             f'height), but {other} is {size[1]} x {size[0]}'
         )
+
+
+def recode(labels: np.ndarray, numbers: Mapping[int, int], other: int) -> np.ndarray:
+    """Replace the numbers of a label map.
+
+    Args:
+        labels: uint8 or uint16 (H, W).
+        numbers: New number by old one, 0 to 65535.
+        other: New number of all that ``numbers`` does not have.
+
+    Returns:
+        uint16 (H, W).
+    """
+    table = np.full(1 << 16, other, dtype=np.uint16)
+    table[list(numbers)] = list(numbers.values())
+    return table[labels]
 
 
 def label_regions(labels: np.ndarray) -> dict[int, Region]:

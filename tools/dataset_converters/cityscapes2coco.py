@@ -102,8 +102,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                 panoptic,
                 args.semantic,
             )
-            json_file = panoptic and panoptic.with_suffix('.json')
-            summary = convert_split(options, output, json_file, run)
+            summary = convert_split(options, output, run)
         annotations = summary.document['annotations']
         crowds = sum(annotation['iscrowd'] for annotation in annotations)
         counts = f', {len(annotations) - crowds} objects, {crowds} group regions'

@@ -113,8 +113,7 @@ def convert_masks(args: argparse.Namespace, split: str) -> None:
         folder = Path(args.out_dir or layout.voc / 'annotations')
         panoptic = folder / f'panoptic_{Path(split).stem}' if args.panoptic else None
         options = VocOptions(args.tags, args.semantic_dir, panoptic and str(panoptic))
-        json_file = panoptic and panoptic.with_suffix('.json')
-        summary = convert_split(layout, split, folder / title, options, json_file, run)
+        summary = convert_split(layout, split, folder / title, options, run)
     annotations = summary.document['annotations']
     sources = summary.document['info']['mmwsis']['images_from']
     difficult = sum(annotation.get('difficult', 0) for annotation in annotations)
