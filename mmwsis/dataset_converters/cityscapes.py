@@ -73,9 +73,7 @@ class CityscapesOptions:
 
 
 def convert_split(
-    options: CityscapesOptions,
-    output: str | os.PathLike,
-    run: RunOptions | None = None,
+    options: CityscapesOptions, output: str | os.PathLike, run: RunOptions | None = None
 ) -> Summary:
     """Convert one split.
 

@@ -105,10 +105,7 @@ def is_void(segment: Segment) -> bool:
 
 
 def image_entry(
-    file_name: str,
-    labels: np.ndarray,
-    segments: Sequence[Segment],
-    tags: Iterable[int],
+    file_name: str, labels: np.ndarray, segments: Sequence[Segment], tags: Iterable[int]
 ) -> dict[str, Any]:
     """COCO image entry, without an id.
 

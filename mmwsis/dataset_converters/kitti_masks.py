@@ -11,16 +11,8 @@ import numpy as np
 
 from mmwsis.structures.supervision import Supervision
 
-from .cityscapes_classes import (
-    CITYSCAPES_LABELS,
-    INSTANCE_BASE,
-    cityscapes_categories,
-)
-from .cityscapes_labels import (
-    image_entry,
-    image_segments,
-    object_entries,
-)
+from .cityscapes_classes import CITYSCAPES_LABELS, INSTANCE_BASE, cityscapes_categories
+from .cityscapes_labels import image_entry, image_segments, object_entries
 from .conversion import RunOptions, source_block
 from .image_records import Record, Summary, coco_document, convert_images, read_list
 from .kitti_boxes import check_class_names

@@ -145,9 +145,7 @@ def _generator_of(annotation_id: int | str, seed: int) -> np.random.Generator:
 
 
 def _box(
-    annotation: Mapping[str, Any],
-    crop: Callable[[], MaskCrop],
-    protocol: WeakProtocol,
+    annotation: Mapping[str, Any], crop: Callable[[], MaskCrop], protocol: WeakProtocol
 ) -> list[float]:
     box = annotation.get('bbox')
     if protocol.boxes_mode == 'mask' or box is None:

@@ -18,11 +18,7 @@ from mmwsis.dataset_converters.importers.import_labels import (
     ImportSettings,
     import_labels,
 )
-from mmwsis.dataset_converters.importers.records import (
-    CHANGED,
-    INVALID,
-    LEFT_OUT,
-)
+from mmwsis.dataset_converters.importers.records import CHANGED, INVALID, LEFT_OUT
 from mmwsis.structures.supervision import Supervision
 
 EXAMPLES = """examples:
@@ -118,9 +114,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         '--drop-empty', action='store_true', help='leave out images without a label'
     )
     parser.add_argument(
-        '--strict',
-        action='store_true',
-        help='stop if anything is left out or changed',
+        '--strict', action='store_true', help='stop if anything is left out or changed'
     )
     parser.add_argument(
         '--report', metavar='FILE', help='JSON of all that was left out or changed'

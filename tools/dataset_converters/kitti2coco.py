@@ -11,11 +11,7 @@ from mmwsis.dataset_converters.command_line import (
     running,
 )
 from mmwsis.dataset_converters.image_records import Summary
-from mmwsis.dataset_converters.kitti_boxes import (
-    LEVELS,
-    KittiBoxOptions,
-    convert_boxes,
-)
+from mmwsis.dataset_converters.kitti_boxes import LEVELS, KittiBoxOptions, convert_boxes
 from mmwsis.dataset_converters.kitti_classes import (
     KITTI_BOX_CLASSES,
     KITTI_MASK_CLASSES,

@@ -52,11 +52,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     with running(args, 'masks') as run:
         result, problems = separated_file(
-            args.input,
-            args.out,
-            published=args.pickle,
-            min_part=args.min_part,
-            run=run,
+            args.input, args.out, published=args.pickle, min_part=args.min_part, run=run
         )
     for problem in problems:
         print(f'passed over: {problem}', file=sys.stderr)

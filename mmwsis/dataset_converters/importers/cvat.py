@@ -31,10 +31,7 @@ _BATCH = 50
 
 
 def read_cvat(
-    path: Path,
-    settings: ImportSettings,
-    *,
-    open_progress: Callable[[int], Progress],
+    path: Path, settings: ImportSettings, *, open_progress: Callable[[int], Progress]
 ) -> ReadResult:
     """Read a CVAT XML, or the zip that CVAT exports.
 

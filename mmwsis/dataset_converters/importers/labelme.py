@@ -96,10 +96,7 @@ def _read_file(job: tuple[str, str, ImportSettings]) -> LabelledImage | Issue:
 
 
 def parse_labelme(
-    document: Mapping[str, Any],
-    source: str,
-    folder: str,
-    settings: ImportSettings,
+    document: Mapping[str, Any], source: str, folder: str, settings: ImportSettings
 ) -> LabelledImage | Issue:
     """Read one parsed LabelMe document.
 

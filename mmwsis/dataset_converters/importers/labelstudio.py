@@ -13,15 +13,7 @@ from mmwsis.formats.json_file import read_json
 
 from ..conversion import Progress
 from .labelstudio_urls import image_paths, image_url
-from .records import (
-    CHANGED,
-    INVALID,
-    LEFT_OUT,
-    Issue,
-    LabelledImage,
-    Point,
-    ReadResult,
-)
+from .records import CHANGED, INVALID, LEFT_OUT, Issue, LabelledImage, Point, ReadResult
 from .settings import ImportSettings
 from .shapes import Shape, box_around_rotated, keep_rotated, merge_shapes
 
@@ -34,10 +26,7 @@ _SHAPES = {
 
 
 def read_labelstudio(
-    path: Path,
-    settings: ImportSettings,
-    *,
-    open_progress: Callable[[int], Progress],
+    path: Path, settings: ImportSettings, *, open_progress: Callable[[int], Progress]
 ) -> ReadResult:
     """Read a Label Studio export.
 
@@ -226,10 +215,7 @@ def _kind_of(entry: Mapping[str, Any]) -> str | None:
 
 
 def _shape(
-    entry: Mapping[str, Any],
-    item: str,
-    image: LabelledImage,
-    settings: ImportSettings,
+    entry: Mapping[str, Any], item: str, image: LabelledImage, settings: ImportSettings
 ) -> Shape | None:
     kind, value = entry['type'], _value(entry)
     labels = value.get(kind) if _are_names(value.get(kind)) else None

@@ -9,13 +9,7 @@ from typing import Any
 from mmwsis.formats.coco_masks import MIN_VERTICES
 from mmwsis.structures.extreme_points import check_extreme_points
 
-from .records import (
-    CHANGED,
-    LEFT_OUT,
-    LabelledImage,
-    LabelledObject,
-    Point,
-)
+from .records import CHANGED, LEFT_OUT, LabelledImage, LabelledObject, Point
 from .settings import ImportSettings
 
 QUAD = 4
