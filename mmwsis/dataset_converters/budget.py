@@ -21,7 +21,7 @@ from mmwsis.utils.markdown import markdown_table
 from mmwsis.utils.parallel import OrderedPool
 
 from .coco2weak import output_name
-from .conversion import RunOptions, refuse_existing, source_block
+from .conversion import RunOptions, refuse_existing, source_block, with_source
 from .mixture import ImageId, build_mixture, rank_images
 from .weak_labels import WeakProtocol
 
@@ -211,7 +211,8 @@ def sample_budget(
     paths = [out_dir / output_name(source, Supervision.parse(k)) for k in costs]
     tables = [out_dir / 'budget.json', out_dir / 'budget.md']
     refuse_existing([*paths, *tables], [source], run.overwrite)
-    settings, files = dict(seed=seed, budget_seconds=seconds), {}
+    tool, settings = 'annotation_budget', dict(seed=seed, budget_seconds=seconds)
+    files = {}
     # Processes start before the file is read: they stay small.
     with OrderedPool(run.workers) as pool:
         coco = read_coco(source)
@@ -221,7 +222,7 @@ def sample_budget(
         progress = run.open_progress(total)
         for row in rows:
             level = Supervision.parse(row.level)
-            files[row.file] = build_mixture(
+            subset = build_mixture(
                 coco,
                 dict.fromkeys(row.image_ids, level),
                 protocol or WeakProtocol(),
@@ -230,12 +231,11 @@ def sample_budget(
                 skip_invalid=run.skip_invalid,
                 progress=progress,
             )
-            files[row.file]['info']['mmwsis'] = source_block(
-                'annotation_budget', source, level, **settings, cost=row.cost._asdict()
-            )
+            block = dict(settings, cost=row.cost._asdict())
+            files[row.file] = with_source(subset, tool, source, level, **block)
     for name, document in files.items():
         atomic_write_json(out_dir / name, document)
-    summary = source_block('annotation_budget', source, **settings)
+    summary = source_block(tool, source, **settings)
     summary['levels'] = [
         dict(row._asdict(), cost=row.cost._asdict(), images=len(row.image_ids))
         for row in rows

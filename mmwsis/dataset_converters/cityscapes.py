@@ -173,13 +173,9 @@ def image_record(name: str, options: CityscapesOptions) -> Record:
 
 
 def _segment_info(segment: Segment, category_ids: Mapping[str, int]) -> dict[str, Any]:
-    return dict(
-        id=segment.number,
-        category_id=category_ids[segment.label.name],
-        bbox=segment.region.bbox,
-        area=segment.region.area,
-        iscrowd=int(segment.is_group),
-    )
+    category_id = category_ids[segment.label.name]
+    entry = segment.region.entry(category_id, int(segment.is_group))
+    return {'id': segment.number, **entry}
 
 
 def _assemble(records: Sequence[Record], options: CityscapesOptions) -> dict[str, Any]:

@@ -139,13 +139,8 @@ def object_entries(
         Without ids, in the order of the segments.
     """
     return [
-        dict(
-            category_id=category_ids[segment.label.name],
-            iscrowd=int(segment.is_group),
-            bbox=segment.region.bbox,
-            area=segment.region.area,
-            segmentation=segment.region.rle,
-        )
+        segment.region.entry(category_ids[segment.label.name], int(segment.is_group))
+        | dict(segmentation=segment.region.rle)
         for segment in segments
         if segment.label.has_instances and segment.label.name in category_ids
     ]

@@ -23,7 +23,7 @@ from .conversion import (
     no_progress,
     refuse_existing,
     shorten,
-    source_block,
+    with_source,
 )
 from .weak_labels import WeakProtocol, derive_weak_labels
 
@@ -275,7 +275,10 @@ def convert_file(
                 progress=run.open_progress(len(coco['annotations'])),
             )
         if Supervision.MASKS in outputs:
-            results[Supervision.MASKS] = _masks_file(coco, source.name)
+            masks = restrict_coco(coco, Supervision.MASKS, source=source.name)
+            results[Supervision.MASKS] = with_source(
+                masks, 'coco2weak', source, Supervision.MASKS
+            )
     for level, path in outputs.items():
         atomic_write_json(path, results[level])
     return results
@@ -286,13 +289,6 @@ def _reads_masks(levels: Collection[Supervision], protocol: WeakProtocol) -> boo
     from_box = Supervision.BOXES in levels and protocol.boxes_mode == 'mask'
     cheap = (Supervision.IMAGE_TAGS, Supervision.BOXES)
     return from_box or any(level not in cheap for level in levels)
-
-
-def _masks_file(coco: Mapping[str, Any], source: str) -> dict[str, Any]:
-    result = restrict_coco(coco, Supervision.MASKS, source=source)
-    result['info'] = dict(result.get('info') or {})
-    result['info']['mmwsis'] = source_block('coco2weak', source, Supervision.MASKS)
-    return result
 
 
 def output_name(source: str | os.PathLike, level: Supervision) -> str:
@@ -335,12 +331,11 @@ def _assemble(
     result = restrict_coco(
         {**coco, 'images': images, 'annotations': weak}, level, source=source
     )
-    result['info'] = dict(result.get('info') or {})
-    result['info']['mmwsis'] = source_block(
+    return with_source(
+        result,
         'coco2weak',
         source,
         level,
         protocol=protocol.describe(level),
         skipped_annotations=sum(label is None for label in labels),
     )
-    return result

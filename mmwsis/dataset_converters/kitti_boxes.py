@@ -227,9 +227,8 @@ def _corners(
 
 def _entry(corners: Sequence[float], category_id: int) -> dict[str, Any]:
     x1, y1, x2, y2 = corners
-    box = _box(corners)
     point = [(x1 + x2) // 2, (y1 + y2) // 2]
-    return dict(category_id=category_id, iscrowd=0, point=point, bbox=box)
+    return dict(category_id=category_id, iscrowd=0, point=point, bbox=_box(corners))
 
 
 def _crowd(corners: Sequence[float], category_id: int) -> dict[str, Any]:

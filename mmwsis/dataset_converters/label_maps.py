@@ -23,6 +23,20 @@ class Region(NamedTuple):
     bbox: list[int]
     area: int
 
+    def entry(self, category_id: int, iscrowd: int = 0) -> dict[str, Any]:
+        """What a COCO annotation and a panoptic segment both say of the region.
+
+        Args:
+            category_id: Its class.
+            iscrowd: 1 for a group of an unknown number of objects. Defaults to 0.
+
+        Returns:
+            ``category_id``, ``iscrowd``, ``bbox`` and ``area``.
+        """
+        return dict(
+            category_id=category_id, iscrowd=iscrowd, bbox=self.bbox, area=self.area
+        )
+
 
 def read_labels(path: str | os.PathLike, what: str) -> np.ndarray:
     """Read a single-channel PNG as the numbers it stores.

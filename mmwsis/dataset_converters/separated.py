@@ -27,7 +27,7 @@ from mmwsis.utils.fileio import atomic_write_json
 from mmwsis.utils.parallel import OrderedPool
 
 from .coco2weak import map_annotations
-from .conversion import RunOptions, refuse_existing, shorten, source_block
+from .conversion import RunOptions, refuse_existing, shorten, with_source
 
 # An object and itself differ by nothing, or by the way its polygons were filled.
 MIN_IOU = 0.9
@@ -257,12 +257,8 @@ def separated_file(
         rule = dict(rule='parts', min_part=min_part)
     annotations = [ann for ann in coco['annotations'] if ann['id'] in found]
     shown = {ann['image_id'] for ann in annotations}
-    block = source_block('separated_coco', source, **rule)
-    result = {
-        **coco,
-        'info': {**(coco.get('info') or {}), 'mmwsis': block},
-        'images': [image for image in coco['images'] if image['id'] in shown],
-        'annotations': annotations,
-    }
+    images = [image for image in coco['images'] if image['id'] in shown]
+    result = {**coco, 'images': images, 'annotations': annotations}
+    result = with_source(result, 'separated_coco', source, **rule)
     atomic_write_json(out, result)
     return result, problems

@@ -138,13 +138,7 @@ def image_record(name: str, layout: VocLayout, options: VocOptions) -> Record:
     check_size(labels.objects, size, path, layout.image(name))
     regions = label_regions(labels.objects)
     objects = [
-        dict(
-            category_id=category_id,
-            iscrowd=0,
-            bbox=regions[number].bbox,
-            area=regions[number].area,
-            segmentation=regions[number].rle,
-        )
+        {**regions[number].entry(category_id), 'segmentation': regions[number].rle}
         for number, category_id in labels.class_of.items()
         if number in regions
     ]
@@ -178,13 +172,7 @@ def _panoptic(name: str, labels: VocLabels, folder: str) -> list[dict[str, Any]]
     write_segment_ids(Path(folder, f'{name}.png'), ids)
     category_of = {**labels.class_of, BACKGROUND_SEGMENT: len(VOC_CLASSES) + 1}
     return [
-        dict(
-            id=number,
-            category_id=category_of[number],
-            bbox=region.bbox,
-            area=region.area,
-            iscrowd=0,
-        )
+        {'id': number, **region.entry(category_of[number])}
         for number, region in label_regions(ids).items()
         if number
     ]

@@ -61,19 +61,17 @@ class ImportResult:
         Returns:
             JSON-serialisable: counts and lists of the three kinds, and missing images.
         """
-        kinds = (LEFT_OUT, CHANGED, INVALID)
+        keys = Issue._fields[1:]
+        counts, lists = {}, {}
+        for kind in (LEFT_OUT, CHANGED, INVALID):
+            own = [issue for issue in self.issues if issue.kind == kind]
+            counts[kind] = dict(self.count(kind))
+            lists[kind] = [dict(zip(keys, issue[1:])) for issue in own]
         return dict(
-            counts={kind: dict(self.count(kind)) for kind in kinds},
+            counts=counts,
             missing_images=self.missing_images,
             empty_images=self.empty_images,
-            **{
-                kind: [
-                    dict(zip(Issue._fields[1:], issue[1:]))
-                    for issue in self.issues
-                    if issue.kind == kind
-                ]
-                for kind in kinds
-            },
+            **lists,
         )
 
 

@@ -75,13 +75,10 @@ def describe_scene(scene: Scene, file_name: str) -> Record:
     record = dict(image=image, objects=[], segments=[], parts=[])
     for number, region in label_regions(ids).items():
         is_thing = number < STUFF_BASE
-        entry = dict(
-            category_id=CATEGORY_IDS[scene.names[number - 1]]
-            if is_thing
-            else number // STUFF_BASE,
-            bbox=region.bbox,
-            area=region.area,
-            iscrowd=0,
+        # Objects have the ids 1, 2, ... in the order of the names.
+        of_stuff = number // STUFF_BASE
+        entry = region.entry(
+            CATEGORY_IDS[scene.names[number - 1]] if is_thing else of_stuff
         )
         record['segments'].append({'id': number, **entry})
         if is_thing:
