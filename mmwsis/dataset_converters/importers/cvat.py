@@ -27,7 +27,6 @@ from .shapes import (
 )
 
 _SHAPES = ('box', 'points', 'polygon', 'mask')
-_BATCH = 50
 
 
 def read_cvat(
@@ -79,7 +78,7 @@ def _read(
     open_progress: Callable[[int], Progress],
 ) -> ReadResult:
     result = ReadResult()
-    advance, position, count = open_progress(size), 0, 0
+    advance, position = open_progress(size), 0
     root: Element | None = None
     for event, element in ElementTree.iterparse(file, events=('start', 'end')):
         if event == 'start':
@@ -110,10 +109,8 @@ def _read(
         if element.tag == 'image':
             result.add(parse_image(element, path.name, settings))
             root.clear()  # What was read is not needed again.
-            count += 1
-            if count % _BATCH == 0:
-                position, before = file.tell(), position
-                advance(position - before)
+            position, before = file.tell(), position
+            advance(position - before)
     advance(size - position)
     return result
 
