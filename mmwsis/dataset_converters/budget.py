@@ -17,10 +17,11 @@ from mmwsis.formats.coco_file import read_coco
 from mmwsis.formats.json_file import read_json
 from mmwsis.structures.supervision import Supervision
 from mmwsis.utils.fileio import atomic_write_json, atomic_write_text
+from mmwsis.utils.markdown import markdown_table
 from mmwsis.utils.parallel import OrderedPool
 
 from .coco2weak import output_name
-from .conversion import RunOptions, refuse_existing, source_block
+from .conversion import RunOptions, refuse_existing, source_block, with_source
 from .mixture import ImageId, build_mixture, rank_images
 from .weak_labels import WeakProtocol
 
@@ -210,7 +211,8 @@ def sample_budget(
     paths = [out_dir / output_name(source, Supervision.parse(k)) for k in costs]
     tables = [out_dir / 'budget.json', out_dir / 'budget.md']
     refuse_existing([*paths, *tables], [source], run.overwrite)
-    settings, files = dict(seed=seed, budget_seconds=seconds), {}
+    tool, settings = 'annotation_budget', dict(seed=seed, budget_seconds=seconds)
+    files = {}
     # Processes start before the file is read: they stay small.
     with OrderedPool(run.workers) as pool:
         coco = read_coco(source)
@@ -220,7 +222,7 @@ def sample_budget(
         progress = run.open_progress(total)
         for row in rows:
             level = Supervision.parse(row.level)
-            files[row.file] = build_mixture(
+            subset = build_mixture(
                 coco,
                 dict.fromkeys(row.image_ids, level),
                 protocol or WeakProtocol(),
@@ -229,12 +231,11 @@ def sample_budget(
                 skip_invalid=run.skip_invalid,
                 progress=progress,
             )
-            files[row.file]['info']['mmwsis'] = source_block(
-                'annotation_budget', source, level, **settings, cost=row.cost._asdict()
-            )
+            block = dict(settings, cost=row.cost._asdict())
+            files[row.file] = with_source(subset, tool, source, level, **block)
     for name, document in files.items():
         atomic_write_json(out_dir / name, document)
-    summary = source_block('annotation_budget', source, **settings)
+    summary = source_block(tool, source, **settings)
     summary['levels'] = [
         dict(row._asdict(), cost=row.cost._asdict(), images=len(row.image_ids))
         for row in rows
@@ -280,16 +281,17 @@ def format_table(rows: Sequence[BudgetRow], seconds: float) -> str:
     Returns:
         Text that ends with a line break.
     """
-    lines = [
-        f'Budget: {seconds / 3600:.2f} hours ({seconds:g} seconds)',
-        '',
-        '| level | seconds per image (+ object) | images | objects | hours | file |',
-        '| --- | --- | --- | --- | --- | --- |',
-    ]
-    for row in rows:
-        images = f'{len(row.image_ids)}{" (all)" if row.is_capped else ""}'
-        lines.append(
-            f'| {row.level} | {row.cost} | {images} | {row.objects} | '
-            f'{row.seconds / 3600:.2f} | {row.file} |'
+    header = ('level', 'seconds per image (+ object)', 'images', 'objects', 'hours')
+    cells = [
+        (
+            row.level,
+            row.cost,
+            f'{len(row.image_ids)}{" (all)" if row.is_capped else ""}',
+            row.objects,
+            f'{row.seconds / 3600:.2f}',
+            row.file,
         )
-    return '\n'.join(lines) + '\n'
+        for row in rows
+    ]
+    table = markdown_table((*header, 'file'), cells)
+    return f'Budget: {seconds / 3600:.2f} hours ({seconds:g} seconds)\n\n{table}\n'

@@ -28,8 +28,13 @@ from .cityscapes_labels import (
 )
 from .conversion import RunOptions, source_block
 from .image_records import Record, Summary, coco_document, compare_size, convert_images
-from .label_maps import check_size, image_shape, read_labels
-from .panoptic_output import panoptic_document, write_png, write_segment_ids
+from .label_maps import check_size, image_shape, read_labels, recode
+from .panoptic_output import (
+    panoptic_document,
+    panoptic_json,
+    write_png,
+    write_segment_ids,
+)
 
 KINDS = {'fine': 'gtFine', 'coarse': 'gtCoarse'}
 SPLITS = ('train', 'val', 'test', 'train_extra')
@@ -48,7 +53,8 @@ class CityscapesOptions:
         label_files: 'instanceIds', the files of the archive, or 'instanceTrainIds',
             which cityscapesscripts makes of them.
         category_ids: 'ids' (7 to 33) or 'trainIds' (0 to 18).
-        panoptic_dir: Folder for panoptic PNGs; None writes none.
+        panoptic_dir: Folder for panoptic PNGs, beside which their JSON is written under
+            the same name; None writes none.
         semantic: Write labelTrainIds files beside the label files, as mmsegmentation
             reads them.
     """
@@ -61,35 +67,19 @@ class CityscapesOptions:
     panoptic_dir: Path | None = None
     semantic: bool = False
 
-    def __post_init__(self) -> None:
-        for key, known in (
-            ('kind', tuple(KINDS.values())),
-            ('split', SPLITS),
-            ('label_files', LABEL_FILES),
-            ('category_ids', CATEGORY_IDS),
-        ):
-            if getattr(self, key) not in known:
-                raise ValueError(
-                    f'{key} must be one of {known}, given {getattr(self, key)!r}'
-                )
-
     def categories(self) -> list[dict]:
         """Categories of the documents."""
         return cityscapes_categories(self.category_ids == 'trainIds')
 
 
 def convert_split(
-    options: CityscapesOptions,
-    output: str | os.PathLike,
-    panoptic_output: str | os.PathLike | None = None,
-    run: RunOptions | None = None,
+    options: CityscapesOptions, output: str | os.PathLike, run: RunOptions | None = None
 ) -> Summary:
     """Convert one split.
 
     Args:
         options: What and how.
         output: COCO instances JSON to write.
-        panoptic_output: COCO panoptic JSON to write; needs ``options.panoptic_dir``.
         run: How the conversion runs; the defaults if None.
 
     Returns:
@@ -106,8 +96,8 @@ def convert_split(
     document, left_out = convert_images(
         find_names(options),
         functools.partial(image_record, options=options),
-        [output, *([panoptic_output] if panoptic_output else [])],
-        functools.partial(_assemble, options=options, panoptic_output=panoptic_output),
+        [output, *panoptic_json(options.panoptic_dir)],
+        functools.partial(_assemble, options=options),
         run or RunOptions(),
     )
     key = (options.kind, options.split)
@@ -168,11 +158,12 @@ def image_record(name: str, options: CityscapesOptions) -> Record:
     tags = [category_ids[one.label.name] for one in measured]
     if options.panoptic_dir is not None:
         # Named like the image: MMDetection looks for it under that name.
-        ids = _segment_ids(labels, measured)
+        ids = recode(labels, {one.number: one.number for one in measured}, other=0)
         write_segment_ids(options.panoptic_dir / file_name, ids)
     if options.semantic:
         target = stem.with_name(f'{stem.name}_labelTrainIds.png')
-        write_png(target, _train_ids(labels, segments))
+        train_ids = {one.number: one.label.train_id for one in segments}
+        write_png(target, recode(labels, train_ids, TRAIN_ID_VOID).astype(np.uint8))
     things = {key: category_ids[key] for key in CITYSCAPES_THINGS}
     return dict(
         image=image_entry(file_name, labels, segments, tags),
@@ -182,35 +173,12 @@ def image_record(name: str, options: CityscapesOptions) -> Record:
 
 
 def _segment_info(segment: Segment, category_ids: Mapping[str, int]) -> dict[str, Any]:
-    return dict(
-        id=segment.number,
-        category_id=category_ids[segment.label.name],
-        bbox=segment.region.bbox,
-        area=segment.region.area,
-        iscrowd=int(segment.is_group),
-    )
+    category_id = category_ids[segment.label.name]
+    entry = segment.region.entry(category_id, int(segment.is_group))
+    return {'id': segment.number, **entry}
 
 
-def _segment_ids(labels: np.ndarray, segments: Sequence[Segment]) -> np.ndarray:
-    """The numbers of these segments; 0, which is void, elsewhere."""
-    table = np.zeros(1 << 16, dtype=np.uint16)
-    for segment in segments:
-        table[segment.number] = segment.number
-    return table[labels]
-
-
-def _train_ids(labels: np.ndarray, segments: Sequence[Segment]) -> np.ndarray:
-    table = np.full(1 << 16, TRAIN_ID_VOID, dtype=np.uint8)
-    for segment in segments:
-        table[segment.number] = segment.label.train_id
-    return table[labels]
-
-
-def _assemble(
-    records: Sequence[Record],
-    options: CityscapesOptions,
-    panoptic_output: str | os.PathLike | None,
-) -> dict[str, Any]:
+def _assemble(records: Sequence[Record], options: CityscapesOptions) -> dict[str, Any]:
     info = {
         'description': f'Cityscapes {options.kind} {options.split}',
         'mmwsis': source_block(
@@ -221,7 +189,7 @@ def _assemble(
         ),
     }
     document = coco_document(records, info, options.categories())
-    if panoptic_output is not None:
+    for path in panoptic_json(options.panoptic_dir):
         panoptic = panoptic_document(records, info, options.categories())
-        atomic_write_json(panoptic_output, panoptic)
+        atomic_write_json(path, panoptic)
     return document

@@ -16,7 +16,7 @@ from .cityscapes_classes import (
     TRAIN_ID_VOID,
     CityscapesLabel,
 )
-from .label_maps import Region, bitmap_region, label_regions
+from .label_maps import Region, bitmap_region, label_regions, recode
 
 _BY_ID = {label.id: label for label in CITYSCAPES_LABELS}
 _ID_OF_TRAIN_ID = {
@@ -24,7 +24,6 @@ _ID_OF_TRAIN_ID = {
     for label in CITYSCAPES_LABELS
     if label.train_id != TRAIN_ID_VOID
 }
-_LARGEST = (max(_BY_ID) + 1) * INSTANCE_BASE
 
 
 class Segment(NamedTuple):
@@ -57,21 +56,19 @@ def ids_from_train_ids(labels: np.ndarray, path: Path) -> np.ndarray:
     Raises:
         ValueError: A number that instanceTrainIds cannot have.
     """
-    present = np.unique(labels).tolist()
-    table = np.zeros(max(present) + 1, dtype=np.uint16)
-    for number in present:
+    numbers = {}
+    for number in np.unique(labels).tolist():
         own, k = divmod(number, INSTANCE_BASE) if number >= INSTANCE_BASE else (0, 0)
-        train_id = own or number
-        if train_id == TRAIN_ID_VOID and number == TRAIN_ID_VOID:
+        if number == TRAIN_ID_VOID:
             continue
-        label = _BY_ID.get(_ID_OF_TRAIN_ID.get(train_id, -1))
+        label = _BY_ID.get(_ID_OF_TRAIN_ID.get(own or number, -1))
         if label is None or (own and not label.has_instances):
             raise ValueError(
                 f'{path}: has the number {number}, which no instanceTrainIds file '
                 'has; is it an instanceIds file?'
             )
-        table[number] = label.id * INSTANCE_BASE + k if own else label.id
-    return table[labels]
+        numbers[number] = label.id * INSTANCE_BASE + k if own else label.id
+    return recode(labels, numbers, other=0)
 
 
 def image_segments(labels: np.ndarray, path: Path) -> list[Segment]:
@@ -108,10 +105,7 @@ def is_void(segment: Segment) -> bool:
 
 
 def image_entry(
-    file_name: str,
-    labels: np.ndarray,
-    segments: Sequence[Segment],
-    tags: Iterable[int],
+    file_name: str, labels: np.ndarray, segments: Sequence[Segment], tags: Iterable[int]
 ) -> dict[str, Any]:
     """COCO image entry, without an id.
 
@@ -127,9 +121,8 @@ def image_entry(
     """
     height, width = labels.shape
     entry = dict(file_name=file_name, height=height, width=width, tags=sorted({*tags}))
-    table = np.zeros(_LARGEST, dtype=bool)
-    table[[segment.number for segment in segments if is_void(segment)]] = True
-    void = bitmap_region(table[labels])
+    void_numbers = [segment.number for segment in segments if is_void(segment)]
+    void = bitmap_region(np.isin(labels, void_numbers))
     return entry if void is None else {**entry, 'void': void.rle}
 
 
@@ -146,13 +139,8 @@ def object_entries(
         Without ids, in the order of the segments.
     """
     return [
-        dict(
-            category_id=category_ids[segment.label.name],
-            iscrowd=int(segment.is_group),
-            bbox=segment.region.bbox,
-            area=segment.region.area,
-            segmentation=segment.region.rle,
-        )
+        segment.region.entry(category_ids[segment.label.name], int(segment.is_group))
+        | dict(segmentation=segment.region.rle)
         for segment in segments
         if segment.label.has_instances and segment.label.name in category_ids
     ]

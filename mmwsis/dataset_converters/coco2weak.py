@@ -8,7 +8,7 @@ import functools
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from mmwsis.formats.checks import check_coco
 from mmwsis.formats.coco_file import read_json, with_file_names
@@ -23,7 +23,7 @@ from .conversion import (
     no_progress,
     refuse_existing,
     shorten,
-    source_block,
+    with_source,
 )
 from .weak_labels import WeakProtocol, derive_weak_labels
 
@@ -38,26 +38,9 @@ _LABEL_KEYS = {
 }
 
 Annotation = Mapping[str, Any]
-Size = tuple[int, int]
-
-
-class AnnotationChunk(NamedTuple):
-    """Annotations that a worker looks at in one go.
-
-    Attributes:
-        annotations: What the worker needs of each.
-        sizes: Height and width of their images.
-    """
-
-    annotations: list[Annotation]
-    sizes: list[Size]
-
-    def __str__(self) -> str:
-        first, last = self.annotations[0], self.annotations[-1]
-        return (
-            f'annotation id {first["id"]!r} of image id {first["image_id"]!r} to '
-            f'annotation id {last["id"]!r} of image id {last["image_id"]!r}'
-        )
+Size = tuple[int, int]  # height and width of an image
+# Annotations that a worker looks at in one go.
+Chunk = list[tuple[Annotation, Size]]
 
 
 class WeakLabelError(ValueError):
@@ -114,7 +97,7 @@ def map_annotations(
     found: list[Any] = []
     problems: list[tuple[Annotation, str]] = []
     look = functools.partial(_look_at_chunk, function)
-    for results in pool.imap(look, _chunks(coco, annotations)):
+    for results in pool.imap(look, _chunks(coco, annotations), _chunk_name):
         for result, reason in results:
             if reason is not None:
                 problems.append((annotations[len(found)], reason))
@@ -127,22 +110,28 @@ def map_annotations(
 
 def _chunks(
     coco: Mapping[str, Any], annotations: Sequence[Annotation]
-) -> Iterator[AnnotationChunk]:
+) -> Iterator[Chunk]:
     sizes = {im['id']: (im['height'], im['width']) for im in coco['images']}
     for start in range(0, len(annotations), CHUNK):
         chunk = annotations[start : start + CHUNK]
-        yield AnnotationChunk(
-            [{key: ann[key] for key in _NEEDED_KEYS if key in ann} for ann in chunk],
-            [sizes[ann['image_id']] for ann in chunk],
-        )
+        needed = [{k: ann[k] for k in _NEEDED_KEYS if k in ann} for ann in chunk]
+        yield [(ann, sizes[ann['image_id']]) for ann in needed]
+
+
+def _chunk_name(chunk: Chunk) -> str:
+    (first, _), (last, _) = chunk[0], chunk[-1]
+    return (
+        f'annotation id {first["id"]!r} of image id {first["image_id"]!r} to '
+        f'annotation id {last["id"]!r} of image id {last["image_id"]!r}'
+    )
 
 
 def _look_at_chunk(
-    function: Callable[[Annotation, Size], Any], chunk: AnnotationChunk
+    function: Callable[[Annotation, Size], Any], chunk: Chunk
 ) -> list[tuple[Any, str | None]]:
     """Results of a chunk; a broken annotation has None and the reason."""
     results: list[tuple[Any, str | None]] = []
-    for annotation, size in zip(chunk.annotations, chunk.sizes):
+    for annotation, size in chunk:
         try:
             results.append((function(annotation, size), None))
         except ValueError as error:
@@ -275,7 +264,10 @@ def convert_file(
                 progress=run.open_progress(len(coco['annotations'])),
             )
         if Supervision.MASKS in outputs:
-            results[Supervision.MASKS] = _masks_file(coco, source.name)
+            masks = restrict_coco(coco, Supervision.MASKS, source=source.name)
+            results[Supervision.MASKS] = with_source(
+                masks, 'coco2weak', source, Supervision.MASKS
+            )
     for level, path in outputs.items():
         atomic_write_json(path, results[level])
     return results
@@ -286,13 +278,6 @@ def _reads_masks(levels: Collection[Supervision], protocol: WeakProtocol) -> boo
     from_box = Supervision.BOXES in levels and protocol.boxes_mode == 'mask'
     cheap = (Supervision.IMAGE_TAGS, Supervision.BOXES)
     return from_box or any(level not in cheap for level in levels)
-
-
-def _masks_file(coco: Mapping[str, Any], source: str) -> dict[str, Any]:
-    result = restrict_coco(coco, Supervision.MASKS, source=source)
-    result['info'] = dict(result.get('info') or {})
-    result['info']['mmwsis'] = source_block('coco2weak', source, Supervision.MASKS)
-    return result
 
 
 def output_name(source: str | os.PathLike, level: Supervision) -> str:
@@ -335,12 +320,11 @@ def _assemble(
     result = restrict_coco(
         {**coco, 'images': images, 'annotations': weak}, level, source=source
     )
-    result['info'] = dict(result.get('info') or {})
-    result['info']['mmwsis'] = source_block(
+    return with_source(
+        result,
         'coco2weak',
         source,
         level,
         protocol=protocol.describe(level),
         skipped_annotations=sum(label is None for label in labels),
     )
-    return result

@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 import cv2
 
 from mmwsis.formats.coco_file import read_json
-from mmwsis.formats.coco_masks import encode_mask
 from mmwsis.structures import ids_of_colours
 from mmwsis.utils.parallel import OrderedPool
 
 from .conversion import Progress
+from .label_maps import label_regions
 
 _CATEGORY_NEEDS = ('id', 'name', 'isthing')
 _SEGMENT_NEEDS = ('id', 'category_id', 'bbox', 'area')
@@ -114,7 +114,12 @@ def panoptic_to_instances(
             )
         )
     if read_masks:
-        _check_folder(Path(png_dir), source)
+        if not Path(png_dir).is_dir():
+            raise FileNotFoundError(
+                f'{png_dir} does not exist; it should hold the PNGs of {source}. '
+                'Unpack them (COCO packs them into the zip of the annotations) or give '
+                '--panoptic-dir.'
+            )
         advance = open_progress(len(jobs))
         masks = iter(annotations)
         for rles in pool.imap(_masks_of_map, jobs):
@@ -250,15 +255,6 @@ def _thing_flags(panoptic: Mapping[str, Any], source: str) -> dict[Any, bool]:
     return {c['id']: bool(c['isthing']) for c in panoptic['categories']}
 
 
-def _check_folder(folder: Path, source: str) -> None:
-    if not folder.is_dir():
-        raise FileNotFoundError(
-            f'{folder} does not exist; it should hold the PNGs of {source}. Unpack '
-            'them (COCO packs them into the zip of the annotations) or give '
-            '--panoptic-dir.'
-        )
-
-
 def _masks_of_map(job: _MapJob) -> list[dict[str, Any]]:
     """RLEs of the wanted segments of one PNG."""
     if not Path(job.path).is_file():
@@ -271,13 +267,10 @@ def _masks_of_map(job: _MapJob) -> list[dict[str, Any]]:
             f'{job.path} is {pixels.shape[1]}x{pixels.shape[0]} pixels, but '
             f'{job.where} is {job.size[1]}x{job.size[0]}'
         )
-    ids = ids_of_colours(pixels)
-    masks = []
+    regions = label_regions(ids_of_colours(pixels))
     for segment_id in job.segment_ids:
-        mask = ids == segment_id
-        if not mask.any():
+        if segment_id not in regions:
             raise ValueError(
                 f'{job.path} has no pixel of segment {segment_id}; {job.where} lists it'
             )
-        masks.append(encode_mask(mask))
-    return masks
+    return [regions[segment_id].rle for segment_id in job.segment_ids]

@@ -14,6 +14,20 @@ from .image_records import Summary
 from .weak_labels import BOXES_MODES, EXTREME_MODES, POINTS_MODES, WeakProtocol
 
 
+def parser_with_examples(description: str, examples: str) -> argparse.ArgumentParser:
+    """Make the parser of a tool.
+
+    Args:
+        description: What the tool does.
+        examples: Shown as it is, below the options.
+    """
+    return argparse.ArgumentParser(
+        description=description,
+        epilog=examples,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
 def add_protocol_options(parser: argparse.ArgumentParser, seed: str) -> None:
     """Add the options that say how weak labels are derived from masks.
 

@@ -1,7 +1,7 @@
 """What the converters have in common: how they run, and what they write."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,6 +88,29 @@ def source_block(
     if level is not None:
         block['supervision'] = level.label
     return {**block, **more}
+
+
+def with_source(
+    coco: Mapping[str, Any],
+    tool: str,
+    source: str | os.PathLike,
+    level: Supervision | None = None,
+    **more: Any,
+) -> dict[str, Any]:
+    """Say in a COCO dictionary where it comes from.
+
+    Args:
+        coco: The dictionary; is left as it is.
+        tool: Name of the tool that writes it.
+        source: The file it was made from.
+        level: Supervision level, where all images have the same one.
+        **more: Settings to record.
+
+    Returns:
+        A new dictionary with :func:`source_block` as ``info.mmwsis``.
+    """
+    block = source_block(tool, source, level, **more)
+    return {**coco, 'info': {**(coco.get('info') or {}), 'mmwsis': block}}
 
 
 def shorten(lines: list[str], shown: int = 10, rest: str = '') -> str:

@@ -82,7 +82,7 @@ def convert_images(
     problems: list[str] = []
     convert = functools.partial(_record_or_reason, convert)
     with OrderedPool(run.workers) as pool:
-        for result in pool.imap(convert, names, _image):
+        for result in pool.imap(convert, names, 'image {}'.format):
             (problems if isinstance(result, str) else records).append(result)
             advance(1)
     if problems and not (run.skip_invalid and records):
@@ -91,10 +91,6 @@ def convert_images(
     document['info']['mmwsis']['skipped_images'] = len(problems)
     atomic_write_json(outputs[0], document)
     return document, problems
-
-
-def _image(name: str) -> str:
-    return f'image {name}'
 
 
 def _record_or_reason(convert: Callable[[str], Record], name: str) -> Record | str:

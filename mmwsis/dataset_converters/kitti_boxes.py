@@ -153,9 +153,9 @@ def image_record(name: str, options: KittiBoxOptions) -> Record:
         if one.type in wanted:
             objects.append(_entry(one.corners, wanted[one.type]))
         elif one.type in neighbours:
-            objects.append(_crowd(one.corners, neighbours[one.type]))
+            objects.append(_entry(one.corners, neighbours[one.type], iscrowd=1))
         elif one.type == KITTI_IGNORED_TYPE:
-            objects += [_crowd(one.corners, key) for key in wanted.values()]
+            objects += [_entry(one.corners, key, iscrowd=1) for key in wanted.values()]
     tags = {entry['category_id'] for entry in objects if not entry['iscrowd']}
     image = dict(file_name=file_name, height=height, width=width, tags=sorted(tags))
     return dict(image=image, objects=objects)
@@ -225,21 +225,14 @@ def _corners(
     return x1, y1, x2, y2
 
 
-def _entry(corners: Sequence[float], category_id: int) -> dict[str, Any]:
+def _entry(
+    corners: Sequence[float], category_id: int, iscrowd: int = 0
+) -> dict[str, Any]:
     x1, y1, x2, y2 = corners
-    box = _box(corners)
-    point = [(x1 + x2) // 2, (y1 + y2) // 2]
-    return dict(category_id=category_id, iscrowd=0, point=point, bbox=box)
-
-
-def _crowd(corners: Sequence[float], category_id: int) -> dict[str, Any]:
-    return dict(category_id=category_id, iscrowd=1, bbox=_box(corners))
-
-
-def _box(corners: Sequence[float]) -> list[float]:
-    x1, y1, x2, y2 = corners
+    point = {} if iscrowd else dict(point=[(x1 + x2) // 2, (y1 + y2) // 2])
     # KITTI gives two decimals; the difference must not show more.
-    return [x1, y1, round(x2 - x1, 4), round(y2 - y1, 4)]
+    box = [x1, y1, round(x2 - x1, 4), round(y2 - y1, 4)]
+    return dict(category_id=category_id, iscrowd=iscrowd, **point, bbox=box)
 
 
 def _assemble(

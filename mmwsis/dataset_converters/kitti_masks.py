@@ -11,21 +11,13 @@ import numpy as np
 
 from mmwsis.structures.supervision import Supervision
 
-from .cityscapes_classes import (
-    CITYSCAPES_LABELS,
-    INSTANCE_BASE,
-    cityscapes_categories,
-)
-from .cityscapes_labels import (
-    image_entry,
-    image_segments,
-    object_entries,
-)
+from .cityscapes_classes import CITYSCAPES_LABELS, INSTANCE_BASE, cityscapes_categories
+from .cityscapes_labels import image_entry, image_segments, object_entries
 from .conversion import RunOptions, source_block
 from .image_records import Record, Summary, coco_document, convert_images, read_list
 from .kitti_boxes import check_class_names
 from .kitti_classes import KITTI_MASK_CLASSES, KITTI_MASK_IMAGES
-from .label_maps import check_size, image_shape, read_labels
+from .label_maps import check_size, image_shape, read_labels, recode
 
 
 @dataclass(frozen=True)
@@ -137,9 +129,8 @@ def cityscapes_numbers(labels: np.ndarray, path: Path) -> np.ndarray:
         ValueError: A label that Cityscapes does not have.
     """
     known = {label.id: label for label in CITYSCAPES_LABELS}
-    present = np.unique(labels).tolist()
-    table = np.zeros(max(present) + 1, dtype=np.uint16)
-    for number in present:
+    numbers = {}
+    for number in np.unique(labels).tolist():
         label_id, instance = divmod(number, 256)
         label = known.get(label_id)
         if label is None:
@@ -148,8 +139,8 @@ def cityscapes_numbers(labels: np.ndarray, path: Path) -> np.ndarray:
                 f'instance {instance}; labels go from 0 to {max(known)}'
             )
         numbered = label.has_instances and instance
-        table[number] = label_id * INSTANCE_BASE + instance if numbered else label_id
-    return table[labels]
+        numbers[number] = label_id * INSTANCE_BASE + instance if numbered else label_id
+    return recode(labels, numbers, other=0)
 
 
 def _categories(classes: Sequence[str]) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """Label images: reading them unchanged, and one RLE per label in a single pass."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +22,20 @@ class Region(NamedTuple):
     rle: dict[str, Any]
     bbox: list[int]
     area: int
+
+    def entry(self, category_id: int, iscrowd: int = 0) -> dict[str, Any]:
+        """What a COCO annotation and a panoptic segment both say of the region.
+
+        Args:
+            category_id: Its class.
+            iscrowd: 1 for a group of an unknown number of objects. Defaults to 0.
+
+        Returns:
+            ``category_id``, ``iscrowd``, ``bbox`` and ``area``.
+        """
+        return dict(
+            category_id=category_id, iscrowd=iscrowd, bbox=self.bbox, area=self.area
+        )
 
 
 def read_labels(path: str | os.PathLike, what: str) -> np.ndarray:
@@ -99,6 +114,22 @@ def check_size(
             f'{path}: is {labels.shape[1]} x {labels.shape[0]} pixels (width x '
             f'height), but {other} is {size[1]} x {size[0]}'
         )
+
+
+def recode(labels: np.ndarray, numbers: Mapping[int, int], other: int) -> np.ndarray:
+    """Replace the numbers of a label map.
+
+    Args:
+        labels: uint8 or uint16 (H, W).
+        numbers: New number by old one, 0 to 65535.
+        other: New number of all that ``numbers`` does not have.
+
+    Returns:
+        uint16 (H, W).
+    """
+    table = np.full(1 << 16, other, dtype=np.uint16)
+    table[list(numbers)] = list(numbers.values())
+    return table[labels]
 
 
 def label_regions(labels: np.ndarray) -> dict[int, Region]:

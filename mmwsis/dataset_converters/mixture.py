@@ -17,7 +17,7 @@ from mmwsis.utils.fileio import atomic_write_json
 from mmwsis.utils.parallel import OrderedPool
 
 from .coco2weak import derive_weak_coco
-from .conversion import Progress, RunOptions, refuse_existing, source_block
+from .conversion import Progress, RunOptions, refuse_existing, with_source
 from .weak_labels import WeakProtocol
 
 ImageId = int | str
@@ -188,7 +188,6 @@ def build_mixture(
             images[image['id']] = {**image, 'supervision': level.label}
     mixture = {
         **coco,
-        'info': dict(coco.get('info') or {}),
         'images': [images[im['id']] for im in coco['images'] if im['id'] in images],
         'annotations': [
             labels[ann['id']] for ann in coco['annotations'] if ann['id'] in labels
@@ -287,7 +286,8 @@ def mix_file(
             skip_invalid=run.skip_invalid,
             progress=run.open_progress(total),
         )
-    mixture['info']['mmwsis'] = source_block(
+    mixture = with_source(
+        mixture,
         'mix_supervision',
         source,
         shares=[str(share) for share in shares],

@@ -35,6 +35,18 @@ def write_png(path: str | os.PathLike, pixels: np.ndarray) -> None:
     atomic_write_bytes(path, content.tobytes())
 
 
+def panoptic_json(panoptic_dir: str | os.PathLike | None) -> list[Path]:
+    """The JSON beside a folder of panoptic PNGs, which bears its name.
+
+    Args:
+        panoptic_dir: The folder; None where there are no panoptic files.
+
+    Returns:
+        Its path alone, or nothing.
+    """
+    return [Path(panoptic_dir).with_suffix('.json')] if panoptic_dir else []
+
+
 def panoptic_document(
     records: Sequence[Record],
     info: Mapping[str, Any],

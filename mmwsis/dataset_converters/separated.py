@@ -14,17 +14,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 from pycocotools import mask as mask_api
 
 from mmwsis.formats.coco_file import image_file_name, read_coco
-from mmwsis.formats.coco_masks import decode_segmentation
+from mmwsis.formats.coco_masks import (
+    check_segmentation,
+    checked_rle,
+    decode_segmentation,
+)
 from mmwsis.ops.connected_components import SEPARATED_MIN_AREA, is_separated
 from mmwsis.utils.fileio import atomic_write_json
 from mmwsis.utils.parallel import OrderedPool
 
 from .coco2weak import map_annotations
-from .conversion import RunOptions, refuse_existing, shorten, source_block
+from .conversion import RunOptions, refuse_existing, shorten, with_source
 
 # An object and itself differ by nothing, or by the way its polygons were filled.
 MIN_IOU = 0.9
@@ -104,7 +107,8 @@ def _entry(path: Path, index: int, entry: Any) -> Entry:
     try:
         file_name, class_name, _, _, rle = entry
         height, width = (int(side) for side in rle['size'])
-        rle = _encode(dict(size=[height, width], counts=rle['counts']), height, width)
+        rle = dict(size=[height, width], counts=rle['counts'])
+        rle = _rle_of(rle, (height, width), 'RLE')
     except (TypeError, ValueError, KeyError, IndexError) as error:
         raise ValueError(
             f'{path}: entry {index} must be [file name, class name, _, box, RLE]: '
@@ -113,13 +117,9 @@ def _entry(path: Path, index: int, entry: Any) -> Entry:
     return Entry(str(file_name), str(class_name), (height, width), rle)
 
 
-def _encode(segmentation: Any, height: int, width: int) -> dict[str, Any]:
-    """RLE of a mask, which pycocotools may trust."""
-    crop = decode_segmentation(segmentation, height, width)
-    (x, y), (rows, columns) = crop.offset, crop.mask.shape
-    mask = np.zeros((height, width), dtype=np.uint8, order='F')
-    mask[y : y + rows, x : x + columns] = crop.mask
-    return mask_api.encode(mask)
+def _rle_of(segmentation: Any, size: tuple[int, int], where: str) -> dict[str, Any]:
+    check_segmentation(segmentation, size, where)
+    return checked_rle(segmentation, *size)
 
 
 def match_entries(
@@ -179,14 +179,10 @@ def _best_match(
 ) -> tuple[float, Any]:
     if not candidates or entry.size != size:
         return 0.0, None
-    rles = []
-    for ann in candidates:
-        try:
-            rles.append(_encode(ann.get('segmentation'), *size))
-        except ValueError as error:
-            raise ValueError(
-                f'{source}: annotation id {ann["id"]!r}: {error}'
-            ) from None
+    rles = [
+        _rle_of(ann.get('segmentation'), size, f'{source}: annotation id {ann["id"]!r}')
+        for ann in candidates
+    ]
     ious = mask_api.iou([entry.rle], rles, [0] * len(rles))[0]
     best = int(ious.argmax())
     return float(ious[best]), candidates[best]['id']
@@ -261,12 +257,8 @@ def separated_file(
         rule = dict(rule='parts', min_part=min_part)
     annotations = [ann for ann in coco['annotations'] if ann['id'] in found]
     shown = {ann['image_id'] for ann in annotations}
-    block = source_block('separated_coco', source, **rule)
-    result = {
-        **coco,
-        'info': {**(coco.get('info') or {}), 'mmwsis': block},
-        'images': [image for image in coco['images'] if image['id'] in shown],
-        'annotations': annotations,
-    }
+    images = [image for image in coco['images'] if image['id'] in shown]
+    result = {**coco, 'images': images, 'annotations': annotations}
+    result = with_source(result, 'separated_coco', source, **rule)
     atomic_write_json(out, result)
     return result, problems

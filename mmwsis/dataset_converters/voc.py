@@ -22,7 +22,7 @@ from .image_records import (
     sum_notes,
 )
 from .label_maps import bitmap_region, check_size, image_shape, label_regions
-from .panoptic_output import panoptic_document, write_segment_ids
+from .panoptic_output import panoptic_document, panoptic_json, write_segment_ids
 from .voc_classes import (
     VOC_CLASSES,
     VOC_SIZES,
@@ -57,16 +57,13 @@ class VocOptions:
             box annotations (IRNet), which name objects that no mask shows, too.
         semantic_dir: Folder for semantic maps, ``<name>.png`` with VOC's colours: 0
             background, 1 to 20 the classes, 255 void; None writes none.
-        panoptic_dir: Folder for panoptic PNGs, ``<name>.png``; None writes none.
+        panoptic_dir: Folder for panoptic PNGs, ``<name>.png``, beside which their JSON
+            is written under the same name; None writes none.
     """
 
     tags: str = 'masks'
     semantic_dir: str | None = None
     panoptic_dir: str | None = None
-
-    def __post_init__(self) -> None:
-        if self.tags not in TAGS:
-            raise ValueError(f'tags must be one of {TAGS}, given {self.tags!r}')
 
 
 def convert_split(
@@ -74,7 +71,6 @@ def convert_split(
     split: str | os.PathLike,
     output: str | os.PathLike,
     options: VocOptions | None = None,
-    panoptic_output: str | os.PathLike | None = None,
     run: RunOptions | None = None,
 ) -> Summary:
     """Convert one split of VOC 2012, with SBD's masks where VOC has none.
@@ -85,7 +81,6 @@ def convert_split(
             file with one image name per line.
         output: JSON file to write, in one step at the end.
         options: How; the defaults if None.
-        panoptic_output: COCO panoptic JSON to write; needs ``options.panoptic_dir``.
         run: How the conversion runs; the defaults if None.
 
     Returns:
@@ -106,13 +101,8 @@ def convert_split(
     document, left_out = convert_images(
         names,
         functools.partial(image_record, layout=layout, options=options),
-        [output, *([panoptic_output] if panoptic_output else [])],
-        functools.partial(
-            _assemble,
-            split=str(split),
-            options=options,
-            panoptic_output=panoptic_output,
-        ),
+        [output, *panoptic_json(options.panoptic_dir)],
+        functools.partial(_assemble, split=str(split), options=options),
         run or RunOptions(),
     )
     published = VOC_SIZES.get(str(split), SplitSize(None, None))
@@ -148,13 +138,7 @@ def image_record(name: str, layout: VocLayout, options: VocOptions) -> Record:
     check_size(labels.objects, size, path, layout.image(name))
     regions = label_regions(labels.objects)
     objects = [
-        dict(
-            category_id=category_id,
-            iscrowd=0,
-            bbox=regions[number].bbox,
-            area=regions[number].area,
-            segmentation=regions[number].rle,
-        )
+        {**regions[number].entry(category_id), 'segmentation': regions[number].rle}
         for number, category_id in labels.class_of.items()
         if number in regions
     ]
@@ -188,13 +172,7 @@ def _panoptic(name: str, labels: VocLabels, folder: str) -> list[dict[str, Any]]
     write_segment_ids(Path(folder, f'{name}.png'), ids)
     category_of = {**labels.class_of, BACKGROUND_SEGMENT: len(VOC_CLASSES) + 1}
     return [
-        dict(
-            id=number,
-            category_id=category_of[number],
-            bbox=region.bbox,
-            area=region.area,
-            iscrowd=0,
-        )
+        {'id': number, **region.entry(category_of[number])}
         for number, region in label_regions(ids).items()
         if number
     ]
@@ -237,10 +215,7 @@ def _add_xml(
 
 
 def _assemble(
-    records: Sequence[Record],
-    split: str,
-    options: VocOptions,
-    panoptic_output: str | os.PathLike | None,
+    records: Sequence[Record], split: str, options: VocOptions
 ) -> dict[str, Any]:
     names = [Path(record['image']['file_name']).stem for record in records]
     sources = [record['source'] for record in records]
@@ -256,7 +231,7 @@ def _assemble(
         ),
     }
     document = coco_document(records, info, voc_categories(), image_ids(names))
-    if panoptic_output is not None:
+    for path in panoptic_json(options.panoptic_dir):
         panoptic = panoptic_document(records, info, voc_panoptic_categories())
-        atomic_write_json(panoptic_output, panoptic)
+        atomic_write_json(path, panoptic)
     return document

@@ -12,13 +12,7 @@ from mmwsis.structures.extreme_points import is_finite_number
 from mmwsis.structures.supervision import Supervision
 
 from .conversion import RunOptions, source_block
-from .image_records import (
-    Record,
-    Summary,
-    coco_document,
-    convert_images,
-    sum_notes,
-)
+from .image_records import Record, Summary, coco_document, convert_images, sum_notes
 from .label_maps import image_shape
 from .voc_classes import VOC_CLASSES, voc_categories
 from .voc_layout import VocLayout, image_ids, split_names

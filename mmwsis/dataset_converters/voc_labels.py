@@ -70,9 +70,11 @@ def read_voc_labels(objects_file: Path, classes_file: Path) -> VocLabels:
     check_size(objects, classes.shape, objects_file, classes_file)
     table = _joint_histogram(objects, classes, objects_file, classes_file)
     table[:, VOC_VOID] = table[VOC_VOID, :] = 0
+    several = 'objects of several classes, the most frequent one taken'
+    hidden = 'objects that lie in the void altogether'
     notes = {
-        'objects of several classes, the most frequent one taken': 0,
-        'objects that lie in the void altogether': 0,
+        several: 0,
+        hidden: 0,
         # Part of a class but of no object: nothing may be measured there.
         'pixels of a class but of no object, made void': int(table[0, 1:].sum()),
     }
@@ -82,14 +84,13 @@ def read_voc_labels(objects_file: Path, classes_file: Path) -> VocLabels:
             continue
         best = int(table[number].argmax())
         if not table[number].any():
-            notes['objects that lie in the void altogether'] += 1
+            notes[hidden] += 1
             continue
         if best == 0:
             raise ValueError(
                 f'{objects_file}: object {number} lies on the background of '
                 f'{classes_file}; the two files do not belong together'
             )
-        several = 'objects of several classes, the most frequent one taken'
         notes[several] += int((table[number] > 0).sum() > 1)
         class_of[number] = best
     void = (objects == VOC_VOID) | (classes == VOC_VOID)

@@ -60,10 +60,7 @@ def find_layout(voc: str | Path, sbd: str | Path | None = None) -> VocLayout:
         FileNotFoundError: No such folder lies there.
     """
     inner = _inner(
-        Path(voc),
-        ('.', 'VOC2012', 'VOCdevkit/VOC2012'),
-        ('JPEGImages',),
-        'VOC 2012',
+        Path(voc), ('.', 'VOC2012', 'VOCdevkit/VOC2012'), ('JPEGImages',), 'VOC 2012'
     )
     if sbd is None:
         return VocLayout(inner)

@@ -5,9 +5,10 @@ simulate a click. Everything here looks at one annotation at a time, so that the
 result does not depend on the order of annotations or the number of processes.
 """
 
+import functools
 import hashlib
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -102,38 +103,28 @@ def derive_weak_labels(
         ValueError: The mask or the box is broken; the message says how.
     """
     labels: dict[str, Any] = {}
-    mask = _LazyMask(annotation, size)
+
+    @functools.cache
+    def crop() -> MaskCrop:
+        # Decoded when it is first needed, if it is.
+        return decode_segmentation(_segmentation(annotation), *size)
+
     is_crowd = bool(annotation.get('iscrowd', 0))
     wants_box = Supervision.BOXES in levels
     if wants_box or (is_crowd and Supervision.EXTREME_POINTS in levels):
-        labels['bbox'] = _box(annotation, mask, protocol)
+        labels['bbox'] = _box(annotation, crop, protocol)
     if Supervision.EXTREME_POINTS in levels and not is_crowd:
-        labels['extreme_points'] = _extreme_points(annotation, mask, protocol)
+        segmentation = _segmentation(annotation)
+        labels['extreme_points'] = _extreme_points(segmentation, size, crop, protocol)
     if Supervision.POINTS in levels and not is_crowd:
-        labels['point'] = _point(annotation, mask.crop(), protocol)
+        labels['point'] = _point(annotation, crop(), protocol)
     return labels
 
 
-class _LazyMask:
-    """The annotation's bitmap, decoded when it is first needed."""
-
-    def __init__(self, annotation: Mapping[str, Any], size: tuple[int, int]) -> None:
-        self._segmentation = annotation.get('segmentation')
-        self.size = size
-        self._crop: MaskCrop | None = None
-
-    @property
-    def segmentation(self) -> Any:
-        if self._segmentation is None:
-            raise ValueError(
-                'segmentation is missing; weak labels are derived from masks'
-            )
-        return self._segmentation
-
-    def crop(self) -> MaskCrop:
-        if self._crop is None:
-            self._crop = decode_segmentation(self.segmentation, *self.size)
-        return self._crop
+def _segmentation(annotation: Mapping[str, Any]) -> Any:
+    if annotation.get('segmentation') is None:
+        raise ValueError('segmentation is missing; weak labels are derived from masks')
+    return annotation['segmentation']
 
 
 def _point(
@@ -154,11 +145,11 @@ def _generator_of(annotation_id: int | str, seed: int) -> np.random.Generator:
 
 
 def _box(
-    annotation: Mapping[str, Any], mask: _LazyMask, protocol: WeakProtocol
+    annotation: Mapping[str, Any], crop: Callable[[], MaskCrop], protocol: WeakProtocol
 ) -> list[float]:
     box = annotation.get('bbox')
     if protocol.boxes_mode == 'mask' or box is None:
-        return tight_box(mask.crop())
+        return tight_box(crop())
     try:
         x, y, width, height = (float(value) for value in box)
     except (TypeError, ValueError):
@@ -174,29 +165,30 @@ def _box(
 
 
 def _extreme_points(
-    annotation: Mapping[str, Any], mask: _LazyMask, protocol: WeakProtocol
+    segmentation: Any,
+    size: tuple[int, int],
+    crop: Callable[[], MaskCrop],
+    protocol: WeakProtocol,
 ) -> list[list[int]]:
     mode = protocol.extreme_mode
-    is_rle = isinstance(mask.segmentation, Mapping)
+    is_rle = isinstance(segmentation, Mapping)
     if mode.startswith('polygon') and is_rle:
         raise ValueError(
             f'--extreme-mode {mode} needs polygons, but the mask is an RLE; use auto '
             'or band'
         )
     if mode in ('band', 'rowmajor') or is_rle:
-        return _from_bitmap(mask.crop(), 'rowmajor' if mode == 'rowmajor' else 'band')
-    check_polygons(mask.segmentation)
-    height, width = mask.size
-    if leaves_image(mask.segmentation, height, width):
+        return _from_bitmap(crop(), 'rowmajor' if mode == 'rowmajor' else 'band')
+    check_polygons(segmentation)
+    height, width = size
+    if leaves_image(segmentation, height, width):
         if mode != 'auto':
             raise ValueError(
                 'a polygon leaves the image by more than one pixel; use --extreme-mode '
                 'auto or band'
             )
-        return _from_bitmap(mask.crop(), 'band')
-    points = extreme_points_from_polygons(
-        mask.segmentation, cyclic=mode == 'polygon-cyclic'
-    )
+        return _from_bitmap(crop(), 'band')
+    points = extreme_points_from_polygons(segmentation, cyclic=mode == 'polygon-cyclic')
     # COCO's polygons end on the image's far border, one pixel past the last one.
     return np.clip(points, 0, (width - 1, height - 1)).tolist()
 

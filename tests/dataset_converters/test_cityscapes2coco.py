@@ -136,7 +136,7 @@ def test_panoptic_files_load_in_mmdetection(root, tmp_path, ids):
     options = CityscapesOptions(
         root, 'gtFine', 'train', category_ids=ids, panoptic_dir=folder
     )
-    convert_split(options, tmp_path / 'a.json', file)
+    convert_split(options, tmp_path / 'a.json')
     labels = instance_ids()
     document = json.loads(file.read_bytes())
     annotation = document['annotations'][0]

@@ -13,6 +13,7 @@ from mmwsis.dataset_converters.budget import (
 from mmwsis.dataset_converters.command_line import (
     add_protocol_options,
     add_run_options,
+    parser_with_examples,
     protocol_of,
     running,
 )
@@ -38,11 +39,7 @@ Written: <level>_<split>.json each, budget.json with the image ids, and budget.m
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_with_examples(__doc__, EXAMPLES)
     parser.add_argument('input', help='COCO or LVIS JSON with masks')
     budget = parser.add_mutually_exclusive_group(required=True)
     budget.add_argument('--hours', type=float, help='the budget')

@@ -14,6 +14,7 @@ from mmwsis.dataset_converters.cityscapes import (
 )
 from mmwsis.dataset_converters.command_line import (
     add_run_options,
+    parser_with_examples,
     print_summary,
     running,
 )
@@ -45,11 +46,7 @@ that are neither trained nor measured on.
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_with_examples(__doc__, EXAMPLES)
     parser.add_argument('root', type=Path, help='folder of Cityscapes')
     parser.add_argument('--split', nargs='+', required=True, choices=SPLITS)
     parser.add_argument(
@@ -105,8 +102,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                 panoptic,
                 args.semantic,
             )
-            json_file = panoptic and panoptic.with_suffix('.json')
-            summary = convert_split(options, output, json_file, run)
+            summary = convert_split(options, output, run)
         annotations = summary.document['annotations']
         crowds = sum(annotation['iscrowd'] for annotation in annotations)
         counts = f', {len(annotations) - crowds} objects, {crowds} group regions'

@@ -8,6 +8,7 @@ from mmwsis.dataset_converters.coco2weak import convert_file, output_name
 from mmwsis.dataset_converters.command_line import (
     add_protocol_options,
     add_run_options,
+    parser_with_examples,
     protocol_of,
     running,
 )
@@ -51,11 +52,7 @@ LEVELS = [level.label for level in Supervision]
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_with_examples(__doc__, EXAMPLES)
     parser.add_argument('input', help='COCO or LVIS JSON with masks, or COCO panoptic')
     parser.add_argument(
         '--level',

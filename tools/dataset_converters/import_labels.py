@@ -1,22 +1,24 @@
 """Import labels from LabelMe, CVAT or Label Studio into one weak COCO JSON."""
 
 import argparse
+import dataclasses
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmwsis.dataset_converters.command_line import add_run_options, running
+from mmwsis.dataset_converters.command_line import (
+    add_run_options,
+    parser_with_examples,
+    running,
+)
+from mmwsis.dataset_converters.conversion import shorten
 from mmwsis.dataset_converters.importers.import_labels import (
     TOOLS,
     ImportResult,
     ImportSettings,
     import_labels,
 )
-from mmwsis.dataset_converters.importers.records import (
-    CHANGED,
-    INVALID,
-    LEFT_OUT,
-)
+from mmwsis.dataset_converters.importers.records import CHANGED, INVALID, LEFT_OUT
 from mmwsis.structures.supervision import Supervision
 
 EXAMPLES = """examples:
@@ -45,11 +47,7 @@ LEVELS = [level.label for level in Supervision]
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_with_examples(__doc__, EXAMPLES)
     parser.add_argument('input', help='file or folder of the labelling tool')
     parser.add_argument('--from', dest='tool', required=True, choices=TOOLS)
     parser.add_argument('--out', required=True, help='file to write')
@@ -65,6 +63,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument(
         '--ignore-labels',
+        dest='ignored',
         nargs='+',
         default=[],
         metavar='NAME',
@@ -115,15 +114,14 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         '--drop-empty', action='store_true', help='leave out images without a label'
     )
     parser.add_argument(
-        '--strict',
-        action='store_true',
-        help='stop if anything is left out or changed',
+        '--strict', action='store_true', help='stop if anything is left out or changed'
     )
     parser.add_argument(
         '--report', metavar='FILE', help='JSON of all that was left out or changed'
     )
     add_run_options(parser, 'leave broken labels out instead of stopping')
     args = parser.parse_args(argv)
+    args.level = Supervision.parse(args.level)
     if args.classes and len(args.classes) == 1 and Path(args.classes[0]).is_file():
         lines = Path(args.classes[0]).read_text(encoding='utf-8').splitlines()
         args.classes = [line.strip() for line in lines if line.strip()]
@@ -133,20 +131,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> None:
     """Import, and say what was written and what was not."""
     args = parse_args(argv)
-    settings = ImportSettings(
-        classes=args.classes,
-        img_dir=args.img_dir,
-        ignored=args.ignore_labels,
-        stuff=args.stuff,
-        level=Supervision.parse(args.level),
-        points_from_boxes=args.points_from_boxes,
-        drop_empty=args.drop_empty,
-        strict=args.strict,
-        quads=args.quads,
-        rotated=args.rotated,
-        image_key=args.image_key,
-        annotator=args.annotator,
-    )
+    names = [field.name for field in dataclasses.fields(ImportSettings)]
+    settings = ImportSettings(**{name: getattr(args, name) for name in names})
     with running(args, 'labels') as run:
         result = import_labels(
             args.tool, args.input, args.out, settings, report=args.report, run=run
@@ -179,11 +165,9 @@ def print_result(result: ImportResult, out: str, report: str | None) -> None:
             f'{number} x {what}' for what, number in result.count(kind).most_common()
         )
         print(f'{title}: {counts}', file=sys.stderr)
-        shown = own if report is None else own[:SHOWN]
-        for issue in shown:
-            print(f'  {issue}', file=sys.stderr)
-        if len(own) > len(shown):
-            print(f'  ... and {len(own) - SHOWN} more in {report}', file=sys.stderr)
+        shown = len(own) if report is None else SHOWN
+        lines = shorten([str(issue) for issue in own], shown, f' in {report}')
+        print(lines, file=sys.stderr)
 
 
 if __name__ == '__main__':

@@ -6,15 +6,12 @@ from pathlib import Path
 
 from mmwsis.dataset_converters.command_line import (
     add_run_options,
+    parser_with_examples,
     print_summary,
     running,
 )
 from mmwsis.dataset_converters.image_records import Summary
-from mmwsis.dataset_converters.kitti_boxes import (
-    LEVELS,
-    KittiBoxOptions,
-    convert_boxes,
-)
+from mmwsis.dataset_converters.kitti_boxes import LEVELS, KittiBoxOptions, convert_boxes
 from mmwsis.dataset_converters.kitti_classes import (
     KITTI_BOX_CLASSES,
     KITTI_MASK_CLASSES,
@@ -42,11 +39,7 @@ examples:
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_with_examples(__doc__, EXAMPLES)
     commands = parser.add_subparsers(dest='command', required=True)
     boxes = commands.add_parser('boxes', help='boxes and points of label_2')
     boxes.add_argument('root', type=Path, help='folder with training/')

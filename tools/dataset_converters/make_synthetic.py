@@ -4,7 +4,10 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from mmwsis.dataset_converters.command_line import add_workers_option
+from mmwsis.dataset_converters.command_line import (
+    add_workers_option,
+    parser_with_examples,
+)
 from mmwsis.dataset_converters.synthetic import SyntheticSettings, make_synthetic
 from mmwsis.dataset_converters.synthetic.statistics import format_summary
 from mmwsis.utils.progress_bar import progress_bar
@@ -27,11 +30,7 @@ in place when all is drawn, which takes seconds: an interrupted run starts anew.
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
     defaults = SyntheticSettings()
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_with_examples(__doc__, EXAMPLES)
     parser.add_argument(
         '--out', default='data/synthetic', help='(default: %(default)s)'
     )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from mmwsis.dataset_converters.command_line import (
     add_protocol_options,
     add_run_options,
+    parser_with_examples,
     protocol_of,
     running,
 )
@@ -46,11 +47,7 @@ def amount(text: str) -> int | float | None:
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_with_examples(__doc__, EXAMPLES)
     parser.add_argument('input', help='COCO or LVIS JSON with masks')
     parser.add_argument('--out', required=True, help='file to write')
     for level in sorted(Supervision, reverse=True):

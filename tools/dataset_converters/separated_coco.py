@@ -4,7 +4,11 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from mmwsis.dataset_converters.command_line import add_run_options, running
+from mmwsis.dataset_converters.command_line import (
+    add_run_options,
+    parser_with_examples,
+    running,
+)
 from mmwsis.dataset_converters.separated import separated_file
 from mmwsis.ops.connected_components import SEPARATED_MIN_AREA
 
@@ -26,11 +30,7 @@ it with coco2weak.py, or measure pseudo labels of the whole dataset with
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_with_examples(__doc__, EXAMPLES)
     parser.add_argument('input', help='COCO JSON with masks')
     parser.add_argument('--out', required=True, help='file to write')
     parser.add_argument('--pickle', metavar='FILE', help='the published list')
@@ -52,11 +52,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     with running(args, 'masks') as run:
         result, problems = separated_file(
-            args.input,
-            args.out,
-            published=args.pickle,
-            min_part=args.min_part,
-            run=run,
+            args.input, args.out, published=args.pickle, min_part=args.min_part, run=run
         )
     for problem in problems:
         print(f'passed over: {problem}', file=sys.stderr)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mmwsis.dataset_converters.command_line import (
     add_run_options,
+    parser_with_examples,
     print_summary,
     running,
 )
@@ -48,11 +49,7 @@ kept as images[].void.
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_with_examples(__doc__, EXAMPLES)
     parser.add_argument('voc_root', help='folder of VOC 2012')
     parser.add_argument('--sbd', metavar='SBD_ROOT', help='folder of SBD')
     parser.add_argument(
@@ -116,8 +113,7 @@ def convert_masks(args: argparse.Namespace, split: str) -> None:
         folder = Path(args.out_dir or layout.voc / 'annotations')
         panoptic = folder / f'panoptic_{Path(split).stem}' if args.panoptic else None
         options = VocOptions(args.tags, args.semantic_dir, panoptic and str(panoptic))
-        json_file = panoptic and panoptic.with_suffix('.json')
-        summary = convert_split(layout, split, folder / title, options, json_file, run)
+        summary = convert_split(layout, split, folder / title, options, run)
     annotations = summary.document['annotations']
     sources = summary.document['info']['mmwsis']['images_from']
     difficult = sum(annotation.get('difficult', 0) for annotation in annotations)

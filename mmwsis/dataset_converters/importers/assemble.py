@@ -61,19 +61,17 @@ class ImportResult:
         Returns:
             JSON-serialisable: counts and lists of the three kinds, and missing images.
         """
-        kinds = (LEFT_OUT, CHANGED, INVALID)
+        keys = Issue._fields[1:]
+        counts, lists = {}, {}
+        for kind in (LEFT_OUT, CHANGED, INVALID):
+            own = [issue for issue in self.issues if issue.kind == kind]
+            counts[kind] = dict(self.count(kind))
+            lists[kind] = [dict(zip(keys, issue[1:])) for issue in own]
         return dict(
-            counts={kind: dict(self.count(kind)) for kind in kinds},
+            counts=counts,
             missing_images=self.missing_images,
             empty_images=self.empty_images,
-            **{
-                kind: [
-                    dict(zip(Issue._fields[1:], issue[1:]))
-                    for issue in self.issues
-                    if issue.kind == kind
-                ]
-                for kind in kinds
-            },
+            **lists,
         )
 
 
@@ -82,7 +80,7 @@ def assemble(
     path: Path,
     read: ReadResult,
     built: Sequence[BuiltImage],
-    names: Sequence[str],
+    ids: Mapping[str, int],
     settings: ImportSettings,
 ) -> ImportResult:
     """Number images and objects, and say where the file comes from.
@@ -92,35 +90,37 @@ def assemble(
         path: Its file or folder.
         read: What was read.
         built: The images, checked.
-        names: Class names, ids from 1 on in this order.
+        ids: Category id by class name.
         settings: The user's choices.
 
     Returns:
         The label file and what is to be said about it.
     """
     issues = [*read.issues, *(one for image in built for one in image.issues)]
-    images = [image for image in built if image.is_usable]
-    issues += _duplicates(images)
-    images = [image for image in images if image.is_usable]
-    empty = [image for image in images if not image.tags]
+    images = _first_of_each(built, issues)
+    empty = [image for image in images if not image.record['image']['tags']]
     if settings.drop_empty:
         reason = 'it has no label at all'
         issues += [
             Issue(LEFT_OUT, image.source, '', 'empty image', reason) for image in empty
         ]
-        images = [image for image in images if image.tags]
-    images.sort(key=lambda image: image.file_name)
+        images = [image for image in images if image.record['image']['tags']]
+    images.sort(key=lambda image: image.record['image']['file_name'])
     levels = _levels(images)
-    ids = {name: number for number, name in enumerate(names, start=1)}
-    records = [_record(image, level, ids) for image, level in zip(images, levels)]
+    for image, level in zip(images, levels):
+        image.record['image']['supervision'] = level.label
     categories = [dict(id=number, name=name) for name, number in ids.items()]
     for category in categories if settings.stuff else ():
         category['isthing'] = int(category['name'] not in settings.stuff)
-    coco = coco_document(records, {}, categories)
+    coco = coco_document([image.record for image in images], {}, categories)
     result = ImportResult(
         coco=coco,
         issues=issues,
-        missing_images=[image.file_name for image in images if not image.is_found],
+        missing_images=[
+            image['file_name']
+            for image, one in zip(coco['images'], images)
+            if not one.is_found
+        ],
         empty_images=0 if settings.drop_empty else len(empty),
     )
     coco['info']['mmwsis'] = source_block(
@@ -136,49 +136,33 @@ def assemble(
 
 def _levels(images: Sequence[BuiltImage]) -> list[Supervision]:
     # Nothing in an image is as complete a label as any: it takes the others' level.
-    strongest = max(
-        (image.level for image in images if image.level is not None),
-        default=Supervision.IMAGE_TAGS,
-    )
+    tags = Supervision.IMAGE_TAGS
+    strongest = max((x.level for x in images if x.level is not None), default=tags)
     return [
-        image.level
-        if image.level is not None
-        else (Supervision.IMAGE_TAGS if image.tags else strongest)
+        (tags if image.record['image']['tags'] else strongest)
+        if image.level is None
+        else image.level
         for image in images
     ]
 
 
-def _record(
-    image: BuiltImage, level: Supervision, ids: Mapping[str, int]
-) -> dict[str, Any]:
-    return dict(
-        image=dict(
-            file_name=image.file_name,
-            width=image.width,
-            height=image.height,
-            tags=sorted(ids[name] for name in image.tags),
-            supervision=level.label,
-        ),
-        objects=[
-            dict(category_id=ids[name], iscrowd=0, **keys)
-            for name, keys in image.annotations
-        ],
-    )
-
-
-def _duplicates(images: Sequence[BuiltImage]) -> list[Issue]:
-    first: dict[str, str] = {}
-    issues = []
+def _first_of_each(
+    images: Sequence[BuiltImage], issues: list[Issue]
+) -> list[BuiltImage]:
+    """Usable images; an image that has labels twice is an issue."""
+    first: dict[str, BuiltImage] = {}
     for image in images:
-        if image.file_name in first:
+        if image.record is None:
+            continue
+        name = image.record['image']['file_name']
+        other = first.setdefault(name, image)
+        if other is not image:
             reason = (
-                f'{image.file_name} has labels in {first[image.file_name]} already; an '
-                'image can be in a label file once'
+                f'{name} has labels in {other.source} already; an image can be in a '
+                'label file once'
             )
             issues.append(Issue(INVALID, image.source, '', 'image twice', reason))
-            image.is_usable = False
-        first.setdefault(image.file_name, image.source)
-    return issues
+    return list(first.values())
 
 
 def refuse(

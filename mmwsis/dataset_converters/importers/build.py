@@ -5,7 +5,8 @@ weaker label, extreme points give a box; a box gives no click and no extreme poi
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from mmwsis.formats.coco_masks import (
     MaskCrop,
     decode_segmentation,
     encode_mask,
+    tight_box,
 )
 from mmwsis.structures.extreme_points import box_of_extreme_points
 from mmwsis.structures.supervision import Supervision
@@ -42,88 +44,85 @@ Labels = dict[Supervision, dict[str, Any]]
 _Checked = tuple[LabelledObject, Labels]
 
 
-def build_image(image: LabelledImage, settings: ImportSettings) -> BuiltImage:
+def build_image(
+    image: LabelledImage, settings: ImportSettings, ids: Mapping[str, int]
+) -> BuiltImage:
     """Check an image and its objects and decide its level.
 
     Args:
-        image: What was read.
+        image: What was read; gets what is found here as issues.
         settings: The user's choices, with an image folder.
+        ids: Category id by class name.
 
     Returns:
         The image. What is broken is an issue of kind 'invalid'; nothing is raised.
     """
-    built = _place(image, settings)
-    if not built.is_usable:
-        return built
+    file_name, path = find_image(image.paths, settings.img_dir)
+    try:
+        size = _size(image, file_name, path, settings)
+    except ValueError as error:
+        image.report(INVALID, '', 'image', str(error))
+        return BuiltImage(image.source, image.issues, is_found=path is not None)
     objects: list[_Checked] = []
-    tags = [name for name in image.tags if name not in settings.ignored]
+    names = {name for name in image.tags if name not in settings.ignored}
     for obj in image.objects:
         if obj.name in settings.ignored:
             reason = 'its label is one to ignore'
-            what = f'label {obj.name!r}'
-            built.report(LEFT_OUT, obj.item, what, reason)
+            image.report(LEFT_OUT, obj.item, f'label {obj.name!r}', reason)
             continue
-        tags.append(obj.name)
+        names.add(obj.name)
         if obj.name in settings.stuff:
             reason = 'stuff has no objects; its class is a tag of the image'
             what = f'object of stuff class {obj.name!r}'
-            built.report(CHANGED, obj.item, what, reason)
+            image.report(CHANGED, obj.item, what, reason)
             continue
         try:
-            labels = _labels(obj, built, settings)
+            objects.append((obj, _labels(obj, size, image, settings)))
         except ValueError as error:
-            built.report(INVALID, obj.item, 'object', str(error))
-            continue
-        objects.append((obj, labels))
-    built.tags = sorted(set(tags))
-    if objects:
-        built.level = _common_level(objects, settings)
-        _report_levels(objects, built, settings)
-        built.annotations = _annotations(objects, built.level)
-    return built
+            image.report(INVALID, obj.item, 'object', str(error))
+    level = _common_level(objects, image, settings.level) if objects else None
+    entry = dict(file_name=file_name, width=size[0], height=size[1])
+    entry['tags'] = sorted(ids[name] for name in names)
+    record = dict(image=entry, objects=_annotations(objects, level, ids))
+    return BuiltImage(image.source, image.issues, record, level, path is not None)
 
 
-def _place(image: LabelledImage, settings: ImportSettings) -> BuiltImage:
-    """Find the image file and settle the image's size."""
-    file_name, path = find_image(image.paths, settings.img_dir)
-    built = BuiltImage(image.source, file_name, is_found=path is not None)
+def _size(
+    image: LabelledImage, file_name: str, path: Path | None, settings: ImportSettings
+) -> tuple[int, int]:
+    """Width and height of the image, by its file if there is one."""
     said = (image.width, image.height)
-    problem = None
-    if path is not None:
-        try:
-            built.width, built.height = displayed_size(path)
-        except ValueError as error:
-            problem = str(error)
-        else:
-            if None not in said and said != (built.width, built.height):
-                problem = (
-                    f'the labels were made on an image of {said[0]}x{said[1]} pixels, '
-                    f'{path} has {built.width}x{built.height}'
-                )
-    elif None in said:
-        problem = (
-            f'the size of the image is not known: the labels do not say it, and '
-            f'{file_name} is not in {settings.img_dir}; give --img-dir'
+    if path is None:
+        if None in said:
+            raise ValueError(
+                f'the size of the image is not known: the labels do not say it, and '
+                f'{file_name} is not in {settings.img_dir}; give --img-dir'
+            )
+        return said
+    size = displayed_size(path)
+    if None not in said and said != size:
+        raise ValueError(
+            f'the labels were made on an image of {said[0]}x{said[1]} pixels, '
+            f'{path} has {size[0]}x{size[1]}'
         )
-    else:
-        built.width, built.height = said
-    if problem:
-        built.report(INVALID, '', 'image', problem)
-        built.is_usable = False
-    return built
+    return size
 
 
-def _labels(obj: LabelledObject, built: BuiltImage, settings: ImportSettings) -> Labels:
+def _labels(
+    obj: LabelledObject,
+    size: tuple[int, int],
+    image: LabelledImage,
+    settings: ImportSettings,
+) -> Labels:
     """What an object says at each level that it has."""
-    size = (built.width, built.height)
     labels: Labels = {}
     if obj.polygons or obj.masks:
         reach = _reach([point for polygon in obj.polygons for point in polygon], size)
-        _report_reach(reach, 'polygon', obj, built)
+        _report_reach(reach, 'polygon', obj, image)
         labels = _labels_of_mask(obj, size)
     if obj.box is not None:
         box, reach = _box(obj.box, size)
-        _report_reach(reach, 'box', obj, built)
+        _report_reach(reach, 'box', obj, image)
         labels[Supervision.BOXES] = _box_label(box)
     if obj.extreme_points is not None:
         inside = [_point(point, size) for point in obj.extreme_points]
@@ -133,7 +132,7 @@ def _labels(obj: LabelledObject, built: BuiltImage, settings: ImportSettings) ->
                 'one of its four clicks is extreme in no direction and another in two; '
                 'the box is that of all four'
             )
-            built.report(CHANGED, obj.item, 'clicks not extreme', reason)
+            image.report(CHANGED, obj.item, 'clicks not extreme', reason)
         extreme = [_tidy(point) for point in points]
         box = _box_label(box_of_extreme_points(extreme))
         labels[Supervision.EXTREME_POINTS] = dict(extreme_points=extreme, **box)
@@ -153,14 +152,13 @@ def _labels(obj: LabelledObject, built: BuiltImage, settings: ImportSettings) ->
 
 
 def _report_reach(
-    reach: float, kind: str, obj: LabelledObject, built: BuiltImage
+    reach: float, kind: str, obj: LabelledObject, image: LabelledImage
 ) -> None:
     if reach > _OUTSIDE:
         reason = (
             f'reached {reach:g} px out of the image; what is outside does not count'
         )
-        what = f'{kind} beyond the border'
-        built.report(CHANGED, obj.item, what, reason)
+        image.report(CHANGED, obj.item, f'{kind} beyond the border', reason)
 
 
 def _reach(points: Sequence[Point], size: tuple[int, int]) -> float:
@@ -238,8 +236,7 @@ def _mask_box(
 ) -> list[float]:
     """COCO's boxes: the bounds of polygons, the pixels of bitmaps."""
     if obj.masks:
-        rows, columns = crop.mask.shape
-        return [*crop.offset, columns, rows]
+        return tight_box(crop)
     xs, ys = zip(*(point for polygon in obj.polygons for point in polygon))
     box, _ = _box((min(xs), min(ys), max(xs), max(ys)), size)
     return box
@@ -285,49 +282,50 @@ def _tidy(values: Sequence[float]) -> list[float]:
     return [int(value) if value.is_integer() else value for value in rounded]
 
 
-def _common_level(objects: Sequence[_Checked], settings: ImportSettings) -> Supervision:
+def _common_level(
+    objects: Sequence[_Checked], image: LabelledImage, ceiling: Supervision
+) -> Supervision:
+    """The strongest level that all objects have, up to a ceiling.
+
+    Says which objects give up what the annotator drew.
+    """
+    # The strongest level of each object up to the ceiling, or its weakest.
+    own = [
+        max([level for level in labels if level <= ceiling] or [min(labels)])
+        for _, labels in objects
+    ]
     common = set(Supervision).intersection(*(labels for _, labels in objects))
-    allowed = [level for level in common if level <= settings.level]
-    return max(allowed, default=Supervision.IMAGE_TAGS)
-
-
-def _report_levels(
-    objects: Sequence[_Checked], built: BuiltImage, settings: ImportSettings
-) -> None:
-    """Say which objects give up what the annotator drew."""
-    ceiling = settings.level
-    for obj, labels in objects:
-        own = max((level for level in labels if level <= ceiling), default=None)
-        if built.level is Supervision.IMAGE_TAGS:
-            kinds = sorted({max(labels).label for _, labels in objects})
+    allowed = [level for level in common if level <= ceiling]
+    level = max(allowed, default=Supervision.IMAGE_TAGS)
+    # One that has no more than the level of the image.
+    weakest, _ = objects[own.index(min(own))]
+    kinds = ' and '.join(sorted({max(labels).label for _, labels in objects}))
+    for (obj, _), strongest in zip(objects, own):
+        if level is Supervision.IMAGE_TAGS:
             reason = (
-                f'the objects of this image are {" and ".join(kinds)}, and no level '
-                f'up to {ceiling.label} holds them all; its classes remain as tags'
+                f'the objects of this image are {kinds}, and no level up to '
+                f'{ceiling.label} holds them all; its classes remain as tags'
             )
             if ceiling > Supervision.IMAGE_TAGS:
-                built.report(LEFT_OUT, obj.item, _SHARED_LEVELS, reason)
-        elif own is not None and own > built.level:
-            # The one that has no more than the level of the image.
-            other, _ = min(objects, key=lambda one: _strongest(one[1], ceiling))
+                image.report(LEFT_OUT, obj.item, _SHARED_LEVELS, reason)
+        elif strongest > level:
             reason = (
-                f'kept as {built.level.label} though it has {own.label}, because '
-                f'{other.item} of this image has no more'
+                f'kept as {level.label} though it has {strongest.label}, because '
+                f'{weakest.item} of this image has no more'
             )
-            what = f'{own.label} kept as {built.level.label}'
-            built.report(CHANGED, obj.item, what, reason)
-
-
-def _strongest(labels: Labels, ceiling: Supervision) -> Supervision:
-    return max([level for level in labels if level <= ceiling] or [min(labels)])
+            what = f'{strongest.label} kept as {level.label}'
+            image.report(CHANGED, obj.item, what, reason)
+    return level
 
 
 def _annotations(
-    objects: Sequence[_Checked], level: Supervision
-) -> list[tuple[str, dict[str, Any]]]:
+    objects: Sequence[_Checked], level: Supervision | None, ids: Mapping[str, int]
+) -> list[dict[str, Any]]:
     if level is Supervision.IMAGE_TAGS:
         return []
     annotations = []
     for obj, labels in objects:
         more = dict(attributes=dict(obj.attributes)) if obj.attributes else {}
-        annotations.append((obj.name, {**labels[level], **more}))
+        entry = dict(category_id=ids[obj.name], iscrowd=0, **labels[level], **more)
+        annotations.append(entry)
     return annotations

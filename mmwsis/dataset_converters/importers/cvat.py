@@ -16,35 +16,21 @@ from xml.etree.ElementTree import Element
 import numpy as np
 
 from ..conversion import Progress
-from .records import (
-    INVALID,
-    LEFT_OUT,
-    Issue,
-    LabelledImage,
-    Point,
-    ReadResult,
-)
+from .records import INVALID, LEFT_OUT, Issue, LabelledImage, Point, ReadResult
 from .settings import ImportSettings
 from .shapes import (
     Shape,
-    box_of_corners,
-    is_upright,
+    box_around_rotated,
+    keep_rotated,
     merge_shapes,
-    no_shape,
-    report_rotated,
-    rotated_corners,
+    report_no_shape,
 )
 
 _SHAPES = ('box', 'points', 'polygon', 'mask')
-_MIN_CORNERS = 3
-_BATCH = 50
 
 
 def read_cvat(
-    path: Path,
-    settings: ImportSettings,
-    *,
-    open_progress: Callable[[int], Progress],
+    path: Path, settings: ImportSettings, *, open_progress: Callable[[int], Progress]
 ) -> ReadResult:
     """Read a CVAT XML, or the zip that CVAT exports.
 
@@ -92,13 +78,17 @@ def _read(
     open_progress: Callable[[int], Progress],
 ) -> ReadResult:
     result = ReadResult()
-    advance, position, count = open_progress(size), 0, 0
+    advance, position = open_progress(size), 0
     root: Element | None = None
     for event, element in ElementTree.iterparse(file, events=('start', 'end')):
         if event == 'start':
             if root is None:
                 root = element
-                _check_root(root, path)
+                if root.tag != 'annotations':
+                    raise ValueError(
+                        f'{path}: expected <annotations> of CVAT, found <{root.tag}>; '
+                        'export the task as "CVAT for images 1.1"'
+                    )
             elif element.tag == 'track':
                 raise ValueError(
                     f'{path}: track {element.get("id")} ({element.get("label")}): '
@@ -119,23 +109,15 @@ def _read(
         if element.tag == 'image':
             result.add(parse_image(element, path.name, settings))
             root.clear()  # What was read is not needed again.
-            count += 1
-            if count % _BATCH == 0:
-                position, before = file.tell(), position
-                advance(position - before)
+            position, before = file.tell(), position
+            advance(position - before)
     advance(size - position)
     return result
 
 
-def _check_root(root: Element, path: Path) -> None:
-    if root.tag != 'annotations':
-        raise ValueError(
-            f'{path}: expected <annotations> of CVAT, found <{root.tag}>; export the '
-            'task as "CVAT for images 1.1"'
-        )
-
-
-def parse_image(element: Element, source: str, settings: ImportSettings) -> ReadResult:
+def parse_image(
+    element: Element, source: str, settings: ImportSettings
+) -> LabelledImage | Issue:
     """Read one ``<image>``.
 
     Args:
@@ -144,9 +126,8 @@ def parse_image(element: Element, source: str, settings: ImportSettings) -> Read
         settings: How ambiguous shapes are read.
 
     Returns:
-        One image; an element without a name gives none and says so.
+        The image; an element without name and size gives an issue.
     """
-    result = ReadResult()
     name = element.get('name')
     source = f'{source}, image {name or element.get("id")!r}'
     try:
@@ -155,64 +136,53 @@ def parse_image(element: Element, source: str, settings: ImportSettings) -> Read
         sizes = [0, 0]
     if not name or min(sizes) < 1:
         reason = 'an image must have a name, and a width and height in pixels'
-        result.issues.append(Issue(INVALID, source, '', 'image', reason))
-        return result
+        return Issue(INVALID, source, '', 'image', reason)
     image = LabelledImage(
         source, [name, os.path.join('images', name), os.path.basename(name)], *sizes
     )
-    shapes: list[Shape] = []
+    shapes: list[Shape | None] = []
     for index, child in enumerate(element):
         item = f'{child.tag} {index} {child.get("label")!r}'
-        if child.tag == 'tag' and child.get('label'):
-            image.tags.append(child.get('label'))
+        names = [child.get('label')] if child.get('label') else []
+        if child.tag == 'tag' and names:
+            image.tags += names
             if len(child):
                 reason = f'its attributes {_attributes(child)} are not kept'
                 image.report(LEFT_OUT, item, 'attributes of a tag', reason)
         elif child.tag not in _SHAPES:
-            what = f'shape {child.tag}'
-            image.report(LEFT_OUT, item, what, no_shape(child.tag))
-            image.tags += [child.get('label')] if child.get('label') else []
+            report_no_shape(image, item, child.tag, names)
         else:
-            shape = _shape(child, item, image, settings)
-            shapes += [shape] if shape else []
+            shapes.append(_shape(child, item, image, settings))
     merge_shapes(shapes, image, settings)
-    result.add_image(image)
-    return result
+    return image
 
 
 def _shape(
-    element: Element,
-    item: str,
-    image: LabelledImage,
-    settings: ImportSettings,
+    element: Element, item: str, image: LabelledImage, settings: ImportSettings
 ) -> Shape | None:
-    kind = element.tag
-    shape = Shape(
-        kind='clicks' if kind == 'points' else kind,
-        name=(element.get('label') or '').strip(),
-        item=item,
-        # CVAT writes 0 for no group.
-        group=element.get('group_id') if element.get('group_id') != '0' else None,
-        attributes=_attributes(element),
-    )
+    kind, name = element.tag, (element.get('label') or '').strip()
     try:
-        if not shape.name:
-            raise ValueError('a shape must have a label')
         degrees = float(element.get('rotation', 0) or 0) % 360
-        if kind == 'box':
-            shape.points = _corners(element, degrees)
-        elif kind == 'mask':
-            shape.mask = _mask(element)
+        points, mask = [], None
+        if kind == 'mask':
+            mask = _mask(element)
         else:
-            shape.points = _points(element, kind)
+            points = _corners(element, degrees) if kind == 'box' else _points(element)
+        shape = Shape(
+            kind='clicks' if kind == 'points' else kind,
+            name=name,
+            item=item,
+            points=points,
+            mask=mask,
+            # CVAT writes 0 for no group.
+            group=element.get('group_id') if element.get('group_id') != '0' else None,
+            attributes=_attributes(element),
+        )
     except ValueError as error:
-        image.report(INVALID, item, kind, str(error))
-        image.tags += [shape.name] if shape.name else []
+        image.report(INVALID, item, kind, str(error), [name] if name else [])
         return None
-    if kind == 'box' and not is_upright(degrees):
-        report_rotated(image, item, degrees, settings)
-        image.tags.append(shape.name)
-        return None if settings.rotated == 'skip' else shape
+    if kind == 'box':
+        return keep_rotated(shape, degrees, image, settings)
     return shape
 
 
@@ -236,27 +206,20 @@ def _corners(element: Element, degrees: float) -> list[Point]:
         raise ValueError(
             f'xtl, ytl, xbr and ybr must be numbers, got {given}'
         ) from None
-    corners = [(x0, y0), (x1, y1)]
-    if degrees:
-        # CVAT turns boxes about their middle.
-        pivot = ((x0 + x1) / 2, (y0 + y1) / 2)
-        x0, y0, x1, y1 = box_of_corners(
-            rotated_corners((x0, y0, x1, y1), degrees, pivot)
-        )
-        corners = [(x0, y0), (x1, y1)]
-    return corners
+    if not degrees:
+        return [(x0, y0), (x1, y1)]
+    # CVAT turns boxes about their middle.
+    pivot = ((x0 + x1) / 2, (y0 + y1) / 2)
+    return box_around_rotated((x0, y0, x1, y1), degrees, pivot)
 
 
-def _points(element: Element, kind: str) -> list[Point]:
+def _points(element: Element) -> list[Point]:
     text = element.get('points', '')
     try:
         pairs = [pair.split(',') for pair in text.split(';')]
-        points = [(float(x), float(y)) for x, y in pairs]
+        return [(float(x), float(y)) for x, y in pairs]
     except ValueError:
         raise ValueError(f'points must be "x,y;x,y;...", got {text[:60]!r}') from None
-    if kind == 'polygon' and len(points) < _MIN_CORNERS:
-        raise ValueError(f'a polygon has 3 corners or more, got {len(points)}')
-    return points
 
 
 def _mask(element: Element) -> tuple[int, int, np.ndarray]:

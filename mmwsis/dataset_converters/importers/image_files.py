@@ -22,14 +22,9 @@ def find_image(paths: Sequence[str], img_dir: Path) -> tuple[str, Path | None]:
         the places, the name at the likeliest and None.
     """
     places = [os.path.normpath(os.path.join(img_dir, path)) for path in paths]
-    for place in places:
-        if os.path.isfile(place):
-            return _relative(place, img_dir), Path(place)
-    return _relative(places[0], img_dir), None
-
-
-def _relative(place: str, img_dir: Path) -> str:
-    return Path(os.path.relpath(place, img_dir)).as_posix()
+    found = next(filter(os.path.isfile, places), None)
+    name = Path(os.path.relpath(found or places[0], img_dir)).as_posix()
+    return name, Path(found) if found else None
 
 
 def displayed_size(path: Path) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 import functools
+import operator
 import os
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ from .build import build_image
 from .cvat import read_cvat
 from .labelme import read_labelme
 from .labelstudio import read_labelstudio
-from .records import LabelledImage, ReadResult
+from .records import ReadResult
 from .settings import ImportSettings
 
 __all__ = [
@@ -77,22 +78,19 @@ def import_labels(
         )
         names = class_names(read, settings.classes, settings.ignored, str(path))
         _check_stuff(settings.stuff, names)
+        ids = {name: number for number, name in enumerate(names, start=1)}
         advance = run.open_progress(len(read.images))
         images = []
-        build = functools.partial(build_image, settings=settings)
-        for image in pool.imap(build, read.images, _source):
+        build = functools.partial(build_image, settings=settings, ids=ids)
+        for image in pool.imap(build, read.images, operator.attrgetter('source')):
             images.append(image)
             advance(1)
-    result = assemble(tool, path, read, images, names, settings)
+    result = assemble(tool, path, read, images, ids, settings)
     if report is not None:
         atomic_write_json(report, result.report(), indent=1)
     refuse(result, settings, path, run.skip_invalid)
     atomic_write_json(out, result.coco)
     return result
-
-
-def _source(image: LabelledImage) -> str:
-    return image.source
 
 
 def _read(

@@ -8,34 +8,34 @@ not read. Close relatives (X-AnyLabeling) write the same with a few more keys.
 
 import base64
 import binascii
-import json
 import math
 import operator
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
 import cv2
 import numpy as np
 
+from mmwsis.formats.json_file import read_json
 from mmwsis.utils.parallel import OrderedPool
 
 from ..conversion import Progress
-from .records import (
-    INVALID,
-    LEFT_OUT,
-    Issue,
-    LabelledImage,
-    Point,
-    ReadResult,
-)
+from .records import INVALID, LEFT_OUT, Issue, LabelledImage, Point, ReadResult
 from .settings import ImportSettings
-from .shapes import Shape, is_upright, merge_shapes, no_shape, report_rotated
+from .shapes import Shape, keep_rotated, merge_shapes, report_no_shape
 
 # Number of points that each kind of shape has; None: any.
 _POINTS = {'point': (1,), 'rectangle': (2, 4), 'rotation': (4,), 'mask': (2,)}
-_MIN_CORNERS = 3
+# LabelMe's kinds of shape -> those of :class:`Shape`.
+_KINDS = {
+    'point': 'clicks',
+    'rectangle': 'box',
+    'rotation': 'box',
+    'polygon': 'polygon',
+    'mask': 'mask',
+}
 
 
 def read_labelme(
@@ -78,17 +78,17 @@ def read_labelme(
     return result
 
 
-def _read_file(job: tuple[str, str, ImportSettings]) -> ReadResult:
+def _read_file(job: tuple[str, str, ImportSettings]) -> LabelledImage | Issue:
     name, root, settings = job
     source = os.path.relpath(name, root)
     try:
-        document = json.loads(Path(name).read_text(encoding='utf-8-sig'))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        reason = f'no valid JSON: {error}'
-        return ReadResult(issues=[Issue(INVALID, source, '', 'file', reason)])
+        document = read_json(name)
+    except ValueError as error:
+        reason = str(error).removeprefix(f'{name} is ')
+        return Issue(INVALID, source, '', 'file', reason)
     if not isinstance(document, Mapping) or 'shapes' not in document:
         reason = 'a JSON without "shapes", so none of LabelMe'
-        return ReadResult(issues=[Issue(LEFT_OUT, source, '', 'other JSON', reason)])
+        return Issue(LEFT_OUT, source, '', 'other JSON', reason)
     # imagePath starts at this folder, not at the image folder.
     return parse_labelme(
         document, source, os.path.dirname(os.path.abspath(name)), settings
@@ -96,11 +96,8 @@ def _read_file(job: tuple[str, str, ImportSettings]) -> ReadResult:
 
 
 def parse_labelme(
-    document: Mapping[str, Any],
-    source: str,
-    folder: str,
-    settings: ImportSettings,
-) -> ReadResult:
+    document: Mapping[str, Any], source: str, folder: str, settings: ImportSettings
+) -> LabelledImage | Issue:
     """Read one parsed LabelMe document.
 
     Args:
@@ -110,39 +107,34 @@ def parse_labelme(
         settings: How ambiguous shapes are read.
 
     Returns:
-        One image; a document without a usable ``imagePath`` or ``shapes`` gives none
-        and says so.
+        The image; a document without a usable ``imagePath`` or ``shapes`` gives an
+        issue.
     """
-    result = ReadResult()
     image_path = document.get('imagePath')
     if not isinstance(image_path, str) or not image_path:
         reason = f'imagePath must be the name of the image, got {image_path!r}'
-        result.issues.append(Issue(INVALID, source, '', 'imagePath', reason))
-        return result
+        return Issue(INVALID, source, '', 'imagePath', reason)
     if not isinstance(document['shapes'], list):
         reason = f'shapes must be a list, got {type(document["shapes"]).__name__}'
-        result.issues.append(Issue(INVALID, source, '', 'shapes', reason))
-        return result
-    flags = document.get('flags') or {}
-    if not isinstance(flags, Mapping):
-        reason = f'flags must be an object of names and true or false, got {flags!r}'
-        result.issues.append(Issue(INVALID, source, '', 'flags', reason))
-        flags = {}
+        return Issue(INVALID, source, '', 'shapes', reason)
     image = LabelledImage(
         source=source,
         paths=_image_paths(image_path, folder),
         width=_size(document.get('imageWidth')),
         height=_size(document.get('imageHeight')),
-        tags=[name for name, value in flags.items() if value is True],
     )
-    shapes: list[Shape] = []
-    for index, entry in enumerate(document['shapes']):
-        shape = _shape(entry, index, image, settings)
-        if shape is not None:
-            shapes.append(shape)
+    flags = document.get('flags') or {}
+    if isinstance(flags, Mapping):
+        image.tags += [name for name, value in flags.items() if value is True]
+    else:
+        reason = f'flags must be an object of names and true or false, got {flags!r}'
+        image.report(INVALID, '', 'flags', reason)
+    shapes = [
+        _shape(entry, index, image, settings)
+        for index, entry in enumerate(document['shapes'])
+    ]
     merge_shapes(shapes, image, settings)
-    result.add_image(image)
-    return result
+    return image
 
 
 def _image_paths(image_path: str, folder: str) -> list[str]:
@@ -162,10 +154,7 @@ def _size(value: Any) -> int | None:
 
 
 def _shape(
-    entry: Any,
-    index: int,
-    image: LabelledImage,
-    settings: ImportSettings,
+    entry: Any, index: int, image: LabelledImage, settings: ImportSettings
 ) -> Shape | None:
     item = f'shape {index}'
     name = entry.get('label') if isinstance(entry, Mapping) else None
@@ -175,37 +164,27 @@ def _shape(
         return None
     name, kind = name.strip(), entry.get('shape_type') or 'polygon'
     item += f' {name!r}'
-    if kind not in ('polygon', *_POINTS):
-        reason = no_shape(kind)
-        image.report(LEFT_OUT, item, f'shape {kind}', reason)
-        image.tags.append(name)
+    if kind not in _KINDS:
+        report_no_shape(image, item, kind, [name])
         return None
     try:
         points = _points(entry.get('points'), kind)
         shape = Shape(
-            kind='clicks' if kind == 'point' else kind,
+            kind=_KINDS[kind],
             name=name,
             item=item,
             points=points,
+            mask=_mask(entry.get('mask'), points) if kind == 'mask' else None,
             group=_group(entry.get('group_id')),
             attributes=_attributes(entry),
         )
-        if kind == 'mask':
-            shape.mask = _mask(entry.get('mask'), points)
     except ValueError as error:
-        image.report(INVALID, item, kind, str(error))
-        image.tags.append(name)
+        image.report(INVALID, item, kind, str(error), [name])
         return None
-    if kind in ('rectangle', 'rotation'):
-        shape.kind = 'box'
     if kind == 'rotation':
         (x0, y0), (x1, y1) = points[:2]
         degrees = math.degrees(math.atan2(y1 - y0, x1 - x0))
-        if is_upright(degrees):
-            return shape
-        report_rotated(image, item, degrees, settings)
-        image.tags.append(name)
-        return None if settings.rotated == 'skip' else shape
+        return keep_rotated(shape, degrees, image, settings)
     return shape
 
 
@@ -223,8 +202,6 @@ def _points(value: Any, kind: str) -> list[Point]:
     expected = _POINTS.get(kind)
     if expected and len(points) not in expected:
         raise ValueError(f'a {kind} has {expected[0]} points, got {len(points)}')
-    if kind == 'polygon' and len(points) < _MIN_CORNERS:
-        raise ValueError(f'a polygon has 3 corners or more, got {len(points)}')
     return points
 
 
@@ -249,14 +226,10 @@ def _mask(value: Any, points: list[Point]) -> tuple[int, int, np.ndarray]:
 
 
 def _attributes(entry: Mapping[str, Any]) -> dict[str, Any]:
-    return dict(_attribute_items(entry))
-
-
-def _attribute_items(entry: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for name in ('flags', 'attributes'):
-        given = entry.get(name)
+    """Flags and the like that say something."""
+    found: dict[str, Any] = {}
+    more = {name: entry.get(name) for name in ('description', 'difficult')}
+    for given in (entry.get('flags'), entry.get('attributes'), more):
         if isinstance(given, Mapping):
-            yield from ((key, value) for key, value in given.items() if value)
-    for name in ('description', 'difficult'):
-        if entry.get(name):
-            yield name, entry[name]
+            found.update((name, value) for name, value in given.items() if value)
+    return found

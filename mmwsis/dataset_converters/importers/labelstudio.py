@@ -5,31 +5,17 @@ regions. Coordinates are percent of the image, 0 to 100; rectangles turn about t
 upper left corner. The short form JSON-MIN lacks what is needed and is refused.
 """
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mmwsis.formats.json_file import read_json
+
 from ..conversion import Progress
 from .labelstudio_urls import image_paths, image_url
-from .records import (
-    CHANGED,
-    INVALID,
-    LEFT_OUT,
-    Issue,
-    LabelledImage,
-    Point,
-    ReadResult,
-)
+from .records import CHANGED, INVALID, LEFT_OUT, Issue, LabelledImage, Point, ReadResult
 from .settings import ImportSettings
-from .shapes import (
-    Shape,
-    box_of_corners,
-    is_upright,
-    merge_shapes,
-    report_rotated,
-    rotated_corners,
-)
+from .shapes import Shape, box_around_rotated, keep_rotated, merge_shapes
 
 # Type of a result -> kind of shape; the value holds the labels under the type's name.
 _SHAPES = {
@@ -37,14 +23,10 @@ _SHAPES = {
     'rectanglelabels': 'box',
     'polygonlabels': 'polygon',
 }
-_MIN_CORNERS = 3
 
 
 def read_labelstudio(
-    path: Path,
-    settings: ImportSettings,
-    *,
-    open_progress: Callable[[int], Progress],
+    path: Path, settings: ImportSettings, *, open_progress: Callable[[int], Progress]
 ) -> ReadResult:
     """Read a Label Studio export.
 
@@ -63,10 +45,7 @@ def read_labelstudio(
     """
     if not path.is_file():
         raise FileNotFoundError(f'{path} is no file; give the JSON export of a project')
-    try:
-        tasks = json.loads(path.read_text(encoding='utf-8-sig'))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f'{path} is no valid JSON: {error}') from None
+    tasks = read_json(str(path))
     tasks = [tasks] if isinstance(tasks, Mapping) else tasks
     if not isinstance(tasks, list):
         raise ValueError(f'{path}: expected a list of tasks')
@@ -78,14 +57,15 @@ def read_labelstudio(
                 f'{path}: task number {index} has no data; export the project as '
                 '"JSON", not as JSON-MIN, CSV or COCO'
             )
-        result.add(parse_task(task, path.name, settings))
+        for one in parse_task(task, path.name, settings):
+            result.add(one)
         advance(1)
     return result
 
 
 def parse_task(
     task: Mapping[str, Any], source: str, settings: ImportSettings
-) -> ReadResult:
+) -> list[LabelledImage | Issue]:
     """Read one task.
 
     Args:
@@ -94,24 +74,23 @@ def parse_task(
         settings: How ambiguous regions are read, and whose annotations are taken.
 
     Returns:
-        One image; a task that nobody finished gives none and says so.
+        What was left out of the task, and its image; a task that nobody finished gives
+        none and says so.
     """
-    result = ReadResult()
     source = f'{source}, task {task.get("id")!r}'
+    found: list[LabelledImage | Issue] = []
     try:
         url = image_url(task['data'], settings)
-        annotation = _pick(task, source, settings, result.issues)
+        annotation = _pick(task, source, settings, found)
     except ValueError as error:
-        result.issues.append(Issue(INVALID, source, '', 'task', str(error)))
-        return result
+        return [*found, Issue(INVALID, source, '', 'task', str(error))]
     if annotation is None:
-        return result
-    image = LabelledImage(source, image_paths(url), None, None)
+        return found
     entries = annotation.get('result')
     if not isinstance(entries, list):
         reason = 'the annotation has no list of results'
-        result.issues.append(Issue(INVALID, source, '', 'annotation', reason))
-        return result
+        return [*found, Issue(INVALID, source, '', 'annotation', reason)]
+    image = LabelledImage(source, image_paths(url))
     drawn = {
         _id(entry)
         for entry in entries
@@ -129,7 +108,12 @@ def parse_task(
             continue
         item += f' ({entry["type"]}, id {entry.get("id")!r})'
         if entry['type'] == 'choices' and _id(entry) not in drawn:
-            _add_tags(entry, item, image)
+            choices = _value(entry).get('choices')
+            if _are_names(choices):
+                image.tags += choices
+            else:
+                reason = f'choices must be a list of names, got {choices!r}'
+                image.report(INVALID, item, 'choices', reason)
         elif _kind_of(entry) is not None:
             shape = _shape(entry, item, image, settings)
             if shape is not None:
@@ -140,8 +124,7 @@ def parse_task(
     for item, entry in later:
         _keep_or_list(entry, item, by_id, image)
     merge_shapes(shapes, image, settings)
-    result.add_image(image)
-    return result
+    return [*found, image]
 
 
 def _id(entry: Mapping[str, Any]) -> str | int | None:
@@ -149,11 +132,17 @@ def _id(entry: Mapping[str, Any]) -> str | int | None:
     return value if isinstance(value, (str, int)) else None
 
 
+def _value(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a result says; nothing if it is broken."""
+    value = entry.get('value')
+    return value if isinstance(value, Mapping) else {}
+
+
 def _pick(
     task: Mapping[str, Any],
     source: str,
     settings: ImportSettings,
-    issues: list[Issue],
+    found: list[LabelledImage | Issue],
 ) -> Mapping[str, Any] | None:
     """The annotation that counts, of those that annotators finished."""
     given = task.get('annotations', task.get('completions'))
@@ -163,13 +152,13 @@ def _pick(
     finished = [one for one in given if not one.get('was_cancelled')]
     for one in given:
         if one.get('was_cancelled'):
-            issues.append(_left_annotation(source, one, 'it was skipped'))
+            found.append(_left_annotation(source, one, 'it was skipped'))
     if not finished:
         what = 'skipped task' if given else 'task without annotation'
         reason = 'nobody labelled it, so that the image is left out'
         if task.get('predictions'):
             reason += '; it has predictions of a model, which are no labels'
-        issues.append(Issue(LEFT_OUT, source, '', what, reason))
+        found.append(Issue(LEFT_OUT, source, '', what, reason))
         return None
     truth = [one for one in finished if one.get('ground_truth')]
     if settings.annotator in ('latest', 'first'):
@@ -181,10 +170,10 @@ def _pick(
     for one in finished:
         if one is not picked:
             reason = 'an image has the labels of one annotator; another one was taken'
-            issues.append(_left_annotation(source, one, reason))
+            found.append(_left_annotation(source, one, reason))
     if picked is None:
         reason = f'annotator {settings.annotator} did not label it; it is left out'
-        issues.append(Issue(LEFT_OUT, source, '', 'task of other annotators', reason))
+        found.append(Issue(LEFT_OUT, source, '', 'task of other annotators', reason))
     return picked
 
 
@@ -208,16 +197,6 @@ def _left_annotation(source: str, one: Mapping[str, Any], reason: str) -> Issue:
     return Issue(LEFT_OUT, source, item, 'annotation of a task', reason)
 
 
-def _add_tags(entry: Mapping[str, Any], item: str, image: LabelledImage) -> None:
-    value = entry.get('value')
-    choices = value.get('choices') if isinstance(value, Mapping) else None
-    if not _are_names(choices):
-        reason = f'choices must be a list of names, got {choices!r}'
-        image.report(INVALID, item, 'choices', reason)
-        return
-    image.tags += choices
-
-
 def _are_names(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(name, str) for name in value)
 
@@ -227,8 +206,7 @@ def _kind_of(entry: Mapping[str, Any]) -> str | None:
     if entry['type'] != 'labels':
         return _SHAPES.get(entry['type'])
     # <Labels> beside <Rectangle> and the like: one type for all, told apart by keys.
-    value = entry.get('value')
-    keys = set(value) if isinstance(value, Mapping) else set()
+    keys = _value(entry).keys()
     if 'points' in keys:
         return 'polygon'
     if {'x', 'y'} <= keys and not keys & {'rle', 'radiusX'}:
@@ -237,51 +215,37 @@ def _kind_of(entry: Mapping[str, Any]) -> str | None:
 
 
 def _shape(
-    entry: Mapping[str, Any],
-    item: str,
-    image: LabelledImage,
-    settings: ImportSettings,
+    entry: Mapping[str, Any], item: str, image: LabelledImage, settings: ImportSettings
 ) -> Shape | None:
-    kind, value = entry['type'], entry.get('value')
-    labels = value.get(kind) if isinstance(value, Mapping) else None
-    if _are_names(labels) and len(labels) != 1:
+    kind, value = entry['type'], _value(entry)
+    labels = value.get(kind) if _are_names(value.get(kind)) else None
+    if labels is not None and len(labels) != 1:
         reason = f'an object has one class, this region has {labels or "none"}'
-        image.report(LEFT_OUT, item, 'region without one class', reason)
-        image.tags += labels
+        image.report(LEFT_OUT, item, 'region without one class', reason, labels)
         return None
     if entry.get('image_rotation'):
         reason = (
             f'drawn on the image turned by {entry["image_rotation"]} degrees; turn the '
             'image file itself instead'
         )
-        image.report(LEFT_OUT, item, 'region of a turned image', reason)
-        image.tags += labels or []
+        image.report(LEFT_OUT, item, 'region of a turned image', reason, labels or [])
         return None
     try:
-        if not _are_names(labels):
-            raise ValueError(f'the value must have {kind}, got {value!r}')
-        size = _set_size(entry, image)
-        shape = Shape(_kind_of(entry), labels[0], f'{item} {labels[0]!r}')
-        shape.points = _points(value, shape.kind, size)
+        if labels is None:
+            raise ValueError(f'the value must have {kind}, got {entry.get("value")!r}')
+        points = _points(value, _kind_of(entry), _set_size(entry, image))
+        shape = Shape(_kind_of(entry), labels[0], f'{item} {labels[0]!r}', points)
         degrees = float(value.get('rotation') or 0) % 360
     except (TypeError, ValueError) as error:
-        image.report(INVALID, item, kind, str(error))
-        image.tags += labels if _are_names(labels) else []
+        image.report(INVALID, item, kind, str(error), labels or [])
         return None
     if shape.kind == 'polygon' and value.get('closed') is False:
         reason = 'the polygon was left open; its last corner is joined to its first'
         image.report(CHANGED, item, 'open polygon', reason)
     if shape.kind == 'box' and degrees:
-        if not is_upright(degrees):
-            report_rotated(image, shape.item, degrees, settings)
-            image.tags.append(shape.name)
-            if settings.rotated == 'skip':
-                return None
-        upright = (*shape.points[0], *shape.points[1])
-        x0, y0, x1, y1 = box_of_corners(
-            rotated_corners(upright, degrees, shape.points[0])
-        )
-        shape.points = [(x0, y0), (x1, y1)]
+        corners = (*points[0], *points[1])
+        shape.points = box_around_rotated(corners, degrees, points[0])
+        return keep_rotated(shape, degrees, image, settings)
     return shape
 
 
@@ -310,15 +274,12 @@ def _points(value: Mapping[str, Any], kind: str, size: tuple[int, int]) -> list[
             x, y, *extent = (float(value[key]) for key in keys)
             corner = [(x + extent[0], y + extent[1])] if extent else []
             percent = [(x, y), *corner]
-        points = [(x / 100 * size[0], y / 100 * size[1]) for x, y in percent]
+        return [(x / 100 * size[0], y / 100 * size[1]) for x, y in percent]
     except (KeyError, TypeError, ValueError):
         raise ValueError(
             f'the value needs {"points" if kind == "polygon" else ", ".join(keys)} in '
             f'percent, got {dict(value)!r}'
         ) from None
-    if kind == 'polygon' and len(points) < _MIN_CORNERS:
-        raise ValueError(f'a polygon has 3 corners or more, got {len(points)}')
-    return points
 
 
 def _keep_or_list(
@@ -328,9 +289,9 @@ def _keep_or_list(
     image: LabelledImage,
 ) -> None:
     """What is no shape: an attribute of one, or nothing that a label file can say."""
-    kind, value = entry['type'], entry.get('value')
+    kind, value = entry['type'], _value(entry)
     owners = by_id.get(_id(entry), [])
-    if owners and isinstance(value, Mapping) and kind in value:
+    if owners and kind in value:
         for shape in owners:
             shape.attributes[entry.get('from_name') or kind] = value[kind]
         return
@@ -339,6 +300,7 @@ def _keep_or_list(
     reason = f'{kind} is no point, box, polygon or choice of the image'
     if kind == 'brushlabels':
         reason = 'brush masks are not read; draw polygons instead'
-    image.report(LEFT_OUT, item, f'result {kind}', reason)
-    if kind.endswith('labels') and isinstance(value, Mapping):
-        image.tags += value[kind] if _are_names(value.get(kind)) else []
+    is_region = kind.endswith('labels') and _are_names(value.get(kind))
+    image.report(
+        LEFT_OUT, item, f'result {kind}', reason, value[kind] if is_region else []
+    )

@@ -1,10 +1,12 @@
 """What the readers of labelling tools' files hand on, whatever the tool."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from mmwsis.structures.supervision import Supervision
+
+from ..image_records import Record
 
 LEFT_OUT, CHANGED, INVALID = 'left_out', 'changed', 'invalid'
 
@@ -32,24 +34,6 @@ class Issue(NamedTuple):
     def __str__(self) -> str:
         place = f'{self.source}: {self.item}' if self.item else self.source
         return f'{place}: {self.reason}'
-
-
-class Reporter:
-    """Base of images, which know where they come from and what did not go over."""
-
-    source: str
-    issues: list[Issue]
-
-    def report(self, kind: str, item: str, what: str, reason: str) -> None:
-        """Add an issue of this image.
-
-        Args:
-            kind: 'left_out', 'changed' or 'invalid'.
-            item: The object; empty for the image as a whole.
-            what: What it is in a few words, the same for all of its kind.
-            reason: Why, and what was done.
-        """
-        self.issues.append(Issue(kind, self.source, item, what, reason))
 
 
 @dataclass
@@ -80,7 +64,7 @@ class LabelledObject:
 
 
 @dataclass
-class LabelledImage(Reporter):
+class LabelledImage:
     """One image as a label file describes it.
 
     Attributes:
@@ -96,11 +80,27 @@ class LabelledImage(Reporter):
 
     source: str
     paths: list[str]
-    width: int | None
-    height: int | None
+    width: int | None = None
+    height: int | None = None
     tags: list[str] = field(default_factory=list)
     objects: list[LabelledObject] = field(default_factory=list)
     issues: list[Issue] = field(default_factory=list)
+
+    def report(
+        self, kind: str, item: str, what: str, reason: str, tags: Iterable[str] = ()
+    ) -> None:
+        """Add an issue of this image.
+
+        Args:
+            kind: 'left_out', 'changed' or 'invalid'.
+            item: The object; empty for the image as a whole.
+            what: What it is in a few words, the same for all of its kind.
+            reason: Why, and what was done.
+            tags: Classes that stay as tags of the image, which would otherwise say
+                that they are not there. Defaults to none.
+        """
+        self.issues.append(Issue(kind, self.source, item, what, reason))
+        self.tags += tags
 
 
 @dataclass
@@ -109,7 +109,7 @@ class ReadResult:
 
     Attributes:
         images: In the order of the files.
-        issues: What did not go over as it was.
+        issues: What did not go over as it was and belongs to no image.
         declared: Class names that the files declare, used or not.
     """
 
@@ -117,50 +117,29 @@ class ReadResult:
     issues: list[Issue] = field(default_factory=list)
     declared: list[str] = field(default_factory=list)
 
-    def add_image(self, image: LabelledImage) -> None:
-        """Take an image with what it has to report.
+    def add(self, other: 'LabelledImage | Issue') -> None:
+        """Take over an image, or the reason why there is none.
 
         Args:
-            image: The image, read to its end.
+            other: What was read.
         """
-        self.images.append(image)
-        self.issues += image.issues
-
-    def add(self, other: 'ReadResult') -> None:
-        """Take over what another reader found.
-
-        Args:
-            other: Its result.
-        """
-        self.images += other.images
-        self.issues += other.issues
-        self.declared += other.declared
+        (self.issues if isinstance(other, Issue) else self.images).append(other)
 
 
-@dataclass
-class BuiltImage(Reporter):
-    """An image of a label file, but for its numbers.
+class BuiltImage(NamedTuple):
+    """An image of a label file, but for its number.
 
     Attributes:
         source: Where it comes from, for messages.
-        file_name: Relative to the image folder.
-        width: In pixels.
-        height: In pixels.
-        level: None if the image has no object, or is not usable.
-        tags: Names of the classes present.
-        annotations: (class name, keys of the annotation) of every object.
         issues: What did not go over as it was.
+        record: ``image`` and ``objects`` without ids; None for images that must not be
+            written.
+        level: None if the image has no object, or must not be written.
         is_found: Whether the image file exists.
-        is_usable: False for images that must not be written.
     """
 
     source: str
-    file_name: str
-    width: int = 0
-    height: int = 0
+    issues: list[Issue]
+    record: Record | None = None
     level: Supervision | None = None
-    tags: list[str] = field(default_factory=list)
-    annotations: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-    issues: list[Issue] = field(default_factory=list)
     is_found: bool = True
-    is_usable: bool = True

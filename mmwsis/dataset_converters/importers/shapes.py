@@ -1,20 +1,15 @@
 """From the shapes that a tool draws to objects: groups, clicks, rotated boxes."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import permutations
 from typing import Any
 
+from mmwsis.formats.coco_masks import MIN_VERTICES
 from mmwsis.structures.extreme_points import check_extreme_points
 
-from .records import (
-    CHANGED,
-    LEFT_OUT,
-    LabelledImage,
-    LabelledObject,
-    Point,
-)
+from .records import CHANGED, LEFT_OUT, LabelledImage, LabelledObject, Point
 from .settings import ImportSettings
 
 QUAD = 4
@@ -33,6 +28,9 @@ class Shape:
         mask: Of kind 'mask': (offset x, offset y, rows of 0 and 1).
         group: Shapes of one label and one group are one object; None stands alone.
         attributes: What else the tool knows about it.
+
+    Raises:
+        ValueError: It has no name, or is a polygon of fewer than three corners.
     """
 
     kind: str
@@ -43,9 +41,17 @@ class Shape:
     group: Any = None
     attributes: dict[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        if not self.name:
+            raise ValueError('a shape must have a label')
+        if self.kind == 'polygon' and len(self.points) < MIN_VERTICES:
+            raise ValueError(
+                f'a polygon has {MIN_VERTICES} corners or more, got {len(self.points)}'
+            )
+
 
 def merge_shapes(
-    shapes: Sequence[Shape], image: LabelledImage, settings: ImportSettings
+    shapes: Iterable[Shape | None], image: LabelledImage, settings: ImportSettings
 ) -> None:
     """Make objects of shapes.
 
@@ -54,13 +60,13 @@ def merge_shapes(
     box.
 
     Args:
-        shapes: In the order of the file.
+        shapes: In the order of the file; None for those that were left out.
         image: Gets the objects, in the order of their first shape, the classes of
             groups that are no object as tags, and what could not be kept as issues.
         settings: How polygons of four corners are read.
     """
     groups: dict[Any, list[Shape]] = {}
-    for index, shape in enumerate(shapes):
+    for index, shape in enumerate(filter(None, shapes)):
         alone = shape.group is None
         key = ('alone', index) if alone else ('group', shape.name, shape.group)
         groups.setdefault(key, []).append(shape)
@@ -126,6 +132,20 @@ def box_of_corners(corners: Sequence[Point]) -> tuple[float, float, float, float
     return min(xs), min(ys), max(xs), max(ys)
 
 
+def box_around_rotated(
+    box: Sequence[float], degrees: float, pivot: Point
+) -> list[Point]:
+    """Upper left and lower right corner of the upright box around a rotated one.
+
+    Args:
+        box: ``(x0, y0, x1, y1)`` before the rotation, in pixels.
+        degrees: Clockwise as seen on the image.
+        pivot: The point that stays.
+    """
+    x0, y0, x1, y1 = box_of_corners(rotated_corners(box, degrees, pivot))
+    return [(x0, y0), (x1, y1)]
+
+
 def rotated_corners(box: Sequence[float], degrees: float, pivot: Point) -> list[Point]:
     """Corners of a rotated box.
 
@@ -146,47 +166,44 @@ def rotated_corners(box: Sequence[float], degrees: float, pivot: Point) -> list[
     ]
 
 
-def is_upright(degrees: float) -> bool:
-    """Whether a box that was turned so far still has upright sides.
+def report_no_shape(
+    image: LabelledImage, item: str, kind: Any, names: Sequence[str]
+) -> None:
+    """Say that a shape is left out, because a label file has no such kind.
 
     Args:
-        degrees: Of the rotation.
-
-    Returns:
-        True for multiples of 90, to a ten-thousandth.
-    """
-    return abs(math.remainder(degrees, 90)) < _UPRIGHT
-
-
-def no_shape(kind: Any) -> str:
-    """Why a shape is left out.
-
-    Args:
-        kind: The tool's name of it.
-
-    Returns:
-        The reason, as a issue gives it.
+        image: Gets the issue, and the classes as tags.
+        item: The shape.
+        kind: The tool's name of its kind.
+        names: Its classes.
     """
     article = 'an' if str(kind)[:1] in 'aeiou' else 'a'
-    return f'{article} {kind} is no point, box, polygon or mask'
+    reason = f'{article} {kind} is no point, box, polygon or mask'
+    image.report(LEFT_OUT, item, f'shape {kind}', reason, names)
 
 
-def report_rotated(
-    image: LabelledImage, item: str, degrees: float, settings: ImportSettings
-) -> None:
-    """Say what becomes of a rotated box.
+def keep_rotated(
+    shape: Shape, degrees: float, image: LabelledImage, settings: ImportSettings
+) -> Shape | None:
+    """Say what becomes of a box that was turned.
 
     Args:
+        shape: The upright box around it.
+        degrees: Its rotation; multiples of 90, to a ten-thousandth, leave it upright.
         image: Gets the issue.
-        item: The box.
-        degrees: Its rotation.
-        settings: Whether the upright box around it is kept.
+        settings: Whether the upright box around a rotated one is kept.
+
+    Returns:
+        The box, or None if it is left out.
     """
+    if abs(math.remainder(degrees, 90)) < _UPRIGHT:
+        return shape
     kind, rest = CHANGED, 'the upright box around it is kept, which is not tight'
     if settings.rotated == 'skip':
         kind, rest = LEFT_OUT, 'label files have upright boxes'
     reason = f'rotated by {degrees:g} degrees; {rest}'
-    image.report(kind, item, 'rotated box', reason)
+    image.report(kind, shape.item, 'rotated box', reason, [shape.name])
+    return shape if kind is CHANGED else None
 
 
 def sort_extreme_points(clicks: Sequence[Point]) -> tuple[list[Point], bool]:

@@ -144,22 +144,18 @@ class SceneCanvas:
         image = np.zeros((*shape, 3))
         for index, name in enumerate(self._stuff_names):
             texture = STUFF_AMPLITUDE * stuff_texture(rng, name, shape)
-            self._paint(image, self.stuff == index, self._stuff_colours[name], texture)
+            mask = self.stuff == index
+            image[mask] = self._stuff_colours[name] + texture[mask][:, None]
         for k, name in enumerate(self.names):
             u, v = local_coordinates(self._placements[k], self.size)
             texture = THING_AMPLITUDE * thing_texture(rng, name, u, v)
             texture += SHADING * v / (2 * self._placements[k].half_width)
-            self._paint(image, self.instances == k + 1, self._colours[k], texture)
+            mask = self.instances == k + 1
+            image[mask] = self._colours[k] + texture[mask][:, None]
         image = _soften(image)
         # The sum of two uniform draws: bell-shaped, without a logarithm.
         image += NOISE * (rng.random(image.shape) + rng.random(image.shape) - 1) * 2
         return np.clip(np.floor(image + 0.5), 0, 255).astype(np.uint8)
-
-    @staticmethod
-    def _paint(
-        image: np.ndarray, mask: np.ndarray, colour: RGB, texture: np.ndarray
-    ) -> None:
-        image[mask] = np.asarray(colour) + texture[mask][:, None]
 
     def _readable(self, instances: np.ndarray, must_cut: int) -> bool:
         """Whether every object still shows enough of itself."""

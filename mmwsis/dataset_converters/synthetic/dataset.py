@@ -1,10 +1,11 @@
 """Writing of a whole synthetic dataset: scenes, labels of every kind, statistics."""
 
+import functools
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,15 +15,15 @@ from mmwsis.utils.fileio import atomic_write_json, atomic_write_text, sync_direc
 from mmwsis.utils.parallel import OrderedPool
 
 from ..coco2weak import derive_weak_coco, output_name
-from .records import CATEGORY_IDS, SceneJob, SceneRecord, write_scene
+from ..image_records import Record, coco_document
+from ..panoptic_output import panoptic_document
+from .records import CATEGORY_IDS, FIRST_IDS, write_scene
 from .scene import THING_CLASSES
 from .statistics import scene_statistics
 
 # Raise it whenever the scenes change, so that older datasets are not kept.
 GENERATOR_VERSION = 1
 MANIFEST = 'dataset.json'
-SPLITS = ('train', 'val')
-_VAL_FIRST_ID = 500_001
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,10 @@ class SyntheticSettings:
                 'train, val and seed must not be negative and there must be a scene, '
                 f'given train={self.train}, val={self.val}, seed={self.seed}'
             )
-        if self.train >= _VAL_FIRST_ID:
-            raise ValueError(f'train must be below {_VAL_FIRST_ID}, given {self.train}')
+        if self.train >= FIRST_IDS['val']:
+            raise ValueError(
+                f'train must be below {FIRST_IDS["val"]}, given {self.train}'
+            )
         if self.size < 64:
             raise ValueError(f'size must be at least 64 pixels, given {self.size}')
 
@@ -142,26 +145,27 @@ def _write_all(
     workers: int,
     progress: Callable[[int], None],
 ) -> dict[str, Any]:
-    counts = {'train': settings.train, 'val': settings.val}
     manifest: dict[str, Any] = {**_identity(settings), 'statistics': {}}
     with OrderedPool(workers) as pool:
-        for split in SPLITS:
+        for split, first in FIRST_IDS.items():
             _make_folders(root, split)
+            write = functools.partial(
+                write_scene,
+                root=root,
+                split=split,
+                seed=settings.seed,
+                size=settings.size,
+            )
+            ids = range(first, first + getattr(settings, split))
             records = []
-            jobs = _jobs(root, split, settings, counts[split])
-            for record in pool.imap(write_scene, jobs, _scene):
+            for record in pool.imap(write, ids, 'scene {}'.format):
                 records.append(record)
                 progress(1)
-            instances = _instances_document(records, split, settings)
-            _write_documents(root, split, records, instances)
+            _write_documents(root, split, records, ids, settings)
             manifest['statistics'][split] = scene_statistics(records)
     # Written last: without it the folder is no dataset.
     atomic_write_json(root / MANIFEST, manifest, indent=2)
     return manifest
-
-
-def _scene(job: SceneJob) -> str:
-    return f'scene {job.image_id}'
 
 
 def _make_folders(root: Path, split: str) -> None:
@@ -177,71 +181,42 @@ def _make_folders(root: Path, split: str) -> None:
         (root / name).mkdir(parents=True, exist_ok=True)
 
 
-def _jobs(
-    root: Path, split: str, settings: SyntheticSettings, count: int
-) -> Iterator[SceneJob]:
-    stream = SPLITS.index(split)
-    first = 1 if split == 'train' else _VAL_FIRST_ID
-    for index in range(count):
-        yield SceneJob(
-            root, split, settings.seed, stream, index, first + index, settings.size
-        )
-
-
 def _write_documents(
-    root: Path, split: str, records: list[SceneRecord], instances: dict[str, Any]
+    root: Path,
+    split: str,
+    records: Sequence[Record],
+    ids: Sequence[int],
+    settings: SyntheticSettings,
 ) -> None:
-    atomic_write_json(root / f'annotations/instances_{split}.json', instances)
-    panoptic = {
-        'info': instances['info'],
-        'licenses': [],
-        'images': instances['images'],
-        'annotations': [record.panoptic for record in records],
-        'categories': _categories(with_stuff=True),
+    info = {
+        'description': f'synthetic scenes of mmwsis, {split}',
+        'version': str(GENERATOR_VERSION),
+        'mmwsis': {'tool': 'make_synthetic', **_identity(settings)},
     }
+    categories = _panoptic_categories()
+    keys = ('id', 'name', 'supercategory')
+    things = [{key: c[key] for key in keys} for c in categories if c['isthing']]
+    instances = {**coco_document(records, info, things, ids), 'licenses': []}
+    panoptic = {**panoptic_document(records, info, categories), 'licenses': []}
+    atomic_write_json(root / f'annotations/instances_{split}.json', instances)
     atomic_write_json(root / f'annotations/panoptic_{split}.json', panoptic)
     names = [Path(image['file_name']).stem for image in instances['images']]
     image_set = ''.join(f'{name}\n' for name in names)
     atomic_write_text(root / f'voc/ImageSets/Segmentation/{split}.txt', image_set)
     levels = [level for level in Supervision if level < Supervision.MASKS]
     source = f'instances_{split}.json'
-    weak = derive_weak_coco(instances, levels, source=source)
-    for level, document in weak.items():
+    for level, document in derive_weak_coco(instances, levels, source=source).items():
         atomic_write_json(root / 'weak' / output_name(source, level), document)
 
 
-def _instances_document(
-    records: list[SceneRecord], split: str, settings: SyntheticSettings
-) -> dict[str, Any]:
-    annotations = []
-    for record in records:
-        for annotation in record.annotations:
-            annotations.append({'id': len(annotations) + 1, **annotation})
-    return {
-        'info': {
-            'description': f'synthetic scenes of mmwsis, {split}',
-            'version': str(GENERATOR_VERSION),
-            'mmwsis': {'tool': 'make_synthetic', **_identity(settings)},
-        },
-        'licenses': [],
-        'images': [record.image for record in records],
-        'annotations': annotations,
-        'categories': _categories(with_stuff=False),
-    }
-
-
-def _categories(with_stuff: bool) -> list[dict[str, Any]]:
-    categories = []
-    for name, identifier in CATEGORY_IDS.items():
-        is_thing = name in THING_CLASSES
-        entry = {
-            'id': identifier,
+def _panoptic_categories() -> list[dict[str, Any]]:
+    return [
+        {
+            'id': number,
             'name': name,
-            'supercategory': 'thing' if is_thing else 'stuff',
+            'supercategory': 'thing' if name in THING_CLASSES else 'stuff',
+            'isthing': int(name in THING_CLASSES),
+            'color': [(67 * number * k + 40 * k) % 256 for k in (1, 2, 3)],
         }
-        if with_stuff:
-            entry['isthing'] = int(is_thing)
-            entry['color'] = [(67 * identifier * k + 40 * k) % 256 for k in (1, 2, 3)]
-        if with_stuff or is_thing:
-            categories.append(entry)
-    return categories
+        for name, number in CATEGORY_IDS.items()
+    ]

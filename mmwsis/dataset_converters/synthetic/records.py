@@ -1,16 +1,15 @@
-"""One scene as files and as entries of COCO documents."""
+"""One scene as files and as a record of COCO documents."""
 
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from mmwsis.formats.coco_masks import encode_mask
 from mmwsis.ops.connected_components import count_components
 from mmwsis.structures import colours_of_ids
 
+from ..image_records import Record
+from ..label_maps import label_regions
 from ..voc_classes import voc_label_png
 from .canvas import MIN_PART_PIXELS
 from .scene import STUFF_CLASSES, THING_CLASSES, Scene, compose_scene
@@ -18,157 +17,84 @@ from .scene import STUFF_CLASSES, THING_CLASSES, Scene, compose_scene
 CATEGORY_IDS = {
     name: k for k, name in enumerate((*THING_CLASSES, *STUFF_CLASSES), start=1)
 }
+# Splits with the ids of their first images, so that no two images share one.
+FIRST_IDS = {'train': 1, 'val': 500_001}
 JPEG_QUALITY = 95
+# Segments of stuff have this times their category id; objects have 1, 2, ...
+STUFF_BASE = 256
 
 
-@dataclass
-class SceneRecord:
-    """What a scene contributes to the dataset's documents.
-
-    Attributes:
-        image: COCO image entry.
-        annotations: COCO annotations without id.
-        panoptic: Panoptic annotation.
-        parts: Number of visible connected components of each object.
-    """
-
-    image: dict[str, Any]
-    annotations: list[dict[str, Any]] = field(default_factory=list)
-    panoptic: dict[str, Any] = field(default_factory=dict)
-    parts: list[int] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class SceneJob:
-    """Which scene to write, and where.
-
-    Attributes:
-        root: Root folder of the dataset.
-        split: 'train' or 'val'.
-        seed: Seed of the dataset.
-        stream: Number of the split.
-        index: Position in the split, from 0.
-        image_id: Id of the image, unique in the dataset.
-        size: Side of the square image in pixels.
-    """
-
-    root: Path
-    split: str
-    seed: int
-    stream: int
-    index: int
-    image_id: int
-    size: int
-
-
-def write_scene(job: SceneJob) -> SceneRecord:
+def write_scene(image_id: int, root: Path, split: str, seed: int, size: int) -> Record:
     """Compose a scene and write its image and label files.
 
     Args:
-        job: Which scene, and where to.
+        image_id: Id of the image; from :data:`FIRST_IDS` on, one per scene.
+        root: Root folder of the dataset.
+        split: 'train' or 'val'.
+        seed: Seed of the dataset.
+        size: Side of the square image in pixels.
 
     Returns:
-        Its entries in the dataset's documents.
+        Its entries in the dataset's documents, as :func:`describe_scene` makes them.
     """
-    scene = compose_scene(job.seed, job.stream, job.index, job.size)
-    stem = f'{job.image_id:06d}'
-    record = describe_scene(scene, job.image_id, f'{stem}.png')
-    root, jpeg = job.root, dict(quality=JPEG_QUALITY, subsampling=0)
-    _save(scene.image, root / f'{job.split}/{stem}.png')
-    _save(
-        panoptic_colours(scene), root / f'annotations/panoptic_{job.split}/{stem}.png'
-    )
-    _save(scene.image, root / f'voc/JPEGImages/{stem}.jpg', **jpeg)
-    for kind, labels in (('Class', _classes(scene)), ('Object', scene.instances)):
+    stream, index = [*FIRST_IDS].index(split), image_id - FIRST_IDS[split]
+    scene = compose_scene(seed, stream, index, size)
+    stem = f'{image_id:06d}'
+    image = Image.fromarray(scene.image)
+    image.save(root / f'{split}/{stem}.png')
+    image.save(root / f'voc/JPEGImages/{stem}.jpg', quality=JPEG_QUALITY, subsampling=0)
+    colours = np.ascontiguousarray(colours_of_ids(segment_ids(scene))[..., ::-1])
+    panoptic = root / f'annotations/panoptic_{split}/{stem}.png'
+    Image.fromarray(colours).save(panoptic)
+    # VOC's class 0 is the background, here all stuff.
+    classes = np.uint8([0, *(CATEGORY_IDS[name] for name in scene.names)])
+    for kind, labels in (
+        ('Class', classes[scene.instances]),
+        ('Object', scene.instances),
+    ):
         path = root / f'voc/Segmentation{kind}/{stem}.png'
         path.write_bytes(voc_label_png(labels))
-    return record
+    return describe_scene(scene, f'{stem}.png')
 
 
-def describe_scene(scene: Scene, image_id: int, file_name: str) -> SceneRecord:
+def describe_scene(scene: Scene, file_name: str) -> Record:
     """Entries of a scene in COCO's instance and panoptic documents.
 
     Args:
         scene: The scene.
-        image_id: Id of its image.
         file_name: Name of its image file.
 
     Returns:
-        The entries; annotation ids are given later, in the order of images.
+        ``image`` and ``objects`` without ids, which are given later, ``segments`` (of
+        the panoptic annotation), and ``parts``, the number of visible connected
+        components of each object.
     """
-    height, width = scene.instances.shape
-    record = SceneRecord(
-        dict(id=image_id, file_name=file_name, height=height, width=width)
-    )
-    segments = []
-    for k, name in enumerate(scene.names, start=1):
-        mask = scene.instances == k
-        entry = dict(
-            image_id=image_id,
-            category_id=CATEGORY_IDS[name],
-            bbox=_box(mask),
-            area=int(mask.sum()),
-            iscrowd=0,
+    ids = segment_ids(scene)
+    height, width = ids.shape
+    image = dict(file_name=file_name, height=height, width=width)
+    record = dict(image=image, objects=[], segments=[], parts=[])
+    for number, region in label_regions(ids).items():
+        is_thing = number < STUFF_BASE
+        # Objects have the ids 1, 2, ... in the order of the names.
+        of_stuff = number // STUFF_BASE
+        entry = region.entry(
+            CATEGORY_IDS[scene.names[number - 1]] if is_thing else of_stuff
         )
-        record.annotations.append({**entry, 'segmentation': encode_mask(mask)})
-        record.parts.append(count_components(mask, MIN_PART_PIXELS))
-        segments.append(_segment(k, entry))
-    stuff = _visible_stuff(scene)
-    for k, name in enumerate(STUFF_CLASSES):
-        mask = stuff == k
-        if mask.any():
-            entry = dict(
-                category_id=CATEGORY_IDS[name],
-                bbox=_box(mask),
-                area=int(mask.sum()),
-                iscrowd=0,
-            )
-            segments.append(_segment(CATEGORY_IDS[name] * 256, entry))
-    record.panoptic = dict(
-        image_id=image_id, file_name=file_name, segments_info=segments
-    )
+        record['segments'].append({'id': number, **entry})
+        if is_thing:
+            record['objects'].append({**entry, 'segmentation': region.rle})
+            record['parts'].append(count_components(ids == number, MIN_PART_PIXELS))
     return record
 
 
-def panoptic_colours(scene: Scene) -> np.ndarray:
-    """Segment ids as COCO's panoptic PNGs store them, R + 256 G + 65536 B.
-
-    Objects have the ids 1, 2, ... of their image, stuff 256 times its category id.
+def segment_ids(scene: Scene) -> np.ndarray:
+    """Panoptic segment ids: objects have 1, 2, ..., stuff 256 times its category id.
 
     Args:
         scene: The scene.
 
     Returns:
-        uint8 (H, W, 3).
+        int64 (H, W); every pixel has an id.
     """
-    ids = scene.instances.astype(np.int64)
-    stuff = _visible_stuff(scene)
-    for k, name in enumerate(STUFF_CLASSES):
-        ids[stuff == k] = CATEGORY_IDS[name] * 256
-    return np.ascontiguousarray(colours_of_ids(ids)[..., ::-1])
-
-
-def _visible_stuff(scene: Scene) -> np.ndarray:
-    return np.where(scene.instances == 0, scene.stuff, 255)
-
-
-def _classes(scene: Scene) -> np.ndarray:
-    """VOC classes: 0 background (all stuff), then the things from 1 on."""
-    table = [0, *(CATEGORY_IDS[name] for name in scene.names)]
-    return np.asarray(table, dtype=np.uint8)[scene.instances]
-
-
-def _segment(segment_id: int, entry: dict[str, Any]) -> dict[str, Any]:
-    keys = ('category_id', 'bbox', 'area', 'iscrowd')
-    return {'id': segment_id, **{key: entry[key] for key in keys}}
-
-
-def _box(mask: np.ndarray) -> list[int]:
-    rows = np.flatnonzero(mask.any(axis=1))
-    columns = np.flatnonzero(mask.any(axis=0))
-    top, left = int(rows[0]), int(columns[0])
-    return [left, top, int(columns[-1]) + 1 - left, int(rows[-1]) + 1 - top]
-
-
-def _save(image: np.ndarray, path: Path, **options: Any) -> None:
-    Image.fromarray(image).save(path, **options)
+    of_stuff = np.array([STUFF_BASE * CATEGORY_IDS[name] for name in STUFF_CLASSES])
+    return np.where(scene.instances > 0, scene.instances, of_stuff[scene.stuff])

@@ -1,10 +1,9 @@
 """Layout of the stuff regions: sky over grass and sand, and strips."""
 
-import math
-
 import numpy as np
 
 from .random_draws import between, chance
+from .shapes import Placement, local_coordinates
 from .textures import value_noise
 
 FRAME = 128  # side for which lengths in pixels are stated
@@ -21,7 +20,8 @@ def draw_regions(rng: np.random.Generator, size: int) -> np.ndarray:
     Returns:
         Region index (size, size) uint8: 0 sky, 1 grass, 2 sand.
     """
-    x, y = _centred_grid(size)
+    axis = np.arange(size, dtype=np.float64) + 0.5 - size / 2
+    x, y = axis[None, :], axis[:, None]
     wobble = 5 * value_noise(rng, (size, size), 28.0 * size / FRAME) * size / FRAME
     horizon = between(rng, -0.3, 0.12) * size
     tilt = between(rng, -0.2, 0.2)
@@ -50,15 +50,5 @@ def strip_mask(
     Returns:
         Boolean mask (size, size).
     """
-    radians = math.radians(angle)
-    # Rounded for the same reason as in shapes.local_coordinates.
-    cosine = round(math.cos(radians) * 4096) / 4096
-    sine = round(math.sin(radians) * 4096) / 4096
-    x = np.arange(size, dtype=np.float64)[None, :] + 0.5 - centre[0]
-    y = np.arange(size, dtype=np.float64)[:, None] + 0.5 - centre[1]
-    return np.abs(y * cosine - x * sine) <= width / 2
-
-
-def _centred_grid(size: int) -> tuple[np.ndarray, np.ndarray]:
-    axis = np.arange(size, dtype=np.float64) + 0.5 - size / 2
-    return axis[None, :], axis[:, None]
+    _, across = local_coordinates(Placement(*centre, 1, 1, angle), size)
+    return np.abs(across) <= width / 2

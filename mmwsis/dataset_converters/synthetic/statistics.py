@@ -4,12 +4,13 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from .records import CATEGORY_IDS, SceneRecord
+from ..image_records import Record
+from .records import CATEGORY_IDS
 
 SMALL_EXTENT = 16  # pixels
 
 
-def scene_statistics(records: Sequence[SceneRecord]) -> dict[str, Any]:
+def scene_statistics(records: Sequence[Record]) -> dict[str, Any]:
     """Count what the scenes hold.
 
     Args:
@@ -26,7 +27,7 @@ def scene_statistics(records: Sequence[SceneRecord]) -> dict[str, Any]:
     box_ious: dict[str, list[float]] = defaultdict(list)
     separated = small = 0
     for record in records:
-        for annotation, parts in zip(record.annotations, record.parts):
+        for annotation, parts in zip(record['objects'], record['parts']):
             name = names[annotation['category_id']]
             width, height = annotation['bbox'][2:]
             classes[name] += 1
@@ -38,7 +39,7 @@ def scene_statistics(records: Sequence[SceneRecord]) -> dict[str, Any]:
     means = [sum(ious) / len(ious) for ious in box_ious.values()]
     return {
         'images': len(records),
-        'empty_images': sum(not record.annotations for record in records),
+        'empty_images': sum(not record['objects'] for record in records),
         'instances': total,
         'instances_by_class': dict(sorted(classes.items())),
         'separated_share': round(separated / max(total, 1), 4),
