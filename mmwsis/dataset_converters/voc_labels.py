@@ -230,7 +230,7 @@ def _joint_histogram(
     """Pixels by object and class, int64 (256, 256)."""
     for labels, path in ((objects, objects_file), (classes, classes_file)):
         if labels.dtype != np.uint8:
-            raise ValueError(f'{path}: expected 8 bits a pixel, found 16')
+            raise ValueError(f'{path}: expected 8 bits per pixel, found 16')
     _check_classes(classes, classes_file)
     code = objects.astype(np.uint16) * 256 + classes
     return np.bincount(code.ravel(), minlength=1 << 16).reshape(256, 256)
