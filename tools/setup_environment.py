@@ -110,7 +110,11 @@ def all_but_torch(torch: str, gpus: list[str]) -> list[str | Path]:
     # isolation; by a setting that mmcv ignores uv knows which wheel is for which torch.
     forced = [os.environ.get(name) for name in ('FORCE_CUDA', 'TORCH_CUDA_ARCH_LIST')]
     key = f'mmcv:torch={torch} {gpus} {forced}'
-    mmcv = ['--no-build-isolation-package', 'mmcv', '--reinstall-package', 'mmcv']
+    mmcv = ['--no-build-isolation-package', 'mmcv']
+    # Reinstalling makes uv compile anew, cached wheel or not: only what does not load.
+    there = any(VENV.glob('lib/python*/site-packages/mmcv'))
+    if there and ask(PYTHON, '-c', 'import mmcv.ops')[1]:
+        mmcv += ['--reinstall-package', 'mmcv']
     mmcv += ['--config-settings-package', key, '--overrides', FOLDER / 'no_torch.txt']
     return ['-r', FOLDER / 'dev.txt', '-c', pins, *mmcv]
 
