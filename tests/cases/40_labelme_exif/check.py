@@ -1,0 +1,4 @@
+import json
+
+i = json.load(open('o.json'))['images'][0]
+print(i['width'], i['height'])

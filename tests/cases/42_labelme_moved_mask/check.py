@@ -1,0 +1,3 @@
+import json
+
+print(json.load(open('o.json'))['annotations'][0]['area'])
