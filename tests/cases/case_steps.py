@@ -35,7 +35,7 @@ TOOLS = dict(
 )
 TOOLS['import'] = 'tools/dataset_converters/import_labels.py'
 
-# The network is the smallest of each kind: only what happens before its first step counts.
+# The smallest network of each kind: what happens before its first step counts.
 TRAIN_CONFIGS = dict(
     image_tags='irnet/cam_r18_synthetic.py',
     boxes='mal/labeler_vit-tiny_synthetic.py',

@@ -1,4 +1,4 @@
-"""Files that users of tools like these stumbled over, and what must happen with them."""
+"""Files that users of such tools stumbled over, and what must happen with them."""
 
 import gc
 import json
@@ -11,7 +11,7 @@ from mmengine.logging import MessageHub
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from case_steps import problems, run_step  # noqa: E402
+from case_steps import problems, run_step
 
 CASES = sorted(path.parent for path in Path(__file__).parent.glob('*/case.json'))
 

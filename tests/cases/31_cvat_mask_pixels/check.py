@@ -1,14 +1,16 @@
-import json, numpy as np
-from pycocotools import mask as M
+"""The mask has exactly the pixels of the XML's runs: two in row 20, four in row 21."""
 
-a = json.load(open('o.json'))['annotations'][0]
-s = a['segmentation']
-m = M.decode(s)
-want = np.zeros((80, 120), np.uint8)
-want[20, 11:13] = 1
-want[21, 10:14] = 1
-print(
-    'same'
-    if (m == want).all() and a['bbox'] == [10, 20, 4, 2] and a['area'] == 6
-    else f'other: {np.argwhere(m).tolist()} {a["bbox"]} {a["area"]}'
-)
+import json
+from pathlib import Path
+
+import numpy as np
+from pycocotools import mask
+
+annotation = json.loads(Path('o.json').read_text())['annotations'][0]
+pixels = mask.decode(annotation['segmentation'])
+expected = np.zeros((80, 120), np.uint8)
+expected[20, 11:13] = 1
+expected[21, 10:14] = 1
+box, area = annotation['bbox'], annotation['area']
+same = np.array_equal(pixels, expected) and box == [10, 20, 4, 2] and area == 6
+print('same' if same else f'other: {np.argwhere(pixels).tolist()} {box} {area}')

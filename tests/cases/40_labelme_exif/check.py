@@ -1,4 +1,7 @@
-import json
+"""Width and height of the imported image."""
 
-i = json.load(open('o.json'))['images'][0]
-print(i['width'], i['height'])
+import json
+from pathlib import Path
+
+image = json.loads(Path('o.json').read_text())['images'][0]
+print(image['width'], image['height'])

@@ -1,3 +1,6 @@
-import json
+"""Area of the imported mask."""
 
-print(json.load(open('o.json'))['annotations'][0]['area'])
+import json
+from pathlib import Path
+
+print(json.loads(Path('o.json').read_text())['annotations'][0]['area'])
