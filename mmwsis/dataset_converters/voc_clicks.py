@@ -14,6 +14,7 @@ from mmwsis.structures.supervision import Supervision
 from .conversion import RunOptions, source_block
 from .image_records import Record, Summary, coco_document, convert_images, sum_notes
 from .label_maps import image_shape
+from .outputs import Outputs
 from .voc_classes import VOC_CLASSES, voc_categories
 from .voc_layout import VocLayout, image_ids, split_names
 
@@ -55,14 +56,17 @@ def convert_clicks(
     convert = functools.partial(
         click_record, clicks=clicks, layout=layout, source=str(clicks_file)
     )
-    document, left_out = convert_images(
-        names,
-        convert,
-        [output],
-        functools.partial(_assemble, source=Path(clicks_file).name),
-        # Every process would get all clicks with every image, for next to no work.
-        dataclasses.replace(run or RunOptions(), workers=1),
-    )
+    with Outputs() as files:
+        document, left_out = convert_images(
+            names,
+            convert,
+            [output],
+            functools.partial(_assemble, source=Path(clicks_file).name),
+            # Every process would get all clicks with every image, for next to no work.
+            dataclasses.replace(run or RunOptions(), workers=1),
+            files,
+            clicks_file,
+        )
     notes = document['info']['mmwsis']['notes']
     warnings = [f'{count} {note}' for note, count in notes.items()]
     return Summary(document, left_out, warnings)

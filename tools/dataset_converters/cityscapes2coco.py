@@ -100,7 +100,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                 args.label_files,
                 args.ids,
                 panoptic,
-                args.semantic,
+                args.root / kind / split if args.semantic else None,
             )
             summary = convert_split(options, output, run)
         annotations = summary.document['annotations']
