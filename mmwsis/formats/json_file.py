@@ -140,6 +140,22 @@ class CocoStream:
             self._values = _read_slowly(path, content)
         refuse_other_json(self._values, path)
 
+    @classmethod
+    def of_document(cls, document: Any, source: str) -> 'CocoStream':
+        """The same for a document that is in memory already; it is not copied.
+
+        Args:
+            document: Parsed JSON.
+            source: Name for messages.
+
+        Raises:
+            ValueError: It is no object.
+        """
+        refuse_other_json(document, source)
+        stream = cls.__new__(cls)
+        stream.path, stream.fraction, stream._values = source, 0.0, document
+        return stream
+
     def events(self) -> Iterator[tuple[str, Any]]:
         """Go through the file once; ``annotations`` come last.
 

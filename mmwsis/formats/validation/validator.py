@@ -102,6 +102,42 @@ def validate_file(
     return run.report()
 
 
+def validate_document(
+    coco: Any,
+    source: str,
+    *,
+    supervision: 'str | Supervision | None' = None,
+    config_supervision: 'str | Supervision | None' = None,
+    masks: bool = True,
+    leaks: bool = True,
+    keys: Collection[str] | None = None,
+    max_examples: int = 5,
+) -> ValidationReport:
+    """Check what is in memory, such as what a converter is about to write.
+
+    Args:
+        coco: Parsed JSON, lists and dictionaries; is left as it is.
+        source: Name for messages.
+        supervision: As in :func:`validate_file`; the other options too.
+        config_supervision: As there.
+        masks: As there.
+        leaks: As there.
+        keys: As there.
+        max_examples: As there.
+
+    Returns:
+        The report; ``report.log.raise_first(source)`` raises its first error.
+
+    Raises:
+        ValueError: It is no COCO instances document, or a level is unknown.
+    """
+    settings = dict(masks=masks, leaks=leaks, keys=keys)
+    option, config = _parse(supervision), _parse(config_supervision)
+    run = _Run(source, IssueLog(max_examples), option, config, settings)
+    run.read(CocoStream.of_document(coco, source), None)
+    return run.report()
+
+
 def _parse(level: 'str | Supervision | None') -> Supervision | None:
     return None if level is None else Supervision.parse(level)
 
