@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from mmengine.config import Config
 from mmengine.registry import DATASETS, init_default_scope
 
-from mmwsis.formats.categories import name_list, read_categories
+from mmwsis.formats.categories import alike_hint, name_list, read_categories
 from mmwsis.formats.coco_file import read_json
 from mmwsis.formats.map_index import INDEX_NAME
 from mmwsis.formats.validation import Issue
@@ -43,6 +43,8 @@ class DatasetClasses(NamedTuple):
         supervision: Level that the file is read at; None: not a COCO instances file.
         images: Folder that ``file_name`` is relative to.
         stuff: How many of the names, the last ones, are stuff.
+        config: The dataset's part of the config.
+        evaluator: What the config measures on it, as in the config.
     """
 
     where: str
@@ -52,6 +54,8 @@ class DatasetClasses(NamedTuple):
     supervision: str | None
     images: Path
     stuff: int = 0
+    config: Any = None
+    evaluator: Any = None
 
 
 def check_requirements(cfg: Config, reader: Any = None) -> None:
@@ -174,7 +178,11 @@ def datasets_of(cfg: Config, splits: Sequence[str] = SPLITS) -> list[DatasetClas
         loader = cfg.get(f'{split}_dataloader') or {}
         if loader.get('dataset'):
             where = f'{split}_dataloader.dataset'
-            found += _walk_dataset(loader['dataset'], where)
+            evaluator = cfg.get(f'{split}_evaluator')
+            found += [
+                dataset._replace(evaluator=evaluator)
+                for dataset in _walk_dataset(loader['dataset'], where)
+            ]
     return found
 
 
@@ -244,11 +252,12 @@ def _walk_dataset(dataset: Any, where: str) -> Iterator[DatasetClasses]:
     yield DatasetClasses(
         where,
         _as_names(names, where),
-        _annotation_file(dataset),
+        _annotation_file(dataset, kind),
         by_name,
         _supervision(dataset, kind),
         Path(dataset.get('data_root') or '', image_prefix),
         len(set(metainfo.get('stuff_classes') or ()) & set(names)),
+        dataset,
     )
 
 
@@ -276,16 +285,22 @@ def _supervision(dataset: Any, kind: Any) -> str | None:
     """Level that a dataset reads its file at; MMDetection's own ones read all."""
     if dataset.get('supervision') is not None:
         return Supervision.parse(dataset['supervision']).label
-    bases = [base.__name__ for base in getattr(kind, '__mro__', ())]
+    bases = _bases(kind)
     is_instances = 'CocoDataset' in bases and 'CocoPanopticDataset' not in bases
     return Supervision.MASKS.label if is_instances else None
 
 
-def _annotation_file(dataset: Any) -> Path | None:
+def _bases(kind: Any) -> list[str]:
+    return [base.__name__ for base in getattr(kind, '__mro__', ())]
+
+
+def _annotation_file(dataset: Any, kind: Any) -> Path | None:
     name = dataset.get('ann_file') or ''
     root = dataset.get('data_root') or ''
     remote = '://' in name or '://' in root or dataset.get('backend_args')
-    if not name.endswith('.json') or remote:
+    # Those of COCO read JSON whatever its name is.
+    is_json = name.endswith('.json') or 'CocoDataset' in _bases(kind)
+    if not name or not is_json or remote:
         return None
     return Path(root, name)
 
@@ -310,7 +325,8 @@ def file_problems(
             f'{classes.where}.metainfo.classes and the categories of {path} do not '
             'agree: '
             + _difference(classes.names, 'the config', names, 'the file')
-            + '. Names are compared letter by letter, capitals too.',
+            + '. Names are compared letter by letter, capitals too.'
+            + alike_hint(wanted - set(names), names),
         )
         return
     kept = [name for name in names if name in wanted]

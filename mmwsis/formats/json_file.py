@@ -15,7 +15,16 @@ from mmengine.fileio import get
 
 CHUNK = 1 << 14
 _LISTS = ('images', 'annotations')
-_Unreadable = (msgspec.DecodeError, UnicodeDecodeError)
+_Unreadable = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_PACKED = ((b'\x1f\x8b', 'gzip'), (b'PK\x03\x04', 'zip'), (b'BZh', 'bzip2'))
+ENCODING_ADVICE = (
+    'COCO tools, MMDetection among them, read UTF-8 without a byte order mark only. '
+    'Write the file so: tools/analysis_tools/check_dataset.py FILE --fix OUT does.'
+)
+_TEXT_ADVICE = (
+    'It was probably saved in another encoding, such as Latin-1 or GBK; save it again '
+    'as UTF-8.'
+)
 
 
 def read_content(path: str, backend_args: dict | None = None) -> bytes:
@@ -45,12 +54,16 @@ def read_content(path: str, backend_args: dict | None = None) -> bytes:
         ) from None
 
 
-def read_json(path: str, backend_args: dict | None = None) -> Any:
+def read_json(
+    path: str, backend_args: dict | None = None, any_encoding: bool = False
+) -> Any:
     """Parse a JSON file.
 
     Args:
         path: Path or URL of the file.
         backend_args: Arguments of MMEngine's file backend.
+        any_encoding: Read UTF-16, UTF-32 and byte order marks too, which COCO tools do
+            not. Defaults to False.
 
     Returns:
         What the file holds.
@@ -63,11 +76,40 @@ def read_json(path: str, backend_args: dict | None = None) -> Any:
     try:
         return msgspec.json.decode(content)
     except _Unreadable:
-        return _read_slowly(path, content)
+        value = _read_slowly(path, content)
+    fault = encoding_fault(content)
+    if fault and not any_encoding:
+        raise ValueError(f'{path}: {fault} {ENCODING_ADVICE}')
+    return value
+
+
+def encoding_fault(content: bytes) -> str:
+    """What is wrong with the encoding of a JSON file, as its first bytes show it.
+
+    ``json.load`` of pycocotools, and so of MMDetection, reads UTF-8 without a byte
+    order mark alone, whatever the standard library can read.
+
+    Args:
+        content: The file.
+
+    Returns:
+        A sentence; empty: nothing is.
+    """
+    encoding = json.detect_encoding(content[:4])
+    if encoding == 'utf-8-sig':
+        return 'the file starts with a byte order mark (BOM).'
+    if encoding != 'utf-8':
+        return f'the file is in {encoding.upper()}, not in UTF-8.'
+    return ''
 
 
 def _read_slowly(path: str, content: bytes) -> Any:
     """What msgspec refuses: NaN is read, and of the rest we hear where it breaks."""
+    packed = next((kind for magic, kind in _PACKED if content.startswith(magic)), None)
+    if packed:
+        raise ValueError(
+            f'{path} is no JSON but a {packed} file; unpack it and give that file.'
+        )
     try:
         return json.loads(content)
     except json.JSONDecodeError as error:
@@ -78,6 +120,8 @@ def _read_slowly(path: str, content: bytes) -> Any:
             'looks like this; fetch or write the file again.'
         ) from None
     except UnicodeDecodeError as error:
+        raise ValueError(f'{path} is no valid JSON: {error}. {_TEXT_ADVICE}') from None
+    except (ValueError, RecursionError) as error:  # 5,000 digits, or as many brackets
         raise ValueError(f'{path} is no valid JSON: {error}.') from None
 
 
@@ -125,6 +169,7 @@ class CocoStream:
 
     Attributes:
         fraction: Share of the list at hand that has been read, 0 to 1.
+        encoding_fault: Of :func:`encoding_fault`; the file is read all the same.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -134,6 +179,7 @@ class CocoStream:
     def __init__(self, path: str, backend_args: dict | None = None) -> None:
         content = read_content(path, backend_args)
         self.path, self.fraction = path, 0.0
+        self.encoding_fault = encoding_fault(content)
         try:
             self._values = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
         except _Unreadable:
@@ -154,6 +200,7 @@ class CocoStream:
         refuse_other_json(document, source)
         stream = cls.__new__(cls)
         stream.path, stream.fraction, stream._values = source, 0.0, document
+        stream.encoding_fault = ''
         return stream
 
     def events(self) -> Iterator[tuple[str, Any]]:
@@ -178,7 +225,9 @@ class CocoStream:
                 else:
                     yield key, value
         except _Unreadable as error:  # Seen only when an entry is parsed.
-            raise ValueError(f'{self.path} is no valid JSON: {error}.') from None
+            raise ValueError(
+                f'{self.path} is no valid JSON: {error}. {_TEXT_ADVICE}'
+            ) from None
 
     def _chunks(self, key: str, entries: list[Any]) -> Iterator[tuple[str, list[Any]]]:
         decode = msgspec.json.Decoder().decode

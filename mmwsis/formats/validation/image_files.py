@@ -10,6 +10,7 @@ from PIL import Image
 from mmwsis.utils.parallel import OrderedPool
 
 from .columns import ImageTable
+from .file_names import missing_hint
 from .issues import IssueLog
 
 _CHUNK = 16
@@ -80,6 +81,8 @@ def _check_chunk(job: _Job) -> tuple[list[tuple[str, str, dict]], int]:
     issues = []
     for image_id, name, size in job.files:
         for rule, message in _faults(osp.join(job.folder, name), size, job.decode):
+            if rule == 'image-missing':
+                message += missing_hint(job.folder, name)
             where = dict(image_id=image_id, place=f'image id {image_id!r} ({name})')
             issues.append((rule, message, where))
     return issues, len(job.files)

@@ -13,6 +13,7 @@ from .annotations import AnnotationChecker
 from .columns import NO_LEVEL, ImageTable
 from .header import check_categories, check_images, check_lists, check_tags
 from .issues import Issue, IssueLog
+from .labels import LABEL_KEYS
 from .rule import Severity
 from .rules import RULES
 
@@ -39,6 +40,8 @@ class ValidationReport:
         level_source: 'option', 'config', 'file' or 'content'.
         summary: Of :meth:`SummaryCounter.table`.
         images: The images, for a check of their files.
+        rows: int64 (n,), row of the image of every annotation, -1 if unknown.
+        labels: int64 (n,), index of its category, -1 if unknown.
     """
 
     path: str
@@ -48,6 +51,8 @@ class ValidationReport:
     level_source: str = 'content'
     summary: dict[str, Any] = field(default_factory=dict)
     images: ImageTable = field(default_factory=ImageTable)
+    rows: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    labels: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
     def failed(self, strict: bool = False) -> bool:
         """Whether there are errors, or with ``strict`` warnings."""
@@ -68,6 +73,7 @@ def validate_file(
     masks: bool = True,
     leaks: bool = True,
     keys: Collection[str] | None = None,
+    own_levels: bool = True,
     max_examples: int = 5,
     backend_args: dict | None = None,
     progress: Progress | None = None,
@@ -83,6 +89,8 @@ def validate_file(
         masks: Check ``segmentation`` as well.
         leaks: Look for labels that are stronger than claimed.
         keys: Label keys to look at; None: all.
+        own_levels: Honour ``images[].supervision``, which MMDetection's own datasets
+            do not know.
         max_examples: Examples kept per rule.
         backend_args: Arguments of MMEngine's file backend.
         progress: Called with the share of the file that has been read.
@@ -96,7 +104,7 @@ def validate_file(
     """
     settings = dict(masks=masks, leaks=leaks, keys=keys)
     option, config = _parse(supervision), _parse(config_supervision)
-    run = _Run(path, IssueLog(max_examples), option, config, settings)
+    run = _Run(path, IssueLog(max_examples), option, config, settings, own_levels)
     with without_garbage_collection():
         run.read(CocoStream(path, backend_args), progress)
     return run.report()
@@ -177,7 +185,9 @@ class _Run:
         option: Supervision | None,
         config: Supervision | None,
         settings: Mapping[str, Any],
+        own_levels: bool = True,
     ) -> None:
+        self.own_levels = own_levels
         self.path, self.log, self.settings = path, log, dict(settings)
         self.option, self.config = option, config
         self.claim: Supervision | None = None
@@ -194,6 +204,8 @@ class _Run:
             self._take(key, value)
             if progress is not None:
                 progress(stream.fraction)
+        if stream.encoding_fault:
+            self.log.add('file-encoding', stream.encoding_fault)
         lists = dict(images=self._images, categories=self.categories)
         check_lists({key: lists.get(key) for key in self.keys}, self.path, lists)
         self._start()
@@ -241,7 +253,7 @@ class _Run:
             self.log,
             required,
             min(claims, default=Supervision.MASKS),
-            own_levels=not self.pseudo,
+            own_levels=self.own_levels and not self.pseudo,
         )
         self.checker = AnnotationChecker(self.images, self.log, **self.settings)
 
@@ -249,6 +261,8 @@ class _Run:
         checker = self.checker
         rows = checker.rows()
         level, source = self._level()
+        if source in ('option', 'config', 'file'):
+            self._check_presence(level)
         _find_unlabelled(self.images, rows, self.log)
         return ValidationReport(
             self.path,
@@ -258,6 +272,40 @@ class _Run:
             source,
             checker.summary.table(self.images, self.known, rows, checker.labels),
             self.images,
+            rows,
+            checker.labels,
+        )
+
+    def _check_presence(self, level: Supervision) -> None:
+        """Check that something in the file is of the level that it is read at."""
+        if self.images.ids and level not in self.images.required:
+            return  # Every image declares a weaker one.
+        given, total = self.checker.summary.objects_given, len(self.checker.ids)
+        if level is Supervision.IMAGE_TAGS:
+            if total or any(self.images.tags):
+                return
+            text = 'no image has tags, and there are no annotations.'
+        else:
+            key = next(key for key, own in LABEL_KEYS.items() if own is level)
+            if given[key]:
+                return
+            objects = given['all']
+            text = f'none of the {objects} objects has the key {key!r}'
+            text += f': only {_present(given)}.' if _present(given) else '.'
+            if not objects:
+                text = 'the file has no object' + (', only crowds.' if total else '.')
+            text += self._masks_for_boxes(level, given)
+        # One message instead of one for each object.
+        self.log.discard(('mask-missing', 'label-missing'))
+        self.log.add('level-absent', f'supervision {level.label!r}, but {text}')
+
+    def _masks_for_boxes(self, level: Supervision, given: Mapping[str, int]) -> str:
+        weaker = [key for key, own in LABEL_KEYS.items() if own < level and given[key]]
+        if level is not Supervision.MASKS or not weaker:
+            return ''
+        return (
+            ' A labeler makes masks of them: tools/generate_pseudo_labels.py writes a '
+            'file to train on.'
         )
 
     def _level(self) -> tuple[Supervision | None, str]:
@@ -283,6 +331,10 @@ class _Run:
             )
         declared = bool(self.images.required) and NO_LEVEL not in self.images.required
         return level, 'images' if level is None and declared else 'content'
+
+
+def _present(given: Mapping[str, int]) -> str:
+    return ', '.join(f'{key} {n}' for key, n in given.items() if n and key != 'all')
 
 
 def _is_panoptic(entries: list[Any]) -> bool:
