@@ -113,10 +113,13 @@ def _read_clicks(path: str | os.PathLike, names: Sequence[str]) -> dict[str, Any
     if not isinstance(clicks, dict) or not clicks:
         raise ValueError(
             f'{path}: expected an object from image names to lists of clicks, each '
-            f'{{"cls": 1 to {len(VOC_CLASSES)}, "x": ..., "y": ...}}; found a '
-            f'{type(clicks).__name__} of length {len(clicks)}'
+            f'{{"cls": 1 to {len(VOC_CLASSES)}, "x": ..., "y": ...}}; found '
+            f'{"an empty one" if clicks == {} else f"a {type(clicks).__name__}"}'
         )
-    by_name = {Path(key).stem: value for key, value in clicks.items()}
+    by_name: dict[str, Any] = {}
+    for key, value in clicks.items():
+        if by_name.setdefault(Path(key).stem, value) is not value:
+            raise ValueError(f'{path}: image {Path(key).stem!r} is listed twice')
     if by_name.keys().isdisjoint(names):
         raise ValueError(
             f'{path}: has clicks of none of the {len(names)} images asked for; its '

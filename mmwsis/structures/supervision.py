@@ -5,7 +5,7 @@ filter or transform sees it, so that a dataset declared with points cannot reach
 box or a mask, nor anything computed from one (``area`` included).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import IntEnum
 from typing import Any
 
@@ -292,8 +292,17 @@ def _restrict_image(
         # What is no list of ids is refused by the checks that follow the guard.
         also = also if isinstance(also, list) else []
         ids = (value for value in also if isinstance(value, (int, str)))
-        kept['tags'] = sorted(present.union(ids))
+        kept['tags'] = sort_ids(present.union(ids))
     return kept
+
+
+def sort_ids(ids: Iterable[int | str]) -> list[int | str]:
+    """Sort ids, of which a file may have both kinds: integers first, then texts.
+
+    Args:
+        ids: Integers and texts.
+    """
+    return sorted(ids, key=lambda value: (isinstance(value, str), value))
 
 
 def _present_categories(

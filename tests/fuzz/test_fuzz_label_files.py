@@ -38,13 +38,13 @@ DOCUMENT = dict(
     licenses=[dict(id=1, name='none')],
     images=[
         dict(id=1, file_name='a.png', width=16, height=12),
-        dict(id='b', file_name='sub/b.png', width=10, height=10, tags=[3, 5]),
+        dict(id='b', file_name='sub/b.png', width=10, height=10, tags=[3, 'd']),
         dict(
             id=7,
             coco_url='http://x/train/c.png',
             width=8,
             height=8,
-            neg_category_ids=[5],
+            neg_category_ids=['d'],
             not_exhaustive_category_ids=[],
             void=dict(size=[8, 8], counts='08h1'),
         ),
@@ -56,7 +56,7 @@ DOCUMENT = dict(
         _annotation(
             5,
             1,
-            5,
+            'd',
             [0, 0, 2, 12],
             dict(size=[12, 16], counts=[0, 24, 168]),
             iscrowd=1,
@@ -64,7 +64,7 @@ DOCUMENT = dict(
         _annotation(
             'x',
             'b',
-            5,
+            'd',
             [0, 0, 1, 10],
             dict(size=[10, 10], counts='0:j2'),
             iscrowd=0,
@@ -83,7 +83,7 @@ DOCUMENT = dict(
     ],
     categories=[
         dict(id=3, name='cat', supercategory='animal'),
-        dict(id=5, name='dog', isthing=1, color=[1, 2, 3]),
+        dict(id='d', name='dog', isthing=1, color=[1, 2, 3]),
     ],
 )
 LEVELS = ('image_tags', 'points', 'boxes', 'extreme_points')
