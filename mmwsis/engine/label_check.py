@@ -24,7 +24,6 @@ from mmwsis.utils.fileio import atomic_write_json
 
 from .label_reading import check_reading, check_some_images, is_training
 from .preflight import (
-    SPLITS,
     DatasetClasses,
     PreflightError,
     datasets_of,
@@ -40,7 +39,7 @@ _RANKS = ('RANK', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK')
 
 def check_labels(
     cfg: Config,
-    splits: Sequence[str] = SPLITS,
+    splits: Sequence[str] = ('train', 'val'),
     max_megabytes: float = CHEAP_MEGABYTES,
 ) -> None:
     """Check the label files of a run against the rules, on the first rank.
@@ -265,7 +264,7 @@ def repair_file(
         raise FileExistsError(
             f'{out} exists; give another name or --overwrite to replace it.'
         )
-    coco: dict[str, Any] = read_json(path, any_encoding=True)
+    coco: dict[str, Any] = read_json(path)
     check_document(coco, path)
     done = repair_coco(coco, max_examples)
     fault = encoding_fault(Path(path).read_bytes())

@@ -275,6 +275,8 @@ def _restrict_header(coco: Mapping[str, Any]) -> dict[str, Any]:
         out['licenses'] = coco['licenses']
     out['categories'] = [
         {key: category[key] for key in CATEGORY_KEYS if key in category}
+        if isinstance(category, Mapping)
+        else category
         for category in coco.get('categories', [])
     ]
     return out
@@ -292,7 +294,8 @@ def _restrict_image(
         # What is no list of ids is refused by the checks that follow the guard.
         also = also if isinstance(also, list) else []
         ids = (value for value in also if isinstance(value, (int, str)))
-        kept['tags'] = sorted(present.union(ids))
+        # Texts among integers are refused later, too.
+        kept['tags'] = sorted(present.union(ids), key=lambda v: (isinstance(v, str), v))
     return kept
 
 

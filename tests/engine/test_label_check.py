@@ -4,6 +4,7 @@ import json
 
 import pytest
 from mmengine.config import Config
+from PIL import Image
 
 from mmwsis.engine import label_check
 from mmwsis.engine.label_check import check_dataset, check_labels, repair_file
@@ -24,6 +25,8 @@ def coco(names=NAMES, **label):
 
 @pytest.fixture
 def write(tmp_path):
+    Image.new('RGB', (60, 40)).save(tmp_path / 'a.png')
+
     def save(content, name='train.json'):
         (tmp_path / name).write_text(json.dumps(content))
         return str(tmp_path / name)
@@ -157,7 +160,8 @@ def test_unknown_class_of_the_config(write, config):
         'config-classes': (
             f'train_dataloader.dataset.metainfo.classes and the categories of {path} '
             "do not agree: only in the config: 'ring'; only in the file: 'Ring', "
-            "'square'. Names are compared letter by letter, capitals too."
+            "'square'. Names are compared letter by letter, capitals too. 'ring' and "
+            "'Ring' differ in upper and lower case only."
         )
     }
 

@@ -128,7 +128,7 @@ class Annotations:
         self.ignored = np.zeros(len(entries), dtype=bool)
         for row, entry in enumerate(entries):
             if entry.get('ignore'):
-                self.ignored[row] = self.required[row] == Supervision.MASKS
+                self.ignored[row] = self.required[row] in (Supervision.MASKS, NO_LEVEL)
         self.point = number_column(entries, 'point', (2,))
         self.extreme = number_column(entries, 'extreme_points', (4, 2))
         self.box = number_column(entries, 'bbox', (4,))

@@ -164,7 +164,10 @@ def _check_polygons(chunk: Annotations, rows: np.ndarray, columns: MaskColumns) 
             boxes[k] = mask_api.toBbox(raster)
             if off_area[k]:
                 pixels[k] = mask_api.area(raster)
-    _find_area(chunk, rows, pixels)
+    # A polygon inside another is no hole: pycocotools fills both.
+    hole = np.abs(area - (2 * found.largest - found.total)) <= margin
+    hole &= found.total > found.largest
+    _find_area(chunk, rows, pixels, hole)
     _find_mask_box(chunk, rows, boxes)
 
 
@@ -181,15 +184,24 @@ def _check_rles(chunk: Annotations, rows: np.ndarray, columns: MaskColumns) -> N
         _find_mask_box(chunk, rows, mask_api.toBbox(rles))
 
 
-def _find_area(chunk: Annotations, rows: np.ndarray, pixels: np.ndarray) -> None:
+def _find_area(
+    chunk: Annotations,
+    rows: np.ndarray,
+    pixels: np.ndarray,
+    hole: np.ndarray | None = None,
+) -> None:
     """Log where ``area`` is not the number of pixels (k,) of the mask."""
     area = chunk.area.values[rows]
+    hints = {True: ' A polygon inside another one is no hole, it is filled.', False: ''}
     _find(
         chunk,
         'area-mismatch',
         rows,
         np.abs(pixels - area) > RELATIVE_TOLERANCE * pixels + 2,
-        lambda k: f'area is {area[k]:g}, but the mask has {pixels[k]:g} px.',
+        lambda k: (
+            f'area is {area[k]:g}, but the mask has {pixels[k]:g} px.'
+            f'{hints[hole is not None and bool(hole[k])]}'
+        ),
     )
 
 
