@@ -82,7 +82,8 @@ def label_problems(
         path, level = dataset.ann_file, dataset.supervision
         if path is None or level is None or not path.is_file():
             continue
-        task = (path.resolve(), level, dataset.by_name, is_training(dataset))
+        use = dataset.by_name, is_training(dataset), bool(dataset.evaluator)
+        task = (path.resolve(), level, *use)
         too_large = path.stat().st_size > max_megabytes * 2**20
         if task in done or (too_large and dataset.by_name):
             continue

@@ -165,7 +165,8 @@ def _check_polygons(chunk: Annotations, rows: np.ndarray, columns: MaskColumns) 
             if off_area[k]:
                 pixels[k] = mask_api.area(raster)
     # A polygon inside another is no hole: pycocotools fills both.
-    hole = np.abs(area - (2 * found.largest - found.total)) <= margin
+    with np.errstate(invalid='ignore'):
+        hole = np.abs(area - (2 * found.largest - found.total)) <= margin
     hole &= found.total > found.largest
     _find_area(chunk, rows, pixels, hole)
     _find_mask_box(chunk, rows, boxes)
@@ -212,6 +213,7 @@ def _off_box(chunk: Annotations, rows: np.ndarray, boxes: np.ndarray) -> np.ndar
 
 def _find_mask_box(chunk: Annotations, rows: np.ndarray, boxes: np.ndarray) -> None:
     off = _off_box(chunk, rows, boxes) & ~chunk.box_wrong[rows]
+    off &= (boxes[:, 2:] > 0).all(axis=1)  # An empty mask is nowhere.
     if not off.any():
         return
     given, sizes = chunk.box.values[rows], chunk.sizes[rows]
