@@ -27,11 +27,13 @@ def check_reading(report: ValidationReport, dataset: DatasetClasses) -> None:
         log.discard(('area-missing',))  # Our datasets and metrics do without.
     elif 'LVIS' not in str(dataset.config.get('type')):
         _escalate(log, 'image-url-only', f'{dataset.where} is mmdet.CocoDataset')
-    if is_training(dataset) and report.level not in (None, Supervision.IMAGE_TAGS):
-        _check_what_is_left(report, dataset)
     if _has_coco_metric(dataset):
         for rule in ('iscrowd-missing', 'annotation-id-text'):
             _escalate(log, rule, f'{dataset.where} is measured by mmdet.CocoMetric')
+    reads_objects = report.level not in (None, Supervision.IMAGE_TAGS)
+    # Where the labels are broken, that is the reason.
+    if is_training(dataset) and reads_objects and not report.failed():
+        _check_what_is_left(report, dataset)
 
 
 def _escalate(log: IssueLog, rule: str, reason: str) -> None:
@@ -44,8 +46,6 @@ def _escalate(log: IssueLog, rule: str, reason: str) -> None:
 
 def _check_what_is_left(report: ValidationReport, dataset: DatasetClasses) -> None:
     """MMDetection's datasets die of an empty list, and train on images of nothing."""
-    if any(report.log.counts[rule] for rule in ('level-absent', 'config-classes')):
-        return
     filter_cfg = dataset.config.get('filter_cfg') or {}
     smallest = filter_cfg.get('min_size', 0)
     sizes = np.asarray(report.images.sizes, dtype=float).reshape(-1, 2)

@@ -18,7 +18,7 @@ def coco(names=NAMES, **label):
     label = label or dict(bbox=[5, 5, 20, 10])
     return dict(
         images=[dict(id=7, file_name='a.png', width=60, height=40)],
-        annotations=[dict(id=9, image_id=7, category_id=1, iscrowd=0, **label)],
+        annotations=[dict(dict(id=9, image_id=7, category_id=1, iscrowd=0), **label)],
         categories=[dict(id=k, name=name) for k, name in enumerate(names, 1)],
     )
 
@@ -117,7 +117,9 @@ def test_annotation_ids_do_not_matter_at_image_tags(write, config):
 def test_warnings_are_said_and_do_not_stop(write, config, monkeypatch):
     said = []
     monkeypatch.setattr(label_check, 'print_log', lambda text, _: said.append(text))
-    path = write(coco(bbox=[5, 5, 20, 0.5]))
+    content = coco(bbox=[5, 5, 20, 0.5])
+    content['annotations'] += coco(bbox=[5, 5, 20, 9], id=10)['annotations']
+    path = write(content)
     label_check.check_labels(config())
     assert said == [
         f'{path}: bbox-flat (1). Shown by: python tools/analysis_tools/'

@@ -230,6 +230,8 @@ def rows_of(ids: Sequence[Any], index: Mapping[Any, int]) -> np.ndarray:
         int64 (n,), -1 for what is not in the index.
     """
     try:
+        if bool in set(map(type, ids)):  # true equals 1
+            raise TypeError
         rows = [index.get(value, -1) for value in ids]
     except TypeError:  # A list cannot be looked up.
         rows = [index.get(value, -1) if is_id(value) else -1 for value in ids]
