@@ -8,6 +8,7 @@
 - MMEngine chooses a CUDA device for every process, which a machine without one cannot.
 - MMEngine reads downloaded checkpoints without that safety, which is turned on.
 - MMEngine resumes training by iterations by loading all data again that was seen.
+- pycocotools reads files in the encoding of the locale, and no byte order mark.
 """
 
 import contextlib
@@ -23,6 +24,32 @@ def apply_compat() -> None:
     register_config_prefix()
     allow_checkpoint_globals()
     read_checkpoints_safely()
+    read_coco_files_in_any_encoding()
+
+
+def read_coco_files_in_any_encoding() -> None:
+    """Let pycocotools, and so MMDetection's datasets and metrics, parse as we do.
+
+    It opens files in the encoding of the locale, which is not UTF-8 everywhere, and
+    fails on a byte order mark, which Windows' editors and shells write.
+    """
+    import pycocotools.coco as module
+
+    from mmwsis.formats.json_file import read_json, refuse_other_json
+
+    plain = module.COCO.__init__
+    if hasattr(plain, '__wrapped__'):
+        return
+
+    @functools.wraps(plain)
+    def read(self: Any, annotation_file: str | None = None) -> None:
+        plain(self)
+        if annotation_file is not None:
+            self.dataset = read_json(str(annotation_file))
+            refuse_other_json(self.dataset, str(annotation_file))
+            self.createIndex()
+
+    module.COCO.__init__ = read
 
 
 def allow_checkpoint_globals() -> None:

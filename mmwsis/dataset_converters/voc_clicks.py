@@ -109,7 +109,7 @@ def click_record(
 
 
 def _read_clicks(path: str | os.PathLike, names: Sequence[str]) -> dict[str, Any]:
-    clicks = read_json(str(path), any_encoding=True)
+    clicks = read_json(str(path))
     if not isinstance(clicks, dict) or not clicks:
         raise ValueError(
             f'{path}: expected an object from image names to lists of clicks, each '

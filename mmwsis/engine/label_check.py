@@ -24,7 +24,6 @@ from mmwsis.utils.fileio import atomic_write_json
 
 from .label_reading import check_reading, check_some_images, is_training
 from .preflight import (
-    SPLITS,
     DatasetClasses,
     PreflightError,
     datasets_of,
@@ -40,7 +39,7 @@ _RANKS = ('RANK', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK')
 
 def check_labels(
     cfg: Config,
-    splits: Sequence[str] = SPLITS,
+    splits: Sequence[str] = ('train', 'val'),
     max_megabytes: float = CHEAP_MEGABYTES,
 ) -> None:
     """Check the label files of a run against the rules, on the first rank.
@@ -83,7 +82,8 @@ def label_problems(
         path, level = dataset.ann_file, dataset.supervision
         if path is None or level is None or not path.is_file():
             continue
-        task = (path.resolve(), level, dataset.by_name, is_training(dataset))
+        use = dataset.by_name, is_training(dataset), bool(dataset.evaluator)
+        task = (path.resolve(), level, *use)
         too_large = path.stat().st_size > max_megabytes * 2**20
         if task in done or (too_large and dataset.by_name):
             continue
@@ -265,7 +265,7 @@ def repair_file(
         raise FileExistsError(
             f'{out} exists; give another name or --overwrite to replace it.'
         )
-    coco: dict[str, Any] = read_json(path, any_encoding=True)
+    coco: dict[str, Any] = read_json(path)
     check_document(coco, path)
     done = repair_coco(coco, max_examples)
     fault = encoding_fault(Path(path).read_bytes())

@@ -1,7 +1,5 @@
 """What the datasets and metrics of a config need of a label file beyond its format."""
 
-import codecs
-import locale
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +7,7 @@ import numpy as np
 from mmwsis.formats.categories import name_list
 from mmwsis.formats.validation import IssueLog, ValidationReport
 from mmwsis.formats.validation.image_files import check_image_files
+from mmwsis.structures.supervision import Supervision
 
 from .preflight import DatasetClasses
 
@@ -26,15 +25,15 @@ def check_reading(report: ValidationReport, dataset: DatasetClasses) -> None:
     log = report.log
     if dataset.by_name:
         log.discard(('area-missing',))  # Our datasets and metrics do without.
-    else:
-        if 'LVIS' not in str(dataset.config.get('type')):
-            _escalate(log, 'image-url-only', f'{dataset.where} is mmdet.CocoDataset')
-        _check_locale(report.path, log)
-        if is_training(dataset):
-            _check_what_is_left(report, dataset)
+    elif 'LVIS' not in str(dataset.config.get('type')):
+        _escalate(log, 'image-url-only', f'{dataset.where} is mmdet.CocoDataset')
     if _has_coco_metric(dataset):
-        for rule in ('iscrowd-missing', 'id-evaluation'):
+        for rule in ('iscrowd-missing', 'annotation-id-text'):
             _escalate(log, rule, f'{dataset.where} is measured by mmdet.CocoMetric')
+    reads_objects = report.level not in (None, Supervision.IMAGE_TAGS)
+    # Where the labels are broken, that is the reason.
+    if is_training(dataset) and reads_objects and not report.failed():
+        _check_what_is_left(report, dataset)
 
 
 def _escalate(log: IssueLog, rule: str, reason: str) -> None:
@@ -45,46 +44,31 @@ def _escalate(log: IssueLog, rule: str, reason: str) -> None:
         log.add('config-reader', f'{text}.')
 
 
-def _check_locale(path: str, log: IssueLog) -> None:
-    """MMDetection opens files in the encoding of the locale."""
-    encoding = locale.getpreferredencoding(False)
-    if (
-        codecs.lookup(encoding).name != 'utf-8'
-        and not Path(path).read_bytes().isascii()
-    ):
-        log.add(
-            'config-reader',
-            f'the encoding of this system is {encoding}, in which MMDetection would '
-            'read the file, and the file has characters beyond ASCII: set the '
-            'environment variable PYTHONUTF8=1.',
-        )
-
-
 def _check_what_is_left(report: ValidationReport, dataset: DatasetClasses) -> None:
     """MMDetection's datasets die of an empty list, and train on images of nothing."""
-    if any(report.log.counts[rule] for rule in ('level-absent', 'config-classes')):
-        return
     filter_cfg = dataset.config.get('filter_cfg') or {}
     smallest = filter_cfg.get('min_size', 0)
     sizes = np.asarray(report.images.sizes, dtype=float).reshape(-1, 2)
     wanted = [k for k, name in enumerate(report.categories) if name in dataset.names]
-    rows = report.rows[np.isin(report.labels, wanted) & (report.rows >= 0)]
-    if not (sizes[rows].min(axis=1, initial=np.inf) >= smallest).any():
-        report.log.add(
-            'config-nothing-left',
-            f'{len(sizes)} images; {len(np.unique(rows))} of them have a label of '
-            f'{name_list(dataset.names, 5)}, and none of those has sides of at least '
-            f'{smallest} pixels (filter_cfg.min_size).'
-            if len(rows)
-            else f'none of the {len(sizes)} images has a label of '
-            f'{name_list(dataset.names, 5)}; labelled are '
-            f'{_labelled(report) or "no classes"}.',
+    found = np.isin(report.labels, wanted) & (report.rows >= 0)
+    classes = name_list(dataset.names, 5)
+    if not found.any():
+        text = f'no annotation is of {classes}; the file has {_labelled(report)}.'
+    elif report.level >= Supervision.BOXES and not (found & report.trainable).any():
+        text = (
+            f'all {found.sum()} annotations of {classes} are left out: crowds, boxes '
+            'below one pixel or an area of 0.'
         )
+    elif not (sizes[report.rows[found]].min(axis=1) >= smallest).any():
+        text = f'no labelled image has sides of {smallest} pixels (filter_cfg).'
+    else:
+        return
+    report.log.add('config-nothing-left', text)
 
 
 def _labelled(report: ValidationReport) -> str:
     used = np.unique(report.labels[report.labels >= 0])
-    return name_list([report.categories[k] for k in used], 5)
+    return name_list([report.categories[k] for k in used], 5) or 'none at all'
 
 
 def check_some_images(report: ValidationReport, dataset: DatasetClasses) -> None:
@@ -120,6 +104,5 @@ def _has_coco_metric(dataset: DatasetClasses) -> bool:
     for metric in given if isinstance(given, (list, tuple)) else [given]:
         file, kind = metric.get('ann_file'), str(metric.get('type'))
         if kind.rpartition('.')[2] == 'CocoMetric' and file:
-            if Path(file) == dataset.ann_file:
-                return True
+            return Path(file) == dataset.ann_file
     return False

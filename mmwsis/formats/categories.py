@@ -37,8 +37,12 @@ def values_of_key(path: str | os.PathLike, key: str) -> Iterator[Any]:
         return
     with (
         open(path, 'rb') as file,
-        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
     ):
+        data: Any = mapped
+        encoding = json.detect_encoding(mapped[:4])
+        if not encoding.startswith('utf-8'):
+            data = mapped[:].decode(encoding, 'ignore').encode('utf-8', 'ignore')
         for match in re.finditer(rb'"%b"\s*:\s*(?=[\[{])' % key.encode(), data):
             for size in (1 << 16, 1 << 26):
                 text = data[match.end() : match.end() + size].decode('utf-8', 'ignore')

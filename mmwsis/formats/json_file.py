@@ -17,10 +17,6 @@ CHUNK = 1 << 14
 _LISTS = ('images', 'annotations')
 _Unreadable = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _PACKED = ((b'\x1f\x8b', 'gzip'), (b'PK\x03\x04', 'zip'), (b'BZh', 'bzip2'))
-ENCODING_ADVICE = (
-    'COCO tools, MMDetection among them, read UTF-8 without a byte order mark only. '
-    'Write the file so: tools/analysis_tools/check_dataset.py FILE --fix OUT does.'
-)
 _TEXT_ADVICE = (
     'It was probably saved in another encoding, such as Latin-1 or GBK; save it again '
     'as UTF-8.'
@@ -54,16 +50,12 @@ def read_content(path: str, backend_args: dict | None = None) -> bytes:
         ) from None
 
 
-def read_json(
-    path: str, backend_args: dict | None = None, any_encoding: bool = False
-) -> Any:
-    """Parse a JSON file.
+def read_json(path: str, backend_args: dict | None = None) -> Any:
+    """Parse a JSON file in UTF-8, UTF-16 or UTF-32, with a byte order mark or not.
 
     Args:
         path: Path or URL of the file.
         backend_args: Arguments of MMEngine's file backend.
-        any_encoding: Read UTF-16, UTF-32 and byte order marks too, which COCO tools do
-            not. Defaults to False.
 
     Returns:
         What the file holds.
@@ -76,18 +68,14 @@ def read_json(
     try:
         return msgspec.json.decode(content)
     except _Unreadable:
-        value = _read_slowly(path, content)
-    fault = encoding_fault(content)
-    if fault and not any_encoding:
-        raise ValueError(f'{path}: {fault} {ENCODING_ADVICE}')
-    return value
+        return _read_slowly(path, content)
 
 
 def encoding_fault(content: bytes) -> str:
     """What is wrong with the encoding of a JSON file, as its first bytes show it.
 
-    ``json.load`` of pycocotools, and so of MMDetection, reads UTF-8 without a byte
-    order mark alone, whatever the standard library can read.
+    We read it all the same (see :mod:`mmwsis.compat`), but ``json.load`` of plain
+    pycocotools fails.
 
     Args:
         content: The file.

@@ -275,6 +275,8 @@ def _restrict_header(coco: Mapping[str, Any]) -> dict[str, Any]:
         out['licenses'] = coco['licenses']
     out['categories'] = [
         {key: category[key] for key in CATEGORY_KEYS if key in category}
+        if isinstance(category, Mapping)
+        else category
         for category in coco.get('categories', [])
     ]
     return out

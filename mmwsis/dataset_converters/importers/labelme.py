@@ -82,7 +82,7 @@ def _read_file(job: tuple[str, str, ImportSettings]) -> LabelledImage | Issue:
     name, root, settings = job
     source = os.path.relpath(name, root)
     try:
-        document = read_json(name, any_encoding=True)
+        document = read_json(name)
     except ValueError as error:
         reason = str(error).removeprefix(f'{name} is ')
         return Issue(INVALID, source, '', 'file', reason)

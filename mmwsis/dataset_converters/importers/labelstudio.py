@@ -45,7 +45,7 @@ def read_labelstudio(
     """
     if not path.is_file():
         raise FileNotFoundError(f'{path} is no file; give the JSON export of a project')
-    tasks = read_json(str(path), any_encoding=True)
+    tasks = read_json(str(path))
     tasks = [tasks] if isinstance(tasks, Mapping) else tasks
     if not isinstance(tasks, list):
         raise ValueError(f'{path}: expected a list of tasks')

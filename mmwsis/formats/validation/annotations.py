@@ -8,7 +8,7 @@ import numpy as np
 from mmwsis.structures.supervision import Supervision
 
 from .columns import NO_LEVEL, Annotations, ImageArrays, ImageTable, is_id, rows_of
-from .geometry import CoordinateSpans, check_boxes, check_points
+from .geometry import CoordinateSpans, box_of_points, check_boxes, check_points
 from .header import some
 from .issues import Issue, IssueLog, annotation_issue
 from .labels import LABEL_KEYS, check_leaks, check_needed
@@ -48,6 +48,7 @@ class AnnotationChecker:
         self.image_rows: list[np.ndarray] = []
         self._crowd: list[np.ndarray] = []
         self._signatures: list[np.ndarray] = []
+        self._trainable: list[np.ndarray] = []
         self.labels = np.zeros(0, dtype=np.int64)  # Index of the category, -1: none.
         self.summary = SummaryCounter()
         self._spans = CoordinateSpans()
@@ -82,6 +83,7 @@ class AnnotationChecker:
         if self.leaks:
             check_leaks(chunk)
         self._spans.add(chunk)
+        self._trainable.append(_trainable(chunk))
         mask_area, checksum = np.full(len(chunk), np.nan), np.zeros(len(chunk))
         if self.masks and chunk.masked.any():
             mask_area, checksum = check_masks(chunk)
@@ -115,6 +117,10 @@ class AnnotationChecker:
     def rows(self) -> np.ndarray:
         """Row of the image of every annotation, -1 without one; int64 (n,)."""
         return np.concatenate(self.image_rows or [np.zeros(0, dtype=np.int64)])
+
+    def trainable(self) -> np.ndarray:
+        """Whether loaders take each annotation for an object to learn; bool (n,)."""
+        return np.concatenate(self._trainable or [np.zeros(0, dtype=bool)])
 
     def _check_references(self, chunk: Annotations) -> None:
         ids = [entry.get('id') for entry in chunk.entries]
@@ -203,16 +209,16 @@ class AnnotationChecker:
             )
 
     def _check_ids_for_evaluation(self) -> None:
-        odd = [
-            row
-            for row, value in enumerate(self.ids)
-            if type(value) is str or (type(value) is int and value < 1)
-        ]
-        self._find(
-            'id-evaluation',
-            np.asarray(odd, dtype=np.int64),
-            lambda row: f'the id is {self.ids[row]!r}.',
-        )
+        rows = {
+            'annotation-id-text': [k for k, i in enumerate(self.ids) if type(i) is str],
+            'annotation-id-zero': [k for k, i in enumerate(self.ids) if i == 0],
+        }
+        for rule, found in rows.items():
+            self._find(
+                rule,
+                np.asarray(found, dtype=np.int64),
+                lambda row: f'the id is {self.ids[row]!r}.',
+            )
 
     def _check_copies(self, rows: np.ndarray) -> None:
         """Find annotations that are equal in all but the id."""
@@ -252,6 +258,16 @@ class AnnotationChecker:
             tags = list(self.images.tags[row])
             text = f'tags {tags} lack the annotated category ids {absent}.'
             self.log.add_image('tags-incomplete', self.images.ids[row], text)
+
+
+def _trainable(chunk: Annotations) -> np.ndarray:
+    """The rule of MMDetection's datasets; extreme points have a box, too."""
+    boxes = chunk.box.values[:, 2:]
+    if chunk.extreme.valid.any():
+        extent = box_of_points(chunk.extreme.values)[:, 2:]
+        boxes = np.where(chunk.extreme.valid[:, None], extent, boxes)
+    left_out = chunk.box_wrong | chunk.crowd | chunk.ignored
+    return (boxes >= 1).all(axis=1) & ~left_out & ~(chunk.area.values <= 0)
 
 
 def _signatures(chunk: Annotations, checksum: np.ndarray) -> np.ndarray:

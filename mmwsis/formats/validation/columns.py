@@ -128,7 +128,7 @@ class Annotations:
         self.ignored = np.zeros(len(entries), dtype=bool)
         for row, entry in enumerate(entries):
             if entry.get('ignore'):
-                self.ignored[row] = self.required[row] == Supervision.MASKS
+                self.ignored[row] = self.required[row] in (Supervision.MASKS, NO_LEVEL)
         self.point = number_column(entries, 'point', (2,))
         self.extreme = number_column(entries, 'extreme_points', (4, 2))
         self.box = number_column(entries, 'bbox', (4,))
@@ -230,6 +230,8 @@ def rows_of(ids: Sequence[Any], index: Mapping[Any, int]) -> np.ndarray:
         int64 (n,), -1 for what is not in the index.
     """
     try:
+        if bool in set(map(type, ids)):  # true equals 1
+            raise TypeError
         rows = [index.get(value, -1) for value in ids]
     except TypeError:  # A list cannot be looked up.
         rows = [index.get(value, -1) if is_id(value) else -1 for value in ids]

@@ -6,7 +6,7 @@ import numpy as np
 
 from mmwsis.structures.supervision import ANNOTATION_KEYS, Supervision
 
-from .columns import Annotations
+from .columns import NO_LEVEL, Annotations
 from .geometry import box_of_points
 
 LABEL_KEYS = {
@@ -49,6 +49,12 @@ def check_needed(chunk: Annotations, masks: bool = True) -> None:
         chunk.find(
             'label-missing', rows, lambda row, key=key: _missing(chunk, row, key)
         )
+    undeclared = (level == NO_LEVEL) & objects & chunk.masked & ~chunk.box.given
+    chunk.find(
+        'label-missing',
+        undeclared & ~chunk.ignored,
+        lambda row: 'a mask without bbox, which every loader of COCO files needs.',
+    )
     if masks:
         chunk.find(
             'mask-missing',

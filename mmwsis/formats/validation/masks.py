@@ -164,7 +164,11 @@ def _check_polygons(chunk: Annotations, rows: np.ndarray, columns: MaskColumns) 
             boxes[k] = mask_api.toBbox(raster)
             if off_area[k]:
                 pixels[k] = mask_api.area(raster)
-    _find_area(chunk, rows, pixels)
+    # A polygon inside another is no hole: pycocotools fills both.
+    with np.errstate(invalid='ignore'):
+        hole = np.abs(area - (2 * found.largest - found.total)) <= margin
+    hole &= found.total > found.largest
+    _find_area(chunk, rows, pixels, hole)
     _find_mask_box(chunk, rows, boxes)
 
 
@@ -181,15 +185,24 @@ def _check_rles(chunk: Annotations, rows: np.ndarray, columns: MaskColumns) -> N
         _find_mask_box(chunk, rows, mask_api.toBbox(rles))
 
 
-def _find_area(chunk: Annotations, rows: np.ndarray, pixels: np.ndarray) -> None:
+def _find_area(
+    chunk: Annotations,
+    rows: np.ndarray,
+    pixels: np.ndarray,
+    hole: np.ndarray | None = None,
+) -> None:
     """Log where ``area`` is not the number of pixels (k,) of the mask."""
     area = chunk.area.values[rows]
+    hints = {True: ' A polygon inside another one is no hole, it is filled.', False: ''}
     _find(
         chunk,
         'area-mismatch',
         rows,
         np.abs(pixels - area) > RELATIVE_TOLERANCE * pixels + 2,
-        lambda k: f'area is {area[k]:g}, but the mask has {pixels[k]:g} px.',
+        lambda k: (
+            f'area is {area[k]:g}, but the mask has {pixels[k]:g} px.'
+            f'{hints[hole is not None and bool(hole[k])]}'
+        ),
     )
 
 
@@ -200,6 +213,7 @@ def _off_box(chunk: Annotations, rows: np.ndarray, boxes: np.ndarray) -> np.ndar
 
 def _find_mask_box(chunk: Annotations, rows: np.ndarray, boxes: np.ndarray) -> None:
     off = _off_box(chunk, rows, boxes) & ~chunk.box_wrong[rows]
+    off &= (boxes[:, 2:] > 0).all(axis=1)  # An empty mask is nowhere.
     if not off.any():
         return
     given, sizes = chunk.box.values[rows], chunk.sizes[rows]

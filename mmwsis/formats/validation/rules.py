@@ -11,7 +11,6 @@ Rules about masks are checked by the last two, image files by the last, and a sa
 them before training.
 """
 
-from ..json_file import ENCODING_ADVICE
 from .rule import Rule, Severity
 
 _REWRITE = 'Write the entry again from its source, or remove it.'
@@ -21,11 +20,6 @@ _TOOL = 'tools/dataset_converters/coco2weak.py'
 # does about it.
 _TABLE: dict[Severity, dict[str, tuple[str, ...]]] = {
     Severity.ERROR: {
-        'file-encoding': (
-            'The file is UTF-8 without a byte order mark.',
-            ENCODING_ADVICE,
-            'writes it so',
-        ),
         'category-entry': (
             'Every category is an object with an id (integer or text) and a name '
             '(text that is not blank).',
@@ -65,7 +59,11 @@ _TABLE: dict[Severity, dict[str, tuple[str, ...]]] = {
             'images[].void is an RLE of the size of the image.',
             'Write it again with the converter of the dataset.',
         ),
-        'image-missing': ('Every image file exists.', 'Check --images and file_name.'),
+        'image-missing': (
+            'Every image file exists.',
+            'Check file_name and the image folder: --images, or data_root and '
+            'data_prefix of the config.',
+        ),
         'image-unreadable': (
             'Every image file can be decoded to its end.',
             'Fetch or write it again.',
@@ -215,6 +213,11 @@ _TABLE: dict[Severity, dict[str, tuple[str, ...]]] = {
         ),
     },
     Severity.WARNING: {
+        'file-encoding': (
+            'The file is UTF-8 without a byte order mark.',
+            'Our tools read it all the same; plain pycocotools and MMDetection do not.',
+            'writes it so',
+        ),
         'category-name': (
             'Names of categories have no blanks at their ends and no invisible '
             'characters.',
@@ -244,6 +247,11 @@ _TABLE: dict[Severity, dict[str, tuple[str, ...]]] = {
         'image-orientation': (
             'No image file is turned by its EXIF orientation.',
             'Some readers turn it and some do not: store the pixels upright.',
+        ),
+        'annotation-id-zero': (
+            'No annotation id of a mask is 0.',
+            'mmdet.CocoMetric counts a match with this object as none; our metrics do '
+            'not.',
         ),
         'annotation-duplicate': (
             'No two annotations are equal in everything but the id.',
@@ -302,10 +310,9 @@ _TABLE: dict[Severity, dict[str, tuple[str, ...]]] = {
             'Our datasets take the last two parts of coco_url, as LVIS needs it; '
             'mmdet.CocoDataset does not.',
         ),
-        'id-evaluation': (
-            'Annotation ids of masks are positive integers.',
-            'mmdet.CocoMetric fails on texts and counts a match with id 0 as none; '
-            'our metrics do not.',
+        'annotation-id-text': (
+            'Annotation ids of masks are integers.',
+            'mmdet.CocoMetric cannot read texts; our metrics can.',
         ),
         'tags-duplicate': (
             'No tag stands twice in an image.',

@@ -42,6 +42,8 @@ class ValidationReport:
         images: The images, for a check of their files.
         rows: int64 (n,), row of the image of every annotation, -1 if unknown.
         labels: int64 (n,), index of its category, -1 if unknown.
+        trainable: bool (n,), it is one object with a box that MMDetection's datasets
+            do not leave out.
     """
 
     path: str
@@ -53,6 +55,7 @@ class ValidationReport:
     images: ImageTable = field(default_factory=ImageTable)
     rows: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     labels: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    trainable: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=bool))
 
     def failed(self, strict: bool = False) -> bool:
         """Whether there are errors, or with ``strict`` warnings."""
@@ -274,6 +277,7 @@ class _Run:
             self.images,
             rows,
             checker.labels,
+            checker.trainable(),
         )
 
     def _check_presence(self, level: Supervision) -> None:
@@ -323,12 +327,6 @@ class _Run:
             counts = {key: n for key, n in total.items() if n and key != 'all'}
             text = f'of {total["all"]} objects these many have each label: {counts}.'
             self.log.add('level-mixed', text)
-        if level is Supervision.MASKS and total['bbox'] < total['all']:
-            self.log.add(
-                'label-missing',
-                f'{total["all"] - total["bbox"]} objects with a mask have no bbox, '
-                'which every loader of COCO files needs.',
-            )
         declared = bool(self.images.required) and NO_LEVEL not in self.images.required
         return level, 'images' if level is None and declared else 'content'
 
