@@ -3,17 +3,16 @@
 import os
 import os.path as osp
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
-
-from PIL import Image
 
 from mmwsis.utils.parallel import OrderedPool
 
+from ..image_file import check_image, read_header, size_difference
 from .columns import ImageTable
 from .issues import IssueLog
 
 _CHUNK = 16
-_EXIF_ORIENTATION = 0x0112
 
 
 class _Job(NamedTuple):
@@ -89,29 +88,30 @@ def _faults(
     path: str, size: tuple[float, float], decode: bool
 ) -> Iterator[tuple[str, str]]:
     if not osp.isfile(path):
-        yield 'image-missing', f'there is no file {path}.'
+        yield 'image-missing', f'there is no file {path}{_instead(path)}.'
         return
     try:
-        with Image.open(path) as image:
-            real, orientation = image.size, None
-            if decode:
-                image.load()
-            if decode or image.format != 'PNG':  # PNG has it behind the pixels.
-                orientation = image.getexif().get(_EXIF_ORIENTATION)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        if decode:
+            header = check_image(Path(path).read_bytes())
+        else:
+            header = read_header(path)
+    except OSError as error:
         yield 'image-unreadable', f'{path} cannot be decoded: {error}.'
         return
     known = size[0] == size[0]
-    if known and real != size:
-        turned = ' (the other way round)' if real[::-1] == size else ''
-        yield (
-            'image-size-differs',
-            f'the label file says {size[0]} x {size[1]} pixels, {path} has {real[0]} x '
-            f'{real[1]}{turned}.',
-        )
-    if orientation not in (None, 0, 1):
+    if known and header.size != size:
+        yield 'image-size-differs', size_difference(size, header, path)
+    elif header.orientation != 1:
         yield (
             'image-orientation',
-            f'{path} has EXIF orientation {orientation}: mmcv.LoadImageFromFile turns '
-            'it, mmwsis.LoadCachedImage and COCO tools do not.',
+            f'{path} is turned by its EXIF orientation {header.orientation}: labels '
+            f'must be those of the upright image, {header.width} x {header.height} '
+            'pixels, as labelling tools show it.',
         )
+
+
+def _instead(path: str) -> str:
+    """What stands at the place of a file."""
+    if osp.isdir(path):
+        return ', but a folder'
+    return ', but a link to nothing' if osp.islink(path) else ''

@@ -63,7 +63,8 @@ _TABLE: dict[Severity, dict[str, tuple[str, ...]]] = {
             'Fetch or write it again.',
         ),
         'image-size-differs': (
-            'The image file has the width and height that the label file says.',
+            'The image file, held upright, has the width and height that the label '
+            'file says.',
             'Labels of another size do not fit: correct width and height, or scale '
             'the labels.',
         ),
@@ -175,7 +176,8 @@ _TABLE: dict[Severity, dict[str, tuple[str, ...]]] = {
         ),
         'image-orientation': (
             'No image file is turned by its EXIF orientation.',
-            'Some readers turn it and some do not: store the pixels upright.',
+            'Everything here, MMDetection and labelling tools turn it; where a tool '
+            'does not, its labels are wrong: store the pixels upright.',
         ),
         'annotation-duplicate': (
             'No two annotations are equal in everything but the id.',

@@ -77,18 +77,31 @@ def test_turned_image(look, tmp_path):
 
 def test_orientation(look, tmp_path):
     def tag(folder):
-        image = Image.new('RGB', (120, 90))
+        image = Image.new('RGB', (90, 120))
         exif = image.getexif()
         exif[0x0112] = 6
         image.save(folder / 'a.png', exif=exif)
 
-    assert look(tag) == {
-        'image-orientation': [
-            f'image id 70 (a.png): {tmp_path / "a.png"} has EXIF orientation 6: '
-            'mmcv.LoadImageFromFile turns it, mmwsis.LoadCachedImage and COCO tools '
-            'do not.'
-        ]
-    }
+    for decode in (True, False):
+        assert look(tag, decode=decode) == {
+            'image-orientation': [
+                f'image id 70 (a.png): {tmp_path / "a.png"} is turned by its EXIF '
+                'orientation 6: labels must be those of the upright image, 120 x 90 '
+                'pixels, as labelling tools show it.'
+            ]
+        }
+
+
+@pytest.mark.parametrize('decode', [True, False])
+def test_size_before_the_orientation_is_an_error(look, decode):
+    def tag(folder):
+        image = Image.new('RGB', (120, 90))
+        exif = image.getexif()
+        exif[0x0112] = 8
+        image.save(folder / 'a.png', exif=exif)
+
+    (found,) = look(tag, decode=decode)['image-size-differs']
+    assert 'has 90 x 120 (the other way round). EXIF orientation 8 turns it' in found
 
 
 def test_no_such_folder(clean, write):
