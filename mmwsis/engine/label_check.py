@@ -206,7 +206,11 @@ def _compare(
 
 
 def repair_file(
-    path: str, out: str | os.PathLike, overwrite: bool = False, max_examples: int = 5
+    path: str,
+    out: str | os.PathLike,
+    overwrite: bool = False,
+    max_examples: int = 5,
+    images: str | None = None,
 ) -> IssueLog:
     """Write a copy of a label file with the unambiguous repairs.
 
@@ -215,6 +219,7 @@ def repair_file(
         out: File to write, in one step.
         overwrite: Replace an existing file.
         max_examples: Examples kept per rule.
+        images: Image folder, for repairs of sizes. Defaults to None, no such repairs.
 
     Returns:
         What was changed, under the name of the rule that was broken.
@@ -231,7 +236,7 @@ def repair_file(
             f'{out} exists; give another name or --overwrite to replace it.'
         )
     coco: dict[str, Any] = read_json(path)
-    done = repair_coco(coco, max_examples)
+    done = repair_coco(coco, max_examples, images)
     try:
         atomic_write_json(target, coco)
     except ValueError:

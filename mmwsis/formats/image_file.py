@@ -157,7 +157,7 @@ def check_image(content: bytes) -> ImageHeader:
     return header
 
 
-def read_image(
+def read_upright(
     path: str, img_id: Any = None, backend_args: dict | None = None
 ) -> np.ndarray:
     """Read an image as :func:`decode_image` does, with errors that name it.

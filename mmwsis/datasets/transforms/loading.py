@@ -12,7 +12,7 @@ from mmengine.fileio import get
 from mmwsis.formats.image_file import (
     image_place,
     read_header,
-    read_image,
+    read_upright,
     size_difference,
 )
 from mmwsis.registry import TRANSFORMS
@@ -139,7 +139,7 @@ class LoadImageFromFile(_LoadImageFromFile):
                 _check_size(loaded, loaded['ori_shape'], self.backend_args)
             return loaded
         try:
-            image = read_image(
+            image = read_upright(
                 results['img_path'], results.get('img_id'), self.backend_args
             )
         except OSError:
@@ -169,7 +169,7 @@ def read_rgb(
         FileNotFoundError: There is no such image.
         OSError: It is truncated or no image.
     """
-    image = read_image(path, img_id, backend_args)
+    image = read_upright(path, img_id, backend_args)
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)
 
 

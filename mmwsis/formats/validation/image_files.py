@@ -78,15 +78,16 @@ def _jobs(
 def _check_chunk(job: _Job) -> tuple[list[tuple[str, str, dict]], int]:
     issues = []
     for image_id, name, size in job.files:
-        for rule, message in _faults(osp.join(job.folder, name), size, job.decode):
+        for rule, message in _faults(job.folder, name, size, job.decode):
             where = dict(image_id=image_id, place=f'image id {image_id!r} ({name})')
             issues.append((rule, message, where))
     return issues, len(job.files)
 
 
 def _faults(
-    path: str, size: tuple[float, float], decode: bool
+    folder: str, name: str, size: tuple[float, float], decode: bool
 ) -> Iterator[tuple[str, str]]:
+    path = osp.join(folder, name)
     if not osp.isfile(path):
         yield 'image-missing', f'there is no file {path}{_instead(path)}.'
         return

@@ -39,6 +39,7 @@ _TABLE: dict[Severity, dict[str, tuple[str, ...]]] = {
         'image-size': (
             'width and height are positive integers, in pixels.',
             'Read them from the image files.',
+            'with --images: reads them from the files',
         ),
         'image-file-name': (
             'Every image has a file_name, or as in LVIS a coco_url.',
@@ -67,6 +68,7 @@ _TABLE: dict[Severity, dict[str, tuple[str, ...]]] = {
             'file says.',
             'Labels of another size do not fit: correct width and height, or scale '
             'the labels.',
+            'with --images: corrects exchanged sides where the labels prove it',
         ),
         'annotation-entry': ('Every annotation is an object.', _REWRITE),
         'annotation-image': (
