@@ -21,7 +21,7 @@ from mmengine.fileio import get
 from PIL import Image, UnidentifiedImageError
 
 _ORIENTATION = 0x0112  # tag of EXIF and TIFF
-_WIDTH, _HEIGHT = 256, 257  # tags of TIFF
+_WIDTH, _HEIGHT, _BITS = 256, 257, 258  # tags of TIFF
 # OpenCV's own limits.
 MAX_PIXELS = 2**30
 _MAX_SIDE = 2**20
@@ -45,12 +45,15 @@ class ImageHeader(NamedTuple):
         height: Of the upright image, in pixels.
         orientation: EXIF orientation, 1 to 8; 1 where the file says nothing valid.
         kind: Pillow's name of the format, such as 'JPEG'.
+        bits: Bits per channel that PNG, TIFF and PPM store; else 8. More than 8 become
+            8 when they are decoded.
     """
 
     width: int
     height: int
     orientation: int
     kind: str
+    bits: int
 
     @property
     def size(self) -> tuple[int, int]:
@@ -84,17 +87,21 @@ def read_header(source: str | os.PathLike | bytes) -> ImageHeader:
 def _header(file: IO[bytes]) -> ImageHeader:
     with _pillow(file) as image:
         kind, size = image.format or '', image.size
+        bits = {'I': 16, 'F': 32}.get(image.mode[0], 8)
         if kind == 'TIFF':  # Pillow turns its size, in some versions only.
             orientation = image.tag_v2.get(_ORIENTATION, 1)
             size = image.tag_v2[_WIDTH], image.tag_v2[_HEIGHT]
+            bits = max(image.tag_v2.get(_BITS, (1,)))
         else:
             # Pillow's getexif() reads XMP and texts too, which browsers and OpenCV
             # do not.
             exif = (image.info.get('exif') or b'').removeprefix(b'Exif\0\0')
-            orientation = _orientation_of(_png_exif(file) if kind == 'PNG' else exif)
+            if kind == 'PNG':
+                exif, bits = _png_exif(file)
+            orientation = _orientation_of(exif)
     if orientation not in range(1, 9):
         orientation = 1
-    return ImageHeader(*_turned(size, orientation), orientation, kind)
+    return ImageHeader(*_turned(size, orientation), orientation, kind, bits)
 
 
 def decode_image(content: bytes) -> np.ndarray:
@@ -133,28 +140,28 @@ def decode_image(content: bytes) -> np.ndarray:
     return pixels
 
 
-def check_image(content: bytes) -> ImageHeader:
+def check_image(content: bytes) -> tuple[ImageHeader, np.ndarray]:
     """Check that an image can be decoded, and looks the same to MMDetection's loader.
 
     Args:
         content: The file's content.
 
     Returns:
-        Its header.
+        Its header, and its pixels as :func:`decode_image` gives them.
 
     Raises:
         OSError: Says why, without a name.
     """
     header, pixels = read_header(content), decode_image(content)
     if header.orientation == 1:
-        return header  # nothing to turn
+        return header, pixels  # nothing to turn
     if not np.array_equal(_opencv(content, cv2.IMREAD_COLOR), pixels):
         raise OSError(
             f'its EXIF orientation {header.orientation} turns it, which '
             f'mmdet.LoadImageFromFile does not do for {header.kind} files or broken '
             'EXIF data. Store its pixels upright, without EXIF data'
         )
-    return header
+    return header, pixels
 
 
 def read_upright(
@@ -295,15 +302,17 @@ def _orientation_of(exif: bytes) -> int:
     return 1
 
 
-def _png_exif(file: IO[bytes]) -> bytes:
-    """The chunk eXIf, which may stand behind the pixels."""
+def _png_exif(file: IO[bytes]) -> tuple[bytes, int]:
+    """The chunk eXIf, which may stand behind the pixels, and the bits per channel."""
+    file.seek(24)
+    bits = file.read(1)[0]
     file.seek(8)
     while len(head := file.read(8)) == 8:
         length = int.from_bytes(head[:4], 'big')
         if head[4:] == b'eXIf':
-            return file.read(length)
+            return file.read(length), bits
         file.seek(length + 4, os.SEEK_CUR)
-    return b''
+    return b'', bits
 
 
 def _turned(size: tuple[int, int], orientation: int) -> tuple[int, int]:

@@ -91,9 +91,11 @@ def _faults(
     if not osp.isfile(path):
         yield 'image-missing', f'there is no file {path}{_instead(path)}.'
         return
+    brightest = ''
     try:
         if decode:
-            header = check_image(Path(path).read_bytes())
+            header, pixels = check_image(Path(path).read_bytes())
+            brightest = f'; the brightest value is then {pixels.max()} of 255'
         else:
             header = read_header(path)
     except OSError as error:
@@ -108,6 +110,12 @@ def _faults(
             f'{path} is turned by its EXIF orientation {header.orientation}: labels '
             f'must be those of the upright image, {header.width} x {header.height} '
             'pixels, as labelling tools show it.',
+        )
+    if header.bits > 8:
+        yield (
+            'image-depth',
+            f'{path} has {header.bits} bits per channel, of which loaders make 8'
+            f'{brightest}.',
         )
 
 

@@ -181,6 +181,11 @@ _TABLE: dict[Severity, dict[str, tuple[str, ...]]] = {
             'Everything here, MMDetection and labelling tools turn it; where a tool '
             'does not, its labels are wrong: store the pixels upright.',
         ),
+        'image-depth': (
+            'Image files have at most 8 bits per channel.',
+            'Of 16 bits the upper 8 are read, of floats the whole part: scale the '
+            'values so that the brightest is 255, and save 8 bits.',
+        ),
         'annotation-duplicate': (
             'No two annotations are equal in everything but the id.',
             'Remove one: the object would count twice.',
