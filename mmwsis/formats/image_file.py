@@ -202,19 +202,19 @@ def size_difference(
         name: What the image is called. Defaults to 'the image'.
 
     Returns:
-        One sentence, or three.
+        One sentence, or three, to stand behind the name of the label file.
     """
     turned = ' (the other way round)' if expected[::-1] == header.size else ''
     text = (
-        f'the label file says {expected[0]} x {expected[1]} pixels, {name} has '
+        f'says {expected[0]} x {expected[1]} pixels, {name} has '
         f'{header.width} x {header.height}{turned}.'
     )
     if header.orientation == 1 or expected != header.stored_size:
         return text
     return (
         f'{text} EXIF orientation {header.orientation} turns it; labelling tools and '
-        'loaders show it upright, and the label file has the size before that. Swap '
-        'width and height there, or, if it was labelled lying, turn the labels.'
+        'loaders show it upright, and this is the size before that. Swap width and '
+        'height, or, if it was labelled lying, turn the labels.'
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mmengine.registry import DefaultScope
 from PIL import Image
 
 from mmwsis.datasets.object_crop_geometry import resize_crop, wrap_crop
@@ -27,6 +28,12 @@ LAY = {
     7: lambda a: a[::-1, ::-1].transpose(1, 0, 2),
     8: lambda a: a.transpose(1, 0, 2)[:, ::-1],
 }
+
+
+@pytest.fixture(autouse=True)
+def _mmdet_scope():
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        yield
 
 
 def tool(name):
@@ -120,7 +127,7 @@ def test_labels_lie_on_the_object(photograph, orientation, suffix, capsys):
     crop = dict(type='mmwsis.ObjectCrop', crop_size=32, train=False)
     for name, step in (
         ('ours', loader),
-        ('mmdet', dict(type='mmdet.LoadImageFromFile')),
+        ('mmdet', dict(type='LoadImageFromFile')),
         ('checked', dict(type='mmwsis.LoadImageFromFile')),
     ):
         annotations = dict(type='mmdet.LoadAnnotations', with_mask=True)

@@ -183,7 +183,7 @@ def _check_size(
     path = results['img_path']
     header = read_header(get(path, backend_args=backend_args))
     raise ValueError(
-        f'{image_place(path, results.get("img_id"))}: '
+        f'{image_place(path, results.get("img_id"))}: the annotation file '
         f'{size_difference(expected, header)} Its annotations would not fit; correct '
         'width and height, or the image.'
     )

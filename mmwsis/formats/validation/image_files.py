@@ -103,7 +103,8 @@ def _faults(
         return
     known = size[0] == size[0]
     if known and header.size != size:
-        yield 'image-size-differs', size_difference(size, header, path)
+        difference = size_difference(size, header, path)
+        yield 'image-size-differs', f'the label file {difference}'
     elif header.orientation != 1:
         yield (
             'image-orientation',
