@@ -6,6 +6,7 @@ from typing import Any
 
 from mmengine.config import DictAction
 
+from mmwsis.engine.image_loaders import check_loaded_images
 from mmwsis.engine.preflight import check_requirements
 from mmwsis.engine.ranks import end_ranks
 from mmwsis.engine.run_config import load_run_config
@@ -155,6 +156,7 @@ def main() -> None:
         raise SystemExit("--out is needed: the config's wsis['produces'] names no file")
     # What training started from is not needed any more.
     check_requirements(cfg, cfg.pseudo_label_dataloader.dataset)
+    check_loaded_images(cfg, ('pseudo_label',))
     start_ranks(args.launcher, cfg)
     options = GenerationOptions(
         batch_size=args.batch_size,

@@ -15,6 +15,7 @@ import os
 from mmengine.config import DictAction
 
 from mmwsis.engine.evaluate import evaluate
+from mmwsis.engine.image_loaders import check_loaded_images
 from mmwsis.engine.preflight import check_classes
 from mmwsis.engine.ranks import end_ranks
 from mmwsis.engine.run_config import (
@@ -82,6 +83,7 @@ def main() -> None:
     if args.tta:
         use_tta(cfg)
     check_classes(cfg, splits=('test',))
+    check_loaded_images(cfg, ('test',))
     evaluate(cfg, predictions_out=args.out, metrics_out=args.metrics_out)
     end_ranks()
 

@@ -17,6 +17,7 @@ import os
 
 from mmengine.config import DictAction
 
+from mmwsis.engine.image_loaders import check_loaded_images
 from mmwsis.engine.label_check import check_labels
 from mmwsis.engine.preflight import check_classes, check_requirements
 from mmwsis.engine.ranks import end_ranks
@@ -98,6 +99,7 @@ def main() -> None:
     check_requirements(cfg)
     check_classes(cfg)
     check_labels(cfg)
+    check_loaded_images(cfg, ('train', 'val'))
     build_runner(cfg).train()
     end_ranks()
 

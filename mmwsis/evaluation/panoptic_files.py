@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from mmwsis.formats.coco_file import read_json
+from mmwsis.formats.image_file import decode_stored_colours
 from mmwsis.structures import ids_of_colours
 
 
@@ -94,7 +94,7 @@ class PanopticFile:
                 f'{path} does not exist. Set the folder of panoptic PNGs (seg_prefix) '
                 "to where the JSON's file_name are found."
             )
-        bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
+        bgr = decode_stored_colours(path.read_bytes())
         if bgr is None:
             raise ValueError(f'{path} is no readable image.')
         return ids_of_colours(bgr).astype(np.int64)

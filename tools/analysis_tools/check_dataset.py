@@ -153,7 +153,9 @@ def _check(args: argparse.Namespace, path: str) -> ValidationReport:
 
 def _fix(args: argparse.Namespace) -> dict[str, int]:
     """Write the repaired copy; return how often each rule was repaired."""
-    done = repair_file(args.file, args.fix, args.overwrite, args.max_examples)
+    done = repair_file(
+        args.file, args.fix, args.overwrite, args.max_examples, args.images
+    )
     total = sum(done.counts.values())
     print(f'\nRepaired, written to {args.fix}: {total or "nothing"}')
     for rule in done.rules():

@@ -4,10 +4,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
-
-_ORIENTATION = 274  # EXIF tag
-_TURNED = (5, 6, 7, 8)  # values that swap the sides
+from mmwsis.formats.image_file import read_header
 
 
 def find_image(paths: Sequence[str], img_dir: Path) -> tuple[str, Path | None]:
@@ -28,7 +25,7 @@ def find_image(paths: Sequence[str], img_dir: Path) -> tuple[str, Path | None]:
 
 
 def displayed_size(path: Path) -> tuple[int, int]:
-    """Size of an image as viewers, labelling tools and OpenCV show it.
+    """Size of an image as viewers, labelling tools and all loaders here show it.
 
     Args:
         path: The image; only its header is read.
@@ -40,9 +37,6 @@ def displayed_size(path: Path) -> tuple[int, int]:
         ValueError: It is no image.
     """
     try:
-        with Image.open(path) as image:
-            width, height = image.size
-            turned = image.getexif().get(_ORIENTATION) in _TURNED
-    except (UnidentifiedImageError, OSError) as error:
+        return read_header(path).size
+    except OSError as error:
         raise ValueError(f'{path} is no readable image: {error}') from None
-    return (height, width) if turned else (width, height)
