@@ -1,0 +1,202 @@
+"""Finding the images that label files speak of."""
+
+import functools
+import os
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from .records import CHANGED, INVALID, LEFT_OUT, LabelledImage
+from .settings import ImportSettings
+
+IMAGE_SUFFIXES = (
+    '.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp', '.gif', '.jp2', '.ppm',
+    '.pgm',
+)  # fmt: skip
+_SHOWN = 4
+
+
+class Found(NamedTuple):
+    """Where an image is.
+
+    Attributes:
+        file_name: Relative to the image folder; if there is no file, of the likeliest
+            place.
+        path: The file; None if there is none.
+        note: What is odd about the place; empty if it is where the labels say.
+        error: Why there is none, with the places looked at.
+    """
+
+    file_name: str
+    path: Path | None = None
+    note: str = ''
+    error: str = ''
+
+
+class ImageFolder:
+    """An image folder.
+
+    Its files are listed once, and only if an image is not where the labels say.
+
+    Args:
+        root: The folder.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @functools.cached_property
+    def _by_stem(self) -> dict[str, list[str]]:
+        """Images by their name without extension, in small letters."""
+        found: dict[str, list[str]] = {}
+        for folder, folders, names in os.walk(self.root):
+            folders.sort()
+            for name in sorted(names):
+                if name.lower().endswith(IMAGE_SUFFIXES) and name[0] != '.':
+                    path = os.path.relpath(os.path.join(folder, name), self.root)
+                    found.setdefault(_stem(name), []).append(Path(path).as_posix())
+        return found
+
+    @property
+    def has_images(self) -> bool:
+        """Whether there is any image in the folder or below."""
+        return bool(self._by_stem)
+
+    def find(self, paths: Sequence[str]) -> Found:
+        """Choose among the places where an image may be.
+
+        A file at one of the places is taken, the first first. Else names without an
+        extension, as those of the frames of a video, or in other letters (``A.JPG``)
+        count, at one of the places or in the one folder that fits best.
+
+        Args:
+            paths: Relative to the folder or absolute, the likeliest first; not empty.
+        """
+        places = [self._relative(path) for path in paths]
+        for place in places:
+            if os.path.isfile(os.path.join(self.root, place)):
+                return self._at(place)
+        likeliest = next((p for p in places if not p.startswith('../')), places[0])
+        for place in places:
+            alike = [file for file in self._alike(place) if _is_at(file, place)]
+            if len(alike) == 1:
+                bare = PurePosixPath(place).suffix.lower() not in IMAGE_SUFFIXES
+                note = '' if bare else f'{place} is not there; {alike[0]} is taken'
+                return self._at(alike[0], note)
+            if alike:
+                return Found(likeliest, error=_several(place, alike))
+        return self._elsewhere(likeliest, places)
+
+    def _elsewhere(self, likeliest: str, places: Sequence[str]) -> Found:
+        """A file of the same name in another folder, if just one fits best."""
+        wanted = next((p for p in (likeliest, *places) if self._alike(p)), likeliest)
+        alike = self._alike(wanted)
+        looked = [os.path.normpath(self.root / place) for place in places]
+        rest = f' and {len(looked) - _SHOWN} more' if len(looked) > _SHOWN else ''
+        shown = ', '.join(looked[:_SHOWN]) + rest
+        error = f'{likeliest} is not in {self.root}; looked at {shown}'
+        scores = [_common_tail(file, wanted) for file in alike]
+        best = [file for file, n in zip(alike, scores) if n == max(scores)]
+        if alike and ('/' not in wanted or max(scores) > 1):
+            if len(best) > 1:
+                return Found(likeliest, error=_several(likeliest, best))
+            note = f'{likeliest} is not there; {best[0]} has its name and is taken'
+            return self._at(best[0], note)
+        others = self._by_stem.get(_stem(likeliest), [])
+        if others:
+            error += f'; is it {self.root / others[0]}?'
+        return Found(likeliest, error=error)
+
+    def _at(self, place: str, note: str = '') -> Found:
+        return Found(place, Path(os.path.normpath(self.root / place)), note)
+
+    def _alike(self, place: str) -> list[str]:
+        """Images with the name of a place, which may lack the extension."""
+        name = PurePosixPath(place).name
+        suffix = PurePosixPath(name).suffix.lower()
+        same = self._by_stem.get(_stem(name), [])
+        if suffix in IMAGE_SUFFIXES:
+            same = [f for f in same if PurePosixPath(f).suffix.lower() == suffix]
+        return same
+
+    def _relative(self, path: str) -> str:
+        full = os.path.normpath(os.path.join(self.root, path))
+        return Path(os.path.relpath(full, self.root)).as_posix()
+
+
+def _stem(name: str) -> str:
+    """A file's name without the extension of an image, in small letters."""
+    stem, suffix = os.path.splitext(name.lower())
+    return stem if suffix in IMAGE_SUFFIXES else name.lower()
+
+
+def _is_at(file: str, place: str) -> bool:
+    return os.path.dirname(file).lower() == os.path.dirname(place).lower()
+
+
+def _common_tail(file: str, place: str) -> int:
+    """How many parts two paths have in common at their ends, the name included."""
+    own, other = (
+        [*path.lower().split('/')[:-1], _stem(path.rsplit('/', 1)[-1])]
+        for path in (file, place)
+    )
+    pairs = zip(reversed(own), reversed(other))
+    return next(
+        (k for k, (a, b) in enumerate(pairs) if a != b), min(len(own), len(other))
+    )
+
+
+def _several(place: str, files: Sequence[str]) -> str:
+    shown = ' and '.join(files[:_SHOWN])
+    return f'the labels speak of {place}, and {len(files)} images fit: {shown}'
+
+
+def locate_image(
+    image: LabelledImage, folder: ImageFolder, settings: ImportSettings
+) -> None:
+    """Find the file of a labelled image; what is odd about it becomes an issue.
+
+    Args:
+        image: Gets ``file_name``, ``file``, and whether its labels are left out.
+        folder: The image folder.
+        settings: What becomes of images without a file.
+    """
+    found, own = folder.find(image.paths), None
+    if image.namesakes and not _has_own_name(found, image):
+        own = folder.find(image.namesakes)
+    if found.path is None and own is not None and own.path is not None:
+        note = (
+            f'imagePath is out of date: {found.file_name} is not there; '
+            f'{own.file_name}, which has the name of the label file, is taken'
+        )
+        found = own._replace(note=note)
+    elif own is not None and own.path is not None and not own.note:
+        reason = (
+            f'imagePath says {found.file_name}, but {own.file_name} has the name of '
+            'the label file; correct imagePath, or rename one of them'
+        )
+        image.report(INVALID, '', 'image', reason)
+        image.is_left_out = True
+    image.file_name, image.file = found.file_name, found.path
+    if found.note:
+        image.report(CHANGED, '', 'image not where the labels say', found.note)
+    if found.path is not None or settings.missing_images == 'keep':
+        return
+    if settings.missing_images == 'skip':
+        image.report(LEFT_OUT, '', 'image not found', found.error)
+        image.is_left_out = True
+    elif folder.has_images:
+        size = '' if image.width else 'the size of the image is not known either; '
+        hint = f'{image.hint}; or ' if image.hint else ''
+        advice = 'correct --img-dir, or leave such images out: --missing-images skip'
+        reason = f'{found.error}; {size}{hint}{advice}'
+        image.report(INVALID, '', 'image not found', reason)
+        image.is_left_out = True
+
+
+def _has_own_name(found: Found, image: LabelledImage) -> bool:
+    """Whether an image was found that has the name of its label file."""
+    own = os.path.basename(image.namesakes[0]).lower()
+    return found.path is not None and own in (
+        _stem(found.path.name), found.path.name.lower()
+    )  # fmt: skip
