@@ -45,7 +45,8 @@ EXAMPLES = """examples:
 Clicks, boxes, polygons and masks become objects, image flags, tags and choices become
 image tags. Four clicks of one group or shape are extreme points. Each image gets the
 strongest level that all its objects have, as images[].supervision. What a label file
-cannot say (circles, lines, ...) is counted and listed. Exit code 1: nothing was written.
+cannot say (circles, lines, ...) is counted and listed. Exit code 1: nothing was
+written.
 """
 SHOWN = 20
 TITLES = {
@@ -195,8 +196,8 @@ def print_result(result: ImportResult, out: str, report: str | None) -> None:
         print(f'{result.empty_images} images have no label; --drop-empty drops them')
     if result.clicks_in_one:
         print(
-            f'{result.clicks_in_one} shapes of four clicks are the extreme points of one '
-            'object each; if every click is an object, say --split-points'
+            f'{result.clicks_in_one} x four clicks in one shape: the extreme points of '
+            'an object; if every click is an object, say --split-points'
         )
     if result.missing_images:
         print(

@@ -22,6 +22,7 @@ from .records import (
     ReadResult,
 )
 from .settings import ImportSettings
+from .shapes import ODD_CLICKS
 
 
 class LabelImportError(ValueError):
@@ -109,6 +110,7 @@ def assemble(
         The label file and what is to be said about it.
     """
     issues = [*read.issues, *(one for image in built for one in image.issues)]
+    issues += _odd_clicks(built, issues, path)
     images = _first_of_each(built, issues)
     empty = [image for image in images if not image.record['image']['tags']]
     if settings.drop_empty:
@@ -141,6 +143,23 @@ def assemble(
         **{kind: result.count(kind).total() for kind in (LEFT_OUT, CHANGED, INVALID)},
     )
     return result
+
+
+def _odd_clicks(
+    built: Sequence[BuiltImage], issues: Sequence[Issue], path: Path
+) -> list[Issue]:
+    """Shapes of four clicks are hardly one object where others have three or five."""
+    in_one = sum(image.clicks_in_one for image in built)
+    others = sum(
+        one.what == ODD_CLICKS and ' more of ' not in one.item for one in issues
+    )
+    if not in_one or not others:
+        return []
+    reason = (
+        f'{in_one} shapes of four clicks are read as extreme points, but {others} have '
+        'other numbers of clicks; if every click is an object, say --split-points'
+    )
+    return [Issue(WARNING, path.name, '', 'four clicks read as one object', reason)]
 
 
 def _levels(images: Sequence[BuiltImage]) -> list[Supervision]:

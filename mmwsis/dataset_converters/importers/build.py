@@ -28,6 +28,8 @@ from .records import (
 from .settings import ImportSettings
 from .shapes import sort_extreme_points
 
+# As in the validator: boxes are drawn by hand.
+_BOX_PIXELS, _BOX_SHARE = 2.0, 0.05
 _SHARED_LEVELS = 'objects of an image without a common level'
 
 Labels = dict[Supervision, dict[str, Any]]
@@ -134,6 +136,8 @@ def _labels(
     if obj.box is not None:
         box, reach = _box(obj.box, size)
         report_reach(reach, 'box', obj, image)
+        if Supervision.MASKS in labels:
+            _compare_boxes(box, labels[Supervision.MASKS]['bbox'], obj, image)
         labels[Supervision.BOXES] = _box_label(box)
     if obj.extreme_points is not None:
         inside = [_point(point, size) for point in obj.extreme_points]
@@ -160,6 +164,24 @@ def _labels(
         middle = tidy((x + width / 2, y + height / 2))
         labels.setdefault(Supervision.POINTS, dict(point=middle))
     return labels
+
+
+def _compare_boxes(
+    box: Sequence[float],
+    own: Sequence[float],
+    obj: LabelledObject,
+    image: LabelledImage,
+) -> None:
+    """Say that a box and the mask in its group are not those of one object."""
+    (x, y, w, h), (u, v, width, height) = box, own
+    tolerance = max(_BOX_PIXELS, _BOX_SHARE * max(width, height))
+    ends = (x - u, y - v, x + w - u - width, y + h - v - height)
+    if max(map(abs, ends)) > tolerance:
+        reason = (
+            f'the box {list(box)} of the group is not that of the mask, {list(own)}, '
+            'which is kept; are these two objects?'
+        )
+        image.report(CHANGED, obj.item, 'box that contradicts its mask', reason)
 
 
 def _labels_of_mask(obj: LabelledObject, size: Size, image: LabelledImage) -> Labels:

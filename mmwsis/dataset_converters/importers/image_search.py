@@ -2,6 +2,7 @@
 
 import functools
 import os
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -47,7 +48,7 @@ class ImageFolder:
 
     @functools.cached_property
     def _by_stem(self) -> dict[str, list[str]]:
-        """Images by their name without extension, in small letters."""
+        """Images by their name without extension, folded."""
         found: dict[str, list[str]] = {}
         for folder, folders, names in os.walk(self.root):
             folders.sort()
@@ -81,8 +82,11 @@ class ImageFolder:
             alike = [file for file in self._alike(place) if _is_at(file, place)]
             if len(alike) == 1:
                 bare = PurePosixPath(place).suffix.lower() not in IMAGE_SUFFIXES
-                note = '' if bare else f'{place} is not there; {alike[0]} is taken'
-                return self._at(alike[0], note)
+                same = unicodedata.normalize('NFC', alike[0])
+                if not bare and same != unicodedata.normalize('NFC', place):
+                    note = f'{place} is not there; {alike[0]} is taken'
+                    return self._at(alike[0], note)
+                return self._at(alike[0])
             if alike:
                 return Found(likeliest, error=_several(place, alike))
         return self._elsewhere(likeliest, places)
@@ -92,6 +96,7 @@ class ImageFolder:
         wanted = next((p for p in (likeliest, *places) if self._alike(p)), likeliest)
         alike = self._alike(wanted)
         looked = [os.path.normpath(self.root / place) for place in places]
+        looked = list(dict.fromkeys(looked))
         rest = f' and {len(looked) - _SHOWN} more' if len(looked) > _SHOWN else ''
         shown = ', '.join(looked[:_SHOWN]) + rest
         error = f'{likeliest} is not in {self.root}; looked at {shown}'
@@ -124,20 +129,25 @@ class ImageFolder:
         return Path(os.path.relpath(full, self.root)).as_posix()
 
 
+def _folded(text: str) -> str:
+    """Small letters, with accents as macOS and others write them made the same."""
+    return unicodedata.normalize('NFC', text).lower()
+
+
 def _stem(name: str) -> str:
-    """A file's name without the extension of an image, in small letters."""
-    stem, suffix = os.path.splitext(name.lower())
-    return stem if suffix in IMAGE_SUFFIXES else name.lower()
+    """A file's name without the extension of an image, folded."""
+    stem, suffix = os.path.splitext(_folded(name))
+    return stem if suffix in IMAGE_SUFFIXES else _folded(name)
 
 
 def _is_at(file: str, place: str) -> bool:
-    return os.path.dirname(file).lower() == os.path.dirname(place).lower()
+    return _folded(os.path.dirname(file)) == _folded(os.path.dirname(place))
 
 
 def _common_tail(file: str, place: str) -> int:
     """How many parts two paths have in common at their ends, the name included."""
     own, other = (
-        [*path.lower().split('/')[:-1], _stem(path.rsplit('/', 1)[-1])]
+        [*_folded(path).split('/')[:-1], _stem(path.rsplit('/', 1)[-1])]
         for path in (file, place)
     )
     pairs = zip(reversed(own), reversed(other))
@@ -196,7 +206,7 @@ def locate_image(
 
 def _has_own_name(found: Found, image: LabelledImage) -> bool:
     """Whether an image was found that has the name of its label file."""
-    own = os.path.basename(image.namesakes[0]).lower()
+    own = _folded(os.path.basename(image.namesakes[0]))
     return found.path is not None and own in (
-        _stem(found.path.name), found.path.name.lower()
+        _stem(found.path.name), _folded(found.path.name)
     )  # fmt: skip

@@ -38,6 +38,8 @@ from .settings import ImportSettings
 from .shapes import QUAD, Shape, keep_rotated, merge_shapes, report_no_shape
 
 _SAME_SIZE = 0.5  # pixels
+# A mask is never turned, whatever its EXIF tag says.
+_GREY = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION
 # Number of points that each kind of shape has; None: any.
 _POINTS = {
     'point': (1,), 'rectangle': (2, 4), 'rotation': (4,), 'oriented_rectangle': (4,),
@@ -278,7 +280,7 @@ def _mask(value: Any, points: list[Point]) -> tuple[int, int, np.ndarray]:
     """
     try:
         data = np.frombuffer(base64.b64decode(value, validate=True), dtype=np.uint8)
-        pixels = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE) if data.size else None
+        pixels = cv2.imdecode(data, _GREY) if data.size else None
     except (TypeError, ValueError, binascii.Error, cv2.error):
         pixels = None
     if pixels is None:

@@ -259,11 +259,12 @@ def _keep_or_list(
     """What is no shape: an attribute of one, or nothing that a label file can say."""
     kind, value = entry['type'], value_of(entry)
     owners = by_id.get(_id(entry), [])
-    if owners and kind in value:
+    key = 'text' if kind == 'textarea' else kind
+    if owners and key in value:
         name = entry.get('from_name')
         name = ','.join(map(str, name)) if isinstance(name, list) else name
         for shape in owners:
-            shape.attributes[name if isinstance(name, str) else kind] = value[kind]
+            shape.attributes[name if isinstance(name, str) else kind] = value[key]
         return
     if owners and f'{kind}labels' in SHAPES:
         return  # The bare shape that comes with the labelled one.

@@ -13,6 +13,7 @@ from .records import CHANGED, LEFT_OUT, LabelledImage, LabelledObject, Point
 from .settings import ImportSettings
 
 QUAD = 4
+ODD_CLICKS = 'clicks that are neither 1 nor 4'
 _UPRIGHT = 1e-4  # degrees
 
 
@@ -128,7 +129,7 @@ def _merge(
         )
         if len(members) == 1:
             reason += '; if each is an object, say --split-points'
-        image.report(LEFT_OUT, item, 'clicks that are neither 1 nor 4', reason)
+        image.report(LEFT_OUT, item, ODD_CLICKS, reason)
     if len(boxes) == 1:
         made.box = box_of_corners(boxes[0])
     elif boxes:

@@ -21,9 +21,10 @@ from mmwsis.dataset_converters.importers.import_labels import (
 from mmwsis.formats.validation import validate_file
 
 VALUES = [
-    None, '', ' ', 'x', '7', 'inf', 'a\0b', '\ud800', '../x', 'C:\\x', '%', '%ff', '[', [],
-    {}, [[]], [None], [1, 2, 3], ['x'], [[1, 2], [3]], {'x': {'y': [1]}}, True, False, 0, -1, 1,
-    0.5, 3, 1e9, -1e9, 1e308, 2**31, 2**63, 10**400, math.nan, math.inf, -math.inf,
+    None, '', ' ', 'x', '7', 'inf', 'a\0b', '\ud800', '../x', 'C:\\x', '%', '%ff', '[',
+    [], {}, [[]], [None], [1, 2, 3], ['x'], [[1, 2], [3]], {'x': {'y': [1]}}, True,
+    False, 0, -1, 1, 0.5, 3, 1e9, -1e9, 1e308, 2**31, 2**63, 10**400, math.nan, math.inf,
+    -math.inf,
 ]  # fmt: skip
 PIXELS = np.ones((4, 6), np.uint8)
 PNG = base64.b64encode(cv2.imencode('.png', PIXELS)[1].tobytes()).decode()
@@ -132,8 +133,8 @@ def to_xml(entry):
 
 
 TAGS = (
-    'annotations', 'version', 'meta', 'label', 'name', 'image', 'box', 'polygon', 'mask',
-    'points', 'tag', 'attribute', 'skeleton',
+    'annotations', 'version', 'meta', 'label', 'name', 'image', 'box', 'polygon',
+    'mask', 'points', 'tag', 'attribute', 'skeleton',
 )  # fmt: skip
 
 
