@@ -67,8 +67,9 @@ class ImageFolder:
         """Choose among the places where an image may be.
 
         A file at one of the places is taken, the first first. Else names without an
-        extension, as those of the frames of a video, or in other letters (``A.JPG``)
-        count, at one of the places or in the one folder that fits best.
+        extension, as those of the frames of a video, in other letters (``A.JPG``), and
+        last with another extension count there, and then the file of the same name in
+        the one folder that fits best.
 
         Args:
             paths: Relative to the folder or absolute, the likeliest first; not empty.
@@ -78,49 +79,58 @@ class ImageFolder:
             if os.path.isfile(os.path.join(self.root, place)):
                 return self._at(place)
         likeliest = next((p for p in places if not p.startswith('../')), places[0])
-        for place in places:
-            alike = [file for file in self._alike(place) if _is_at(file, place)]
-            if len(alike) == 1:
-                bare = PurePosixPath(place).suffix.lower() not in IMAGE_SUFFIXES
-                same = unicodedata.normalize('NFC', alike[0])
-                if not bare and same != unicodedata.normalize('NFC', place):
-                    note = f'{place} is not there; {alike[0]} is taken'
-                    return self._at(alike[0], note)
-                return self._at(alike[0])
-            if alike:
-                return Found(likeliest, error=_several(place, alike))
-        return self._elsewhere(likeliest, places)
-
-    def _elsewhere(self, likeliest: str, places: Sequence[str]) -> Found:
-        """A file of the same name in another folder, if just one fits best."""
-        wanted = next((p for p in (likeliest, *places) if self._alike(p)), likeliest)
-        alike = self._alike(wanted)
+        for search in (self._here, self._elsewhere, self._with_other_suffix):
+            found = search(likeliest, places)
+            if found is not None:
+                return found
         looked = [os.path.normpath(self.root / place) for place in places]
         looked = list(dict.fromkeys(looked))
         rest = f' and {len(looked) - _SHOWN} more' if len(looked) > _SHOWN else ''
         shown = ', '.join(looked[:_SHOWN]) + rest
         error = f'{likeliest} is not in {self.root}; looked at {shown}'
-        scores = [_common_tail(file, wanted) for file in alike]
-        best = [file for file, n in zip(alike, scores) if n == max(scores)]
-        if alike and ('/' not in wanted or max(scores) > 1):
-            if len(best) > 1:
-                return Found(likeliest, error=_several(likeliest, best))
-            note = f'{likeliest} is not there; {best[0]} has its name and is taken'
-            return self._at(best[0], note)
-        others = self._by_stem.get(_stem(likeliest), [])
+        others = self._by_stem.get(_stem(PurePosixPath(likeliest).name), [])
         if others:
             error += f'; is it {self.root / others[0]}?'
         return Found(likeliest, error=error)
 
+    def _here(
+        self, likeliest: str, places: Sequence[str], any_suffix: bool = False
+    ) -> Found | None:
+        """A file at one of the places, but for letters, accents or an extension."""
+        for place in places:
+            alike = self._alike(place, any_suffix)
+            alike = [file for file in alike if _is_at(file, place)]
+            if len(alike) > 1:
+                return Found(likeliest, error=_several(place, alike))
+            if alike:
+                return self._at(alike[0], _difference(place, alike[0]))
+        return None
+
+    def _with_other_suffix(self, likeliest: str, places: Sequence[str]) -> Found | None:
+        return self._here(likeliest, places, any_suffix=True)
+
+    def _elsewhere(self, likeliest: str, places: Sequence[str]) -> Found | None:
+        """A file of the same name in another folder, if just one fits best."""
+        wanted = next((p for p in (likeliest, *places) if self._alike(p)), likeliest)
+        alike = self._alike(wanted)
+        scores = [_common_tail(file, wanted) for file in alike]
+        best = [file for file, n in zip(alike, scores) if n == max(scores)]
+        if not alike or ('/' in wanted and max(scores) < 2):
+            return None
+        if len(best) > 1:
+            return Found(likeliest, error=_several(likeliest, best))
+        note = f'{likeliest} is not there; {best[0]} has its name and is taken'
+        return self._at(best[0], note)
+
     def _at(self, place: str, note: str = '') -> Found:
         return Found(place, Path(os.path.normpath(self.root / place)), note)
 
-    def _alike(self, place: str) -> list[str]:
+    def _alike(self, place: str, any_suffix: bool = False) -> list[str]:
         """Images with the name of a place, which may lack the extension."""
         name = PurePosixPath(place).name
         suffix = PurePosixPath(name).suffix.lower()
         same = self._by_stem.get(_stem(name), [])
-        if suffix in IMAGE_SUFFIXES:
+        if suffix in IMAGE_SUFFIXES and not any_suffix:
             same = [f for f in same if PurePosixPath(f).suffix.lower() == suffix]
         return same
 
@@ -154,6 +164,14 @@ def _common_tail(file: str, place: str) -> int:
     return next(
         (k for k, (a, b) in enumerate(pairs) if a != b), min(len(own), len(other))
     )
+
+
+def _difference(place: str, file: str) -> str:
+    """What differs between a place and the file there; accents do not count."""
+    same = unicodedata.normalize('NFC', place), unicodedata.normalize('NFC', file)
+    if PurePosixPath(place).suffix.lower() not in IMAGE_SUFFIXES or len({*same}) == 1:
+        return ''
+    return f'{place} is not there; {file} is taken'
 
 
 def _several(place: str, files: Sequence[str]) -> str:

@@ -43,7 +43,7 @@ _GREY = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION
 # Number of points that each kind of shape has; None: any.
 _POINTS = {
     'point': (1,), 'rectangle': (2, 4), 'rotation': (4,), 'oriented_rectangle': (4,),
-    'mask': (2,),
+    'quadrilateral': (4,), 'mask': (2,),
 }  # fmt: skip
 # LabelMe's kinds of shape -> those of :class:`Shape`.
 _KINDS = {
@@ -53,6 +53,7 @@ _KINDS = {
     'rotation': 'box',
     'oriented_rectangle': 'box',
     'polygon': 'polygon',
+    'quadrilateral': 'polygon',
     'mask': 'mask',
 }
 
@@ -158,6 +159,7 @@ def parse_labelme(
         namesakes=_namesakes(source, folder),
         width=_size(document.get('imageWidth')),
         height=_size(document.get('imageHeight')),
+        masks_are_moved=True,
     )
     if document.get('imageData'):
         image.hint = (

@@ -96,6 +96,10 @@ def shape_of(
         reason = f'an object has one class, this region has {labels or "none"}'
         image.report(LEFT_OUT, item, 'region without one class', reason, labels)
         return None
+    if kind == 'keypointlabels' and not value.keys() & {'x', 'y'}:
+        reason = 'a keypoint without a place, as assistants leave behind'
+        image.report(LEFT_OUT, item, 'keypoint without a place', reason, labels or [])
+        return None
     if entry.get('image_rotation'):
         reason = (
             f'drawn on the image turned by {shorten(entry["image_rotation"])} degrees; '

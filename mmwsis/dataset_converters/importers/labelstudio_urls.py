@@ -121,6 +121,6 @@ def _tails(path: str) -> list[str]:
     candidates = [name, _UPLOAD_PREFIX.sub('', name)]
     if not path.startswith('data/upload/'):
         # Any folders on the way may be those of the image folder, too.
-        parts = path.split('/')
+        parts = [part for part in path.split('/') if part]
         candidates = ['/'.join(parts[k:]) for k in range(len(parts))] + candidates[1:]
     return list(dict.fromkeys(candidates))

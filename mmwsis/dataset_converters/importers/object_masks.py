@@ -90,7 +90,7 @@ def _hole(hole: LabelledObject, size: Size, image: LabelledImage) -> np.ndarray:
         hole = replace(hole, polygons=[*hole.polygons, corners])
     try:
         _reach(hole.polygons, size)
-        return _bitmap(hole, size)
+        return _bitmap(hole, size, image, is_hole=True)
     except ValueError as error:
         if hole.item not in image.used_holes:
             image.report(INVALID, hole.item, 'object', str(error))
@@ -99,14 +99,14 @@ def _hole(hole: LabelledObject, size: Size, image: LabelledImage) -> np.ndarray:
 
 
 def _bitmap(
-    obj: LabelledObject, size: Size, image: LabelledImage | None = None
+    obj: LabelledObject, size: Size, image: LabelledImage, is_hole: bool = False
 ) -> np.ndarray:
     """All components on one picture, (height, width) of truth values."""
     width, height = size
     bitmap = np.zeros((height, width), dtype=bool)
     for mask in obj.masks:
-        lost = _paint(bitmap, *mask)
-        if lost and image is not None:
+        lost = _paint(bitmap, *mask, image.masks_are_moved)
+        if lost and not is_hole:
             reason = f'{lost} px of the mask lie outside the image and are cut off'
             image.report(CHANGED, obj.item, 'mask beyond the border', reason)
     polygons = [[value for p in polygon for value in p] for polygon in obj.polygons]
@@ -117,16 +117,19 @@ def _bitmap(
     return bitmap
 
 
-def _paint(bitmap: np.ndarray, x: int, y: int, mask: np.ndarray) -> int:
-    """Add a component; the number of its pixels outside is returned."""
+def _paint(bitmap: np.ndarray, x: int, y: int, mask: np.ndarray, is_moved: bool) -> int:
+    """Add a component; the number of its pixels outside is returned.
+
+    Where the tool lets nobody move masks, one that lies mostly outside is broken.
+    """
     (height, width), (rows, columns) = bitmap.shape, mask.shape
     left, top = max(-x, 0), max(-y, 0)
     part = mask[top : max(height - y, 0), left : max(width - x, 0)].astype(bool)
     all_pixels, kept = np.count_nonzero(mask), np.count_nonzero(part)
-    if 2 * kept < all_pixels:
+    if (all_pixels and not kept) if is_moved else 2 * kept < all_pixels:
         raise ValueError(
             f'the mask of {columns}x{rows} pixels at ({x}, {y}) leaves the image of '
-            f'{width}x{height} with most of its pixels'
+            f'{width}x{height} with {"all" if is_moved else "most"} of its pixels'
         )
     if part.size:
         x, y = max(x, 0), max(y, 0)

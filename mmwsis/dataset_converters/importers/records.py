@@ -151,6 +151,7 @@ class LabelledImage:
         issues: What did not go over as it was.
         spellings: Labels with blanks that mean nothing -> the class name.
         clicks_in_one: Number of shapes of four clicks that were read as extreme points.
+        masks_are_moved: Whether the tool lets people move masks over the border.
         used_holes: Holes that were cut out of an object.
         file_name: Relative to the image folder; set when the image is looked for.
         file: The image; None if there is none.
@@ -168,6 +169,7 @@ class LabelledImage:
     issues: list[Issue] = field(default_factory=list)
     spellings: dict[str, str] = field(default_factory=dict)
     clicks_in_one: int = 0
+    masks_are_moved: bool = False
     used_holes: set[str] = field(default_factory=set)
     file_name: str = ''
     file: Path | None = None

@@ -23,8 +23,8 @@ from mmwsis.formats.validation import validate_file
 VALUES = [
     None, '', ' ', 'x', '7', 'inf', 'a\0b', '\ud800', '../x', 'C:\\x', '%', '%ff', '[',
     [], {}, [[]], [None], [1, 2, 3], ['x'], [[1, 2], [3]], {'x': {'y': [1]}}, True,
-    False, 0, -1, 1, 0.5, 3, 1e9, -1e9, 1e308, 2**31, 2**63, 10**400, math.nan, math.inf,
-    -math.inf,
+    False, 0, -1, 1, 0.5, 3, 1e9, -1e9, 1e308, 2**31, 2**63, 10**400, math.nan,
+    math.inf, -math.inf,
 ]  # fmt: skip
 PIXELS = np.ones((4, 6), np.uint8)
 PNG = base64.b64encode(cv2.imencode('.png', PIXELS)[1].tobytes()).decode()
