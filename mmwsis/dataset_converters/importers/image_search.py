@@ -2,6 +2,7 @@
 
 import functools
 import os
+import re
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -58,6 +59,17 @@ class ImageFolder:
                     found.setdefault(_stem(name), []).append(Path(path).as_posix())
         return found
 
+    @functools.cached_property
+    def _by_plain_name(self) -> dict[str, list[str]]:
+        """Images by the name that Django's storage, and so Label Studio, gives them."""
+        found: dict[str, list[str]] = {}
+        for file in (file for files in self._by_stem.values() for file in files):
+            name = _folded(PurePosixPath(file).name)
+            plain = re.sub(r'[^-\w.]', '', name.strip().replace(' ', '_'))
+            if plain != name:
+                found.setdefault(plain, []).append(file)
+        return found
+
     @property
     def has_images(self) -> bool:
         """Whether there is any image in the folder or below."""
@@ -67,9 +79,9 @@ class ImageFolder:
         """Choose among the places where an image may be.
 
         A file at one of the places is taken, the first first. Else names without an
-        extension, as those of the frames of a video, in other letters (``A.JPG``), and
-        last with another extension count there, and then the file of the same name in
-        the one folder that fits best.
+        extension, as those of the frames of a video, and in other letters (``A.JPG``)
+        count there, then the file of the same name in the one folder that fits best,
+        then another extension, and at last the name before an upload.
 
         Args:
             paths: Relative to the folder or absolute, the likeliest first; not empty.
@@ -79,7 +91,12 @@ class ImageFolder:
             if os.path.isfile(os.path.join(self.root, place)):
                 return self._at(place)
         likeliest = next((p for p in places if not p.startswith('../')), places[0])
-        for search in (self._here, self._elsewhere, self._with_other_suffix):
+        for search in (
+            self._here,
+            self._elsewhere,
+            self._with_other_suffix,
+            self._before_upload,
+        ):
             found = search(likeliest, places)
             if found is not None:
                 return found
@@ -121,6 +138,21 @@ class ImageFolder:
             return Found(likeliest, error=_several(likeliest, best))
         note = f'{likeliest} is not there; {best[0]} has its name and is taken'
         return self._at(best[0], note)
+
+    def _before_upload(self, likeliest: str, places: Sequence[str]) -> Found | None:
+        """A file whose name lost its blanks and signs when it was uploaded.
+
+        Web servers write ``a b(1).jpg`` as ``a_b1.jpg``.
+        """
+        if '/' in likeliest:
+            return None
+        for place in places:
+            alike = self._by_plain_name.get(_folded(PurePosixPath(place).name), [])
+            if len(alike) > 1:
+                return Found(likeliest, error=_several(likeliest, alike))
+            if alike:
+                return self._at(alike[0], _difference(likeliest, alike[0]))
+        return None
 
     def _at(self, place: str, note: str = '') -> Found:
         return Found(place, Path(os.path.normpath(self.root / place)), note)

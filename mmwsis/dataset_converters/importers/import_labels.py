@@ -18,7 +18,7 @@ from .cvat import read_cvat
 from .image_search import ImageFolder, locate_image
 from .labelme import read_labelme
 from .labelstudio import read_labelstudio
-from .records import ReadResult
+from .records import ReadResult, tidy_name
 from .settings import NO_CLASSES, ImportSettings
 
 __all__ = [
@@ -75,8 +75,12 @@ def import_labels(
         raise FileNotFoundError(f'{path} does not exist')
     settings = dataclasses.replace(
         settings,
+        # As the labels are.
+        classes=settings.classes and [tidy_name(name) for name in settings.classes],
+        stuff=[tidy_name(name) for name in settings.stuff],
+        holes=[tidy_name(name) for name in settings.holes],
         img_dir=_image_folder(path, settings),
-        ignored=(*NO_CLASSES, *settings.ignored, *settings.holes),
+        ignored=[*map(tidy_name, (*NO_CLASSES, *settings.ignored, *settings.holes))],
     )
     folder = ImageFolder(settings.img_dir)
     with OrderedPool(run.workers) as pool:

@@ -214,6 +214,7 @@ def test_cvat_several_exports(tmp_path):
         ('https://ex.org/a.jpg?X-Amz-Signature=1/b.jpg', 'a.jpg'),
         ('/tasks/1/resolve/?fileuri=czM6Ly9idWNrZXQveC9hLmpwZw==', 'x/a.jpg'),
         ('http://[a.jpg', '[a.jpg'),
+        ('/data/upload/1/1a2b3c4d-a_b1.jpg', 'x/a b(1).jpg'),
     ],
 )
 def test_labelstudio_addresses(tmp_path, url, file):
