@@ -63,8 +63,8 @@ def import_labels(
         ValueError: The files are none of this tool's, labels are not in ``classes``,
             or no image is left.
         LabelImportError: Something is broken or an image is not found, and
-            ``skip_invalid`` is off, or something
-            was left out or changed and ``strict`` is on; ``out`` is not written.
+            ``skip_invalid`` is off, or something was left out or changed and ``strict``
+            is on; ``out`` is not written.
     """
     settings, run = settings or ImportSettings(), run or RunOptions()
     path, out = Path(path), Path(out)
@@ -73,15 +73,7 @@ def import_labels(
         raise ValueError(f'tool must be one of {TOOLS}, given {tool!r}')
     if not path.exists():
         raise FileNotFoundError(f'{path} does not exist')
-    settings = dataclasses.replace(
-        settings,
-        # As the labels are.
-        classes=settings.classes and [tidy_name(name) for name in settings.classes],
-        stuff=[tidy_name(name) for name in settings.stuff],
-        holes=[tidy_name(name) for name in settings.holes],
-        img_dir=_image_folder(path, settings),
-        ignored=[*map(tidy_name, (*NO_CLASSES, *settings.ignored, *settings.holes))],
-    )
+    settings = _resolved(settings, path)
     folder = ImageFolder(settings.img_dir)
     with OrderedPool(run.workers) as pool:
         read = _read(
@@ -105,6 +97,23 @@ def import_labels(
     refuse(result, settings, path, run.skip_invalid)
     atomic_write_json(out, result.coco)
     return result
+
+
+def _resolved(settings: ImportSettings, path: Path) -> ImportSettings:
+    """The settings with an image folder, and with names tidied as the labels are."""
+    ignored = (*NO_CLASSES, *settings.ignored, *settings.holes)
+    classes = settings.classes
+    if classes is not None:
+        # LabelMe's lists of classes start with what is none.
+        classes = [tidy_name(name) for name in classes if name not in NO_CLASSES]
+    return dataclasses.replace(
+        settings,
+        classes=classes,
+        stuff=[tidy_name(name) for name in settings.stuff],
+        holes=[tidy_name(name) for name in settings.holes],
+        ignored=[tidy_name(name) for name in ignored],
+        img_dir=_image_folder(path, settings),
+    )
 
 
 def _read(

@@ -6,7 +6,7 @@ upper left corner. The short form JSON-MIN lacks what is needed and is refused. 
 the size of the image is not said, it is read from the image.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,22 +54,27 @@ def read_labelstudio(
     tasks = [tasks] if isinstance(tasks, Mapping) else tasks
     if not isinstance(tasks, list):
         raise ValueError(f'{path}: expected a list of tasks')
-    result = ReadResult()
-    advance = open_progress(len(tasks))
     for index, task in enumerate(tasks):
         if not isinstance(task, Mapping) or not isinstance(task.get('data'), Mapping):
             raise ValueError(
                 f'{path}: task number {index} has no data; export the project as '
                 '"JSON", not as JSON-MIN, CSV or COCO'
             )
-        for one in parse_task(task, path.name, settings, folder):
+    result, targets = ReadResult(), _file_targets(tasks)
+    advance = open_progress(len(tasks))
+    for task in tasks:
+        for one in parse_task(task, path.name, settings, folder, targets):
             result.add(one)
         advance(1)
     return result
 
 
 def parse_task(
-    task: Mapping[str, Any], source: str, settings: ImportSettings, folder: ImageFolder
+    task: Mapping[str, Any],
+    source: str,
+    settings: ImportSettings,
+    folder: ImageFolder,
+    targets: Sequence[str],
 ) -> list[LabelledImage | Issue]:
     """Read one task.
 
@@ -78,6 +83,7 @@ def parse_task(
         source: Name of the file, for messages.
         settings: How ambiguous regions are read, and whose annotations are taken.
         folder: The images; looked at where the task does not say their size.
+        targets: Names of the images that the regions of the file are about.
 
     Returns:
         What was left out of the task, and its images (one, or those of a list of
@@ -86,13 +92,23 @@ def parse_task(
     source = f'{source}, task {shorten(task.get("id"))}'
     found: list[LabelledImage | Issue] = []
     try:
-        urls = image_urls(task['data'], settings)
+        key, urls = image_urls(task['data'], settings)
         annotation = _pick(task, source, settings, found)
         if annotation is None:
             return found
-        entries = _of_one_image(annotation.get('result'), task['data'], settings)
+        entries = annotation.get('result')
+        if not isinstance(entries, list):
+            raise ValueError('the annotation has no list of results')
+        _check_targets(targets, key, task['data'], settings)
     except ValueError as error:
         return [*found, Issue(INVALID, source, '', 'task', str(error))]
+    if settings.to_name is not None:
+        wanted = [e for e in entries if settings.to_name in (_targets(e) or targets)]
+        others = sum(map(_is_region, entries)) - sum(map(_is_region, wanted))
+        if others:
+            reason = f'{others} regions are about another image than {settings.to_name}'
+            found.append(Issue(LEFT_OUT, source, '', 'regions of other images', reason))
+        entries = wanted
     if len(urls) == 1:
         return [*found, _image(source, urls[0], entries, settings, folder)]
     for page, url in enumerate(urls):
@@ -116,26 +132,34 @@ def _targets(entry: Any) -> list[str]:
     return [name for name in values if isinstance(name, str)]
 
 
-def _of_one_image(
-    entries: Any, data: Mapping[str, Any], settings: ImportSettings
-) -> list[Any]:
-    """The results of the image that was chosen; others lie beside it in a task."""
-    if not isinstance(entries, list):
-        raise ValueError('the annotation has no list of results')
-    regions = [entry for entry in entries if _is_region(entry)]
-    names = list(dict.fromkeys(name for entry in regions for name in _targets(entry)))
-    wanted = settings.to_name or next(
-        (name for name in names if name == settings.image_key), None
-    )
-    if wanted is None and len(names) < 2:
-        return entries
-    if wanted is None:
+def _file_targets(tasks: Iterable[Any]) -> list[str]:
+    """Names of the images that any region of a file is about."""
+    names: dict[str, None] = {}
+    for task in tasks:
+        given = task.get('annotations', task.get('completions'))
+        for annotation in given if isinstance(given, list) else ():
+            result = annotation.get('result') if isinstance(annotation, Mapping) else 0
+            for entry in result if isinstance(result, list) else ():
+                if _is_region(entry):
+                    names.update(dict.fromkeys(_targets(entry)))
+    return list(names)
+
+
+def _check_targets(
+    targets: Sequence[str], key: str, data: Mapping[str, Any], settings: ImportSettings
+) -> None:
+    """Refuse regions that may be about another image than the one that is imported."""
+    if settings.to_name is not None and settings.to_name not in targets:
         raise ValueError(
-            f'its results are about several images ({", ".join(names)}; data has '
-            f'{sorted(map(str, data))}); import one at a time: --image-key KEY and '
-            '--to-name NAME'
+            f'--to-name says {settings.to_name!r}; the regions are about {targets}'
         )
-    return [e for e in entries if wanted in _targets(e) or not _targets(e)]
+    other_keys = {*targets} & {*data} - {key}
+    if settings.to_name is None and (len(targets) > 1 or other_keys):
+        raise ValueError(
+            f'its regions are about {", ".join(targets)}, data has '
+            f'{sorted(map(str, data))}; which belong to data.{key}? Import one image '
+            'at a time: --image-key KEY --to-name NAME'
+        )
 
 
 def _is_region(entry: Any) -> bool:

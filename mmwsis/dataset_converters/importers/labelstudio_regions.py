@@ -152,7 +152,7 @@ def _set_size(
 ) -> tuple[int, int]:
     """Size of the image in pixels: that of the result, or else of the image file."""
     said = entry.get('original_width'), entry.get('original_height')
-    size = said
+    size = tuple(int(x) if isinstance(x, float) and x.is_integer() else x for x in said)
     if said == (None, None):
         if image.width is None:
             found = folder.find(image.paths)

@@ -14,7 +14,9 @@ _IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp', '.
 _UPLOAD_PREFIX = re.compile(r'^[0-9a-f]{8}-')
 
 
-def image_urls(data: Mapping[str, Any], settings: ImportSettings) -> list[str]:
+def image_urls(
+    data: Mapping[str, Any], settings: ImportSettings
+) -> tuple[str, list[str]]:
     """What names the images of a task.
 
     Args:
@@ -23,8 +25,8 @@ def image_urls(data: Mapping[str, Any], settings: ImportSettings) -> list[str]:
             value ends like the name of an image.
 
     Returns:
-        Uploads, files of local storage, or URLs, as they stand there: one, or those of
-        a list of pages.
+        The key, and uploads, files of local storage, or URLs, as they stand there: one,
+        or those of a list of pages.
 
     Raises:
         ValueError: No key does, or several.
@@ -51,7 +53,7 @@ def image_urls(data: Mapping[str, Any], settings: ImportSettings) -> list[str]:
             f'data.{keys[0]} holds the picture itself, not its name: write it to a '
             'file, and its name there'
         )
-    return urls
+    return keys[0], urls
 
 
 def _urls(value: Any) -> list[str]:

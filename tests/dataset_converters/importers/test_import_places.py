@@ -256,11 +256,28 @@ def test_labelstudio_several_images_in_a_task(tmp_path):
         click | dict(to_name='img-2', id='t'),
     ]
     path.write_text(json.dumps([task]))
-    with pytest.raises(LabelImportError, match=r'img-1, img-2; .*--to-name NAME'):
+    with pytest.raises(LabelImportError, match=r'img-1, img-2, data has .*--to-name'):
         run('labelstudio', path, tmp_path, image_key='right')
     result = run('labelstudio', path, tmp_path, image_key='right', to_name='img-2')
     assert names(result) == ['b.jpg']
     assert len(result.coco['annotations']) == 2
+    assert result.count('left_out') == {'regions of other images': 1}
+    with pytest.raises(LabelImportError, match="--to-name says 'img'; .*img-1"):
+        run('labelstudio', path, tmp_path, image_key='right', to_name='img')
+
+
+def test_labelstudio_regions_of_another_key(tmp_path):
+    save(tmp_path, 'a.jpg', 'b.jpg')
+    path = labelstudio(tmp_path / 'p.json', 'a.jpg')
+    (task,) = json.loads(path.read_text())
+    task['data']['image2'] = 'b.jpg'
+    task['annotations'][0]['result'][0]['to_name'] = 'image2'
+    path.write_text(json.dumps([task]))
+    with pytest.raises(LabelImportError, match='which belong to data.image'):
+        run('labelstudio', path, tmp_path)
+    assert names(run('labelstudio', path, tmp_path, image_key='image2')) == ['b.jpg']
+    result = run('labelstudio', path, tmp_path, to_name='image2')
+    assert names(result) == ['a.jpg']
 
 
 @pytest.mark.parametrize('url', ['data:image/png;base64,iVBOR', ' ', 7, None, [], ['']])
