@@ -69,6 +69,8 @@ def import_labels(
     settings, run = settings or ImportSettings(), run or RunOptions()
     path, out = Path(path), Path(out)
     refuse_existing([out, *([report] if report else [])], [path], run.overwrite)
+    if report is not None and Path(report).resolve() == out.resolve():
+        raise ValueError(f'{out}: the label file and its report need two names')
     if tool not in TOOLS:
         raise ValueError(f'tool must be one of {TOOLS}, given {tool!r}')
     if not path.exists():
@@ -101,19 +103,31 @@ def import_labels(
 
 def _resolved(settings: ImportSettings, path: Path) -> ImportSettings:
     """The settings with an image folder, and with names tidied as the labels are."""
-    ignored = (*NO_CLASSES, *settings.ignored, *settings.holes)
     classes = settings.classes
     if classes is not None:
         # LabelMe's lists of classes start with what is none.
-        classes = [tidy_name(name) for name in classes if name not in NO_CLASSES]
+        classes = _tidy([x for x in classes if x not in NO_CLASSES], '--classes')
+    stuff = _tidy(settings.stuff, '--stuff')
+    holes = _tidy(settings.holes, '--holes')
+    ignored = [*NO_CLASSES, *_tidy(settings.ignored, '--ignore-labels'), *holes]
+    folder = _image_folder(path, settings)
     return dataclasses.replace(
         settings,
         classes=classes,
-        stuff=[tidy_name(name) for name in settings.stuff],
-        holes=[tidy_name(name) for name in settings.holes],
-        ignored=[tidy_name(name) for name in ignored],
-        img_dir=_image_folder(path, settings),
+        stuff=stuff,
+        holes=holes,
+        ignored=ignored,
+        img_dir=folder,
     )
+
+
+def _tidy(names: Sequence[str], option: str) -> list[str]:
+    try:
+        return [tidy_name(name) for name in names]
+    except ValueError:
+        raise ValueError(
+            f'{option}: {list(names)} has a name without letters'
+        ) from None
 
 
 def _read(

@@ -93,7 +93,7 @@ def read_labelme(
         )
     else:
         root, files = path.parent, [path]
-    files = [file for file in files if file.is_file() and file.resolve() not in skip]
+    files = [file for file in files if not file.is_dir() and file.resolve() not in skip]
     if not files:
         raise FileNotFoundError(f'{path} is no LabelMe JSON and no folder with any')
     result = ReadResult()
@@ -112,6 +112,9 @@ def _read_file(job: tuple[str, str, ImportSettings]) -> LabelledImage | Issue:
         document = read_json(name)
     except (ValueError, RecursionError) as error:
         reason = str(error).removeprefix(f'{name} is ')
+        return Issue(INVALID, source, '', 'file', reason)
+    except OSError as error:  # Such as a link to nowhere.
+        reason = f'it cannot be read: {error.strerror or "it does not exist"}'
         return Issue(INVALID, source, '', 'file', reason)
     if not isinstance(document, Mapping) or 'shapes' not in document:
         reason = f'a JSON without "shapes", so none of LabelMe{_other_tool(document)}'

@@ -311,6 +311,27 @@ def test_broken_archives(tmp_path, cut):
         import_labels('cvat', path, tmp_path / 'o.x')
 
 
+def test_links_to_nowhere_are_named(labelme, tmp_path):
+    labelme(square(1, 1, 9, 9))
+    (tmp_path / 'b.json').symlink_to('nowhere')
+    with pytest.raises(LabelImportError, match='b.json: it cannot be read'):
+        import_labels('labelme', tmp_path, tmp_path / 'out.x')
+
+
+def test_options_that_name_nothing(labelme, tmp_path):
+    for option in ('classes', 'stuff', 'holes', 'ignored'):
+        with pytest.raises(ValueError, match=r'--.* has a name without letters'):
+            labelme(square(1, 1, 9, 9), **{option: ['a', ' ']})
+    with pytest.raises(ValueError, match='need two names'):
+        import_labels('labelme', tmp_path, tmp_path / 'x', report=tmp_path / 'y/../x')
+
+
+def test_classes_of_labelme_start_with_none(labelme):
+    classes = ['__ignore__', '_background_', 'a']
+    result = labelme(square(1, 1, 9, 9), classes=classes)
+    assert [c['name'] for c in result.coco['categories']] == ['a']
+
+
 def bits_of(values, sizes=(3, 4, 8, 16)):
     """A stream with runs of equal values, and single values as lists of one."""
     bits = f'{len(values):032b}{7:05b}' + ''.join(f'{size - 1:04b}' for size in sizes)
