@@ -1,27 +1,8 @@
-"""Finding the image that a label file speaks of, and its size."""
+"""The size of an image that a label file speaks of."""
 
-import os
-from collections.abc import Sequence
 from pathlib import Path
 
 from mmwsis.formats.image_file import read_header
-
-
-def find_image(paths: Sequence[str], img_dir: Path) -> tuple[str, Path | None]:
-    """Choose among the places where an image may be.
-
-    Args:
-        paths: Relative to ``img_dir`` or absolute, the likeliest first; not empty.
-        img_dir: The image folder.
-
-    Returns:
-        ``file_name`` relative to the folder, and the file; if there is none at any of
-        the places, the name at the likeliest and None.
-    """
-    places = [os.path.normpath(os.path.join(img_dir, path)) for path in paths]
-    found = next(filter(os.path.isfile, places), None)
-    name = Path(os.path.relpath(found or places[0], img_dir)).as_posix()
-    return name, Path(found) if found else None
 
 
 def displayed_size(path: Path) -> tuple[int, int]:
