@@ -106,3 +106,14 @@ class PanopticFile:
                 f'{len(self._entries)} others.'
             )
         return self._entries[image_id]
+
+
+def is_panoptic_file(path: str | os.PathLike) -> bool:
+    """Whether a JSON is a COCO panoptic file.
+
+    Args:
+        path: The file.
+    """
+    content = read_json(str(path))
+    annotations = content.get('annotations') if isinstance(content, dict) else None
+    return bool(annotations) and 'segments_info' in annotations[0]
