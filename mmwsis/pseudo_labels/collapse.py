@@ -37,6 +37,8 @@ MAX_FILLED, MAX_NEARLY_EMPTY, MAX_EMPTY = 0.3, 0.1, 0.1
 MEDIAN_RANGE = (0.15, 0.92)
 # A class is judged by itself from this many masks on.
 MIN_OF_CLASS = 20
+# An image is filled if this share of its masks are; it needs some to tell.
+MOST_OF_IMAGE, MIN_OF_IMAGE, MAX_FILLED_IMAGES = 0.8, 3, 0.05
 # A map is flat if this share of its decided pixels has one value. A few flat maps are
 # close-ups; more than this share of the maps, or of images without any instance, is
 # not what photographs give.
@@ -68,7 +70,9 @@ def mask_collapse(coco: Mapping[str, Any], found: bool = False) -> dict[str, Any
         pixels, not empty), ``median_fill``, ``filled``, ``nearly_empty`` (shares of the
         judged), ``empty`` (share of all), ``per_class`` (a list with the same and
         ``name``), ``boxes`` ('weak' or 'own', of the first mask), ``histogram``, for
-        found instances ``images_without`` (share), and ``warnings``, one text each.
+        found instances ``images_without`` (share), ``filled_images`` (share of the
+        images with at least 3 judged masks of which 80 % are filled; the first have
+        ``filled_image_names``), and ``warnings``, one text each.
         Figures that are not defined are ``None``.
     """
     sizes = {im['id']: (im['height'], im['width']) for im in coco['images']}
@@ -89,6 +93,8 @@ def mask_collapse(coco: Mapping[str, Any], found: bool = False) -> dict[str, Any
         per_class=[row for row in rows if row['masks']],
         histogram=dict(edges=edges.round(6).tolist(), counts=counts.tolist()),
     )
+    images = np.array([one['image_id'] for one in own], dtype=object)
+    result.update(_filled_images(coco, images, fills[:, 0]))
     if found:
         result['images_without'] = _images_without(coco)
     return dict(result, warnings=list(_mask_warnings(result)))
@@ -137,6 +143,25 @@ def _share(flags: np.ndarray) -> float | None:
     return _rounded(flags.mean()) if len(flags) else None
 
 
+def _filled_images(
+    coco: Mapping[str, Any], images: np.ndarray, fills: np.ndarray
+) -> dict[str, Any]:
+    """Share of the images where nearly every mask fills its box, and their names."""
+    counts: dict[Any, list[int]] = {}
+    for image_id, fill in zip(images, fills):
+        if not math.isnan(fill):
+            own = counts.setdefault(image_id, [0, 0])
+            own[0] += 1
+            own[1] += fill > FILLED
+    telling = {key: own for key, own in counts.items() if own[0] >= MIN_OF_IMAGE}
+    filled = {key for key, own in telling.items() if own[1] >= MOST_OF_IMAGE * own[0]}
+    names = [str(im.get('file_name')) for im in coco['images'] if im['id'] in filled]
+    return dict(
+        filled_images=_rounded(len(filled) / len(telling)) if telling else None,
+        filled_image_names=names[:_CLASSES_SHOWN],
+    )
+
+
 def _images_without(coco: Mapping[str, Any]) -> float | None:
     """Share of the images without an instance; those with tags, if any has some."""
     having = {annotation['image_id'] for annotation in coco['annotations']}
@@ -149,7 +174,16 @@ def _mask_warnings(result: Mapping[str, Any]) -> Iterable[str]:
     median, (low, high) = result['median_fill'], MEDIAN_RANGE
     middle = f'the median fill is {_percent(median)}, that of an ellipse 79 %'
     where = _beyond(result, 'filled', MAX_FILLED)
-    if where is not None or (median or 0) > high:
+    filled_images = result['filled_images'] or 0
+    if where is None and filled_images > MAX_FILLED_IMAGES:
+        names = ', '.join(result['filled_image_names'])
+        yield (
+            f'in {_percent(filled_images)} of the images nearly every mask fills more '
+            f'than {_percent(FILLED)} of {box}, such as in {names}: the labeler '
+            'returned boxes there, unless they are boxes (windows, TVs, books). Look '
+            f'at these before training on them; {_ADVICE}.'
+        )
+    elif where is not None or (median or 0) > high:
         yield (
             f'{_percent(result["filled"])} of {result["judged"]} masks fill more than '
             f'{_percent(FILLED)} of {box}{where or ""}; {middle}, and of real objects '
