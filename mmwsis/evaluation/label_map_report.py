@@ -36,18 +36,21 @@ def semantic_report(
     Returns:
         JSON-serialisable: ``mIoU``, ``mIoU_decided`` (pixels that are left open do not
         count), ``aAcc``, ``decided`` (share of pixels with a label), all 0 to 1,
-        ``images`` and ``per_class``.
+        ``images``, ``images_left_out`` (maps of the ground truth without one of the
+        labels) and ``per_class``.
 
     Raises:
         FileNotFoundError: A folder or a map is missing.
         ValueError: A map cannot be read or has wrong values; the message names it.
     """
     counts, images = folder_confusion(pred_dir, gt_dir, len(classes))
+    left_out = len(list(Path(gt_dir).glob('*.png'))) - images
     return dict(
         kind='semantic',
         pseudo_labels=str(pred_dir),
         ground_truth=str(gt_dir),
         images=images,
+        images_left_out=left_out,
         **semantic_figures(semantic_quality(counts), classes),
     )
 
@@ -77,13 +80,14 @@ def panoptic_report(pred: PanopticFile, gt: PanopticFile) -> dict[str, Any]:
         raise ValueError(f'{pred.ann_file} and {gt.ann_file} share no image id.')
     total = np.zeros((len(gt.categories), 4))
     for image_id in shared:
+        gt_map, gt_segments = gt.read_truth(image_id)
         total += panoptic_counts(
-            gt.segment_map(image_id),
+            gt_map,
             pred.segment_map(image_id),
-            gt.segments(image_id),
+            gt_segments,
             pred.segments(image_id),
             list(gt.categories),
-            f'{pred.ann_file}: image id {image_id!r}',
+            f'{pred.ann_file}: image id {image_id!r} ({pred.map_path(image_id).name})',
         )
     figures = quality_figures(total, gt.is_thing)
     quality = category_quality(total)
@@ -146,7 +150,8 @@ def map_report_markdown(summary: Mapping[str, Any]) -> str:
     ]
     blocks = [
         f'# Quality of {summary["pseudo_labels"]}',
-        f'Compared with {summary["ground_truth"]} on {summary["images"]} images.',
+        f'Compared with {summary["ground_truth"]} on {summary["images"]} images'
+        f'{_left_out(summary)}.',
         markdown_table(list(figures), [total], text_columns=0),
         '## Classes',
         markdown_table(['class', *names], rows, text_columns=1),
@@ -154,6 +159,13 @@ def map_report_markdown(summary: Mapping[str, Any]) -> str:
     if summary.get('collapse'):
         blocks.append(collapse_section(summary['collapse']))
     return '\n\n'.join(blocks) + '\n'
+
+
+def _left_out(summary: Mapping[str, Any]) -> str:
+    count = summary['images_left_out']
+    return (
+        f' ({count} images of the ground truth have no pseudo labels)' if count else ''
+    )
 
 
 def _write(summary: dict[str, Any], files: Sequence[Any], out_dir: Any) -> dict:
