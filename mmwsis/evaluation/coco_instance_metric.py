@@ -1,5 +1,6 @@
 """COCO AP through MMDetection's metric, with a faster backend and lower thresholds."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -53,6 +54,8 @@ class CocoInstanceMetric(CocoMetric):
     ) -> None:
         self.ann_file = _check_ground_truth(args, kwargs)
         super().__init__(*args, **kwargs)
+        if self._coco_api is not None:
+            _complete(self._coco_api)
         self._evaluator = coco_evaluator(backend)
         self.ap_thrs = tuple(ap_thrs)
         self.skip_images_without_gt = skip_images_without_gt
@@ -184,6 +187,18 @@ def _check_ground_truth(args: Sequence[Any], kwargs: Mapping[str, Any]) -> str |
         place = annotation_place(str(path), one)
         check_segmentation(one.get('segmentation'), sizes[one['image_id']], place)
     return path
+
+
+def _complete(gt: Any) -> None:
+    """Give annotations the keys that pycocotools takes for granted."""
+    for one in gt.dataset.get('annotations', []):
+        one['iscrowd'] = int(bool(one.get('iscrowd')))
+        if isinstance(one.get('area'), (int, float)) and math.isfinite(one['area']):
+            continue
+        if one.get('segmentation'):
+            one['area'] = float(coco_mask.area(gt.annToRLE(one)))
+        else:
+            one['area'] = float(one['bbox'][2] * one['bbox'][3])
 
 
 def _in_order(run: Any, category_ids: Sequence[int]) -> Any:

@@ -140,10 +140,25 @@ def _folder_collapse(folder: Path) -> dict[str, Any]:
 def _dominant_values(
     index: MapIndex, read: Callable[[Path], list | None]
 ) -> Iterator[list | None]:
+    values = len(index.classes) + (index.kind == KIND)
     for image_id in index.image_ids:
         entry = index.entry(image_id)
-        known = 'dominant' in entry
-        yield entry['dominant'] if known else read(index.path(image_id))
+        found = entry['dominant'] if 'dominant' in entry else read(index.path(image_id))
+        if found is not None and not _is_dominant(found, values):
+            raise ValueError(
+                f'{index.folder}: image id {image_id!r} is mostly {found!r}; expected '
+                f'[value, share] with a value of 0 to {values - 1}. Make the folder '
+                'anew with --overwrite.'
+            )
+        yield found
+
+
+def _is_dominant(found: Any, values: int) -> bool:
+    try:
+        value, share = found
+        return value in range(values) and 0 <= share <= 1
+    except (TypeError, ValueError):
+        return False
 
 
 def _dominant_of_semantic_map(path: Path) -> list | None:

@@ -58,7 +58,7 @@ def read_semantic_map(path: str | os.PathLike) -> np.ndarray:
         # Not OpenCV, which turns palettes into colours.
         with Image.open(path) as image:
             mode, values = image.mode, np.array(image)
-    except OSError as error:
+    except (OSError, SyntaxError, ValueError) as error:  # Pillow's for damaged PNGs
         raise ValueError(f'{path} is no readable image: {error}') from error
     if mode not in ('L', 'P'):
         raise ValueError(

@@ -292,7 +292,8 @@ def _restrict_image(
         # What is no list of ids is refused by the checks that follow the guard.
         also = also if isinstance(also, list) else []
         ids = (value for value in also if isinstance(value, (int, str)))
-        kept['tags'] = sorted(present.union(ids))
+        # Texts among integers are refused later, too.
+        kept['tags'] = sorted(present.union(ids), key=lambda v: (isinstance(v, str), v))
     return kept
 
 
@@ -304,7 +305,9 @@ def _present_categories(
     tags: dict[Any, set[int]] = {image_id: set() for image_id in levels}
     for annotation in annotations:
         try:
-            tags[annotation['image_id']].add(annotation['category_id'])
+            own, category = tags[annotation['image_id']], annotation['category_id']
+            if isinstance(category, (int, str)):  # others are refused later
+                own.add(category)
         except (KeyError, TypeError):
             raise ValueError(_broken_reference(annotation, levels, source)) from None
     return tags

@@ -1,7 +1,7 @@
 """Evaluates every registered metric on one rank's share of five images.
 
-Called as ``python metric_ranks.py FOLDER RANK WORLD_SIZE [IMAGES]``; rank 0 writes the figures
-to ``FOLDER/WORLD_SIZE.json``.
+Called as ``python metric_ranks.py FOLDER RANK WORLD_SIZE [IMAGES]``; rank 0 writes the
+figures to ``FOLDER/WORLD_SIZE.json``.
 """
 
 import json

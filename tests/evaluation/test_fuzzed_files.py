@@ -35,7 +35,7 @@ JUNK += [
     '\ud800'.encode('utf-8', 'replace').decode(),
 ]
 FUZZ = settings(
-    max_examples=120,
+    max_examples=60,
     deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),

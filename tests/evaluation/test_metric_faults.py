@@ -243,7 +243,7 @@ FAULTS = [
     *(
         (
             k,
-            with_instances(labels=lambda v: v + by),
+            with_instances(labels=by),
             'image id 0: labels must be 0 to 1',
         )
         for k in OF_INSTANCES
