@@ -81,12 +81,27 @@ def encode_filled_box(
          [0, 1, 1, 1, 0, 0],
          [0, 0, 0, 0, 0, 0]]
     """
+    left, top, right, bottom = filled_box_span(bbox, image_size)
+    patch = np.ones((bottom - top + 1, right - left + 1), dtype=bool)
+    return encode_patch(patch, left, top, tuple(int(v) for v in image_size))
+
+
+def filled_box_span(
+    bbox: Sequence[float], image_size: tuple[int, int]
+) -> tuple[int, int, int, int]:
+    """Pixels of a filled box.
+
+    Args:
+        bbox: ``[x, y, width, height]`` in image pixels.
+        image_size: ``(H, W)`` of the image in pixels.
+
+    Returns:
+        First column and row, last column and row, of :func:`encode_filled_box`.
+    """
     height, width = (int(v) for v in image_size)
     x, y, w, h = bbox
     left, top = _inside(int(x), width), _inside(int(y), height)
-    right, bottom = _inside(int(x + w), width), _inside(int(y + h), height)
-    patch = np.ones((bottom - top + 1, right - left + 1), dtype=bool)
-    return encode_patch(patch, left, top, (height, width))
+    return left, top, _inside(int(x + w), width), _inside(int(y + h), height)
 
 
 def _inside(position: int, size: int) -> int:

@@ -30,7 +30,7 @@ def main() -> int:
         return 1
     print(format_retention(rows))
     if args.out is not None:
-        table = {row.metric: row._asdict() for row in rows}
+        table = {row.metric: row.as_json() for row in rows}
         atomic_write_json(args.out, table, indent=1)
     return 0
 
