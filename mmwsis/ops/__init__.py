@@ -23,7 +23,7 @@ from .label_synthesis import (
 from .mean_field import mean_field_refine
 from .merge_augs import merge_aug_cams, merge_aug_relations
 from .paste_crop import MaskPatch, combine_logits, crop_mask_patches
-from .patch_rle import encode_filled_box, encode_patch
+from .patch_rle import encode_filled_box, encode_patch, filled_box_span
 from .path_affinity import path_affinity
 from .permutohedral import PermutohedralLattice
 from .pixel_paths import pixel_directions, pixel_paths, source_window
@@ -62,6 +62,7 @@ __all__ = [
     'drop_points',
     'encode_filled_box',
     'encode_patch',
+    'filled_box_span',
     'extreme_points_to_cells',
     'instance_channels',
     'lacks_pseudo_points',

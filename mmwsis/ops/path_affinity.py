@@ -13,7 +13,13 @@ import torch
 from torch import Tensor
 
 from .pixel_paths import path_runs, pixel_directions, source_window
-from .tensor_checks import check_shape, full_precision, to_full_precision
+from .tensor_checks import (
+    as_integer,
+    check_shape,
+    check_within,
+    full_precision,
+    to_full_precision,
+)
 
 # Ranks up to this many pixels per image fit 16 bits, which halves time and memory.
 INT16_PIXELS = 2**15
@@ -43,7 +49,7 @@ def path_affinity(edge: Tensor, radius: int) -> Tensor:
         goes through ``InterPixelRelationLoss``, which never stores all pairs.
 
     Raises:
-        ValueError: Wrong shape, or a grid without sources.
+        ValueError: Wrong shape, boundaries outside [0, 1], or a grid without sources.
 
     Example:
         >>> edge = torch.arange(12.0).view(1, 1, 3, 4) / 20
@@ -51,9 +57,18 @@ def path_affinity(edge: Tensor, radius: int) -> Tensor:
         tensor([0.9000, 0.8500, 0.7000, 0.6500])
     """
     check_shape('edge', edge, ('B', 1, 'h', 'w'))
+    radius = as_integer('radius', radius, 2)
+    source_window(radius, *edge.shape[2:])  # checks the size
+    check_within('edge', edge, 0, 1)
+    return affinity_of_pairs(edge, radius)
+
+
+def affinity_of_pairs(edge: Tensor, radius: int) -> Tensor:
+    """:func:`path_affinity` of arguments that are checked already."""
     window = source_window(radius, *edge.shape[2:])
     with torch.no_grad(), full_precision(edge):
-        edge = to_full_precision(edge)[:, 0]
+        # Contiguous: the pairs are slices of the flattened map.
+        edge = to_full_precision(edge)[:, 0].contiguous()
         shape = len(edge), len(pixel_directions(radius)), window.height * window.width
         affinity = edge.new_empty(shape)
         if not edge.numel():
