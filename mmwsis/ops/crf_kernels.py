@@ -91,15 +91,23 @@ Kernel = GaussianKernel | BilateralKernel
 
 def _check_kernel(kernel: Kernel, *widths: str) -> None:
     for name in widths:
-        as_number(name, getattr(kernel, name), '(0, inf)')
+        _set_number(kernel, name, '(0, inf)')
     weight = kernel.weight
     if not isinstance(weight, Tensor):
-        as_number('weight', weight)
+        _set_number(kernel, 'weight', '(-inf, inf)')
         return
     # The value may be on a GPU and change in training: NaN shows in the result.
     check_tensor('weight', weight)
     if weight.numel() != 1:
         raise ValueError(f'weight: expected one number, got {tuple(weight.shape)}.')
+
+
+def _set_number(kernel: Kernel, name: str, interval: str) -> None:
+    """Check a number; those of NumPy and tensors, which no cache takes, become ours."""
+    value = getattr(kernel, name)
+    number = as_number(name, value, interval)
+    if not isinstance(value, (int, float)):
+        object.__setattr__(kernel, name, number)
 
 
 #: Kernels by name: IRNet (CVPR 2019, released code), DeepLab v2 (arXiv 1606.00915,

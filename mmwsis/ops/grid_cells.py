@@ -81,6 +81,8 @@ def extreme_points_to_cells(
     check_shape('flips', flips, (batch,))
     check_finite('flips', flips)
     grid_size = _grid_size(crop_size, patch_size)
+    crop_size = as_integer('crop_size', crop_size)
+    patch_size = as_integer('patch_size', patch_size)
     if not (isinstance(delta, Tensor) and delta.ndim):
         delta = torch.tensor([as_number('delta', delta, '[0, inf)')])
     elif len(delta) != 1:

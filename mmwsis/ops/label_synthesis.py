@@ -357,7 +357,11 @@ def split_components(
     check_integers('labels', labels)
     check_integers('best.index', best.index)
     check_within('best.index', best.index, 0, len(labels) * per_class)
-    index, score = best.index.cpu().long().numpy(), best.score.detach().cpu().numpy()
+    check_finite('best.score', best.score)
+    index, score = (
+        best.index.cpu().long().numpy(),
+        to_full_precision(best.score.detach()).cpu().numpy(),
+    )
     # Number the components of all channels from 1 on in one (H, W) map; each is looked
     # for in the tight box of its channel only.
     components = np.zeros(index.shape, dtype=np.int32)

@@ -82,13 +82,14 @@ def mean_field_refine(
         >>> refined.int()  # now the mask ends where the colour does
         tensor([[[1, 1, 1, 0, 0, 0]]], dtype=torch.int32)
     """
-    settings = check_settings(num_iters, zeta, low, high, kernel_size)
     _check_shapes(image, prob, target)
     check_finite('image', image)
     check_within('prob', prob, 0, 1, ROUNDING)
     if target is not None:
         check_within('target', target, 0, 1, ROUNDING)
-    q = mean_field_marginal(image, prob, target, *settings)
+    q = mean_field_marginal(
+        image, prob, target, num_iters, zeta, low, high, kernel_size
+    )
     return q > 0.5, q
 
 
@@ -121,8 +122,8 @@ def mean_field_marginal(
 ) -> Tensor:
     """Last probability of :func:`mean_field_refine`, for training.
 
-    Values are not looked at, which would make the host wait for a GPU in every step.
-    Where they are NaN, or make one, so is the result.
+    Values are not looked at, which would make the host wait for a GPU in every step:
+    where they are not finite, the result is NaN.
 
     Args:
         image: (B, C, H, W) normalised colours.
@@ -138,14 +139,20 @@ def mean_field_marginal(
         (B, H, W) probability.
 
     Raises:
-        ValueError: Wrong shapes.
+        ValueError: Wrong shapes or settings.
     """
+    num_iters, zeta, low, high, kernel_size = check_settings(
+        num_iters, zeta, low, high, kernel_size
+    )
     _check_shapes(image, prob, target)
     with torch.no_grad(), full_precision(prob):
         q = to_full_precision(prob)
         image = image.to(q.dtype)
         weight = None if target is None else target.to(q.dtype)
-        q = (q if weight is None else q * weight).clamp(low, high)
+        q = q if weight is None else q * weight
+        # 0, or NaN where a number is not finite, which the clamp would hide.
+        spoilt = (q - q).add_((image - image).sum(1))
+        q = q.clamp(low, high).add_(spoilt)
         if q.numel() and num_iters:
             kernels, offsets = _colour_kernels(image, zeta, kernel_size)
             q = _iterate(q, weight, kernels, offsets, num_iters, (low, high))

@@ -116,7 +116,7 @@ def flat_pairs(shape: tuple[int, int, int], radius: int) -> FlatPairs:
         >>> pairs.shift(grid, (1, -1))
         tensor([4, 5, 6, 7, 8, 9])
     """
-    (batch, height, width), reach = shape, radius - 1
+    (batch, height, width), reach = shape, as_integer('radius', radius, 2) - 1
     pixels = batch * height * width
     return FlatPairs(reach, max(0, pixels - reach * width - 2 * reach), width)
 
@@ -131,7 +131,7 @@ def path_maxima(
     whole map and shared by all directions.
 
     Args:
-        values: (B, h, w), not empty, with at least one source.
+        values: (B, h, w), not empty, with at least one source; without gradients.
         radius: Pairs are nearer than this, in pixels; at least 2.
         directions: Indices of the directions wanted. Defaults to None: all.
 
@@ -145,8 +145,9 @@ def path_maxima(
         ...     print(index, maxima)  # each source and the pixel below it
         1 tensor([ 5,  6,  7,  8,  9, 10])
     """
+    check_shape('values', values, ('B', 'h', 'w'))
     pairs = flat_pairs(values.shape, radius)
-    runs = _run_maxima(values.flatten(), pairs.width)
+    runs = _run_maxima(values.detach().flatten(), pairs.width)
     out = values.new_empty(pairs.length)
     covers = path_runs(radius)
     for index in range(len(covers)) if directions is None else directions:
@@ -196,6 +197,7 @@ def rank_pixels(edge: Tensor, leftward: bool) -> Tensor:
         tensor([[[1, 0],
                  [2, 3]]], dtype=torch.int16)
     """
+    check_shape('edge', edge, ('B', 'h', 'w'))
     height, width = edge.shape[1:]
     size = height * width
     # Flat pixels, the last of any path first: near the source's corner before far, and

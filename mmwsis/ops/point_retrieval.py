@@ -8,6 +8,7 @@ from torch import Tensor
 from .random_walk import propagation_scores
 from .sinkhorn import sinkhorn_scaling
 from .tensor_checks import (
+    as_integer,
     as_number,
     check_integers,
     check_shape,
@@ -110,6 +111,8 @@ def retrieve_points(
     check_integers('in_box', in_box)
     tau_fg = as_number('tau_fg', tau_fg)
     tau_bg = as_number('tau_bg', tau_bg)
+    sinkhorn_iters = as_integer('sinkhorn_iters', sinkhorn_iters, 1)
+    sinkhorn_tol = as_number('sinkhorn_tol', sinkhorn_tol, '[0, inf)')
     if tau_bg > tau_fg:
         raise ValueError(
             f'tau_bg: expected at most tau_fg={tau_fg}, as no cell is both, got '

@@ -73,7 +73,7 @@ def combine_confident_labels(foreground: Tensor, background: Tensor) -> Tensor:
         check_integers(name, ids)
         check_within(name, ids, 0, MAX_CLASS + 1)
     doubtful = (foreground == 0) & (background != 0)
-    return foreground.to(torch.uint8).masked_fill_(doubtful, IGNORE_INDEX)
+    return foreground.to(torch.uint8).masked_fill(doubtful, IGNORE_INDEX)
 
 
 def relation_labels(
@@ -127,10 +127,11 @@ def relation_labels(
     low = as_number('background_threshold', background_threshold, f'[0, {high}]')
     kernels = resolve_kernels(crf)
     check_shape('image', image, ('H', 'W', 3))
-    check_shape('labels', labels, ('K',), like=maps)
+    check_shape('maps', maps, ('K', 'H', 'W'))
+    check_shape('labels', labels, (len(maps),), like=maps)
     check_integers('labels', labels)
     check_within('labels', labels, 0, MAX_CLASS)
-    check_shape('maps', maps, (len(labels), *image.shape[:2]))
+    check_shape('maps', maps, (len(maps), *image.shape[:2]))
     if not len(labels):  # the CRF's energy would divide by no other label
         return image.new_zeros(image.shape[:2], dtype=torch.uint8)
     # The CRF's labels as ids of the map, (K + 1,).

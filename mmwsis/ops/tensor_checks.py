@@ -161,6 +161,20 @@ def check_integers(name: str, tensor: Tensor) -> None:
         )
 
 
+def check_floating(name: str, tensor: Tensor) -> None:
+    """Refuse integers where a network expects features.
+
+    Args:
+        name: Argument name used in the message.
+        tensor: The tensor to check.
+
+    Raises:
+        TypeError: Its type is no floating point.
+    """
+    if not tensor.is_floating_point():
+        raise TypeError(f'{name}: expected floating-point numbers, got {tensor.dtype}.')
+
+
 def as_integer(name: str, value: Any, least: int | None = None) -> int:
     """Return a setting as an integer of at least ``least``.
 

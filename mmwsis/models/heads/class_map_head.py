@@ -4,7 +4,12 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mmwsis.ops.tensor_checks import as_integer, check_shape, full_precision
+from mmwsis.ops.tensor_checks import (
+    as_integer,
+    check_floating,
+    check_shape,
+    full_precision,
+)
 from mmwsis.registry import MODELS
 
 
@@ -114,3 +119,4 @@ class ClassMapHead(BaseModule):
     def _check(self, features: Tensor) -> None:
         channels = self.classifier.in_channels
         check_shape('features', features, ('B', channels, 'h', 'w'))
+        check_floating('features', features)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mmwsis.ops.tensor_checks import as_integer, check_shape
+from mmwsis.ops.tensor_checks import as_integer, check_floating, check_shape
 
 
 class LevelBranch(nn.Module):
@@ -83,6 +83,7 @@ def check_levels(
     for index, (level, branch) in enumerate(zip(levels, branches)):
         shape = batch, branch.conv.in_channels, 'h', 'w'
         check_shape(f'levels[{index}]', level, shape, like=levels[0])
+        check_floating(f'levels[{index}]', level)
         batch = len(level)
         if not min(level.shape[2:]):
             raise ValueError(

@@ -9,7 +9,13 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mmwsis.ops.tensor_checks import as_integer, as_number, check_shape, check_tensor
+from mmwsis.ops.tensor_checks import (
+    as_integer,
+    as_number,
+    check_floating,
+    check_shape,
+    check_tensor,
+)
 from mmwsis.registry import MODELS
 
 
@@ -141,6 +147,7 @@ class ScaleAwareMaskHead(BaseModule):
                 f'features must be (B, C, h, w); got shape {tuple(features.shape)}.'
             )
         check_shape('features', features, ('B', self.in_channels, 'h', 'w'))
+        check_floating('features', features)
         if not min(features.shape[2:]):
             raise ValueError(
                 f'features: expected positions, got shape {tuple(features.shape)}.'

@@ -1,6 +1,5 @@
 """Loss on the points retrieved around extreme points (EXITS, CVPR 2024)."""
 
-import torch
 from torch import Tensor
 
 from mmwsis.ops import PointRetrieval, lacks_pseudo_points
@@ -124,7 +123,7 @@ def point_loss(
         # Second term: the projection loss of the samples without a pseudo point.
         mil = projection_mil_loss(prob, box_target, eps)  # (B,)
         fallback = lacks_pseudo_points(retrieval_before_dropout)  # (B,)
-        return losses + mil_weight * torch.where(fallback, mil, 0)
+        return losses + mil_weight * (mil * fallback)
 
 
 @MODELS.register_module()

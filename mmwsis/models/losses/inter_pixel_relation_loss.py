@@ -128,7 +128,9 @@ def inter_pixel_relation_sums(
     num_classes = _class_count(num_classes)
     source_window(radius, height, width)  # checks the size
     with full_precision(edge_logit):
-        edge = to_full_precision(edge_logit)[:, 0].sigmoid()  # B, (B, h, w)
+        logit = to_full_precision(edge_logit)[:, 0]
+        # B, (B, h, w); NaN, not 0 or 1, where the network overflowed to infinity.
+        edge = logit.sigmoid() + (logit - logit).detach()
         field = to_full_precision(displacement)  # D, (B, 2, h, w)
         # Eq. 2 to 4: which pixels may be ends of pairs.
         ends = pair_ends(labels, radius, num_classes)
