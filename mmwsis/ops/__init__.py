@@ -3,13 +3,8 @@
 from .affinity_walk import affinity_walk
 from .centroids import InstanceMap, centroid_instance_map, refine_centroids
 from .crf_kernels import CRF_PRESETS, BilateralKernel, GaussianKernel
-from .dense_crf import (
-    DenseCRF,
-    crf_refine_labels,
-    dense_crf,
-    unary_from_labels,
-    unary_from_probabilities,
-)
+from .crf_unaries import unary_from_labels, unary_from_probabilities
+from .dense_crf import DenseCRF, crf_refine_labels, dense_crf
 from .grid_cells import PointCells, box_cells, cells_to_grid, extreme_points_to_cells
 from .label_synthesis import (
     BestChannels,
