@@ -1,7 +1,7 @@
 """Label files and the configs that read them: before training, and on their own."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +56,24 @@ def check_labels(
     """
     if any(os.environ.get(name, '0') != '0' for name in _RANKS):
         return
+    for problem in label_problems(datasets_of(cfg, splits), max_megabytes):
+        raise PreflightError(problem)
+
+
+def label_problems(
+    datasets: Sequence[DatasetClasses], max_megabytes: float = CHEAP_MEGABYTES
+) -> Iterator[str]:
+    """Find what breaks the rules in the label files of datasets.
+
+    Args:
+        datasets: Of :func:`~mmwsis.engine.preflight.datasets_of`.
+        max_megabytes: Larger files are left out.
+
+    Yields:
+        The errors of each file, as one message.
+    """
     done = set()
-    for dataset in datasets_of(cfg, splits):
+    for dataset in datasets:
         path, level = dataset.ann_file, dataset.supervision
         if path is None or level is None or not path.is_file():
             continue
@@ -66,10 +82,13 @@ def check_labels(
         ):
             continue
         done.add((path.resolve(), level))
-        _check_one(dataset, Supervision.parse(level))
+        problem = _problem(dataset, Supervision.parse(level))
+        if problem is not None:
+            yield problem
 
 
-def _check_one(dataset: DatasetClasses, level: Supervision) -> None:
+def _problem(dataset: DatasetClasses, level: Supervision) -> str | None:
+    """All errors of a file; its warnings are logged."""
     path = str(dataset.ann_file)
     try:
         report = validate_file(
@@ -81,14 +100,14 @@ def _check_one(dataset: DatasetClasses, level: Supervision) -> None:
             max_examples=2,
         )
     except ValueError as error:
-        raise PreflightError(f'{dataset.where}: {error}') from None
+        return f'{dataset.where}: {error}'
     log = report.log
     if level is Supervision.IMAGE_TAGS:
         # No annotation is read at this level, only which classes there are.
         log.discard(('annotation-id', 'annotation-id-duplicate'))
     command = f'{_TOOL} {path} --supervision {level.label}'
     if report.failed():
-        raise PreflightError(
+        return (
             f'{dataset.where} reads {path} at supervision {level.label!r}, and this '
             f'file has errors:\n{_brief(log)}\nEverything about it: {command}'
         )
@@ -96,6 +115,7 @@ def _check_one(dataset: DatasetClasses, level: Supervision) -> None:
     if warnings:
         named = ', '.join(f'{rule.name} ({log.counts[rule.name]})' for rule in warnings)
         print_log(f'{path}: {named}. Shown by: {command}', 'current')
+    return None
 
 
 def _readable(level: Supervision) -> set[str] | None:

@@ -1,13 +1,15 @@
 """Where tools and configs lie: in a checkout or in an installed wheel."""
 
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from mmengine.utils import get_installed_path
 
 from mmwsis.utils.config_files import PACKAGE_DIR, SHIPPED_ROOTS
 
-__all__ = ['PACKAGE_DIR', 'find_config', 'find_tool']
+__all__ = ['PACKAGE_DIR', 'find_config', 'find_tool', 'working_in']
 
 
 def find_tool(name: str) -> Path:
@@ -70,3 +72,18 @@ def _shipped_candidates(reference: str) -> list[Path]:
     else:
         roots = [Path(get_installed_path(package)) / '.mim' / 'configs']
     return [root / path for root in roots]
+
+
+@contextlib.contextmanager
+def working_in(directory: Path) -> Iterator[None]:
+    """Be in a directory for a while.
+
+    Args:
+        directory: Becomes the working directory.
+    """
+    before = Path.cwd()
+    os.chdir(directory)
+    try:
+        yield
+    finally:
+        os.chdir(before)
