@@ -38,6 +38,13 @@ _TOGETHER = dict(
     test=('test_dataloader', 'test_evaluator', 'test_cfg'),
     pseudo_label=(),
 )
+# What a tool cannot do without; tools/test.py and generation name their own, too.
+_NEEDED = dict(
+    train=('model', *_TOGETHER['train']),
+    test=('model',),
+    generate=('model', 'pseudo_label_dataloader'),
+)
+_VERBS = dict(train='be trained', test='be tested', generate='make pseudo labels')
 # Types of other projects that need a package which MMDetection does without.
 _PACKAGES = dict(
     TensorboardVisBackend='tensorboard',
@@ -138,6 +145,12 @@ def check_run(
     """
     if not is_first_of_machine():
         return
+    lacking = [key for key in _NEEDED[task] if cfg.get(key) is None]
+    if lacking:
+        raise PreflightError(
+            f'{cfg.filename or "this config"} has no {", ".join(lacking)}: it is no '
+            f'config that can {_VERBS[task]}.'
+        )
     run = Run(cfg, task, [path for path in outputs if path], artifact=artifact)
     found = list(run_problems(run))
     errors, warnings = space_problems(run_space(run))
@@ -252,8 +265,10 @@ def _classes(run: Run) -> Iterator[str]:
         file = run.made.stand_in(path)
         return file if file is not None and file.is_file() else None
 
+    file = (run.cfg.get('data_spec') or {}).get('file')
+    source = f' The classes are those of {file} (data_spec.classes).' if file else ''
     for issue in class_problems(run.cfg, SPLITS[run.task], there):
-        yield issue.message
+        yield issue.message + source
 
 
 def _labels(run: Run) -> Iterator[str]:

@@ -122,7 +122,7 @@ def merge_options(cfg: Config, options: Mapping[str, Any]) -> None:
             slip of the pen, which MMEngine would add without a word.
     """
     for key, value in options.items():
-        _check_option(cfg, key)
+        _check_option(cfg, key, value)
         try:
             cfg.merge_from_dict({key: value})
         except Exception as error:  # MMEngine's, of many types
@@ -130,7 +130,7 @@ def merge_options(cfg: Config, options: Mapping[str, Any]) -> None:
             raise ValueError(f'--cfg-options {key}={value!r}: {text}') from error
 
 
-def _check_option(cfg: Config, key: str) -> None:
+def _check_option(cfg: Config, key: str, value: Any) -> None:
     part: Any = cfg
     names = key.split('.')
     for depth, name in enumerate(names):
@@ -156,6 +156,13 @@ def _check_option(cfg: Config, key: str) -> None:
                     f'did you mean {meant}?'
                 )
             return
+    if hasattr(part, 'keys') and not (
+        value is None or isinstance(value, (dict, list, tuple)) or key == 'artifact'
+    ):
+        raise ValueError(
+            f'--cfg-options {key}={value}: {key} is a group of settings; set one of '
+            f'them, such as {key}.{next(iter(part), "type")}=..., or None.'
+        )
 
 
 def use_amp(cfg: Config) -> None:

@@ -89,6 +89,14 @@ def user_text(error: Exception) -> str | None:
             '--cfg-options takes KEY=VALUE, several separated by blanks, such as '
             f'train_dataloader.batch_size=2 or key="[1,2]"; it stopped at: {error}.'
         )
+    if module == 'mmengine.config.config' and isinstance(
+        error, (AttributeError, KeyError)
+    ):
+        key = re.split(r"attribute |^'", str(error))[-1].strip("'")
+        return (
+            f'the config has no {key}, which this tool reads. Give another config, or '
+            f'the option --cfg-options {key}...'
+        )
     if module == 'mmengine.registry.build_functions':
         return _of_registry(error)
     return _of_library(error)

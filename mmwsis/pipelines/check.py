@@ -1,9 +1,12 @@
 """What would stop a stage, looked for in all of them before the first starts."""
 
 import os
+import re
 import socket
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+
+from mmengine.config import Config
 
 from mmwsis.engine.disk_space import Need, space_problems
 from mmwsis.engine.run_check import (
@@ -30,6 +33,7 @@ from .stages import (
 )
 
 _TASKS = {TrainStage: 'train', GenerateStage: 'generate', TestStage: 'test'}
+_LOADER = re.compile(r'\b\w+_dataloader\b')
 Planned = tuple[Stage, Job, Decision]
 
 
@@ -58,7 +62,7 @@ class PipelineCheck:
         self.planned = list(planned)
         self.errors: dict[str, list[str]] = {}
         for name, error in problems.items():
-            self.errors.setdefault(str(error), []).append(name)
+            self._add(str(error), name)
         self._sources: dict[Path, Path | None] = {}
         self._makers: dict[Path, str] = {}
         needs: list[Need] = []
@@ -66,15 +70,23 @@ class PipelineCheck:
             if decision.action == 'skip':
                 continue
             for text in self._problems(stage, job, needs):
-                self.errors.setdefault(text, []).append(stage.name)
+                self._add(text, stage.name)
             self._will_make(stage, job)
         starts = [stage for stage, _, d in self.planned if d.action != 'skip']
         if any(isinstance(stage, ConfigStage) for stage in starts):
             for text in _launch_problems(factory.launch):
-                self.errors.setdefault(text, []).append('launch')
+                self._add(text, 'launch')
         full, self.warnings = space_problems(needs)
         for text in full:
-            self.errors.setdefault(text, []).append('disk space')
+            self._add(text, 'disk space')
+
+    def _add(self, text: str, name: str) -> None:
+        """Note an error once, though several loaders of several stages have it."""
+        bare = _LOADER.sub('', text)
+        same = (one for one in self.errors if _LOADER.sub('', one) == bare)
+        names = self.errors.setdefault(next(same, text), [])
+        if name not in names:
+            names.append(name)
 
     def message(self) -> str:
         """All errors as one text; empty without any."""
@@ -92,6 +104,7 @@ class PipelineCheck:
         if task is None:
             return
         cfg = self.factory.config_of(stage)
+        cfg = Config(cfg.to_dict(), filename=cfg.filename)  # a copy, to be changed
         if task == 'train' and job.train_dir is not None:
             cfg.work_dir = str(job.train_dir)
         if task == 'test':

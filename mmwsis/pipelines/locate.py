@@ -3,9 +3,8 @@
 import contextlib
 import os
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
-
-from mmengine.utils import get_installed_path
 
 from mmwsis.utils.config_files import PACKAGE_DIR, SHIPPED_ROOTS
 
@@ -70,7 +69,13 @@ def _shipped_candidates(reference: str) -> list[Path]:
     if package == 'mmwsis':
         roots = [root / 'configs' for root in SHIPPED_ROOTS]
     else:
-        roots = [Path(get_installed_path(package)) / '.mim' / 'configs']
+        found = find_spec(package) if package.isidentifier() else None
+        if found is None or not found.origin:
+            raise FileNotFoundError(
+                f'Config {reference!r} does not exist: no package {package!r} is '
+                'installed. Write mmwsis::METHOD/FILE.py, or a path.'
+            )
+        roots = [Path(found.origin).parent / '.mim' / 'configs']
     return [root / path for root in roots]
 
 

@@ -19,6 +19,7 @@ from mmwsis.dataset_converters.importers.import_labels import (
     import_labels,
 )
 from mmwsis.dataset_converters.importers.records import CHANGED, INVALID, LEFT_OUT
+from mmwsis.engine.user_errors import user_errors
 from mmwsis.structures.supervision import Supervision
 
 EXAMPLES = """examples:
@@ -171,4 +172,5 @@ def print_result(result: ImportResult, out: str, report: str | None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    with user_errors():
+        main()
