@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mmengine.config import Config
 
 from mmwsis.formats.map_index import INDEX_NAME
+from mmwsis.utils.config_files import read_config
 from mmwsis.utils.fileio import atomic_write_json, atomic_write_text
 from mmwsis.utils.markdown import markdown_table
 
@@ -237,7 +237,7 @@ def semantic_class_names(
         ValueError: There are no names.
     """
     if classes and len(classes) == 1 and Path(classes[0]).suffix in ('.py', '.json'):
-        cfg = Config.fromfile(classes[0])
+        cfg = read_config(classes[0])
         given = cfg.get('metainfo') or cfg.get('data_spec') or {}
         classes = given.get('classes')
     if not classes:

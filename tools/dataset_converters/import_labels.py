@@ -26,6 +26,7 @@ from mmwsis.dataset_converters.importers.records import (
     WARNING,
 )
 from mmwsis.dataset_converters.importers.settings import NO_CLASSES
+from mmwsis.engine.user_errors import user_errors
 from mmwsis.structures.supervision import Supervision
 
 EXAMPLES = """examples:
@@ -219,4 +220,5 @@ def print_result(result: ImportResult, out: str, report: str | None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    with user_errors():
+        main()
