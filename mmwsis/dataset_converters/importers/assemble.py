@@ -134,10 +134,14 @@ def assemble(
         empty_images=0 if settings.drop_empty else len(empty),
         clicks_in_one=sum(one.clicks_in_one for one in images),
     )
+    # A file without any label is of no level.
+    is_one = len(set(levels)) == 1 and any(
+        one.record['image']['tags'] for one in images
+    )
     coco['info']['mmwsis'] = source_block(
         'import_labels',
         path,
-        levels[0] if len(set(levels)) == 1 else None,
+        levels[0] if is_one else None,
         labelling_tool=tool,
         images_by_level=dict(Counter(level.label for level in levels)),
         **{kind: result.count(kind).total() for kind in (LEFT_OUT, CHANGED, INVALID)},
