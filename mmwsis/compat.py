@@ -8,6 +8,7 @@
 - MMEngine chooses a CUDA device for every process, which a machine without one cannot.
 - MMEngine reads downloaded checkpoints without that safety, which is turned on.
 - MMEngine resumes training by iterations by loading all data again that was seen.
+- pycocotools reads files in the encoding of the locale, and no byte order mark.
 """
 
 import contextlib
@@ -23,6 +24,32 @@ def apply_compat() -> None:
     register_config_prefix()
     allow_checkpoint_globals()
     read_checkpoints_safely()
+    read_coco_files_in_any_encoding()
+
+
+def read_coco_files_in_any_encoding() -> None:
+    """Let pycocotools, and so MMDetection's datasets and metrics, parse as we do.
+
+    It opens files in the encoding of the locale, which is not UTF-8 everywhere, and
+    fails on a byte order mark, which Windows' editors and shells write.
+    """
+    import pycocotools.coco as module
+
+    from mmwsis.formats.json_file import read_json, refuse_other_json
+
+    plain = module.COCO.__init__
+    if hasattr(plain, '__wrapped__'):
+        return
+
+    @functools.wraps(plain)
+    def read(self: Any, annotation_file: str | None = None) -> None:
+        plain(self)
+        if annotation_file is not None:
+            self.dataset = read_json(str(annotation_file))
+            refuse_other_json(self.dataset, str(annotation_file))
+            self.createIndex()
+
+    module.COCO.__init__ = read
 
 
 def allow_checkpoint_globals() -> None:
@@ -132,7 +159,8 @@ def register_config_prefix() -> None:
 def replaced_coco_eval(evaluator: Callable[[Any, Any, str], Any]) -> Iterator[None]:
     """Let MMDetection's ``CocoMetric`` use another ``COCOeval`` inside ``with``.
 
-    The class is a global of the metric's module, not an argument.
+    The class is a global of the metric's module, not an argument. An empty list of
+    predictions is loaded as one: upstream ends without any figure.
 
     Args:
         evaluator: Called like ``COCOeval``, with ground truth, predictions and the
@@ -140,9 +168,18 @@ def replaced_coco_eval(evaluator: Callable[[Any, Any, str], Any]) -> Iterator[No
     """
     import mmdet.evaluation.metrics.coco_metric as module
 
-    original = module.COCOeval
-    module.COCOeval = evaluator
+    original, load = module.COCOeval, module.COCO.loadRes
+
+    def load_results(gt: Any, results: Any) -> Any:
+        if len(results):
+            return load(gt, results)
+        empty = type(gt)()
+        empty.dataset = {**gt.dataset, 'annotations': []}
+        empty.createIndex()
+        return empty
+
+    module.COCOeval, module.COCO.loadRes = evaluator, load_results
     try:
         yield
     finally:
-        module.COCOeval = original
+        module.COCOeval, module.COCO.loadRes = original, load

@@ -16,13 +16,13 @@ from typing import Any, NamedTuple
 from mmwsis.formats.coco_file import read_coco
 from mmwsis.formats.json_file import read_json
 from mmwsis.structures.supervision import Supervision
-from mmwsis.utils.fileio import atomic_write_json, atomic_write_text
 from mmwsis.utils.markdown import markdown_table
 from mmwsis.utils.parallel import OrderedPool
 
 from .coco2weak import output_name
 from .conversion import RunOptions, refuse_existing, source_block, with_source
 from .mixture import ImageId, build_mixture, rank_images
+from .outputs import Outputs
 from .weak_labels import WeakProtocol
 
 
@@ -233,15 +233,16 @@ def sample_budget(
             )
             block = dict(settings, cost=row.cost._asdict())
             files[row.file] = with_source(subset, tool, source, level, **block)
-    for name, document in files.items():
-        atomic_write_json(out_dir / name, document)
     summary = source_block(tool, source, **settings)
     summary['levels'] = [
         dict(row._asdict(), cost=row.cost._asdict(), images=len(row.image_ids))
         for row in rows
     ]
-    atomic_write_json(tables[0], summary, indent=1)
-    atomic_write_text(tables[1], format_table(rows, seconds))
+    with Outputs() as outputs:
+        for name, document in files.items():
+            outputs.labels(out_dir / name, document, source)
+        outputs.json(tables[0], summary, source, indent=1)
+        outputs.text(tables[1], format_table(rows, seconds))
     return rows
 
 

@@ -1,5 +1,6 @@
 """Cityscapes, fine or coarse, as COCO JSON: instances and panoptic."""
 
+import dataclasses
 import functools
 import os
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from mmwsis.structures.supervision import Supervision
-from mmwsis.utils.fileio import atomic_write_json
 
 from .cityscapes_classes import (
     CITYSCAPES_SIZES,
@@ -29,6 +29,7 @@ from .cityscapes_labels import (
 from .conversion import RunOptions, source_block
 from .image_records import Record, Summary, coco_document, compare_size, convert_images
 from .label_maps import check_size, image_shape, read_labels, recode
+from .outputs import Outputs
 from .panoptic_output import (
     panoptic_document,
     panoptic_json,
@@ -55,8 +56,8 @@ class CityscapesOptions:
         category_ids: 'ids' (7 to 33) or 'trainIds' (0 to 18).
         panoptic_dir: Folder for panoptic PNGs, beside which their JSON is written under
             the same name; None writes none.
-        semantic: Write labelTrainIds files beside the label files, as mmsegmentation
-            reads them.
+        semantic_dir: Folder for ``<city>/<name>_labelTrainIds.png``, which
+            mmsegmentation reads beside the label files; None writes none.
     """
 
     root: Path
@@ -65,7 +66,12 @@ class CityscapesOptions:
     label_files: str = 'instanceIds'
     category_ids: str = 'ids'
     panoptic_dir: Path | None = None
-    semantic: bool = False
+    semantic_dir: Path | None = None
+
+    @property
+    def label_folder(self) -> Path:
+        """Folder of the split's label files."""
+        return self.root / self.kind / self.split
 
     def categories(self) -> list[dict]:
         """Categories of the documents."""
@@ -93,13 +99,23 @@ def convert_split(
         FileExistsError: An output exists, and ``overwrite`` is off.
         FileNotFoundError: There are no label files.
     """
-    document, left_out = convert_images(
-        find_names(options),
-        functools.partial(image_record, options=options),
-        [output, *panoptic_json(options.panoptic_dir)],
-        functools.partial(_assemble, options=options),
-        run or RunOptions(),
-    )
+    names = find_names(options)
+    with Outputs() as files:
+        folders = dict(
+            semantic_dir=options.semantic_dir, panoptic_dir=options.panoptic_dir
+        )
+        staged = {key: files.folder(path) for key, path in folders.items() if path}
+        document, left_out = convert_images(
+            names,
+            functools.partial(
+                image_record, options=dataclasses.replace(options, **staged)
+            ),
+            [output, *panoptic_json(options.panoptic_dir)],
+            functools.partial(_assemble, options=options, files=files),
+            run or RunOptions(),
+            files,
+            options.label_folder,
+        )
     key = (options.kind, options.split)
     published, where = CITYSCAPES_SIZES.get(key), f'Cityscapes {" ".join(key)}'
     warnings = compare_size(document, 'images', published, where)
@@ -118,7 +134,7 @@ def find_names(options: CityscapesOptions) -> list[str]:
     Raises:
         FileNotFoundError: There are none.
     """
-    folder = options.root / options.kind / options.split
+    folder = options.label_folder
     ending = f'_{options.kind}_{options.label_files}.png'
     files = sorted(folder.glob(f'*/*{ending}'))
     if not files:
@@ -143,8 +159,8 @@ def image_record(name: str, options: CityscapesOptions) -> Record:
         FileNotFoundError: The image is missing.
         ValueError: The labels are broken; the message names the file and the number.
     """
-    stem = options.root / options.kind / options.split / f'{name}_{options.kind}'
-    path = stem.with_name(f'{stem.name}_{options.label_files}.png')
+    stem = f'{name}_{options.kind}'
+    path = options.label_folder / f'{stem}_{options.label_files}.png'
     labels = read_labels(path, f'Cityscapes {options.label_files} file (16 bit PNG)')
     labels = labels.astype(np.uint16)
     if options.label_files == 'instanceTrainIds':
@@ -160,8 +176,8 @@ def image_record(name: str, options: CityscapesOptions) -> Record:
         # Named like the image: MMDetection looks for it under that name.
         ids = recode(labels, {one.number: one.number for one in measured}, other=0)
         write_segment_ids(options.panoptic_dir / file_name, ids)
-    if options.semantic:
-        target = stem.with_name(f'{stem.name}_labelTrainIds.png')
+    if options.semantic_dir is not None:
+        target = options.semantic_dir / f'{stem}_labelTrainIds.png'
         train_ids = {one.number: one.label.train_id for one in segments}
         write_png(target, recode(labels, train_ids, TRAIN_ID_VOID).astype(np.uint8))
     things = {key: category_ids[key] for key in CITYSCAPES_THINGS}
@@ -178,7 +194,9 @@ def _segment_info(segment: Segment, category_ids: Mapping[str, int]) -> dict[str
     return {'id': segment.number, **entry}
 
 
-def _assemble(records: Sequence[Record], options: CityscapesOptions) -> dict[str, Any]:
+def _assemble(
+    records: Sequence[Record], options: CityscapesOptions, files: Outputs
+) -> dict[str, Any]:
     info = {
         'description': f'Cityscapes {options.kind} {options.split}',
         'mmwsis': source_block(
@@ -191,5 +209,5 @@ def _assemble(records: Sequence[Record], options: CityscapesOptions) -> dict[str
     document = coco_document(records, info, options.categories())
     for path in panoptic_json(options.panoptic_dir):
         panoptic = panoptic_document(records, info, options.categories())
-        atomic_write_json(path, panoptic)
+        files.json(path, panoptic, options.label_folder)
     return document

@@ -13,7 +13,6 @@ from typing import Any
 from mmwsis.formats.checks import check_coco
 from mmwsis.formats.coco_file import read_json, with_file_names
 from mmwsis.structures.supervision import Supervision, restrict_coco
-from mmwsis.utils.fileio import atomic_write_json
 from mmwsis.utils.parallel import OrderedPool
 
 from .coco_panoptic import add_stuff_tags, is_panoptic, panoptic_to_instances
@@ -25,6 +24,7 @@ from .conversion import (
     shorten,
     with_source,
 )
+from .outputs import Outputs
 from .weak_labels import WeakProtocol, derive_weak_labels
 
 CHUNK = 256
@@ -268,8 +268,9 @@ def convert_file(
             results[Supervision.MASKS] = with_source(
                 masks, 'coco2weak', source, Supervision.MASKS
             )
-    for level, path in outputs.items():
-        atomic_write_json(path, results[level])
+    with Outputs() as files:
+        for level, path in outputs.items():
+            files.labels(path, results[level], source)
     return results
 
 

@@ -10,10 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import cv2
-
+from mmwsis.formats.checks import check_coco
 from mmwsis.formats.coco_file import read_json
+from mmwsis.formats.image_file import decode_stored_colours
+from mmwsis.formats.validation.columns import is_id
 from mmwsis.structures import ids_of_colours
+from mmwsis.structures.supervision import sort_ids
 from mmwsis.utils.parallel import OrderedPool
 
 from .conversion import Progress
@@ -24,11 +26,12 @@ _SEGMENT_NEEDS = ('id', 'category_id', 'bbox', 'area')
 
 
 class _MapJob(NamedTuple):
-    """One PNG and the segments whose masks are wanted."""
+    """One PNG, the segments whose masks are wanted, and all that the JSON lists."""
 
     path: str
     size: tuple[int, int]
     segment_ids: list[int]
+    listed: list[int]
     where: str
 
     def __str__(self) -> str:
@@ -42,9 +45,9 @@ def is_panoptic(document: Any) -> bool:
         document: Parsed JSON.
     """
     annotations = document.get('annotations') if isinstance(document, Mapping) else None
-    if not isinstance(annotations, list) or not annotations:
-        return False
-    return isinstance(annotations[0], Mapping) and 'segments_info' in annotations[0]
+    return isinstance(annotations, list) and any(
+        isinstance(entry, Mapping) and 'segments_info' in entry for entry in annotations
+    )
 
 
 def panoptic_to_instances(
@@ -91,7 +94,7 @@ def panoptic_to_instances(
                 f'{source}: image id {image.get("id")!r} has no entry in annotations'
             )
         own = record['segments_info']
-        images.append({**image, 'tags': sorted({seg['category_id'] for seg in own})})
+        images.append({**image, 'tags': sort_ids({seg['category_id'] for seg in own})})
         things = [seg for seg in own if isthing[seg['category_id']]]
         annotations += [
             {
@@ -110,6 +113,7 @@ def panoptic_to_instances(
                 str(Path(png_dir, record['file_name'])),
                 (image.get('height'), image.get('width')),
                 [segment['id'] for segment in things],
+                [segment['id'] for segment in own],
                 f'{source}: image id {image["id"]!r}',
             )
         )
@@ -190,7 +194,7 @@ def add_stuff_tags(
     images = [
         {
             **image,
-            'tags': sorted(
+            'tags': sort_ids(
                 present[image['id']] | stuff[image['id']] | set(image.get('tags') or ())
             ),
         }
@@ -217,40 +221,73 @@ def segments_by_image(
     """
     found: dict[Any, Mapping[str, Any]] = {}
     for index, record in enumerate(panoptic['annotations']):
-        if not isinstance(record, Mapping) or not {
-            'image_id', 'file_name', 'segments_info',
-        } <= record.keys():  # fmt: skip
+        if not (
+            isinstance(record, Mapping)
+            and is_id(record.get('image_id'))
+            and isinstance(record.get('file_name'), str)
+            and isinstance(record.get('segments_info'), list)
+        ):
             raise ValueError(
-                f'{source}: annotations[{index}] must have image_id, file_name and '
-                'segments_info'
+                f'{source}: annotations[{index}] must have image_id, file_name (text) '
+                'and segments_info (a list)'
             )
         image_id = record['image_id']
         if image_id in found:
             raise ValueError(f'{source}: image id {image_id!r} has two annotations')
+        seen: set[int] = set()
         for segment in record['segments_info']:
-            lacking = [key for key in _SEGMENT_NEEDS if key not in segment]
-            where = f'{source}: image id {image_id!r}, segment {segment.get("id")!r}'
-            if lacking:
-                raise ValueError(f'{where}: {lacking} is missing')
+            _check_segment(segment, seen, f'{source}: image id {image_id!r}')
             if segment['category_id'] not in category_ids:
                 raise ValueError(
-                    f'{where}: category_id {segment["category_id"]!r} is not in the '
-                    'file'
+                    f'{source}: image id {image_id!r}, segment {segment["id"]!r}: '
+                    f'category_id {segment["category_id"]!r} is not in the file'
                 )
         found[image_id] = record
     return found
 
 
+def _check_segment(segment: Any, seen: set[int], where: str) -> None:
+    """Refuse a broken segment, or one whose id is among those seen before."""
+    if not isinstance(segment, Mapping):
+        raise ValueError(f'{where}: a segment must be an object, found {segment!r}')
+    where = f'{where}, segment {segment.get("id")!r}'
+    lacking = [key for key in _SEGMENT_NEEDS if key not in segment]
+    if lacking:
+        raise ValueError(f'{where}: {lacking} is missing')
+    own = segment['id']
+    if type(own) is not int or not 0 < own < 1 << 24:
+        raise ValueError(
+            f'{where}: id must be the colour of the segment in the PNG, an integer '
+            f'from 1 to {(1 << 24) - 1}; 0 is where nothing is labelled'
+        )
+    if own in seen:
+        raise ValueError(f'{where}: is listed twice')
+    seen.add(own)
+    if not is_id(segment['category_id']) or not _is_flag(segment.get('iscrowd', 0)):
+        raise ValueError(
+            f'{where}: category_id must be an id and iscrowd 0 or 1; found '
+            f'{segment["category_id"]!r} and {segment.get("iscrowd")!r}'
+        )
+
+
+def _is_flag(value: Any) -> bool:
+    return isinstance(value, int) and value in (0, 1)
+
+
 def _thing_flags(panoptic: Mapping[str, Any], source: str) -> dict[Any, bool]:
-    for key in ('images', 'categories'):
-        if not isinstance(panoptic.get(key), list):
-            raise ValueError(f'{source}: the list {key!r} is missing')
+    # Images and categories are those of any COCO file.
+    check_coco({**panoptic, 'annotations': []}, source)
     for category in panoptic['categories']:
         lacking = [key for key in _CATEGORY_NEEDS if key not in category]
         if lacking:
             raise ValueError(
                 f'{source}: category id {category.get("id")!r} has no {lacking}; a '
                 'panoptic file says of every class whether it is a thing'
+            )
+        if not _is_flag(category['isthing']):
+            raise ValueError(
+                f'{source}: category id {category["id"]!r}: isthing must be 0 or 1, '
+                f'found {category["isthing"]!r}'
             )
     return {c['id']: bool(c['isthing']) for c in panoptic['categories']}
 
@@ -259,7 +296,7 @@ def _masks_of_map(job: _MapJob) -> list[dict[str, Any]]:
     """RLEs of the wanted segments of one PNG."""
     if not Path(job.path).is_file():
         raise FileNotFoundError(f'{job.path} does not exist; {job.where} names it')
-    pixels = cv2.imread(job.path, cv2.IMREAD_COLOR)
+    pixels = decode_stored_colours(Path(job.path).read_bytes())
     if pixels is None:
         raise ValueError(f'{job.path} is no readable PNG; {job.where} names it')
     if pixels.shape[:2] != tuple(job.size):
@@ -268,9 +305,17 @@ def _masks_of_map(job: _MapJob) -> list[dict[str, Any]]:
             f'{job.where} is {job.size[1]}x{job.size[0]}'
         )
     regions = label_regions(ids_of_colours(pixels))
-    for segment_id in job.segment_ids:
+    for segment_id in job.listed:
         if segment_id not in regions:
             raise ValueError(
                 f'{job.path} has no pixel of segment {segment_id}; {job.where} lists it'
             )
+    unlisted = sorted(regions.keys() - {0, *job.listed})
+    if unlisted:
+        raise ValueError(
+            f'{job.path} has {regions[unlisted[0]].area} pixels of segment '
+            f'{unlisted[0]}, which {job.where} does not list ({len(unlisted)} such '
+            'segments): they are of no known class. Add them to segments_info, or set '
+            'their pixels to 0, which is no label'
+        )
     return [regions[segment_id].rle for segment_id in job.segment_ids]

@@ -1,7 +1,9 @@
 """What the converters' command lines share: options, progress bar, error messages."""
 
 import argparse
+import io
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -114,8 +116,13 @@ def running(args: argparse.Namespace, title: str) -> Iterator[RunOptions]:
         How to run.
 
     Raises:
-        SystemExit: The block raised an OSError, RuntimeError or ValueError.
+        SystemExit: The block raised an OSError, RuntimeError or ValueError, or was
+            interrupted: by Ctrl-C or, as job queues do it, by SIGTERM.
     """
+    # Names of a file may hold what the terminal's encoding does not have.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors='backslashreplace')
+    terminate = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         with progress_bar(title) as open_progress:
             yield RunOptions(
@@ -123,6 +130,11 @@ def running(args: argparse.Namespace, title: str) -> Iterator[RunOptions]:
             )
     except (OSError, RuntimeError, ValueError) as error:
         sys.exit(f'error: {error}')
+    except KeyboardInterrupt:
+        print('interrupted', file=sys.stderr)
+        sys.exit(128 + signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGTERM, terminate)
 
 
 def print_summary(

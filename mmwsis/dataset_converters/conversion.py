@@ -110,7 +110,8 @@ def with_source(
         A new dictionary with :func:`source_block` as ``info.mmwsis``.
     """
     block = source_block(tool, source, level, **more)
-    return {**coco, 'info': {**(coco.get('info') or {}), 'mmwsis': block}}
+    info = coco.get('info') if isinstance(coco.get('info'), Mapping) else {}
+    return {**coco, 'info': {**info, 'mmwsis': block}}
 
 
 def shorten(lines: list[str], shown: int = 10, rest: str = '') -> str:

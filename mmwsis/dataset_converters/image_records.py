@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mmwsis.utils.fileio import atomic_write_json
 from mmwsis.utils.parallel import OrderedPool
 
 from .conversion import RunOptions, refuse_existing, shorten
+from .outputs import Outputs
 
 Record = dict[str, Any]
 
@@ -54,6 +54,8 @@ def convert_images(
     outputs: Sequence[str | os.PathLike],
     assemble: Callable[[list[Record]], dict[str, Any]],
     run: RunOptions,
+    files: Outputs,
+    source: str | os.PathLike,
 ) -> tuple[dict[str, Any], list[str]]:
     """Convert images one by one and write the document that their records make.
 
@@ -62,9 +64,11 @@ def convert_images(
         convert: Picklable function from name to record; a ValueError or OSError of it
             names the file and the object that are broken.
         outputs: Files that must not be there without ``overwrite``; the document is
-            written to the first, in one step at the end.
+            written to the first.
         assemble: Makes the document out of the records, and writes other outputs.
         run: How the conversion runs.
+        files: Where to write.
+        source: What is converted, for messages.
 
     Returns:
         The document, and the messages of the images that were left out.
@@ -73,7 +77,8 @@ def convert_images(
         ConversionError: Images are broken, and ``skip_invalid`` is off.
         FileExistsError: An output exists, and ``overwrite`` is off.
         RuntimeError: A process died; the message names the image.
-        ValueError: ``names`` is empty or has a name twice.
+        ValueError: ``names`` is empty or has a name twice, or the document is not
+            valid.
     """
     _check_names(names)
     refuse_existing(outputs, [], run.overwrite)
@@ -89,7 +94,7 @@ def convert_images(
         raise ConversionError(problems)
     document = assemble(records)
     document['info']['mmwsis']['skipped_images'] = len(problems)
-    atomic_write_json(outputs[0], document)
+    files.labels(outputs[0], document, source)
     return document, problems
 
 

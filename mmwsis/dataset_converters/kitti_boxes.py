@@ -26,6 +26,7 @@ from .kitti_classes import (
     KITTI_SIZES,
 )
 from .label_maps import image_shape
+from .outputs import Outputs
 
 LEVELS = (Supervision.POINTS, Supervision.BOXES)
 _BY_TYPE = {one.type: one for one in KITTI_BOX_CLASSES}
@@ -109,13 +110,16 @@ def convert_boxes(
         FileExistsError: ``output`` exists, and ``overwrite`` is off.
         FileNotFoundError: There is no list.
     """
-    document, left_out = convert_images(
-        read_list(image_list),
-        functools.partial(image_record, options=options),
-        [output],
-        functools.partial(_assemble, source=Path(image_list).name, options=options),
-        run or RunOptions(),
-    )
+    with Outputs() as files:
+        document, left_out = convert_images(
+            read_list(image_list),
+            functools.partial(image_record, options=options),
+            [output],
+            functools.partial(_assemble, source=Path(image_list).name, options=options),
+            run or RunOptions(),
+            files,
+            options.label_dir,
+        )
     stem = Path(image_list).stem
     published, where = KITTI_SIZES.get(stem), f'the usual list {stem} of KITTI'
     warnings = compare_size(document, 'images', published, where)

@@ -18,6 +18,7 @@ from .image_records import Record, Summary, coco_document, convert_images, read_
 from .kitti_boxes import check_class_names
 from .kitti_classes import KITTI_MASK_CLASSES, KITTI_MASK_IMAGES
 from .label_maps import check_size, image_shape, read_labels, recode
+from .outputs import Outputs
 
 
 @dataclass(frozen=True)
@@ -67,13 +68,16 @@ def convert_masks(
         if not names:
             raise FileNotFoundError(f'{options.instance_dir}: has no *.png')
     source = Path(image_list or options.instance_dir).name
-    document, left_out = convert_images(
-        names,
-        functools.partial(image_record, options=options),
-        [output],
-        functools.partial(_assemble, source=source, options=options),
-        run or RunOptions(),
-    )
+    with Outputs() as files:
+        document, left_out = convert_images(
+            names,
+            functools.partial(image_record, options=options),
+            [output],
+            functools.partial(_assemble, source=source, options=options),
+            run or RunOptions(),
+            files,
+            options.instance_dir,
+        )
     count, warnings = len(document['images']), []
     if image_list is None and count != KITTI_MASK_IMAGES:
         warnings.append(

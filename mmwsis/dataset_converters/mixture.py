@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 
 from mmwsis.formats.coco_file import read_coco, with_file_names
 from mmwsis.structures.supervision import Supervision, image_supervision, restrict_coco
-from mmwsis.utils.fileio import atomic_write_json
 from mmwsis.utils.parallel import OrderedPool
 
 from .coco2weak import derive_weak_coco
 from .conversion import Progress, RunOptions, refuse_existing, with_source
+from .outputs import Outputs
 from .weak_labels import WeakProtocol
 
 ImageId = int | str
@@ -299,5 +299,6 @@ def mix_file(
         },
         images_left_out=len(ranked) - len(levels),
     )
-    atomic_write_json(out, mixture)
+    with Outputs() as files:
+        files.labels(out, mixture, source)
     return mixture

@@ -23,11 +23,11 @@ from mmwsis.formats.coco_masks import (
     decode_segmentation,
 )
 from mmwsis.ops.connected_components import SEPARATED_MIN_AREA, is_separated
-from mmwsis.utils.fileio import atomic_write_json
 from mmwsis.utils.parallel import OrderedPool
 
 from .coco2weak import map_annotations
 from .conversion import RunOptions, refuse_existing, shorten, with_source
+from .outputs import Outputs
 
 # An object and itself differ by nothing, or by the way its polygons were filled.
 MIN_IOU = 0.9
@@ -260,5 +260,6 @@ def separated_file(
     images = [image for image in coco['images'] if image['id'] in shown]
     result = {**coco, 'images': images, 'annotations': annotations}
     result = with_source(result, 'separated_coco', source, **rule)
-    atomic_write_json(out, result)
+    with Outputs() as files:
+        files.labels(out, result, source)
     return result, problems

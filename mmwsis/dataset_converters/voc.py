@@ -1,5 +1,6 @@
 """PASCAL VOC 2012 and SBD as COCO JSON."""
 
+import dataclasses
 import functools
 import os
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from mmwsis.structures.supervision import Supervision
-from mmwsis.utils.fileio import atomic_write_bytes, atomic_write_json
+from mmwsis.utils.fileio import atomic_write_bytes
 
 from .conversion import RunOptions, source_block
 from .image_records import (
@@ -22,6 +23,7 @@ from .image_records import (
     sum_notes,
 )
 from .label_maps import bitmap_region, check_size, image_shape, label_regions
+from .outputs import Outputs
 from .panoptic_output import panoptic_document, panoptic_json, write_segment_ids
 from .voc_classes import (
     VOC_CLASSES,
@@ -98,13 +100,26 @@ def convert_split(
     """
     options = options or VocOptions()
     names = split_names(layout, str(split))
-    document, left_out = convert_images(
-        names,
-        functools.partial(image_record, layout=layout, options=options),
-        [output, *panoptic_json(options.panoptic_dir)],
-        functools.partial(_assemble, split=str(split), options=options),
-        run or RunOptions(),
-    )
+    with Outputs() as files:
+        folders = dict(
+            semantic_dir=options.semantic_dir, panoptic_dir=options.panoptic_dir
+        )
+        staged = {key: str(files.folder(path)) for key, path in folders.items() if path}
+        document, left_out = convert_images(
+            names,
+            functools.partial(
+                image_record,
+                layout=layout,
+                options=dataclasses.replace(options, **staged),
+            ),
+            [output, *panoptic_json(options.panoptic_dir)],
+            functools.partial(
+                _assemble, split=str(split), options=options, files=files
+            ),
+            run or RunOptions(),
+            files,
+            layout.voc,
+        )
     published = VOC_SIZES.get(str(split), SplitSize(None, None))
     where = f'VOC 2012 {split}'
     notes = document['info']['mmwsis']['notes']
@@ -215,7 +230,7 @@ def _add_xml(
 
 
 def _assemble(
-    records: Sequence[Record], split: str, options: VocOptions
+    records: Sequence[Record], split: str, options: VocOptions, files: Outputs
 ) -> dict[str, Any]:
     names = [Path(record['image']['file_name']).stem for record in records]
     sources = [record['source'] for record in records]
@@ -233,5 +248,5 @@ def _assemble(
     document = coco_document(records, info, voc_categories(), image_ids(names))
     for path in panoptic_json(options.panoptic_dir):
         panoptic = panoptic_document(records, info, voc_panoptic_categories())
-        atomic_write_json(path, panoptic)
+        files.json(path, panoptic, split)
     return document

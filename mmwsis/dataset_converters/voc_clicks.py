@@ -14,6 +14,7 @@ from mmwsis.structures.supervision import Supervision
 from .conversion import RunOptions, source_block
 from .image_records import Record, Summary, coco_document, convert_images, sum_notes
 from .label_maps import image_shape
+from .outputs import Outputs
 from .voc_classes import VOC_CLASSES, voc_categories
 from .voc_layout import VocLayout, image_ids, split_names
 
@@ -55,14 +56,17 @@ def convert_clicks(
     convert = functools.partial(
         click_record, clicks=clicks, layout=layout, source=str(clicks_file)
     )
-    document, left_out = convert_images(
-        names,
-        convert,
-        [output],
-        functools.partial(_assemble, source=Path(clicks_file).name),
-        # Every process would get all clicks with every image, for next to no work.
-        dataclasses.replace(run or RunOptions(), workers=1),
-    )
+    with Outputs() as files:
+        document, left_out = convert_images(
+            names,
+            convert,
+            [output],
+            functools.partial(_assemble, source=Path(clicks_file).name),
+            # Every process would get all clicks with every image, for next to no work.
+            dataclasses.replace(run or RunOptions(), workers=1),
+            files,
+            clicks_file,
+        )
     notes = document['info']['mmwsis']['notes']
     warnings = [f'{count} {note}' for note, count in notes.items()]
     return Summary(document, left_out, warnings)
@@ -109,10 +113,13 @@ def _read_clicks(path: str | os.PathLike, names: Sequence[str]) -> dict[str, Any
     if not isinstance(clicks, dict) or not clicks:
         raise ValueError(
             f'{path}: expected an object from image names to lists of clicks, each '
-            f'{{"cls": 1 to {len(VOC_CLASSES)}, "x": ..., "y": ...}}; found a '
-            f'{type(clicks).__name__} of length {len(clicks)}'
+            f'{{"cls": 1 to {len(VOC_CLASSES)}, "x": ..., "y": ...}}; found '
+            f'{"an empty one" if clicks == {} else f"a {type(clicks).__name__}"}'
         )
-    by_name = {Path(key).stem: value for key, value in clicks.items()}
+    by_name: dict[str, Any] = {}
+    for key, value in clicks.items():
+        if by_name.setdefault(Path(key).stem, value) is not value:
+            raise ValueError(f'{path}: image {Path(key).stem!r} is listed twice')
     if by_name.keys().isdisjoint(names):
         raise ValueError(
             f'{path}: has clicks of none of the {len(names)} images asked for; its '

@@ -112,7 +112,7 @@ def derive_weak_labels(
     is_crowd = bool(annotation.get('iscrowd', 0))
     wants_box = Supervision.BOXES in levels
     if wants_box or (is_crowd and Supervision.EXTREME_POINTS in levels):
-        labels['bbox'] = _box(annotation, crop, protocol)
+        labels['bbox'] = _box(annotation, size, crop, protocol)
     if Supervision.EXTREME_POINTS in levels and not is_crowd:
         segmentation = _segmentation(annotation)
         labels['extreme_points'] = _extreme_points(segmentation, size, crop, protocol)
@@ -145,21 +145,34 @@ def _generator_of(annotation_id: int | str, seed: int) -> np.random.Generator:
 
 
 def _box(
-    annotation: Mapping[str, Any], crop: Callable[[], MaskCrop], protocol: WeakProtocol
+    annotation: Mapping[str, Any],
+    size: tuple[int, int],
+    crop: Callable[[], MaskCrop],
+    protocol: WeakProtocol,
 ) -> list[float]:
     box = annotation.get('bbox')
     if protocol.boxes_mode == 'mask' or box is None:
         return tight_box(crop())
     try:
         x, y, width, height = (float(value) for value in box)
-    except (TypeError, ValueError):
+        # float() reads texts and booleans, too.
+        numbers = all(type(value) in (int, float) for value in box)
+    except (TypeError, ValueError, OverflowError):
+        numbers = False
+    if not numbers:
         raise ValueError(
             f'bbox must be four numbers [x, y, width, height], given {box!r}'
-        ) from None
+        )
     if not all(map(math.isfinite, (x, y, width, height))) or min(width, height) <= 0:
         raise ValueError(
             'bbox must have finite coordinates and a positive width and height, '
             f'given {box!r}; --boxes-mode mask takes the box of the mask instead'
+        )
+    rows, columns = size
+    if x >= columns or y >= rows or x + width < 0 or y + height < 0:
+        raise ValueError(
+            f'bbox {box!r} lies outside its image of {columns} x {rows} pixels; '
+            '--boxes-mode mask takes the box of the mask instead'
         )
     return list(box)
 

@@ -1,14 +1,15 @@
 """Label files and the configs that read them: before training, and on their own."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
 from mmengine.logging import print_log
 
-from mmwsis.formats.coco_file import read_json
+from mmwsis.formats.checks import check_document
+from mmwsis.formats.json_file import encoding_fault, read_json
 from mmwsis.formats.validation import (
     IssueLog,
     Severity,
@@ -21,6 +22,7 @@ from mmwsis.formats.validation.repairs import repair_coco
 from mmwsis.structures.supervision import Supervision
 from mmwsis.utils.fileio import atomic_write_json
 
+from .label_reading import check_reading, check_some_images, is_training
 from .preflight import (
     DatasetClasses,
     PreflightError,
@@ -43,52 +45,81 @@ def check_labels(
     """Check the label files of a run against the rules, on the first rank.
 
     Each file is judged at the level that its dataset reads, so a broken label that no
-    loader sees stops nothing. Masks and image files are not looked at.
+    loader sees stops nothing; at masks, masks are looked at. Of the image files, a
+    sample is opened.
 
     Args:
         cfg: Config of a run.
-        splits: Which data loaders to look at.
-        max_megabytes: Larger files are left to the loaders and to
-            ``tools/analysis_tools/check_dataset.py``.
+        splits: Which data loaders to look at: ``'train'``, ``'val'``, ``'test'``,
+            ``'pseudo_label'``.
+        max_megabytes: Larger files are left to the datasets of mmwsis, which check what
+            they read, and to ``tools/analysis_tools/check_dataset.py``. Files of
+            MMDetection's datasets, which do not, are checked whatever their size.
 
     Raises:
         PreflightError: Errors in a file; lists them by rule.
     """
     if any(os.environ.get(name, '0') != '0' for name in _RANKS):
         return
+    for problem in label_problems(datasets_of(cfg, splits), max_megabytes):
+        raise PreflightError(problem)
+
+
+def label_problems(
+    datasets: Sequence[DatasetClasses], max_megabytes: float = CHEAP_MEGABYTES
+) -> Iterator[str]:
+    """Find what breaks the rules in the label files of datasets.
+
+    Args:
+        datasets: Of :func:`~mmwsis.engine.preflight.datasets_of`.
+        max_megabytes: As in :func:`check_labels`.
+
+    Yields:
+        The errors of each file, as one message.
+    """
     done = set()
-    for dataset in datasets_of(cfg, splits):
+    for dataset in datasets:
         path, level = dataset.ann_file, dataset.supervision
         if path is None or level is None or not path.is_file():
             continue
-        if (path.resolve(), level) in done or (
-            path.stat().st_size > max_megabytes * 2**20
-        ):
+        use = dataset.by_name, is_training(dataset), bool(dataset.evaluator)
+        task = (path.resolve(), level, *use)
+        too_large = path.stat().st_size > max_megabytes * 2**20
+        if task in done or (too_large and dataset.by_name):
             continue
-        done.add((path.resolve(), level))
-        _check_one(dataset, Supervision.parse(level))
+        done.add(task)
+        if too_large:
+            megabytes = path.stat().st_size / 2**20
+            print_log(f'Checking {path} ({megabytes:.0f} MB)...', 'current')
+        problem = _problem(dataset, Supervision.parse(level))
+        if problem is not None:
+            yield problem
 
 
-def _check_one(dataset: DatasetClasses, level: Supervision) -> None:
+def _problem(dataset: DatasetClasses, level: Supervision) -> str | None:
+    """All errors of a file; its warnings are logged."""
     path = str(dataset.ann_file)
     try:
         report = validate_file(
             path,
             config_supervision=level,
-            masks=False,
+            masks=level is Supervision.MASKS,
             leaks=False,
             keys=_readable(level),
+            own_levels=dataset.by_name,
             max_examples=2,
         )
-    except ValueError as error:
-        raise PreflightError(f'{dataset.where}: {error}') from None
+        check_reading(report, dataset)
+        check_some_images(report, dataset)
+    except (ValueError, OSError) as error:
+        return f'{dataset.where}: {error}'
     log = report.log
     if level is Supervision.IMAGE_TAGS:
         # No annotation is read at this level, only which classes there are.
         log.discard(('annotation-id', 'annotation-id-duplicate'))
     command = f'{_TOOL} {path} --supervision {level.label}'
     if report.failed():
-        raise PreflightError(
+        return (
             f'{dataset.where} reads {path} at supervision {level.label!r}, and this '
             f'file has errors:\n{_brief(log)}\nEverything about it: {command}'
         )
@@ -96,6 +127,7 @@ def _check_one(dataset: DatasetClasses, level: Supervision) -> None:
     if warnings:
         named = ', '.join(f'{rule.name} ({log.counts[rule.name]})' for rule in warnings)
         print_log(f'{path}: {named}. Shown by: {command}', 'current')
+    return None
 
 
 def _readable(level: Supervision) -> set[str] | None:
@@ -158,6 +190,7 @@ def check_dataset(
         supervision=supervision,
         config_supervision=readers[0].supervision if readers else None,
         masks=masks,
+        own_levels=not readers or readers[0].by_name,
         max_examples=max_examples,
         progress=reading,
     )
@@ -197,6 +230,8 @@ def _compare(
         for problem in file_problems(dataset, report.categories, report.path):
             if problem.rule != 'category-duplicate':  # Found in the file already.
                 log.add(problem.rule, problem.message)
+        if readers:
+            check_reading(report, dataset)
         unused = [name for name in report.categories if name not in dataset.names]
         if unused and not log.counts['config-classes']:
             text = f'{dataset.where} does not read {", ".join(map(repr, unused))}.'
@@ -206,7 +241,11 @@ def _compare(
 
 
 def repair_file(
-    path: str, out: str | os.PathLike, overwrite: bool = False, max_examples: int = 5
+    path: str,
+    out: str | os.PathLike,
+    overwrite: bool = False,
+    max_examples: int = 5,
+    images: str | None = None,
 ) -> IssueLog:
     """Write a copy of a label file with the unambiguous repairs.
 
@@ -215,6 +254,7 @@ def repair_file(
         out: File to write, in one step.
         overwrite: Replace an existing file.
         max_examples: Examples kept per rule.
+        images: Image folder, for repairs of sizes. Defaults to None, no such repairs.
 
     Returns:
         What was changed, under the name of the rule that was broken.
@@ -231,7 +271,11 @@ def repair_file(
             f'{out} exists; give another name or --overwrite to replace it.'
         )
     coco: dict[str, Any] = read_json(path)
-    done = repair_coco(coco, max_examples)
+    check_document(coco, path)
+    done = repair_coco(coco, max_examples, images)
+    fault = encoding_fault(Path(path).read_bytes())
+    if fault:
+        done.add('file-encoding', fault)
     try:
         atomic_write_json(target, coco)
     except ValueError:

@@ -6,14 +6,14 @@
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from mmengine.config import Config
 from mmengine.registry import DATASETS, init_default_scope
 
-from mmwsis.formats.categories import name_list, read_categories
+from mmwsis.formats.categories import alike_hint, name_list, read_categories
 from mmwsis.formats.coco_file import read_json
 from mmwsis.formats.map_index import INDEX_NAME
 from mmwsis.formats.validation import Issue
@@ -43,6 +43,8 @@ class DatasetClasses(NamedTuple):
         supervision: Level that the file is read at; None: not a COCO instances file.
         images: Folder that ``file_name`` is relative to.
         stuff: How many of the names, the last ones, are stuff.
+        config: The dataset's part of the config.
+        evaluator: What the config measures on it, as in the config.
     """
 
     where: str
@@ -52,6 +54,8 @@ class DatasetClasses(NamedTuple):
     supervision: str | None
     images: Path
     stuff: int = 0
+    config: Any = None
+    evaluator: Any = None
 
 
 def check_requirements(cfg: Config, reader: Any = None) -> None:
@@ -68,12 +72,33 @@ def check_requirements(cfg: Config, reader: Any = None) -> None:
         FileNotFoundError: Names every missing file and the command that makes it, or a
             config in ``wsis`` that does not exist.
     """
+    missing = list(missing_requirements(cfg, reader).values())
+    if missing:
+        raise FileNotFoundError(
+            f'{cfg.filename or "this config"} needs what an earlier stage makes '
+            f'(looked in {Path.cwd()}):\n' + '\n'.join(missing)
+        )
+
+
+def missing_requirements(cfg: Config, reader: Any = None) -> dict[str, str]:
+    """Find the files which earlier stages make and that are not there.
+
+    Args:
+        cfg: As in :func:`check_requirements`.
+        reader: As there.
+
+    Returns:
+        Path -> what is wrong with it, and the command that makes it.
+
+    Raises:
+        FileNotFoundError: A config in ``wsis`` does not exist.
+    """
     settings = (cfg if reader is None else Config(reader)).to_dict()
     settings.pop('wsis', None)
     if reader is None:
         settings = {k: v for k, v in settings.items() if not _is_variable(k, v)}
     read = set(map(Path, paths_named_in(settings)))
-    missing = []
+    missing = {}
     for path, command in requirements_of(cfg):
         if '://' in path or Path(path) not in read:
             continue
@@ -85,12 +110,8 @@ def check_requirements(cfg: Config, reader: Any = None) -> None:
             state = 'is not finished'
         else:
             continue
-        missing.append(f'  {path} {state}. Make it with\n    {command}')
-    if missing:
-        raise FileNotFoundError(
-            f'{cfg.filename or "this config"} needs what an earlier stage makes '
-            f'(looked in {Path.cwd()}):\n' + '\n'.join(missing)
-        )
+        missing[path] = f'  {path} {state}. Make it with\n    {command}'
+    return missing
 
 
 def _is_variable(key: str, value: Any) -> bool:
@@ -121,12 +142,18 @@ def check_classes(cfg: Config, splits: Sequence[str] = SPLITS) -> None:
         raise PreflightError(problem.message)
 
 
-def class_problems(cfg: Config, splits: Sequence[str] = SPLITS) -> Iterator[Issue]:
+def class_problems(
+    cfg: Config,
+    splits: Sequence[str] = SPLITS,
+    stand_in: Callable[[Path], Path | None] = Path,
+) -> Iterator[Issue]:
     """Find where class names, annotation files and the model do not agree.
 
     Args:
         cfg: Config of a run.
         splits: Which data loaders to look at.
+        stand_in: Gives the file to read for an annotation file, or None to read none.
+            Defaults to the file itself.
 
     Yields:
         Issues of the ``config-`` rules.
@@ -137,22 +164,25 @@ def class_problems(cfg: Config, splits: Sequence[str] = SPLITS) -> Iterator[Issu
     """
     found = datasets_of(cfg, splits)
     for classes in found:
-        if classes.ann_file is not None:
-            if not classes.ann_file.is_file():
-                raise FileNotFoundError(
-                    f'{classes.where}.ann_file does not exist: {classes.ann_file} '
-                    f'(looked in {Path.cwd()})'
-                )
-            categories = read_categories(classes.ann_file)
-            if categories is None:
-                read_json(str(classes.ann_file))  # says where it breaks, if it does
-                raise PreflightError(
-                    f'{classes.ann_file} has no list "categories" of {{"id", "name"}}; '
-                    'is it a COCO annotation file?'
-                )
-            names = [item['name'] for item in categories]
-            yield from file_problems(classes, names, str(classes.ann_file))
+        file = classes.ann_file and stand_in(classes.ann_file)
+        if file is not None:
+            yield from file_problems(classes, _category_names(file, classes), str(file))
     yield from model_problems(cfg, found)
+
+
+def _category_names(file: Path, classes: DatasetClasses) -> list[str]:
+    if not file.is_file():
+        raise FileNotFoundError(
+            f'{classes.where}.ann_file does not exist: {file} (looked in {Path.cwd()})'
+        )
+    categories = read_categories(file)
+    if categories is None:
+        read_json(str(file))  # says where it breaks, if it does
+        raise PreflightError(
+            f'{file} has no list "categories" of {{"id", "name"}}; is it a COCO '
+            'annotation file?'
+        )
+    return [item['name'] for item in categories]
 
 
 def datasets_of(cfg: Config, splits: Sequence[str] = SPLITS) -> list[DatasetClasses]:
@@ -174,7 +204,11 @@ def datasets_of(cfg: Config, splits: Sequence[str] = SPLITS) -> list[DatasetClas
         loader = cfg.get(f'{split}_dataloader') or {}
         if loader.get('dataset'):
             where = f'{split}_dataloader.dataset'
-            found += _walk_dataset(loader['dataset'], where)
+            evaluator = cfg.get(f'{split}_evaluator')
+            found += [
+                dataset._replace(evaluator=evaluator)
+                for dataset in _walk_dataset(loader['dataset'], where)
+            ]
     return found
 
 
@@ -244,11 +278,12 @@ def _walk_dataset(dataset: Any, where: str) -> Iterator[DatasetClasses]:
     yield DatasetClasses(
         where,
         _as_names(names, where),
-        _annotation_file(dataset),
+        _annotation_file(dataset, kind),
         by_name,
         _supervision(dataset, kind),
         Path(dataset.get('data_root') or '', image_prefix),
         len(set(metainfo.get('stuff_classes') or ()) & set(names)),
+        dataset,
     )
 
 
@@ -276,16 +311,22 @@ def _supervision(dataset: Any, kind: Any) -> str | None:
     """Level that a dataset reads its file at; MMDetection's own ones read all."""
     if dataset.get('supervision') is not None:
         return Supervision.parse(dataset['supervision']).label
-    bases = [base.__name__ for base in getattr(kind, '__mro__', ())]
+    bases = _bases(kind)
     is_instances = 'CocoDataset' in bases and 'CocoPanopticDataset' not in bases
     return Supervision.MASKS.label if is_instances else None
 
 
-def _annotation_file(dataset: Any) -> Path | None:
+def _bases(kind: Any) -> list[str]:
+    return [base.__name__ for base in getattr(kind, '__mro__', ())]
+
+
+def _annotation_file(dataset: Any, kind: Any) -> Path | None:
     name = dataset.get('ann_file') or ''
     root = dataset.get('data_root') or ''
     remote = '://' in name or '://' in root or dataset.get('backend_args')
-    if not name.endswith('.json') or remote:
+    # Those of COCO read JSON whatever its name is.
+    is_json = name.endswith('.json') or 'CocoDataset' in _bases(kind)
+    if not name or not is_json or remote:
         return None
     return Path(root, name)
 
@@ -310,7 +351,8 @@ def file_problems(
             f'{classes.where}.metainfo.classes and the categories of {path} do not '
             'agree: '
             + _difference(classes.names, 'the config', names, 'the file')
-            + '. Names are compared letter by letter, capitals too.',
+            + '. Names are compared letter by letter, capitals too.'
+            + alike_hint(wanted - set(names), names),
         )
         return
     kept = [name for name in names if name in wanted]

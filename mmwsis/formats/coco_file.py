@@ -10,7 +10,7 @@ from mmengine.logging import print_log
 
 from mmwsis.structures.supervision import Supervision, restrict_coco
 
-from .categories import name_list
+from .categories import alike_hint, name_list
 from .checks import check_coco, check_document
 from .json_file import read_json
 
@@ -111,8 +111,9 @@ def match_classes(
     if unknown:
         raise ValueError(
             f"{source}: metainfo['classes'] names {name_list(unknown)}, which the "
-            f'file does not have; its categories are {name_list(names)}. Set '
-            'metainfo=dict(classes=...) to the names in the file.'
+            f'file does not have; its categories are {name_list(names)}.'
+            f'{alike_hint(unknown, names)} Set metainfo=dict(classes=...) to the names '
+            'in the file.'
         )
     if len(set(classes)) != len(classes):
         twice = [name for name, count in Counter(classes).items() if count > 1]

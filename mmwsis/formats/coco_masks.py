@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from pycocotools import mask as mask_api
 
+from mmwsis.structures.extreme_points import is_finite_number
+
 MIN_VERTICES = 3
 _DAMAGED = 'The file is damaged, or was written for another image.'
 
@@ -68,16 +70,57 @@ def check_polygons(polygons: Any) -> None:
             )
         count = len(polygon)
         if count < 2 * MIN_VERTICES or count % 2:
+            hint = ''
+            if flat_polygons(polygons) is not None:
+                hint = ' COCO has no [x, y] pairs: one flat list [x, y, x, y, ...].'
             raise MaskError(
                 f'a polygon needs at least {MIN_VERTICES} vertices x, y; got {count} '
-                f'numbers: {shorten(polygon)}.',
+                f'numbers: {shorten(polygon)}.{hint}',
                 'polygon-vertices',
             )
         if not _all_finite(polygon):
+            hint = ''
+            if _are_pairs(polygon):
+                hint = ' COCO has no [x, y] pairs: one flat list [x, y, x, y, ...].'
+            elif any(isinstance(value, str) for value in polygon):
+                hint = ' Numbers are written without quotation marks.'
             raise MaskError(
-                f'polygon coordinates must be finite numbers; got {shorten(polygon)}.',
+                f'polygon coordinates must be finite numbers; got {shorten(polygon)}.'
+                f'{hint}',
                 'polygon-numbers',
             )
+
+
+def flat_polygons(polygons: Any) -> list[list[float]] | None:
+    """Polygons written as [x, y] pairs, or with too few brackets, in COCO's form.
+
+    Args:
+        polygons: What stands in ``segmentation``.
+
+    Returns:
+        ``[[x, y, x, y, ...], ...]``; None where it is something else.
+
+    Example:
+        >>> flat_polygons([[[1, 2], [3, 4], [5, 6]]])
+        [[1, 2, 3, 4, 5, 6]]
+    """
+    if not isinstance(polygons, list) or not polygons:
+        return None
+    if _are_pairs(polygons) and len(polygons) >= MIN_VERTICES:
+        return [[value for pair in polygons for value in pair]]
+    if all(map(is_finite_number, polygons)):
+        long_enough = len(polygons) >= 2 * MIN_VERTICES and len(polygons) % 2 == 0
+        return [list(polygons)] if long_enough else None
+    if all(_are_pairs(part) and len(part) >= MIN_VERTICES for part in polygons):
+        return [[value for pair in part for value in pair] for part in polygons]
+    return None
+
+
+def _are_pairs(points: Any) -> bool:
+    return isinstance(points, (list, tuple)) and all(
+        isinstance(p, (list, tuple)) and len(p) == 2 and all(map(is_finite_number, p))
+        for p in points
+    )
 
 
 def _all_finite(values: Sequence[Any]) -> bool:
@@ -112,7 +155,7 @@ def rle_runs(rle: Mapping[str, Any], height: int, width: int) -> np.ndarray:
             'an RLE needs size [height, width] and counts, a text or a list; got size '
             f'{shorten(size)} and counts {shorten(counts)}.'
         )
-    if list(size) != [height, width]:
+    if list(size) != [height, width] or not all(type(side) is int for side in size):
         raise MaskError(
             f'the RLE has size {shorten(list(size))}, its image is {[height, width]} '
             '(height, width).',

@@ -15,7 +15,12 @@ from mmengine.fileio import get
 
 CHUNK = 1 << 14
 _LISTS = ('images', 'annotations')
-_Unreadable = (msgspec.DecodeError, UnicodeDecodeError)
+_Unreadable = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_PACKED = ((b'\x1f\x8b', 'gzip'), (b'PK\x03\x04', 'zip'), (b'BZh', 'bzip2'))
+_TEXT_ADVICE = (
+    'It was probably saved in another encoding, such as Latin-1 or GBK; save it again '
+    'as UTF-8.'
+)
 
 
 def read_content(path: str, backend_args: dict | None = None) -> bytes:
@@ -46,7 +51,7 @@ def read_content(path: str, backend_args: dict | None = None) -> bytes:
 
 
 def read_json(path: str, backend_args: dict | None = None) -> Any:
-    """Parse a JSON file.
+    """Parse a JSON file in UTF-8, UTF-16 or UTF-32, with a byte order mark or not.
 
     Args:
         path: Path or URL of the file.
@@ -66,8 +71,33 @@ def read_json(path: str, backend_args: dict | None = None) -> Any:
         return _read_slowly(path, content)
 
 
+def encoding_fault(content: bytes) -> str:
+    """What is wrong with the encoding of a JSON file, as its first bytes show it.
+
+    We read it all the same (see :mod:`mmwsis.compat`), but ``json.load`` of plain
+    pycocotools fails.
+
+    Args:
+        content: The file.
+
+    Returns:
+        A sentence; empty: nothing is.
+    """
+    encoding = json.detect_encoding(content[:4])
+    if encoding == 'utf-8-sig':
+        return 'the file starts with a byte order mark (BOM).'
+    if encoding != 'utf-8':
+        return f'the file is in {encoding.upper()}, not in UTF-8.'
+    return ''
+
+
 def _read_slowly(path: str, content: bytes) -> Any:
     """What msgspec refuses: NaN is read, and of the rest we hear where it breaks."""
+    packed = next((kind for magic, kind in _PACKED if content.startswith(magic)), None)
+    if packed:
+        raise ValueError(
+            f'{path} is no JSON but a {packed} file; unpack it and give that file.'
+        )
     try:
         return json.loads(content)
     except json.JSONDecodeError as error:
@@ -78,6 +108,8 @@ def _read_slowly(path: str, content: bytes) -> Any:
             'looks like this; fetch or write the file again.'
         ) from None
     except UnicodeDecodeError as error:
+        raise ValueError(f'{path} is no valid JSON: {error}. {_TEXT_ADVICE}') from None
+    except (ValueError, RecursionError) as error:  # 5,000 digits, or as many brackets
         raise ValueError(f'{path} is no valid JSON: {error}.') from None
 
 
@@ -125,6 +157,7 @@ class CocoStream:
 
     Attributes:
         fraction: Share of the list at hand that has been read, 0 to 1.
+        encoding_fault: Of :func:`encoding_fault`; the file is read all the same.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -134,11 +167,29 @@ class CocoStream:
     def __init__(self, path: str, backend_args: dict | None = None) -> None:
         content = read_content(path, backend_args)
         self.path, self.fraction = path, 0.0
+        self.encoding_fault = encoding_fault(content)
         try:
             self._values = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
         except _Unreadable:
             self._values = _read_slowly(path, content)
         refuse_other_json(self._values, path)
+
+    @classmethod
+    def of_document(cls, document: Any, source: str) -> 'CocoStream':
+        """The same for a document that is in memory already; it is not copied.
+
+        Args:
+            document: Parsed JSON.
+            source: Name for messages.
+
+        Raises:
+            ValueError: It is no object.
+        """
+        refuse_other_json(document, source)
+        stream = cls.__new__(cls)
+        stream.path, stream.fraction, stream._values = source, 0.0, document
+        stream.encoding_fault = ''
+        return stream
 
     def events(self) -> Iterator[tuple[str, Any]]:
         """Go through the file once; ``annotations`` come last.
@@ -162,7 +213,9 @@ class CocoStream:
                 else:
                     yield key, value
         except _Unreadable as error:  # Seen only when an entry is parsed.
-            raise ValueError(f'{self.path} is no valid JSON: {error}.') from None
+            raise ValueError(
+                f'{self.path} is no valid JSON: {error}. {_TEXT_ADVICE}'
+            ) from None
 
     def _chunks(self, key: str, entries: list[Any]) -> Iterator[tuple[str, list[Any]]]:
         decode = msgspec.json.Decoder().decode

@@ -5,7 +5,7 @@ filter or transform sees it, so that a dataset declared with points cannot reach
 box or a mask, nor anything computed from one (``area`` included).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import IntEnum
 from typing import Any
 
@@ -275,6 +275,8 @@ def _restrict_header(coco: Mapping[str, Any]) -> dict[str, Any]:
         out['licenses'] = coco['licenses']
     out['categories'] = [
         {key: category[key] for key in CATEGORY_KEYS if key in category}
+        if isinstance(category, Mapping)
+        else category
         for category in coco.get('categories', [])
     ]
     return out
@@ -292,8 +294,17 @@ def _restrict_image(
         # What is no list of ids is refused by the checks that follow the guard.
         also = also if isinstance(also, list) else []
         ids = (value for value in also if isinstance(value, (int, str)))
-        kept['tags'] = sorted(present.union(ids))
+        kept['tags'] = sort_ids(present.union(ids))
     return kept
+
+
+def sort_ids(ids: Iterable[int | str]) -> list[int | str]:
+    """Sort ids, of which a file may have both kinds: integers first, then texts.
+
+    Args:
+        ids: Integers and texts.
+    """
+    return sorted(ids, key=lambda value: (isinstance(value, str), value))
 
 
 def _present_categories(
@@ -304,7 +315,9 @@ def _present_categories(
     tags: dict[Any, set[int]] = {image_id: set() for image_id in levels}
     for annotation in annotations:
         try:
-            tags[annotation['image_id']].add(annotation['category_id'])
+            own, category = tags[annotation['image_id']], annotation['category_id']
+            if isinstance(category, (int, str)):  # others are refused later
+                own.add(category)
         except (KeyError, TypeError):
             raise ValueError(_broken_reference(annotation, levels, source)) from None
     return tags

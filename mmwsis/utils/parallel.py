@@ -3,6 +3,7 @@
 import contextlib
 import multiprocessing
 import os
+import signal
 import threading
 import time
 from collections import deque
@@ -131,6 +132,9 @@ def _one_opencv_thread() -> Iterator[None]:
 
 
 def _start_worker(parent: int, forked: bool) -> None:
+    # Ctrl-C reaches all processes; the first one ends the others, and says so alone.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if not forked:
         cv2.setNumThreads(1)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()

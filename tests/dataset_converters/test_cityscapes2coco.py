@@ -196,7 +196,8 @@ def test_train_id_files_give_the_same_document(root, tmp_path):
 
 
 def test_semantic_maps(root, tmp_path):
-    options = CityscapesOptions(root, 'gtFine', 'train', semantic=True)
+    folder = root / 'gtFine/train'
+    options = CityscapesOptions(root, 'gtFine', 'train', semantic_dir=folder)
     convert_split(options, tmp_path / 'a.json')
     file = root / f'gtFine/train/{NAMES[0]}_gtFine_labelTrainIds.png'
     train_ids = np.asarray(Image.open(file))

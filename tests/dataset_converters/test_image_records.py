@@ -8,9 +8,11 @@ import pytest
 from mmwsis.dataset_converters.conversion import RunOptions
 from mmwsis.dataset_converters.image_records import (
     ConversionError,
+    coco_document,
     convert_images,
     read_list,
 )
+from mmwsis.dataset_converters.outputs import Outputs
 
 NAMES = [f'image{k}' for k in range(20)]
 
@@ -21,17 +23,20 @@ def to_record(name, broken=(), killed_at=None):
         os.kill(os.getpid(), signal.SIGKILL)
     if name in broken:
         raise ValueError(f'{name}.png: object 3 is broken')
-    return dict(name=name)
+    image = dict(file_name=name, width=4, height=4, tags=[1])
+    return dict(image=image, objects=[])
 
 
 def assemble(records):
-    return dict(info=dict(mmwsis={}), names=[record['name'] for record in records])
+    info = dict(mmwsis=dict(supervision='image_tags'))
+    return coco_document(records, info, [dict(id=1, name='cat')])
 
 
 def convert(path, *options, broken=(), killed_at=None, **more):
     function = functools.partial(to_record, broken=broken, killed_at=killed_at)
     run = RunOptions(*options, **more)
-    return convert_images(NAMES, function, [path], assemble, run)
+    with Outputs() as files:
+        return convert_images(NAMES, function, [path], assemble, run, files, 'source')
 
 
 @pytest.mark.parametrize('workers', [1, 3])
@@ -40,7 +45,8 @@ def test_the_result_does_not_depend_on_the_workers(tmp_path, workers):
     document, left_out = convert(
         tmp_path / 'a.json', workers, open_progress=lambda total: counts.append
     )
-    assert document['names'] == NAMES and left_out == []
+    assert [image['file_name'] for image in document['images']] == NAMES
+    assert left_out == []
     assert counts == [1] * 20
     assert json.loads((tmp_path / 'a.json').read_bytes()) == document
 
@@ -75,7 +81,7 @@ def test_all_broken_images_are_reported_and_nothing_is_written(tmp_path, workers
     assert 'image18.png: object 3' in str(error.value)
     assert not out.exists()
     document, left_out = convert(out, workers, skip_invalid=True, broken=broken)
-    assert len(document['names']) == 18 and len(left_out) == 2
+    assert len(document['images']) == 18 and len(left_out) == 2
     assert document['info']['mmwsis']['skipped_images'] == 2
     with pytest.raises(ConversionError, match='(?s)20 image.* and 10 more, which'):
         convert(tmp_path / 'b.json', skip_invalid=True, broken=NAMES)

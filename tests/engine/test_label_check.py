@@ -4,6 +4,7 @@ import json
 
 import pytest
 from mmengine.config import Config
+from PIL import Image
 
 from mmwsis.engine import label_check
 from mmwsis.engine.label_check import check_dataset, check_labels, repair_file
@@ -17,13 +18,15 @@ def coco(names=NAMES, **label):
     label = label or dict(bbox=[5, 5, 20, 10])
     return dict(
         images=[dict(id=7, file_name='a.png', width=60, height=40)],
-        annotations=[dict(id=9, image_id=7, category_id=1, iscrowd=0, **label)],
+        annotations=[dict(dict(id=9, image_id=7, category_id=1, iscrowd=0), **label)],
         categories=[dict(id=k, name=name) for k, name in enumerate(names, 1)],
     )
 
 
 @pytest.fixture
 def write(tmp_path):
+    Image.new('RGB', (60, 40)).save(tmp_path / 'a.png')
+
     def save(content, name='train.json'):
         (tmp_path / name).write_text(json.dumps(content))
         return str(tmp_path / name)
@@ -114,7 +117,9 @@ def test_annotation_ids_do_not_matter_at_image_tags(write, config):
 def test_warnings_are_said_and_do_not_stop(write, config, monkeypatch):
     said = []
     monkeypatch.setattr(label_check, 'print_log', lambda text, _: said.append(text))
-    path = write(coco(bbox=[5, 5, 20, 0.5]))
+    content = coco(bbox=[5, 5, 20, 0.5])
+    content['annotations'] += coco(bbox=[5, 5, 20, 9], id=10)['annotations']
+    path = write(content)
     label_check.check_labels(config())
     assert said == [
         f'{path}: bbox-flat (1). Shown by: python tools/analysis_tools/'
@@ -157,7 +162,8 @@ def test_unknown_class_of_the_config(write, config):
         'config-classes': (
             f'train_dataloader.dataset.metainfo.classes and the categories of {path} '
             "do not agree: only in the config: 'ring'; only in the file: 'Ring', "
-            "'square'. Names are compared letter by letter, capitals too."
+            "'square'. Names are compared letter by letter, capitals too. 'ring' and "
+            "'Ring' differ in upper and lower case only."
         )
     }
 

@@ -3,7 +3,7 @@
 from .issues import Issue, IssueLog
 from .rule import Rule, Severity
 from .rules import RULES
-from .validator import ValidationReport, validate_file
+from .validator import ValidationReport, validate_document, validate_file
 
 __all__ = [
     'RULES',
@@ -12,5 +12,6 @@ __all__ = [
     'Rule',
     'Severity',
     'ValidationReport',
+    'validate_document',
     'validate_file',
 ]

@@ -5,8 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from .columns import Annotations, ImageArrays, ImageTable, is_id, rows_of
-from .geometry import check_boxes, check_points
+from mmwsis.structures.supervision import Supervision
+
+from .columns import NO_LEVEL, Annotations, ImageArrays, ImageTable, is_id, rows_of
+from .geometry import CoordinateSpans, box_of_points, check_boxes, check_points
 from .header import some
 from .issues import Issue, IssueLog, annotation_issue
 from .labels import LABEL_KEYS, check_leaks, check_needed
@@ -46,8 +48,10 @@ class AnnotationChecker:
         self.image_rows: list[np.ndarray] = []
         self._crowd: list[np.ndarray] = []
         self._signatures: list[np.ndarray] = []
+        self._trainable: list[np.ndarray] = []
         self.labels = np.zeros(0, dtype=np.int64)  # Index of the category, -1: none.
         self.summary = SummaryCounter()
+        self._spans = CoordinateSpans()
 
     def add(self, entries: Sequence[Any]) -> None:
         """Check a chunk.
@@ -72,12 +76,14 @@ class AnnotationChecker:
             ]
         chunk = Annotations(valid, self._arrays, self.log)
         self._check_references(chunk)
-        check_needed(chunk)
+        check_needed(chunk, self.masks)
         check_points(chunk)
         check_boxes(chunk)
         self._check_flags(chunk)
         if self.leaks:
             check_leaks(chunk)
+        self._spans.add(chunk)
+        self._trainable.append(_trainable(chunk))
         mask_area, checksum = np.full(len(chunk), np.nan), np.zeros(len(chunk))
         if self.masks and chunk.masked.any():
             mask_area, checksum = check_masks(chunk)
@@ -101,7 +107,10 @@ class AnnotationChecker:
             np.flatnonzero(self.labels < 0),
             lambda k: _category_text(self.categories[k], known),
         )
+        self._spans.check(self.log)
         self._check_unique()
+        if self.masks and self.summary.given['segmentation']:
+            self._check_ids_for_evaluation()
         self._check_copies(rows)
         self._check_tags(rows, list(known))
 
@@ -109,16 +118,21 @@ class AnnotationChecker:
         """Row of the image of every annotation, -1 without one; int64 (n,)."""
         return np.concatenate(self.image_rows or [np.zeros(0, dtype=np.int64)])
 
+    def trainable(self) -> np.ndarray:
+        """Whether loaders take each annotation for an object to learn; bool (n,)."""
+        return np.concatenate(self._trainable or [np.zeros(0, dtype=bool)])
+
     def _check_references(self, chunk: Annotations) -> None:
         ids = [entry.get('id') for entry in chunk.entries]
         categories = [entry.get('category_id') for entry in chunk.entries]
         self.ids += ids
         self.categories += categories
-        total = len(self.images.ids)
         chunk.find(
             'annotation-image',
             chunk.image < 0,
-            lambda row: _image_text(chunk.entries[row].get('image_id'), total),
+            lambda row: _image_text(
+                chunk.entries[row].get('image_id'), self._arrays.index
+            ),
         )
         if not set(map(type, ids)) <= {int, str}:
             bad = np.fromiter((not is_id(value) for value in ids), bool, len(ids))
@@ -151,11 +165,13 @@ class AnnotationChecker:
                 f'{chunk.entries[row]["area"]!r}.'
             ),
         )
-        chunk.find(
-            'area-missing',
-            chunk.masked & ~chunk.area.given,
-            lambda row: 'area is missing.',
-        )
+        if self.masks:
+            at_masks = np.isin(chunk.required, (Supervision.MASKS, NO_LEVEL))
+            chunk.find(
+                'area-missing',
+                chunk.masked & at_masks & ~chunk.area.given & ~chunk.ignored,
+                lambda row: 'area is missing.',
+            )
 
     def _find(self, rule: str, rows: np.ndarray, describe: Any) -> None:
         """Log issues of annotations that are not at hand any more."""
@@ -190,6 +206,18 @@ class AnnotationChecker:
                 f'annotation id {value!r} appears {len(where)} times (image ids '
                 f'{owners}); ids must be unique over the whole file.',
                 annotation_id=value,
+            )
+
+    def _check_ids_for_evaluation(self) -> None:
+        rows = {
+            'annotation-id-text': [k for k, i in enumerate(self.ids) if type(i) is str],
+            'annotation-id-zero': [k for k, i in enumerate(self.ids) if i == 0],
+        }
+        for rule, found in rows.items():
+            self._find(
+                rule,
+                np.asarray(found, dtype=np.int64),
+                lambda row: f'the id is {self.ids[row]!r}.',
             )
 
     def _check_copies(self, rows: np.ndarray) -> None:
@@ -232,6 +260,16 @@ class AnnotationChecker:
             self.log.add_image('tags-incomplete', self.images.ids[row], text)
 
 
+def _trainable(chunk: Annotations) -> np.ndarray:
+    """The rule of MMDetection's datasets; extreme points have a box, too."""
+    boxes = chunk.box.values[:, 2:]
+    if chunk.extreme.valid.any():
+        extent = box_of_points(chunk.extreme.values)[:, 2:]
+        boxes = np.where(chunk.extreme.valid[:, None], extent, boxes)
+    left_out = chunk.box_wrong | chunk.crowd | chunk.ignored
+    return (boxes >= 1).all(axis=1) & ~left_out & ~(chunk.area.values <= 0)
+
+
 def _signatures(chunk: Annotations, checksum: np.ndarray) -> np.ndarray:
     """Hashes (n,) that equal annotations share, class and image aside.
 
@@ -262,10 +300,37 @@ def _mix(values: np.ndarray) -> np.ndarray:
     return (mixed * (2 * factors[::-1] + np.uint64(1))).sum(axis=1, dtype=np.uint64)
 
 
-def _image_text(image_id: Any, total: int) -> str:
+def _image_text(image_id: Any, known: Mapping[Any, int]) -> str:
     if not is_id(image_id):
         return f'image_id must be an id; got {image_id!r}.'
-    return f'no image of the file has this id ({total} images).'
+    total = len(known)
+    hint = _other_type(image_id, known)
+    return f'no image of the file has this id ({total} images).{hint}'
+
+
+def other_type(value: Any, known: Mapping[Any, Any]) -> Any:
+    """The id that a text or an integer stands for, if the file has the other kind.
+
+    Args:
+        value: An id that the file does not have.
+        known: Ids that it has.
+
+    Returns:
+        The id, or None.
+    """
+    if type(value) is int and str(value) in known:
+        return str(value)
+    if type(value) is str and value.strip().isdecimal() and int(value) in known:
+        return int(value)
+    return None
+
+
+def _other_type(value: Any, known: Mapping[Any, Any]) -> str:
+    meant = other_type(value, known)
+    if meant is None:
+        return ''
+    kind = 'text' if isinstance(value, str) else 'integer'
+    return f' It is the {kind} {value!r}, the file has {meant!r}.'
 
 
 def _category_text(category_id: Any, known: Mapping[Any, str]) -> str:
@@ -273,6 +338,7 @@ def _category_text(category_id: Any, known: Mapping[Any, str]) -> str:
         return f'category_id must be an id; got {category_id!r}.'
     return (
         f'category_id {category_id!r} is not in categories; known ids: {some(known)}.'
+        f'{_other_type(category_id, known)}'
     )
 
 

@@ -38,6 +38,20 @@ class ImageTable:
     listed: list[dict[str, tuple[Any, ...] | None]] = field(default_factory=list)
     files: list[str | None] = field(default_factory=list)
 
+    def sample(self, count: int) -> 'ImageTable':
+        """Some of the images, for a check of their files.
+
+        Args:
+            count: How many at most, >= 1.
+
+        Returns:
+            A table of ids, sizes and files of images from the first to the last.
+        """
+        step = max(1, -(-len(self.ids) // count))
+        return ImageTable(
+            ids=self.ids[::step], sizes=self.sizes[::step], files=self.files[::step]
+        )
+
 
 class ImageArrays(NamedTuple):
     """An :class:`ImageTable` as arrays, with one more row, -1, for unknown images."""
@@ -93,7 +107,9 @@ class Annotations:
         required: int8 (n,), level whose labels it needs, ``NO_LEVEL`` if unknown.
         claimed: int8 (n,), level that the file claims.
         crowd: bool (n,), ``iscrowd`` is true.
+        ignored: bool (n,), ``ignore`` is true: at masks, loaders leave it out.
         point: (n, 2), ``extreme``: (n, 4, 2), ``box``: (n, 4), ``area``: (n,).
+        box_wrong: bool (n,), the box is negative, huge or outside of its image.
         masked: bool (n,), there is a segmentation.
         given: Key of a label -> bool (n,), it is there.
     """
@@ -109,9 +125,14 @@ class Annotations:
         self.crowd = np.fromiter(
             (bool(entry.get('iscrowd')) for entry in entries), bool, len(entries)
         )
+        self.ignored = np.zeros(len(entries), dtype=bool)
+        for row, entry in enumerate(entries):
+            if entry.get('ignore'):
+                self.ignored[row] = self.required[row] in (Supervision.MASKS, NO_LEVEL)
         self.point = number_column(entries, 'point', (2,))
         self.extreme = number_column(entries, 'extreme_points', (4, 2))
         self.box = number_column(entries, 'bbox', (4,))
+        self.box_wrong = np.zeros(len(entries), dtype=bool)
         self.area = number_column(entries, 'area', ())
         self.masked = np.fromiter(
             (entry.get('segmentation') not in (None, []) for entry in entries),
@@ -209,6 +230,8 @@ def rows_of(ids: Sequence[Any], index: Mapping[Any, int]) -> np.ndarray:
         int64 (n,), -1 for what is not in the index.
     """
     try:
+        if bool in set(map(type, ids)):  # true equals 1
+            raise TypeError
         rows = [index.get(value, -1) for value in ids]
     except TypeError:  # A list cannot be looked up.
         rows = [index.get(value, -1) if is_id(value) else -1 for value in ids]

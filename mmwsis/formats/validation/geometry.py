@@ -1,10 +1,14 @@
 """Checks of points, extreme points and boxes, over many annotations at once."""
 
+from collections import Counter
+from typing import ClassVar
+
 import numpy as np
 
 from mmwsis.structures.extreme_points import check_extreme_points
 
 from .columns import Annotations, NumberColumn
+from .issues import IssueLog
 
 # Labelling tools round, and polygons reach x = width: up to here a point is moved.
 BORDER_PIXELS = 1.0
@@ -69,6 +73,7 @@ def check_boxes(chunk: Annotations) -> None:
         rows = broken.any(axis=1) & ~wrong
         wrong |= rows
         chunk.find(rule, rows, lambda row, reason=reason: _box_text(chunk, row, reason))
+    chunk.box_wrong = wrong
     valid = chunk.box.valid & ~wrong
     over = np.maximum(-low, high - chunk.sizes).max(axis=1)
     _find_over_border(chunk, valid, over)
@@ -78,6 +83,49 @@ def check_boxes(chunk: Annotations) -> None:
         lambda row: _box_text(chunk, row, 'the box is less than 1 px wide or high'),
     )
     _check_against_box(chunk, valid)
+
+
+class CoordinateSpans:
+    """Range of the coordinates of a file, by key, to find shares instead of pixels."""
+
+    # A single point may well lie in the first pixel of its image.
+    _NEEDED: ClassVar = {'bbox': 1, 'extreme_points': 2, 'point': 4}
+
+    def __init__(self) -> None:
+        self._count: Counter[str] = Counter()
+        self._beyond: set[str] = set()
+        self._shares: set[str] = set()
+
+    def add(self, chunk: Annotations) -> None:
+        """Look at a chunk.
+
+        Args:
+            chunk: Annotations.
+        """
+        for key, column in (
+            ('bbox', chunk.box),
+            ('extreme_points', chunk.extreme),
+            ('point', chunk.point),
+        ):
+            if key in self._beyond or not column.valid.any():
+                continue
+            values = column.values[column.valid]
+            self._count[key] += len(values)
+            if (values < 0).any() or (values > 1).any():
+                self._beyond.add(key)
+            elif ((values > 0) & (values < 1)).any():
+                self._shares.add(key)
+
+    def check(self, log: IssueLog) -> None:
+        """Log keys of which no coordinate is above 1.
+
+        Args:
+            log: Takes the issues.
+        """
+        for key in sorted(self._shares - self._beyond):
+            if self._count[key] >= self._NEEDED[key]:
+                text = f'all {self._count[key]} {key} of the file lie within 0 to 1.'
+                log.add('coordinates-normalised', text)
 
 
 def in_order(points: np.ndarray) -> np.ndarray:

@@ -6,11 +6,16 @@ from typing import Any
 
 from mmwsis.structures.supervision import Supervision
 
+from ..categories import clean_name, difference, look
 from ..coco_masks import MaskError, rle_runs, shorten
 from .columns import NO_LEVEL, ImageTable, is_id
+from .file_names import path_fault, plain_path
 from .issues import IssueLog
 
 _NAN = float('nan')
+# OpenCV opens no more; pycocotools would count in 32 bits.
+MAX_SIDE = 2**20
+MAX_IMAGE_PIXELS = 2**30
 _MAX_LISTED = 20
 # Verified absent classes, and present ones of which not every object is annotated.
 _LVIS_KEYS = ('neg_category_ids', 'not_exhaustive_category_ids')
@@ -49,7 +54,7 @@ def check_categories(categories: Sequence[Any], log: IssueLog) -> dict[Any, str]
     names: set[str] = set()
     for index, category in enumerate(categories):
         valid = isinstance(category, Mapping) and {'id', 'name'} <= category.keys()
-        if not (valid and is_id(category['id']) and isinstance(category['name'], str)):
+        if not (valid and is_id(category['id']) and _is_name(category['name'])):
             text = f'categories[{index}] must have id and name; got {category!r}.'
             log.add('category-entry', text)
             continue
@@ -59,7 +64,25 @@ def check_categories(categories: Sequence[Any], log: IssueLog) -> dict[Any, str]
                 log.add('category-duplicate', f'{text}unique.')
         known.setdefault(category['id'], category['name'])
         names.add(category['name'])
+    _check_names(names, log)
     return known
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and clean_name(value) != ''
+
+
+def _check_names(names: Iterable[str], log: IssueLog) -> None:
+    """Find names that a reader takes for others than a program does."""
+    seen: dict[str, str] = {}
+    for name in sorted(names):
+        clean = clean_name(name)
+        if clean != name:
+            log.add('category-name', f'category {name!r} looks like {clean!r}.')
+        other = seen.setdefault(look(name), name)
+        if other != name:
+            text = f'categories {other!r} and {name!r} differ in '
+            log.add('category-alike', f'{text}{difference(other, name)} only.')
 
 
 def check_images(
@@ -112,13 +135,27 @@ def _size(image: Mapping[str, Any], log: IssueLog) -> tuple[float, float]:
             valid = False
             text = f'{key} must be a positive integer (pixels); got {value!r}.'
             log.add_image('image-size', image['id'], text)
-    return (image['width'], image['height']) if valid else (_NAN, _NAN)
+    size = image.get('width'), image.get('height')
+    if valid and (max(size) > MAX_SIDE or size[0] * size[1] > MAX_IMAGE_PIXELS):
+        valid = False
+        text = (
+            f'an image of {size[0]} x {size[1]} pixels is more than any reader opens.'
+        )
+        log.add_image('image-size', image['id'], text)
+    return size if valid else (_NAN, _NAN)
 
 
 def _file_name(image: Mapping[str, Any], log: IssueLog) -> str | None:
     name = image.get('file_name') or image.get('coco_url')
     if isinstance(name, str) and name:
-        return image.get('file_name') or '/'.join(name.split('/')[-2:])
+        if not image.get('file_name'):
+            text = 'file_name is missing, coco_url is there.'
+            log.add_image('image-url-only', image['id'], text)
+            return '/'.join(name.split('/')[-2:])
+        fault = path_fault(name)
+        if fault:
+            log.add_image('image-file-path', image['id'], f'file_name {name!r} {fault}')
+        return name
     said = 'is missing' if name is None or name == '' else f'must be text; got {name!r}'
     log.add_image('image-file-name', image['id'], f'file_name {said}.')
     return None
@@ -212,8 +249,9 @@ def check_tags(table: ImageTable, known: Mapping[Any, str], log: IssueLog) -> No
                 log.add_image(
                     'image-tags', image_id, f'{text}known ids: {some(known)}.'
                 )
-        if name is not None and files.setdefault(name, image_id) != image_id:
-            text = f'file_name {name!r} is that of image id {files[name]!r} too.'
+        plain = None if name is None else plain_path(name)
+        if name is not None and files.setdefault(plain, image_id) != image_id:
+            text = f'file_name {name!r} is that of image id {files[plain]!r} too.'
             log.add_image('image-file-duplicate', image_id, text)
 
 

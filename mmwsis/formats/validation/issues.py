@@ -115,6 +115,10 @@ class IssueLog:
         for rule in rules:
             self.counts.pop(rule, None)
             self.examples.pop(rule, None)
+        if self.first_error is not None and self.first_error.rule not in self.counts:
+            worst = next(iter(self.rules()), None)
+            is_error = worst is not None and worst.severity is Severity.ERROR
+            self.first_error = self.examples[worst.name][0] if is_error else None
 
     def rules(self) -> list[Rule]:
         """Rules that were broken, worst first, then as in the table."""

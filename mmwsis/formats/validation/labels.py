@@ -6,7 +6,7 @@ import numpy as np
 
 from mmwsis.structures.supervision import ANNOTATION_KEYS, Supervision
 
-from .columns import Annotations
+from .columns import NO_LEVEL, Annotations
 from .geometry import box_of_points
 
 LABEL_KEYS = {
@@ -24,13 +24,14 @@ _KNOWN_KEYS = {
 }
 
 
-def check_needed(chunk: Annotations) -> None:
+def check_needed(chunk: Annotations, masks: bool = True) -> None:
     """Check that every object has the label of its level.
 
     Crowd regions are no single object: at points and extreme points a box will do.
 
     Args:
         chunk: Annotations.
+        masks: Ask for masks, too. Our own datasets read images without any.
     """
     level = chunk.required
     objects = ~chunk.crowd
@@ -41,17 +42,25 @@ def check_needed(chunk: Annotations) -> None:
         & ~chunk.extreme.given,
         'bbox': (level >= Supervision.BOXES)
         & ~chunk.box.given
-        & ~((level == Supervision.EXTREME_POINTS) & (chunk.extreme.given | objects)),
+        & ~((level == Supervision.EXTREME_POINTS) & (chunk.extreme.given | objects))
+        & ~chunk.ignored,
     }
     for key, rows in missing.items():
         chunk.find(
             'label-missing', rows, lambda row, key=key: _missing(chunk, row, key)
         )
+    undeclared = (level == NO_LEVEL) & objects & chunk.masked & ~chunk.box.given
     chunk.find(
-        'mask-missing',
-        (level == Supervision.MASKS) & objects & ~chunk.masked,
-        lambda row: "supervision 'masks', but there is no segmentation.",
+        'label-missing',
+        undeclared & ~chunk.ignored,
+        lambda row: 'a mask without bbox, which every loader of COCO files needs.',
     )
+    if masks:
+        chunk.find(
+            'mask-missing',
+            (level == Supervision.MASKS) & ~chunk.masked & ~chunk.ignored,
+            lambda row: "supervision 'masks', but there is no segmentation.",
+        )
 
 
 def _missing(chunk: Annotations, row: int, key: str) -> str:

@@ -10,12 +10,12 @@ import shapely
 from pycocotools import mask as mask_api
 
 from ..coco_masks import MaskError, check_polygons, checked_rle, rle_runs
+from .box_readings import RELATIVE_TOLERANCE, are_apart, box_overlap, likely_reading
 from .columns import Annotations
-from .geometry import BORDER_PIXELS
+from .geometry import BORDER_PIXELS, MAX_BOX_IN_IMAGES
 
-# Rasterisation moves the outline by up to a pixel.
-_RELATIVE_TOLERANCE = 0.05
-_BOX_PIXELS = 2.0
+# IoU of a box and the box of its mask: below the first they cannot be one object.
+_FAR_APART, _NEAR = 0.1, 0.5
 # An image that claims more pixels is not rasterised for a second opinion.
 MAX_PIXELS = 2**28
 
@@ -126,14 +126,20 @@ def measure_polygons(segmentations: Sequence[list[list[float]]]) -> PolygonColum
 def _check_polygons(chunk: Annotations, rows: np.ndarray, columns: MaskColumns) -> None:
     found = measure_polygons([chunk.entries[row]['segmentation'] for row in rows])
     columns.area[rows], columns.checksum[rows] = found.total, found.checksum
-    over = np.maximum(-found.low, found.high - chunk.sizes[rows]).max(axis=1)
-    _find(
-        chunk,
-        'polygon-over-border',
-        rows,
-        over > BORDER_PIXELS,
-        lambda k: f'a vertex lies {over[k]:g} px outside the image.',
-    )
+    sizes = chunk.sizes[rows]
+    over = np.maximum(-found.low, found.high - sizes).max(axis=1)
+    huge = over > MAX_BOX_IN_IMAGES * sizes.max(axis=1)
+    for rule, wrong in (
+        ('polygon-huge', huge),
+        ('polygon-over-border', (over > BORDER_PIXELS) & ~huge),
+    ):
+        _find(
+            chunk,
+            rule,
+            rows,
+            wrong,
+            lambda k: f'a vertex lies {over[k]:g} px outside the image.',
+        )
     # Less than a pixel may still rasterise to one; nothing at all cannot.
     _find(
         chunk,
@@ -145,7 +151,7 @@ def _check_polygons(chunk: Annotations, rows: np.ndarray, columns: MaskColumns) 
     # Outlines that cross themselves or leave the image, and spikes thinner than a
     # pixel, need the real raster.
     area = chunk.area.values[rows]
-    margin = _RELATIVE_TOLERANCE * found.total + found.perimeter / 2 + 2
+    margin = RELATIVE_TOLERANCE * found.total + found.perimeter / 2 + 2
     with np.errstate(invalid='ignore'):  # infinite areas
         off_area = (area < found.largest - margin) | (area > found.total + margin)
     boxes = np.concatenate([found.low, found.high - found.low], axis=1)
@@ -158,7 +164,11 @@ def _check_polygons(chunk: Annotations, rows: np.ndarray, columns: MaskColumns) 
             boxes[k] = mask_api.toBbox(raster)
             if off_area[k]:
                 pixels[k] = mask_api.area(raster)
-    _find_area(chunk, rows, pixels)
+    # A polygon inside another is no hole: pycocotools fills both.
+    with np.errstate(invalid='ignore'):
+        hole = np.abs(area - (2 * found.largest - found.total)) <= margin
+    hole &= found.total > found.largest
+    _find_area(chunk, rows, pixels, hole)
     _find_mask_box(chunk, rows, boxes)
 
 
@@ -175,40 +185,54 @@ def _check_rles(chunk: Annotations, rows: np.ndarray, columns: MaskColumns) -> N
         _find_mask_box(chunk, rows, mask_api.toBbox(rles))
 
 
-def _find_area(chunk: Annotations, rows: np.ndarray, pixels: np.ndarray) -> None:
+def _find_area(
+    chunk: Annotations,
+    rows: np.ndarray,
+    pixels: np.ndarray,
+    hole: np.ndarray | None = None,
+) -> None:
     """Log where ``area`` is not the number of pixels (k,) of the mask."""
     area = chunk.area.values[rows]
+    hints = {True: ' A polygon inside another one is no hole, it is filled.', False: ''}
     _find(
         chunk,
         'area-mismatch',
         rows,
-        np.abs(pixels - area) > _RELATIVE_TOLERANCE * pixels + 2,
-        lambda k: f'area is {area[k]:g}, but the mask has {pixels[k]:g} px.',
+        np.abs(pixels - area) > RELATIVE_TOLERANCE * pixels + 2,
+        lambda k: (
+            f'area is {area[k]:g}, but the mask has {pixels[k]:g} px.'
+            f'{hints[hole is not None and bool(hole[k])]}'
+        ),
     )
 
 
 def _off_box(chunk: Annotations, rows: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     """Whether ``bbox`` is not near the mask's box (k, 4); false without one."""
-    given = chunk.box.values[rows]
-    margin = np.maximum(_BOX_PIXELS, _RELATIVE_TOLERANCE * np.tile(given[:, 2:], 2))
-    return (np.abs(_corners(given) - _corners(boxes)) > margin).any(axis=1)
+    return are_apart(chunk.box.values[rows], boxes)
 
 
 def _find_mask_box(chunk: Annotations, rows: np.ndarray, boxes: np.ndarray) -> None:
-    _find(
-        chunk,
-        'mask-off-box',
-        rows,
-        _off_box(chunk, rows, boxes),
-        lambda k: (
+    off = _off_box(chunk, rows, boxes) & ~chunk.box_wrong[rows]
+    off &= (boxes[:, 2:] > 0).all(axis=1)  # An empty mask is nowhere.
+    if not off.any():
+        return
+    given, sizes = chunk.box.values[rows], chunk.sizes[rows]
+    overlap = box_overlap(given, boxes)
+    reading = likely_reading(given[off], boxes[off], sizes[off])
+    readings = dict(zip(np.flatnonzero(off).tolist(), reading))
+    meant = np.array([bool(readings.get(k)) for k in range(len(rows))])
+    # Far apart, or not near and yet equal when the numbers are read in another way.
+    wrong = off & ((overlap < _FAR_APART) | (meant & (overlap < _NEAR)))
+
+    def describe(k: int) -> str:
+        hint = f' It would be with {readings[k]}.' if readings[k] else ''
+        return (
             f'bbox {chunk.entries[rows[k]]["bbox"]!r} is not the box of the mask, '
-            f'{np.round(boxes[k], 2).tolist()!r} ([x, y, width, height]).'
-        ),
-    )
+            f'{np.round(boxes[k], 2).tolist()!r} ([x, y, width, height]).{hint}'
+        )
 
-
-def _corners(boxes: np.ndarray) -> np.ndarray:
-    return np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
+    _find(chunk, 'box-contradicts-mask', rows, wrong, describe)
+    _find(chunk, 'mask-off-box', rows, off & ~wrong, describe)
 
 
 def _find(

@@ -4,10 +4,11 @@ A rule has one name, one severity and one statement; the checks in this package 
 it by name. Which of the rules hold where:
 
 - the loaders (:mod:`mmwsis.formats.checks`) stop at the first error;
-- preflight (:mod:`mmwsis.engine.preflight`) collects the errors before training;
+- the start of training (:mod:`mmwsis.engine.label_check`) collects the errors;
 - ``tools/analysis_tools/check_dataset.py`` collects everything.
 
-Rules about masks and image files are checked by the last only.
+Rules about masks are checked by the last two, image files by the last, and a sample of
+them before training.
 """
 
 from .rule import Rule, Severity
@@ -21,7 +22,7 @@ _TABLE: dict[Severity, dict[str, tuple[str, ...]]] = {
     Severity.ERROR: {
         'category-entry': (
             'Every category is an object with an id (integer or text) and a name '
-            '(text).',
+            '(text that is not blank).',
             'Add what is missing.',
         ),
         'category-duplicate': (
@@ -37,8 +38,10 @@ _TABLE: dict[Severity, dict[str, tuple[str, ...]]] = {
             'Number the images anew, and their annotations with them.',
         ),
         'image-size': (
-            'width and height are positive integers, in pixels.',
+            'width and height are positive integers, in pixels, of an image that can '
+            'be read (at most 2^20 a side, 2^30 pixels).',
             'Read them from the image files.',
+            'with --images: reads them from the files',
         ),
         'image-file-name': (
             'Every image has a file_name, or as in LVIS a coco_url.',
@@ -57,15 +60,21 @@ _TABLE: dict[Severity, dict[str, tuple[str, ...]]] = {
             'images[].void is an RLE of the size of the image.',
             'Write it again with the converter of the dataset.',
         ),
-        'image-missing': ('Every image file exists.', 'Check --images and file_name.'),
+        'image-missing': (
+            'Every image file exists.',
+            'Check file_name and the image folder: --images, or data_root and '
+            'data_prefix of the config.',
+        ),
         'image-unreadable': (
             'Every image file can be decoded to its end.',
             'Fetch or write it again.',
         ),
         'image-size-differs': (
-            'The image file has the width and height that the label file says.',
+            'The image file, held upright, has the width and height that the label '
+            'file says.',
             'Labels of another size do not fit: correct width and height, or scale '
             'the labels.',
+            'with --images: corrects exchanged sides where the labels prove it',
         ),
         'annotation-entry': ('Every annotation is an object.', _REWRITE),
         'annotation-image': (
@@ -86,6 +95,10 @@ _TABLE: dict[Severity, dict[str, tuple[str, ...]]] = {
             'removes exact copies',
         ),
         'iscrowd-format': ('iscrowd is 0 or 1.', _REWRITE),
+        'coordinates-normalised': (
+            'Coordinates are pixels, not shares of the image from 0 to 1.',
+            'Multiply x by the width and y by the height of the image.',
+        ),
         'point-format': ('point is one [x, y] of finite numbers.', _REWRITE),
         'point-outside': (
             'point lies in its image.',
@@ -123,6 +136,22 @@ _TABLE: dict[Severity, dict[str, tuple[str, ...]]] = {
             'Every object has the label of its level; crowd regions need a box only.',
             f'Label it, give the image a weaker supervision, or derive it: {_TOOL}.',
         ),
+        'level-absent': (
+            'A file that is read at a level, or claims it, has a label of that level.',
+            'Give the file that has such labels, or a level that this one has; weaker '
+            f'labels are derived from masks by {_TOOL}.',
+        ),
+        'mask-missing': (
+            'At masks every object and every crowd region has a segmentation.',
+            'Add it or remove the annotation. Our datasets also read images whose '
+            'supervision says a weaker level.',
+        ),
+        'area-missing': (
+            'An annotation with a mask has area; mmdet.CocoDataset and evaluation '
+            'need it.',
+            'Add the number of pixels of the mask.',
+            'adds the pixels of the mask',
+        ),
         'leak': (
             'A file holds nothing stronger than the level that it, one of its images '
             'or --supervision claims.',
@@ -137,8 +166,21 @@ _TABLE: dict[Severity, dict[str, tuple[str, ...]]] = {
         'polygon-vertices': (
             'Every polygon has at least three vertices, and as many x as y.',
             'Remove the polygon, or the annotation if it has no other.',
+            'flattens lists of [x, y] pairs',
         ),
-        'polygon-numbers': ('Coordinates of polygons are finite numbers.', _REWRITE),
+        'polygon-numbers': (
+            'Coordinates of polygons are finite numbers.',
+            _REWRITE,
+            'flattens lists of [x, y] pairs and reads numbers that are texts',
+        ),
+        'polygon-huge': (
+            'No vertex lies more than three image sizes outside its image.',
+            'Are coordinates in pixels of this image?',
+        ),
+        'box-contradicts-mask': (
+            'bbox and mask of an object are at the same place.',
+            'Training would read both: correct the one that is wrong.',
+        ),
         'rle-size': (
             'The size of an RLE is [height, width] of its image.',
             'It belongs to another image or scale, or is [width, height].',
@@ -146,6 +188,15 @@ _TABLE: dict[Severity, dict[str, tuple[str, ...]]] = {
         'rle-counts': (
             'The counts of an RLE are whole, and its runs add up to the image.',
             _REWRITE,
+        ),
+        'config-nothing-left': (
+            'Images with objects of the classes of the config are left after its '
+            'filter_cfg.',
+            'Correct metainfo.classes or filter_cfg, or label the images.',
+        ),
+        'config-reader': (
+            'The file has what the dataset or the metric of the config reads.',
+            'Add it, or use the datasets and metrics of mmwsis, which do without.',
         ),
         'config-classes': (
             'Every class of the config is a category of the file, letter by letter.',
@@ -165,6 +216,29 @@ _TABLE: dict[Severity, dict[str, tuple[str, ...]]] = {
         ),
     },
     Severity.WARNING: {
+        'file-encoding': (
+            'The file is UTF-8 without a byte order mark.',
+            'Our tools read it all the same; plain pycocotools and MMDetection do not.',
+            'writes it so',
+        ),
+        'category-name': (
+            'Names of categories have no blanks at their ends and no invisible '
+            'characters.',
+            'Names are compared letter by letter: write them as they look.',
+            'removes them, where the name stays unique',
+        ),
+        'category-alike': (
+            'Names of categories differ in more than blanks, hyphens, case or Unicode '
+            'form.',
+            'Merge the two if they are one class; a model would have to tell them '
+            'apart.',
+        ),
+        'image-file-path': (
+            'file_name is a path relative to the image folder, with / between its '
+            'parts.',
+            'Write it so; else the labels work on the machine of their author only.',
+            'writes / for backslashes',
+        ),
         'image-file-duplicate': (
             'No two images have the same file_name.',
             'Merge the two entries: each would be trained with the labels of one only.',
@@ -175,7 +249,18 @@ _TABLE: dict[Severity, dict[str, tuple[str, ...]]] = {
         ),
         'image-orientation': (
             'No image file is turned by its EXIF orientation.',
-            'Some readers turn it and some do not: store the pixels upright.',
+            'Everything here, MMDetection and labelling tools turn it; where a tool '
+            'does not, its labels are wrong: store the pixels upright.',
+        ),
+        'image-depth': (
+            'Image files have at most 8 bits per channel.',
+            'Of 16 bits the upper 8 are read, of floats the whole part: scale the '
+            'values so that the brightest is 255, and save 8 bits.',
+        ),
+        'annotation-id-zero': (
+            'No annotation id of a mask is 0.',
+            'mmdet.CocoMetric counts a match with this object as none; our metrics do '
+            'not.',
         ),
         'annotation-duplicate': (
             'No two annotations are equal in everything but the id.',
@@ -209,16 +294,6 @@ _TABLE: dict[Severity, dict[str, tuple[str, ...]]] = {
             'bbox does not cross the border of its image by more than one pixel.',
             'Is it [x0, y0, x1, y1]? COCO has [x, y, width, height].',
         ),
-        'area-missing': (
-            'An annotation with a mask has area; mmdet.CocoDataset and evaluation '
-            'need it.',
-            'Add the number of pixels of the mask.',
-            'adds the pixels of the mask',
-        ),
-        'mask-missing': (
-            'At masks every object has a segmentation.',
-            'Give the images without masks a weaker supervision.',
-        ),
         'level-mixed': (
             'A file that declares no level holds the same kind of label for every '
             'object.',
@@ -239,6 +314,15 @@ _TABLE: dict[Severity, dict[str, tuple[str, ...]]] = {
         ),
     },
     Severity.NOTE: {
+        'image-url-only': (
+            'Every image has a file_name.',
+            'Our datasets take the last two parts of coco_url, as LVIS needs it; '
+            'mmdet.CocoDataset does not.',
+        ),
+        'annotation-id-text': (
+            'Annotation ids of masks are integers.',
+            'mmdet.CocoMetric cannot read texts; our metrics can.',
+        ),
         'tags-duplicate': (
             'No tag stands twice in an image.',
             'Harmless; remove one.',

@@ -13,6 +13,7 @@ from .annotations import AnnotationChecker
 from .columns import NO_LEVEL, ImageTable
 from .header import check_categories, check_images, check_lists, check_tags
 from .issues import Issue, IssueLog
+from .labels import LABEL_KEYS
 from .rule import Severity
 from .rules import RULES
 
@@ -39,6 +40,10 @@ class ValidationReport:
         level_source: 'option', 'config', 'file' or 'content'.
         summary: Of :meth:`SummaryCounter.table`.
         images: The images, for a check of their files.
+        rows: int64 (n,), row of the image of every annotation, -1 if unknown.
+        labels: int64 (n,), index of its category, -1 if unknown.
+        trainable: bool (n,), it is one object with a box that MMDetection's datasets
+            do not leave out.
     """
 
     path: str
@@ -48,6 +53,9 @@ class ValidationReport:
     level_source: str = 'content'
     summary: dict[str, Any] = field(default_factory=dict)
     images: ImageTable = field(default_factory=ImageTable)
+    rows: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    labels: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    trainable: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=bool))
 
     def failed(self, strict: bool = False) -> bool:
         """Whether there are errors, or with ``strict`` warnings."""
@@ -68,6 +76,7 @@ def validate_file(
     masks: bool = True,
     leaks: bool = True,
     keys: Collection[str] | None = None,
+    own_levels: bool = True,
     max_examples: int = 5,
     backend_args: dict | None = None,
     progress: Progress | None = None,
@@ -83,6 +92,8 @@ def validate_file(
         masks: Check ``segmentation`` as well.
         leaks: Look for labels that are stronger than claimed.
         keys: Label keys to look at; None: all.
+        own_levels: Honour ``images[].supervision``, which MMDetection's own datasets
+            do not know.
         max_examples: Examples kept per rule.
         backend_args: Arguments of MMEngine's file backend.
         progress: Called with the share of the file that has been read.
@@ -96,9 +107,45 @@ def validate_file(
     """
     settings = dict(masks=masks, leaks=leaks, keys=keys)
     option, config = _parse(supervision), _parse(config_supervision)
-    run = _Run(path, IssueLog(max_examples), option, config, settings)
+    run = _Run(path, IssueLog(max_examples), option, config, settings, own_levels)
     with without_garbage_collection():
         run.read(CocoStream(path, backend_args), progress)
+    return run.report()
+
+
+def validate_document(
+    coco: Any,
+    source: str,
+    *,
+    supervision: 'str | Supervision | None' = None,
+    config_supervision: 'str | Supervision | None' = None,
+    masks: bool = True,
+    leaks: bool = True,
+    keys: Collection[str] | None = None,
+    max_examples: int = 5,
+) -> ValidationReport:
+    """Check what is in memory, such as what a converter is about to write.
+
+    Args:
+        coco: Parsed JSON, lists and dictionaries; is left as it is.
+        source: Name for messages.
+        supervision: As in :func:`validate_file`; the other options too.
+        config_supervision: As there.
+        masks: As there.
+        leaks: As there.
+        keys: As there.
+        max_examples: As there.
+
+    Returns:
+        The report; ``report.log.raise_first(source)`` raises its first error.
+
+    Raises:
+        ValueError: It is no COCO instances document, or a level is unknown.
+    """
+    settings = dict(masks=masks, leaks=leaks, keys=keys)
+    option, config = _parse(supervision), _parse(config_supervision)
+    run = _Run(source, IssueLog(max_examples), option, config, settings)
+    run.read(CocoStream.of_document(coco, source), None)
     return run.report()
 
 
@@ -141,7 +188,9 @@ class _Run:
         option: Supervision | None,
         config: Supervision | None,
         settings: Mapping[str, Any],
+        own_levels: bool = True,
     ) -> None:
+        self.own_levels = own_levels
         self.path, self.log, self.settings = path, log, dict(settings)
         self.option, self.config = option, config
         self.claim: Supervision | None = None
@@ -158,6 +207,8 @@ class _Run:
             self._take(key, value)
             if progress is not None:
                 progress(stream.fraction)
+        if stream.encoding_fault:
+            self.log.add('file-encoding', stream.encoding_fault)
         lists = dict(images=self._images, categories=self.categories)
         check_lists({key: lists.get(key) for key in self.keys}, self.path, lists)
         self._start()
@@ -205,7 +256,7 @@ class _Run:
             self.log,
             required,
             min(claims, default=Supervision.MASKS),
-            own_levels=not self.pseudo,
+            own_levels=self.own_levels and not self.pseudo,
         )
         self.checker = AnnotationChecker(self.images, self.log, **self.settings)
 
@@ -213,6 +264,8 @@ class _Run:
         checker = self.checker
         rows = checker.rows()
         level, source = self._level()
+        if source in ('option', 'config', 'file'):
+            self._check_presence(level)
         _find_unlabelled(self.images, rows, self.log)
         return ValidationReport(
             self.path,
@@ -222,6 +275,41 @@ class _Run:
             source,
             checker.summary.table(self.images, self.known, rows, checker.labels),
             self.images,
+            rows,
+            checker.labels,
+            checker.trainable(),
+        )
+
+    def _check_presence(self, level: Supervision) -> None:
+        """Check that something in the file is of the level that it is read at."""
+        if self.images.ids and level not in self.images.required:
+            return  # Every image declares a weaker one.
+        given, total = self.checker.summary.objects_given, len(self.checker.ids)
+        if level is Supervision.IMAGE_TAGS:
+            if total or any(self.images.tags):
+                return
+            text = 'no image has tags, and there are no annotations.'
+        else:
+            key = next(key for key, own in LABEL_KEYS.items() if own is level)
+            if given[key]:
+                return
+            objects = given['all']
+            text = f'none of the {objects} objects has the key {key!r}'
+            text += f': only {_present(given)}.' if _present(given) else '.'
+            if not objects:
+                text = 'the file has no object' + (', only crowds.' if total else '.')
+            text += self._masks_for_boxes(level, given)
+        # One message instead of one for each object.
+        self.log.discard(('mask-missing', 'label-missing'))
+        self.log.add('level-absent', f'supervision {level.label!r}, but {text}')
+
+    def _masks_for_boxes(self, level: Supervision, given: Mapping[str, int]) -> str:
+        weaker = [key for key, own in LABEL_KEYS.items() if own < level and given[key]]
+        if level is not Supervision.MASKS or not weaker:
+            return ''
+        return (
+            ' A labeler makes masks of them: tools/generate_pseudo_labels.py writes a '
+            'file to train on.'
         )
 
     def _level(self) -> tuple[Supervision | None, str]:
@@ -239,14 +327,12 @@ class _Run:
             counts = {key: n for key, n in total.items() if n and key != 'all'}
             text = f'of {total["all"]} objects these many have each label: {counts}.'
             self.log.add('level-mixed', text)
-        if level is Supervision.MASKS and total['bbox'] < total['all']:
-            self.log.add(
-                'label-missing',
-                f'{total["all"] - total["bbox"]} objects with a mask have no bbox, '
-                'which every loader of COCO files needs.',
-            )
         declared = bool(self.images.required) and NO_LEVEL not in self.images.required
         return level, 'images' if level is None and declared else 'content'
+
+
+def _present(given: Mapping[str, int]) -> str:
+    return ', '.join(f'{key} {n}' for key, n in given.items() if n and key != 'all')
 
 
 def _is_panoptic(entries: list[Any]) -> bool:

@@ -319,7 +319,7 @@ CASES = [
     (
         'label-missing',
         without('bbox'),
-        '1 objects with a mask have no bbox, which every loader of COCO files needs.',
+        f'{AT}a mask without bbox, which every loader of COCO files needs.',
     ),
     (
         'mask-format',
@@ -396,6 +396,152 @@ CASES = [
         'annotation id 500 of image id 70: its RLE has no pixel.',
     ),
     ('area-mismatch', ann(area=3000), None),
+    (
+        'category-entry',
+        lambda coco: coco['categories'].append(dict(id=8, name=' ')),
+        "categories[2] must have id and name; got {'id': 8, 'name': ' '}.",
+    ),
+    (
+        'category-name',
+        lambda coco: coco['categories'].append(dict(id=8, name='cow\u200b ')),
+        "category 'cow\\u200b ' looks like 'cow'.",
+    ),
+    (
+        'category-alike',
+        lambda coco: coco['categories'].append(dict(id=8, name='dog ')),
+        "categories 'dog' and 'dog ' differ in blanks only.",
+    ),
+    (
+        'category-alike',
+        lambda coco: coco['categories'].append(dict(id=8, name='Dog')),
+        "categories 'Dog' and 'dog' differ in upper and lower case only.",
+    ),
+    (
+        'image-size',
+        image(width=40000, height=40000),
+        f'{IMAGE}an image of 40000 x 40000 pixels is more than any reader opens.',
+    ),
+    (
+        'image-file-path',
+        image(file_name='sub\\a.png'),
+        f"{IMAGE}file_name 'sub\\\\a.png' has backslashes, as Windows writes paths; "
+        'write /.',
+    ),
+    (
+        'image-file-path',
+        image(file_name='C:/labels/a.png'),
+        f"{IMAGE}file_name 'C:/labels/a.png' is an absolute path, which holds on one "
+        'machine only.',
+    ),
+    (
+        'image-file-path',
+        image(file_name='a.png '),
+        f"{IMAGE}file_name 'a.png ' starts or ends with a blank.",
+    ),
+    (
+        'image-file-path',
+        image(file_name='https://example.org/a.png'),
+        f"{IMAGE}file_name 'https://example.org/a.png' is a URL; give the path of the "
+        'downloaded file.',
+    ),
+    (
+        'image-file-duplicate',
+        second_image(file_name='.\\a.png'),
+        "image id 3: file_name '.\\\\a.png' is that of image id 70 too.",
+    ),
+    (
+        'image-url-only',
+        lambda coco: coco['images'][0].update(
+            coco_url='http://images/train/a.png', file_name=''
+        ),
+        f'{IMAGE}file_name is missing, coco_url is there.',
+    ),
+    (
+        'annotation-image',
+        ann(image_id='70'),
+        "annotation id 901 of image id '70': no image of the file has this id (2 "
+        "images). It is the text '70', the file has 70.",
+    ),
+    (
+        'annotation-category',
+        ann(category_id='17'),
+        f"{AT}category_id '17' is not in categories; known ids: 17, 5. It is the text "
+        "'17', the file has 17.",
+    ),
+    (
+        'annotation-id-text',
+        ann(id='a'),
+        "annotation id 'a' of image id 70: the id is 'a'.",
+    ),
+    (
+        'annotation-id-zero',
+        ann(id=0),
+        'annotation id 0 of image id 70: the id is 0.',
+    ),
+    ('iscrowd-format', ann(iscrowd='1'), f"{AT}iscrowd must be 0 or 1; got '1'."),
+    (
+        'bbox-format',
+        ann(bbox='7'),
+        f"{AT}bbox must be [x, y, width, height], finite numbers in pixels; got '7'.",
+    ),
+    ('bbox-format', ann(bbox=[1, 2, [3], None]), None),
+    ('bbox-format', ann(bbox=[10**400, 2, 3, 4]), None),
+    ('area-format', ann(area='3'), None),
+    (
+        'coordinates-normalised',
+        lambda coco: [
+            entry.update(bbox=[0.1, 0.2, 0.5, 0.5]) for entry in coco['annotations']
+        ],
+        'all 4 bbox of the file lie within 0 to 1.',
+    ),
+    (
+        'polygon-vertices',
+        own_polygon([10, 20], [60, 20], [60, 70]),
+        f'{AT}a polygon needs at least 3 vertices x, y; got 2 numbers: [10, 20]. COCO '
+        'has no [x, y] pairs: one flat list [x, y, x, y, ...].',
+    ),
+    (
+        'polygon-numbers',
+        own_polygon([[i, 20] for i in range(6)]),
+        f'{AT}polygon coordinates must be finite numbers; got [[0, 20], [1, 20], '
+        '[2, 20], [3, 20], [4, 20], [5, 20]]. COCO has no [x, y] pairs: one flat list '
+        '[x, y, x, y, ...].',
+    ),
+    (
+        'polygon-numbers',
+        own_polygon(['1', '2', '3', '4', '5', '6']),
+        f"{AT}polygon coordinates must be finite numbers; got ['1', '2', '3', '4', "
+        "'5', '6']. Numbers are written without quotation marks.",
+    ),
+    (
+        'polygon-huge',
+        own_polygon([10, 20, 1e9, 20, 60, 70]),
+        f'{AT}a vertex lies 1e+09 px outside the image.',
+    ),
+    ('mask-format', ann(segmentation=[1, 2, 3, 4, 5, 6]), None),
+    ('mask-format', ann(segmentation=dict(size=None, counts=[1])), None),
+    ('mask-format', ann(segmentation=dict(size=[90, 120], counts=7)), None),
+    ('rle-size', ann(segmentation=dict(size=[90.0, 120], counts=[10800])), None),
+    ('rle-size', ann(segmentation=dict(size=[90, 120, 3], counts=[10800])), None),
+    ('rle-counts', rle(counts=[10800.0]), None),
+    (
+        'area-mismatch',
+        lambda coco: coco['annotations'][0].update(
+            segmentation=[
+                [10, 20, 70, 20, 70, 70, 10, 70],
+                [20, 30, 60, 30, 60, 60, 20, 60],
+            ],
+            area=1800,
+        ),
+        f'{AT}area is 1800, but the mask has 3000 px. A polygon inside another one is '
+        'no hole, it is filled.',
+    ),
+    (
+        'box-contradicts-mask',
+        box(60, 5, 60, 15),
+        f'{AT}bbox [60, 5, 60, 15] is not the box of the mask, [11.0, 20.0, 58.0, '
+        '50.0] ([x, y, width, height]).',
+    ),
     (
         'mask-off-box',
         box(10, 20, 70, 50),
