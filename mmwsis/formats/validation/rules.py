@@ -159,6 +159,7 @@ _TABLE: dict[Severity, dict[str, tuple[str, ...]]] = {
             'segmentation is a list of polygons [[x, y, x, y, ...], ...] or an RLE '
             'with size and counts.',
             _REWRITE,
+            'adds the brackets of a single polygon',
         ),
         'polygon-vertices': (
             'Every polygon has at least three vertices, and as many x as y.',
