@@ -96,7 +96,7 @@ def label_problems(
         done.add(task)
         if too_large:
             megabytes = path.stat().st_size / 2**20
-            print_log(f'Checking {path} ({megabytes:.0f} MB)...', 'current')
+            print_log(f'Checking {path} ({megabytes:.0f} MB)...', None)
         problem = _problem(dataset, Supervision.parse(level))
         if problem is not None:
             yield problem
@@ -132,7 +132,7 @@ def _problem(dataset: DatasetClasses, level: Supervision) -> str | None:
     warnings = [rule for rule in log.rules() if rule.severity is Severity.WARNING]
     if warnings:
         named = ', '.join(f'{rule.name} ({log.counts[rule.name]})' for rule in warnings)
-        print_log(f'{path}: {named}. Shown by: {command}', 'current')
+        print_log(f'{path}: {named}. Shown by: {command}', None)
     return None
 
 
