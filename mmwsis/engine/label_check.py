@@ -18,6 +18,7 @@ from mmwsis.formats.validation import (
 )
 from mmwsis.formats.validation.image_files import check_image_files
 from mmwsis.formats.validation.labels import LABEL_KEYS
+from mmwsis.formats.validation.panoptic import validate_panoptic
 from mmwsis.formats.validation.repairs import repair_coco
 from mmwsis.structures.supervision import Supervision
 from mmwsis.utils.fileio import atomic_write_json
@@ -80,7 +81,12 @@ def label_problems(
     done = set()
     for dataset in datasets:
         path, level = dataset.ann_file, dataset.supervision
-        if path is None or level is None or not path.is_file():
+        if path is None or not path.is_file():
+            continue
+        if level is None:
+            problem = panoptic_problem(dataset)
+            if problem is not None:
+                yield problem
             continue
         use = dataset.by_name, is_training(dataset), bool(dataset.evaluator)
         task = (path.resolve(), level, *use)
@@ -90,7 +96,7 @@ def label_problems(
         done.add(task)
         if too_large:
             megabytes = path.stat().st_size / 2**20
-            print_log(f'Checking {path} ({megabytes:.0f} MB)...', 'current')
+            print_log(f'Checking {path} ({megabytes:.0f} MB)...', None)
         problem = _problem(dataset, Supervision.parse(level))
         if problem is not None:
             yield problem
@@ -126,7 +132,7 @@ def _problem(dataset: DatasetClasses, level: Supervision) -> str | None:
     warnings = [rule for rule in log.rules() if rule.severity is Severity.WARNING]
     if warnings:
         named = ', '.join(f'{rule.name} ({log.counts[rule.name]})' for rule in warnings)
-        print_log(f'{path}: {named}. Shown by: {command}', 'current')
+        print_log(f'{path}: {named}. Shown by: {command}', None)
     return None
 
 
@@ -134,6 +140,27 @@ def _readable(level: Supervision) -> set[str] | None:
     if level is Supervision.MASKS:
         return None
     return {key for key, own in LABEL_KEYS.items() if own <= level}
+
+
+def panoptic_problem(dataset: DatasetClasses) -> str | None:
+    """All errors of the panoptic file that a dataset reads, as one message.
+
+    Args:
+        dataset: Of a config; other datasets than panoptic ones have none.
+    """
+    kind = str((dataset.config or {}).get('type'))
+    prefix = ((dataset.config or {}).get('data_prefix') or {}).get('seg')
+    if not kind.endswith('CocoPanopticDataset') or not prefix or '://' in prefix:
+        return None
+    path = str(dataset.ann_file)
+    folder = os.path.join(dataset.config.get('data_root') or '', prefix)
+    try:
+        log = validate_panoptic(path, folder, max_examples=2)
+    except (ValueError, OSError) as error:
+        return f'{dataset.where}: {error}'
+    if log.first_error is None:
+        return None
+    return f'{dataset.where} reads {path}, and this file has errors:\n{_brief(log)}'
 
 
 def _brief(log: IssueLog) -> str:

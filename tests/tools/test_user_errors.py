@@ -57,8 +57,9 @@ def test_training_on_a_cut_off_image_read_by_a_worker(tmp_path):
     assert done.returncode == 1
     assert 'Traceback' not in done.stderr
     assert done.stderr.splitlines()[-1] == (
-        f'error: Image {files.root / "1.png"} (image id 1) does not exist. Check '
-        "data_root and data_prefix['img'] in the config."
+        f'error: Image {files.root / "1.png"} (image id 1) cannot be decoded (700 '
+        'bytes): image file is truncated. The file is truncated or no image; fetch it '
+        'again.'
     )
     assert not list(tmp_path.rglob('*.pth'))
 

@@ -209,14 +209,16 @@ class AnnotationChecker:
             )
 
     def _check_ids_for_evaluation(self) -> None:
-        rows = {
-            'annotation-id-text': [k for k, i in enumerate(self.ids) if type(i) is str],
-            'annotation-id-zero': [k for k, i in enumerate(self.ids) if i == 0],
-        }
-        for rule, found in rows.items():
+        rules = {'annotation-id-text': lambda value: type(value) is str}
+        if 0 in self.ids:
+            rules['annotation-id-zero'] = lambda value: value == 0
+        if str not in set(map(type, self.ids)):
+            del rules['annotation-id-text']
+        for rule, applies in rules.items():
+            rows = [row for row, value in enumerate(self.ids) if applies(value)]
             self._find(
                 rule,
-                np.asarray(found, dtype=np.int64),
+                np.asarray(rows, dtype=np.int64),
                 lambda row: f'the id is {self.ids[row]!r}.',
             )
 

@@ -126,9 +126,10 @@ class Annotations:
             (bool(entry.get('iscrowd')) for entry in entries), bool, len(entries)
         )
         self.ignored = np.zeros(len(entries), dtype=bool)
-        for row, entry in enumerate(entries):
-            if entry.get('ignore'):
-                self.ignored[row] = self.required[row] in (Supervision.MASKS, NO_LEVEL)
+        flags = [entry.get('ignore') for entry in entries]
+        if any(flags):
+            at_masks = np.isin(self.required, (Supervision.MASKS, NO_LEVEL))
+            self.ignored = at_masks & np.array([bool(flag) for flag in flags])
         self.point = number_column(entries, 'point', (2,))
         self.extreme = number_column(entries, 'extreme_points', (4, 2))
         self.box = number_column(entries, 'bbox', (4,))

@@ -10,7 +10,14 @@ from pycocotools import mask as mask_api
 
 from mmwsis.structures.extreme_points import is_finite_number
 
-from ..coco_masks import MaskError, check_polygons, checked_rle, rle_runs
+from ..categories import clean_name
+from ..coco_masks import (
+    MaskError,
+    check_polygons,
+    checked_rle,
+    flat_polygons,
+    rle_runs,
+)
 from .geometry import BORDER_PIXELS, in_order
 from .issues import IssueLog
 from .masks import MAX_PIXELS
@@ -35,10 +42,12 @@ def repair_coco(
     done = IssueLog(max_examples)
     if folder is not None:
         repair_sizes(coco, folder, done)
+    _repair_names(coco.get('categories'), done)
     sizes: dict[Any, tuple[int, int]] = {}
     for image in coco['images']:
         if isinstance(image, dict):
             _repair_tags(image, done)
+            _repair_path(image, done)
             size = (image.get('width'), image.get('height'))
             if all(type(value) is int and value > 0 for value in size):
                 sizes[_key(image.get('id'))] = size
@@ -55,6 +64,53 @@ def repair_coco(
 
 def _key(value: Any) -> Any:
     return value if isinstance(value, (int, str)) else None
+
+
+def _repair_names(categories: Any, done: IssueLog) -> None:
+    """Take away what nobody sees in a name, unless two would become one."""
+    entries = categories if isinstance(categories, list) else []
+    named = [
+        entry
+        for entry in entries
+        if isinstance(entry, dict) and isinstance(entry.get('name'), str)
+    ]
+    clean = [clean_name(entry['name']) for entry in named]
+    for entry, name in zip(named, clean):
+        if name != entry['name'] and name and clean.count(name) == 1:
+            done.add('category-name', f'category {entry["name"]!r} -> {name!r}')
+            entry['name'] = name
+
+
+def _repair_path(image: Entry, done: IssueLog) -> None:
+    name = image.get('file_name')
+    if isinstance(name, str) and '\\' in name and ':' not in name:
+        image['file_name'] = name.replace('\\', '/')
+        text = f'file_name {name!r} -> {image["file_name"]!r}'
+        done.add_image('image-file-path', image.get('id'), text)
+
+
+def _repair_polygons(annotation: Entry, done: IssueLog) -> None:
+    """Write polygons of pairs, and of numbers that are texts, as COCO has them."""
+    try:
+        check_polygons(annotation.get('segmentation'))
+    except MaskError as error:
+        numbers = _as_numbers(annotation.get('segmentation'))
+        fixed = flat_polygons(numbers) or numbers
+        try:
+            check_polygons(fixed)
+        except MaskError:
+            return
+        annotation['segmentation'] = fixed
+        done.add_annotation(error.rule, annotation, 'polygons written as COCO has them')
+
+
+def _as_numbers(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_as_numbers(entry) for entry in value]
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
 
 
 def _repair_tags(image: Entry, done: IssueLog) -> None:
@@ -75,6 +131,8 @@ def _repair_annotation(
         annotation[key] = value
         done.add_annotation(rule, annotation, f'{key} {before!r} -> {value!r}')
 
+    if isinstance(annotation.get('segmentation'), list):
+        _repair_polygons(annotation, done)
     points = annotation.get('extreme_points')
     ordered = sorted_extreme_points(points)
     if ordered is not None and ordered != points:

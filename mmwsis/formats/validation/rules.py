@@ -162,6 +162,7 @@ _TABLE: dict[Severity, dict[str, tuple[str, ...]]] = {
             'segmentation is a list of polygons [[x, y, x, y, ...], ...] or an RLE '
             'with size and counts.',
             _REWRITE,
+            'adds the brackets of a single polygon',
         ),
         'polygon-vertices': (
             'Every polygon has at least three vertices, and as many x as y.',
@@ -188,6 +189,23 @@ _TABLE: dict[Severity, dict[str, tuple[str, ...]]] = {
         'rle-counts': (
             'The counts of an RLE are whole, and its runs add up to the image.',
             _REWRITE,
+        ),
+        'panoptic-format': (
+            'Panoptic files have categories with isthing, and per image segments_info '
+            'with ids from 1, and category, box and area of each.',
+            _REWRITE,
+        ),
+        'panoptic-png': (
+            'Every panoptic PNG is there, and of the size of its image.',
+            'Check data_prefix.seg, and write it again.',
+        ),
+        'panoptic-unlisted': (
+            'Every segment of a panoptic PNG is in segments_info.',
+            'Training would leave it out: add it, or make it 0 (void) in the PNG.',
+        ),
+        'panoptic-absent': (
+            'Every segment of segments_info is in the panoptic PNG.',
+            'Training would learn an empty mask: remove it, or correct the PNG.',
         ),
         'config-nothing-left': (
             'Images with objects of the classes of the config are left after its '

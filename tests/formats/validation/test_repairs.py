@@ -5,7 +5,7 @@ import itertools
 
 import pytest
 
-from mmwsis.formats.validation import validate_file
+from mmwsis.formats.validation import validate_document, validate_file
 from mmwsis.formats.validation.repairs import repair_coco, sorted_extreme_points
 
 POINTS = [[40, 20], [10, 45], [40, 70], [70, 45]]
@@ -104,3 +104,49 @@ def test_ambiguous_faults_are_left(clean):
 def test_copies_without_any_label_are_left(clean):
     clean['annotations'] = [dict(id=k, image_id=70, category_id=17) for k in (1, 2)]
     assert repaired(clean)[1] == {}
+
+
+SQUARE = [10, 20, 30, 20, 30, 40, 10, 40]
+PAIRS = [[10, 20], [30, 20], [30, 40], [10, 40]]
+
+
+@pytest.mark.parametrize(
+    'written, rule',
+    [
+        ([PAIRS], 'polygon-vertices'),
+        (PAIRS, 'polygon-vertices'),
+        ([PAIRS * 2], 'polygon-numbers'),
+        (SQUARE, 'mask-format'),
+        ([[str(value) for value in SQUARE]], 'polygon-numbers'),
+    ],
+)
+def test_polygons_in_another_form(clean, written, rule):
+    entry = clean['annotations'][0]
+    entry['segmentation'] = written
+    assert rule in validate_document(clean, 'file').log.counts
+    assert repair_coco(clean).counts == {rule: 1}
+    assert entry['segmentation'][0][:8] == SQUARE
+    assert rule not in validate_document(clean, 'file').log.counts
+    assert not repair_coco(clean).counts
+
+
+@pytest.mark.parametrize('written', [[['a'] * 6], [[1, 2, 3]], [PAIRS, 5], [[]], [{}]])
+def test_other_polygons_are_left(clean, written):
+    clean['annotations'][0]['segmentation'] = written
+    assert not repair_coco(clean).counts
+    assert clean['annotations'][0]['segmentation'] == written
+
+
+def test_names_and_paths(clean):
+    clean['categories'] = [
+        dict(id=17, name=' cat\u200b'),
+        dict(id=5, name='dog '),
+        dict(id=6, name='dog'),
+    ]
+    clean['images'][0]['file_name'] = 'sub\\a.png'
+    clean['images'][1]['file_name'] = 'C:\\data\\b.png'
+    counts = repair_coco(clean).counts
+    assert counts == {'category-name': 1, 'image-file-path': 1}
+    assert [c['name'] for c in clean['categories']] == ['cat', 'dog ', 'dog']
+    names = [image['file_name'] for image in clean['images']]
+    assert names == ['sub/a.png', 'C:\\data\\b.png']
