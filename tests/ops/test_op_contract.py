@@ -15,7 +15,10 @@ from mmwsis import ops
 from mmwsis.models import heads, losses
 
 sys.path.insert(0, str(Path(__file__).parent))
-from op_cases import CASES
+import module_cases
+import op_cases
+
+CASES = op_cases.CASES | module_cases.CASES
 
 PACKAGE = Path(mmwsis.__file__).parent
 # The one kind of answer to arguments that cannot be meant.

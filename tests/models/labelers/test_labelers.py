@@ -301,3 +301,10 @@ def test_random_extractor_is_warned_of(build, monkeypatch):
     )
     build('exits')
     assert any('stays random' in text for text in printed)
+
+
+def test_no_sample_has_no_prediction_and_no_loss():
+    model = build('mal')
+    assert model.predict(dict(image=torch.zeros(0, 3, 64, 64)), []) == []
+    with pytest.raises(ValueError, match='at least one sample'):
+        box_masks([])
