@@ -202,7 +202,6 @@ def _check_maps(
     check_shape('cams', cams, ('K', 'h', 'w'))
     check_shape('labels', labels, (len(cams),))
     check_integers('labels', labels)
-    check_finite('cams', cams)
     grid = stride4_size(image_size)
     if tuple(cams.shape[1:]) != grid:
         raise ValueError(
@@ -210,6 +209,7 @@ def _check_maps(
             f'{tuple(cams.shape[1:])}. Were they made from another image or size?'
         )
     check_shape('edge', edge, (1, *grid), like=cams)
+    check_finite('cams', cams)
 
 
 def instance_channels(cams: Tensor, instances: InstanceMap) -> Tensor:

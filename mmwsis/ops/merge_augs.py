@@ -70,8 +70,9 @@ def merge_aug_cams(
         classes = pair.shape[1]
         if not min(pair.shape[2:]):
             raise ValueError(f'{name}: expected maps of pixels, got {(*pair.shape,)}.')
+    for index, pair in enumerate(logits):
         # A map of -infinity would be cut off to one of zeros.
-        check_finite(name, pair, 'The classifier has diverged.')
+        check_finite(f'logits[{index}]', pair, 'The classifier has diverged.')
     whole_cells = [-(-side // cell) * cell for side in (height, width)]
     with torch.no_grad(), full_precision(logits[0]):
         # Both images of a scale share its size: they are summed before resizing.

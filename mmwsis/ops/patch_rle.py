@@ -127,6 +127,10 @@ def filled_box_span(
 
     Raises:
         ValueError: As :func:`encode_filled_box`.
+
+    Example:
+        >>> filled_box_span([1.5, 0.0, 2.0, 1.0], image_size=(3, 6))
+        (1, 0, 3, 1)
     """
     height, width = _image_size(image_size)
     if not height * width:

@@ -12,7 +12,6 @@ from .tensor_checks import (
     as_number,
     check_integers,
     check_shape,
-    check_tensor,
     full_precision,
     to_full_precision,
 )
@@ -161,9 +160,16 @@ def lacks_pseudo_points(retrieval: PointRetrieval) -> Tensor:
         >>> lacks_pseudo_points(points)
         tensor([ True, False])
     """
-    check_shape('pseudo_fg', retrieval.pseudo_fg, ('B', 'N', 'N'))
-    check_shape('pseudo_bg', retrieval.pseudo_bg, tuple(retrieval.pseudo_fg.shape))
+    _check_pseudo_points(retrieval)
     return ~(retrieval.pseudo_fg | retrieval.pseudo_bg).flatten(1).any(1)
+
+
+def _check_pseudo_points(retrieval: PointRetrieval) -> None:
+    cells = retrieval.pseudo_fg
+    check_shape('pseudo_fg', cells, ('B', 'N', 'N'))
+    check_shape('pseudo_bg', retrieval.pseudo_bg, tuple(cells.shape), like=cells)
+    check_integers('pseudo_fg', cells)
+    check_integers('pseudo_bg', retrieval.pseudo_bg)
 
 
 def drop_points(
@@ -193,8 +199,7 @@ def drop_points(
         (tensor(1.), tensor(True))
     """
     rate = as_number('rate', rate, '[0, 1]')
-    check_tensor('pseudo_fg', retrieval.pseudo_fg)
-    check_shape('pseudo_bg', retrieval.pseudo_bg, tuple(retrieval.pseudo_fg.shape))
+    _check_pseudo_points(retrieval)
     pseudo_fg, pseudo_bg = retrieval.pseudo_fg, retrieval.pseudo_bg
     device = pseudo_fg.device if generator is None else generator.device
     draws = torch.rand((2, *pseudo_fg.shape), generator=generator, device=device)

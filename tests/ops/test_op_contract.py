@@ -15,7 +15,10 @@ from mmwsis import ops
 from mmwsis.models import heads, losses
 
 sys.path.insert(0, str(Path(__file__).parent))
-from op_cases import CASES
+import module_cases
+import op_cases
+
+CASES = op_cases.CASES | module_cases.CASES
 
 PACKAGE = Path(mmwsis.__file__).parent
 # The one kind of answer to arguments that cannot be meant.
@@ -286,3 +289,38 @@ def test_what_is_no_tensor_or_of_another_shape_is_refused(title, name):
             continue
         with pytest.raises(REFUSAL):
             run(case, **{name: other})
+
+
+# Whose tensors may be on two devices: what is small or for the CPU is moved, what is
+# built first has no other to compare with.
+MOVED = {
+    'DenseCRF': ('image',),
+    'PermutohedralLattice': ('lattice_features',),
+    'crf_refine_labels': ('image', 'labels'),
+    'crop_mask_patches': ('areas', 'crop_boxes'),
+    'dense_crf': ('image', 'unary'),
+    'extreme_points_to_cells': ('points', 'crop_boxes', 'flips'),
+    'relation_labels': ('image',),
+    'ScaleAwareMaskHead': ('features', 'areas'),
+    'split_components': ('index', 'score', 'labels'),
+    'synthesize_instances': ('labels',),
+    'synthesize_semantics': ('labels',),
+}
+
+
+@pytest.mark.parametrize(
+    'title, name',
+    [
+        (title, name)
+        for title, case in CASES.items()
+        for name, value in case.call().items()
+        if sum(isinstance(entry, torch.Tensor) for entry in case.call().values()) > 1
+        and isinstance(value, torch.Tensor)
+        and name not in case.mute
+        and name not in MOVED.get(title, ())
+    ],
+)
+def test_tensors_on_two_devices_are_refused(title, name):
+    case = CASES[title]
+    with pytest.raises(REFUSAL, match='device'):
+        run(case, **{name: case.call()[name].to('meta')})

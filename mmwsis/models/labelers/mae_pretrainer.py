@@ -8,6 +8,7 @@ from mmseg.models.backbones.vit import TransformerEncoderLayer
 from torch import Tensor, nn
 
 from mmwsis.models.backbones import FusedSelfAttention
+from mmwsis.ops.tensor_checks import check_finite
 from mmwsis.registry import MODELS
 
 from .patch_grid import patchify, sincos_positions, unpatchify
@@ -210,6 +211,7 @@ class MAEPretrainer(BaseModel):
         preprocessor = self.data_preprocessor
         if hasattr(preprocessor, 'std'):
             restored = restored * preprocessor.std + preprocessor.mean
+        check_finite('restored images', restored, 'The network has diverged.')
         samples = data_samples or [dict() for _ in restored]
         for sample, image, hidden in zip(samples, restored, masked, strict=True):
             values = dict(

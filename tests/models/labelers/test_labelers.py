@@ -12,6 +12,7 @@ from pycocotools import mask as coco_mask
 from torch import distributed
 from torch.nn import functional as F
 
+from mmwsis.models.labelers.mask_auto_labeler import box_masks
 from mmwsis.models.losses import projection_mil_loss
 from mmwsis.registry import MODELS
 
@@ -301,3 +302,10 @@ def test_random_extractor_is_warned_of(build, monkeypatch):
     )
     build('exits')
     assert any('stays random' in text for text in printed)
+
+
+def test_no_sample_has_no_prediction_and_no_loss(build):
+    model = build('mal')
+    assert model.predict(dict(image=torch.zeros(0, 3, 64, 64)), []) == []
+    with pytest.raises(ValueError, match='at least one sample'):
+        box_masks([])
