@@ -327,6 +327,11 @@ def _content(path: str, img_id: Any, backend_args: dict | None) -> bytes:
         problem = 'does not exist'
     except IsADirectoryError:
         problem = 'is a folder'
+    except OSError as error:
+        reason = error.strerror or error
+        raise OSError(
+            f'{image_place(path, img_id)} cannot be read: {reason}.'
+        ) from error
     raise FileNotFoundError(
         f'{image_place(path, img_id)} {problem}. Check data_root and '
         "data_prefix['img'] in the config."

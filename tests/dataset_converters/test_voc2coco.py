@@ -170,6 +170,21 @@ def test_masks_exclude_void_and_touching_objects_stay_apart(layout, tmp_path):
     assert tuple(c['name'] for c in document['categories']) == VOC_CLASSES
 
 
+@pytest.mark.parametrize('orientation', [3, 6])
+def test_maps_belong_to_the_upright_photograph(layout, tmp_path, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    lying = (HEIGHT, WIDTH) if orientation == 6 else (WIDTH, HEIGHT)
+    Image.new('RGB', lying).save(layout.image('2007_000032'), exif=exif)
+    document = convert_split(layout, 'train', tmp_path / 'a.json').document
+    (image,) = document['images']
+    assert (image['height'], image['width']) == (HEIGHT, WIDTH)
+    if orientation == 6:
+        Image.new('RGB', lying).save(layout.image('2007_000032'))
+        with pytest.raises(ConversionError, match='is 60 x 40 pixels .*is 40 x 60'):
+            convert_split(layout, 'train', tmp_path / 'b.json')
+
+
 def test_train_aug_is_built_from_the_four_lists(layout, tmp_path):
     expected = ['2007_000032', '2008_000002', '2008_000007']
     assert split_names(layout, 'train_aug') == expected

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from mmwsis.dataset_converters.label_maps import image_shape, read_labels
+from mmwsis.formats import image_file
 from mmwsis.formats.image_file import (
     check_image,
     decode_image,
@@ -222,6 +223,15 @@ def test_converters_expect_labels_of_the_upright_image(tmp_path):
     path = tmp_path / 'a.jpg'
     path.write_bytes(encoded(PICTURE, 'JPEG', 6))
     assert image_shape(path) == (30, 20)
+
+
+def test_what_may_not_be_read_is_named(monkeypatch):
+    def refuse(path, backend_args=None):
+        raise PermissionError(13, 'Permission denied', path)
+
+    monkeypatch.setattr(image_file, 'get', refuse)
+    with pytest.raises(OSError, match='Image a.jpg .image id 7. cannot be read: Perm'):
+        read_upright('a.jpg', 7)
 
 
 def test_places_that_are_no_file(tmp_path):
