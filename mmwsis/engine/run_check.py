@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,7 +12,6 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
-from mmengine.logging import print_log
 
 from mmwsis.formats.coco_file import image_file_name, read_json
 from mmwsis.utils.checkpoint import CheckpointError, check_checkpoint_file
@@ -155,7 +155,7 @@ def check_run(
     found = list(run_problems(run))
     errors, warnings = space_problems(run_space(run))
     for text in warnings:
-        print_log(text, 'current')
+        print(f'warning: {text}', file=sys.stderr)
     if found or errors:
         raise PreflightError(one_message([*found, *errors]))
 
