@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from mmwsis.engine import disk_space, run_check
+from mmwsis.engine import disk_space, run_rules
+from mmwsis.engine.model_outline import ModelOutline
 from mmwsis.engine.preflight import PreflightError
 from mmwsis.engine.run_check import check_run
 from mmwsis.engine.run_config import load_run_config
@@ -189,8 +190,6 @@ def test_all_problems_come_in_one_message(files):
 
 
 def test_checkpoint_of_a_test_must_fit_wholly(files):
-    from mmwsis.engine.model_outline import ModelOutline
-
     cfg = load_run_config('config.py', {}, 'spec.py')
     shapes = ModelOutline.of(cfg).shapes
     state = {f'module.{key}': torch.zeros(shape) for key, shape in shapes.items()}
@@ -207,7 +206,7 @@ def test_checkpoint_of_a_test_must_fit_wholly(files):
 
 
 def test_place_without_permission(files, monkeypatch):
-    monkeypatch.setattr(run_check.os, 'access', lambda path, mode: False)
+    monkeypatch.setattr(run_rules.os, 'access', lambda path, mode: False)
     assert 'no permission in' in said()
 
 
@@ -241,7 +240,8 @@ def test_disk_too_small_for_the_weights(files, free, capsys):
     text = said()
     assert '1.0 MB are free' in text and 'checkpoints work_dirs/mine' in text
     # Room for the weights, but not for all checkpoints and the optimizer's state.
-    free(200_000_000)
+    cfg = load_run_config('config.py', {}, 'spec.py')
+    free(int(ModelOutline.of(cfg).megabytes * 2**20 * 1.1))
     assert said() == ''
     assert 'It may become full' in ''.join(capsys.readouterr())
     free(10**13)

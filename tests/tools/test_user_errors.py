@@ -47,10 +47,10 @@ def run(monkeypatch):
     return run
 
 
-def test_training_on_a_missing_image_read_by_a_worker(tmp_path):
+def test_training_on_a_cut_off_image_read_by_a_worker(tmp_path):
     (tmp_path / 'data').mkdir()
     files = Files(tmp_path / 'data')
-    FAULTS['missing_image'](files)
+    FAULTS['truncated_image'](files)
     files.write()
     settings = ('--cfg-options', 'train_dataloader.num_workers=1')
     done = call('train.py', write_config(files), *settings, cwd=tmp_path)
