@@ -28,6 +28,7 @@ dataset needs this file and nothing else.
 
 import difflib
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -85,10 +86,14 @@ def load_data_spec(path: str | os.PathLike) -> dict[str, Any]:
     spec = cfg.data_spec.to_dict()
     _check_keys(spec, _KEYS, ('name', 'data_root', 'train'), f'{where}: data_spec')
     name = spec['name']
-    if not isinstance(name, str) or not name or set(name) & set('/\\ '):
+    if (
+        not isinstance(name, str)
+        or not re.fullmatch(r'[^/\\\s\0]{1,100}', name)
+        or (name.startswith('.'))
+    ):
         raise ValueError(
             f'{where}: data_spec.name must be a short name without blanks or slashes, '
-            f'because it names a folder; got {name!r}.'
+            f'because it names a folder; got {str(name)[:40]!r}.'
         )
     root = os.path.normpath(
         os.path.expanduser(_text(spec['data_root'], 'data_root', where))
@@ -111,7 +116,7 @@ def load_data_spec(path: str | os.PathLike) -> dict[str, Any]:
         train=train,
         val=val,
         image_scale=_image_scale(spec.get('image_scale'), where),
-        generator=spec.get('generator'),
+        generator=_generator(spec.get('generator'), where),
     )
 
 
@@ -131,7 +136,7 @@ def _check_keys(
 
 
 def _text(value: Any, key: str, where: str) -> str:
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str) or not value or '\0' in value:
         raise ValueError(f'{where}: data_spec.{key} must be a path; got {value!r}.')
     return value
 
@@ -167,7 +172,8 @@ def _existing_file(value: Any, root: str, key: str, where: str) -> str:
 
 def _train_part(given: Any, root: str, where: str) -> dict[str, Any]:
     _check_keys(given, _TRAIN_KEYS, (), f'{where}: data_spec.train')
-    weak = dict(given.get('weak') or {})
+    weak = given.get('weak')
+    weak = {} if weak is None else weak
     _check_keys(weak, _WEAK_KEYS, (), f'{where}: data_spec.train.weak')
     ann_file = given.get('ann_file')
     panoptic = _panoptic_part(given.get('panoptic'), root, 'train', where)
@@ -245,6 +251,13 @@ def _classes(
                 f'{where}: data_spec.{key} must be a tuple of names; got the string '
                 f'{names!r}. A single class is written ({names!r},) with the comma.'
             )
+        good = isinstance(names, (list, tuple)) and all(
+            isinstance(one, str) and one for one in names
+        )
+        if names is not None and not good:
+            raise ValueError(
+                f'{where}: data_spec.{key} must be a tuple of names; got {names!r}.'
+            )
     panoptic = [part['panoptic'] for part in (train, val or {}) if part.get('panoptic')]
     categories = []
     if given['classes'] is None or (panoptic and given['stuff_classes'] is None):
@@ -290,21 +303,29 @@ def _palette(given: Any, count: int, where: str) -> list[tuple[int, int, int]] |
     if given is None:
         return None
     good = isinstance(given, (list, tuple)) and all(
-        isinstance(color, (list, tuple)) and len(color) == 3 for color in given
+        isinstance(color, (list, tuple))
+        and len(color) == 3
+        and all(type(part) is int and 0 <= part <= 255 for part in color)
+        for color in given
     )
     if not good or len(given) != count:
         raise ValueError(
-            f'{where}: data_spec.palette must be one (red, green, blue) for each of '
-            f'the {count} classes, things before stuff; got {given!r}.'
+            f'{where}: data_spec.palette must be one (red, green, blue), integers from '
+            f'0 to 255, for each of the {count} classes, things before stuff; got '
+            f'{given!r}.'
         )
     return [tuple(color) for color in given]
+
+
+def _generator(given: Any, where: str) -> str | None:
+    return None if given is None else _text(given, 'generator', where)
 
 
 def _image_scale(given: Any, where: str) -> tuple[int, int] | None:
     if given is None:
         return None
     good = isinstance(given, (list, tuple)) and len(given) == 2
-    if not good or not all(isinstance(side, int) and side > 0 for side in given):
+    if not good or not all(type(side) is int and side > 0 for side in given):
         raise ValueError(
             f'{where}: data_spec.image_scale must be (width, height) in pixels; got '
             f'{given!r}.'

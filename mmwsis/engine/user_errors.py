@@ -93,10 +93,9 @@ def user_text(error: Exception) -> str | None:
         error, (AttributeError, KeyError)
     ):
         key = re.split(r"attribute |^'", str(error))[-1].strip("'")
-        return (
-            f'the config has no {key}, which this tool reads. Give another config, or '
-            f'the option --cfg-options {key}...'
-        )
+        configs = [getattr(one.f_locals.get('cfg'), 'filename', '') for one in frames]
+        name = next(filter(None, configs), 'the config')
+        return f'{name} has no {key}, which this tool reads. Give another config.'
     if module == 'mmengine.registry.build_functions':
         return _of_registry(error)
     return _of_library(error)

@@ -9,15 +9,8 @@ from pathlib import Path
 from mmengine.config import Config
 
 from mmwsis.engine.disk_space import Need, space_problems
-from mmwsis.engine.run_check import (
-    Made,
-    Run,
-    device_problems,
-    one_message,
-    place_problems,
-    run_problems,
-    run_space,
-)
+from mmwsis.engine.run_check import one_message, run_problems, run_space
+from mmwsis.engine.run_rules import Made, Run, device_problems, place_problems
 
 from .decision import Decision
 from .jobs import Job, JobFactory

@@ -165,7 +165,9 @@ WITH_JSON = {
     'dataset_converters/annotation_budget.py': (
         *('BAD', '--hours', '1', '--out-dir', 'out'),
     ),
-    'dataset_converters/mix_supervision.py': ('BAD', '--out', 'out.json'),
+    'dataset_converters/mix_supervision.py': (
+        *('BAD', '--masks', '10%', '--out', 'out.json'),
+    ),
     'dataset_converters/separated_coco.py': ('BAD', '--out', 'out.json'),
     'dataset_converters/import_labels.py': (
         *('BAD', '--from', 'labelme', '--out', 'out.json'),

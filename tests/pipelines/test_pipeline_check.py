@@ -1,0 +1,149 @@
+"""All stages are checked before the first starts."""
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+
+from mmwsis.dataset_converters.synthetic import SyntheticSettings, make_synthetic
+from mmwsis.engine import disk_space
+from mmwsis.pipelines.launch import Launch
+from mmwsis.pipelines.runner import StageFailedError
+from mmwsis.pipelines.selection import Selection
+from mmwsis.pipelines.session import PipelineOptions, print_plan, run_pipeline
+
+SPEC = """
+data_spec = dict(
+    name='mine', data_root='data', classes={classes!r},
+    train=dict(ann_file='annotations/instances_train.json', img='train/'),
+    val=dict(ann_file='annotations/instances_val.json', img='val/'))
+"""
+CLASSES = ('disc', 'ring', 'square', 'triangle', 'star', 'bar')
+
+
+@pytest.fixture(scope='module')
+def scenes(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('scenes')
+    make_synthetic(folder, SyntheticSettings(train=3, val=2, size=64))
+    return folder
+
+
+@pytest.fixture
+def project(scenes, tmp_path, monkeypatch):
+    """A folder with data, as symbolic links to what no test changes."""
+    for split in ('train', 'val'):
+        folder = tmp_path / 'data' / split
+        folder.mkdir(parents=True)
+        for image in (scenes / split).iterdir():
+            (folder / image.name).symlink_to(image)
+    (tmp_path / 'data/annotations').mkdir()
+    for file in (scenes / 'annotations').glob('*.json'):
+        (tmp_path / 'data/annotations' / file.name).write_bytes(file.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    Path('spec.py').write_text(SPEC.format(classes=CLASSES))
+    return tmp_path
+
+
+def options(config='mmwsis::exits/pipeline_synthetic.py', **more):
+    return PipelineOptions(config, dataset='spec.py', fast=True, **more)
+
+
+def refusal(**more):
+    """What is said of a pipeline that cannot start; that it did not; and the plan."""
+    before = sorted(Path().rglob('*'))
+    with pytest.raises(StageFailedError) as refused:
+        run_pipeline(options(**more), lambda line: None)
+    text = str(refused.value)
+    assert text.endswith('Nothing was started.')
+    assert sorted(Path().rglob('*')) == before
+    lines = []
+    with pytest.raises(StageFailedError) as planned:
+        print_plan(options(**more), commands=False, say=lines.append)
+    assert str(planned.value) == text
+    return text
+
+
+@pytest.mark.parametrize('method', ['exits', 'mal', 'irnet'])
+def test_nothing_stands_in_the_way(project, method):
+    lines = []
+    config = f'mmwsis::{method}/pipeline_synthetic.py'
+    print_plan(options(config), commands=False, say=lines.append)
+    assert lines[-1] == 'Checked for all stages: nothing stands in the way.'
+
+
+def test_class_that_no_label_file_has(project):
+    Path('spec.py').write_text(SPEC.format(classes=(*CLASSES[:-1], 'barr')))
+    text = refusal()
+    # Once for each file, with the stages that would have found it, and the remedy.
+    assert text.count("'barr'") == 2 and text.startswith('2 problems:')
+    assert 'similarity_extractor, labeler, pseudo_labels, final_model' in text
+    assert 'spec.py (data_spec.classes)' in text
+
+
+def test_all_problems_of_all_stages_in_one_message(project, monkeypatch):
+    Path('spec.py').write_text(SPEC.format(classes=(*CLASSES[:-1], 'barr')))
+    next(Path('data/val').iterdir()).unlink()
+    Path('work_dirs').write_text('a file in the way')
+    small = disk_space.shutil._ntuple_diskusage(10**12, 0, 1000)
+    monkeypatch.setattr(disk_space.shutil, 'disk_usage', lambda path: small)
+    with socket.socket() as taken:
+        taken.bind(('127.0.0.1', 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        monkeypatch.setenv('PORT', port)
+        text = refusal(launch=Launch('pytorch', 2))
+    for part in ("'barr'", '1 of the 2 images', 'work_dirs is no folder'):
+        assert part in text
+    for part in ('disk space: 1.0 KB are free', f'launch: port {port} is in use'):
+        assert part in text
+
+
+def test_config_of_a_late_stage_that_cannot_be_read(project, tmp_path):
+    folder = tmp_path / 'configs'
+    folder.mkdir()
+    (folder / 'final.py').write_text('model = dict(\n')
+    (folder / 'pipeline.py').write_text(
+        "_base_ = 'mmwsis::mal/pipeline_synthetic.py'\n"
+        "pipeline = dict(common=dict(final_model=dict(config='final.py'),\n"
+        "    final_test=dict(config='none.py')), stages=[\n"
+        "    dict(name='scenes'), dict(name='weak_labels'), dict(name='final_model'),\n"
+        "    dict(name='final_test')])\n"
+    )
+    text = refusal(config='configs/pipeline.py')
+    assert 'final_model: ' in text and 'final.py, line 1 cannot be read' in text
+    assert "final_test: Config 'none.py' does not exist" in text
+
+
+def test_labels_with_errors_before_the_stage_that_reads_them(project):
+    file = Path('data/annotations/instances_val.json')
+    content = json.loads(file.read_text())
+    content['annotations'][0]['bbox'] = [1, 2]
+    file.write_text(json.dumps(content))
+    assert f'annotation id {content["annotations"][0]["id"]}' in refusal()
+
+
+def test_weak_labels_that_would_replace_the_masks(project):
+    weak = "weak=dict(extreme_points='annotations/instances_train.json')"
+    text = (
+        Path('spec.py').read_text().replace("img='train/')", f"img='train/', {weak})")
+    )
+    Path('spec.py').write_text(text)
+    assert 'it would replace its own input' in refusal()
+
+
+def test_only_what_runs_is_checked(project):
+    next(Path('data/val').iterdir()).unlink()
+    only = Selection(only=('mae',))
+    lines = []
+    print_plan(options(selection=only), commands=False, say=lines.append)
+    assert 'nothing stands in the way' in lines[-1]
+    assert 'images of data' in refusal(selection=Selection(last='labeler'))
+    # Without the stages before it, a stage needs what they make.
+    text = refusal(selection=Selection(only=('pseudo_labels',)))
+    assert "Stage 'labeler' makes it" in text
+
+
+def test_slurm_without_its_program(project, monkeypatch):
+    monkeypatch.setenv('PATH', '')
+    assert 'no program srun' in refusal(launch=Launch('slurm', 2))
