@@ -97,6 +97,10 @@ def filled_box_span(
 
     Returns:
         First column and row, last column and row, of :func:`encode_filled_box`.
+
+    Example:
+        >>> filled_box_span([1.5, 0.0, 2.0, 1.0], image_size=(3, 6))
+        (1, 0, 3, 1)
     """
     height, width = (int(v) for v in image_size)
     x, y, w, h = bbox
