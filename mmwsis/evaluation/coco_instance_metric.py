@@ -190,8 +190,12 @@ def _check_ground_truth(args: Sequence[Any], kwargs: Mapping[str, Any]) -> str |
 
 
 def _complete(gt: Any) -> None:
-    """Give annotations the keys that pycocotools takes for granted."""
-    for one in gt.dataset.get('annotations', []):
+    """Give annotations what pycocotools takes for granted.
+
+    An object with the id 0 would count as not found, a text as an id would end it.
+    """
+    for number, one in enumerate(gt.dataset.get('annotations', []), 1):
+        one['id'] = number
         one['iscrowd'] = int(bool(one.get('iscrowd')))
         if isinstance(one.get('area'), (int, float)) and math.isfinite(one['area']):
             continue
@@ -199,6 +203,7 @@ def _complete(gt: Any) -> None:
             one['area'] = float(coco_mask.area(gt.annToRLE(one)))
         else:
             one['area'] = float(one['bbox'][2] * one['bbox'][3])
+    gt.createIndex()
 
 
 def _in_order(run: Any, category_ids: Sequence[int]) -> Any:

@@ -48,6 +48,33 @@ def collapse_of_file(coco: Mapping[str, Any], path: str | os.PathLike) -> dict:
     return mask_collapse({**coco, 'annotations': measured}, matched_by_overlap(coco))
 
 
+def weak_box(annotation: Mapping[str, Any], path: str) -> list[float] | None:
+    """The box that a labeler was given.
+
+    Args:
+        annotation: Pseudo label.
+        path: Names the file in messages.
+
+    Returns:
+        ``weak_bbox``; None where there is none.
+
+    Raises:
+        ValueError: It is no box; the message names the annotation.
+    """
+    box = annotation.get('weak_bbox')
+    if box is None:
+        return None
+    numbers = isinstance(box, (list, tuple)) and all(
+        type(v) in (int, float) for v in box
+    )
+    if not numbers or len(box) != 4 or not np.isfinite(np.array(box, float)).all():
+        raise ValueError(
+            f'{annotation_place(path, annotation)}: weak_bbox must be [x, y, width, '
+            f'height], finite numbers in pixels; got {box!r}.'
+        )
+    return box
+
+
 def _measured(coco: Mapping[str, Any], path: str) -> Iterator[dict[str, Any]]:
     sizes = {im['id']: (im['height'], im['width']) for im in coco['images']}
     for annotation in coco['annotations']:
@@ -56,6 +83,7 @@ def _measured(coco: Mapping[str, Any], path: str) -> Iterator[dict[str, Any]]:
         check_segmentation(mask, size, annotation_place(path, annotation))
         rle = checked_rle(mask, *size)
         box, area = coco_mask.toBbox(rle).tolist(), int(coco_mask.area(rle))
+        weak_box(annotation, path)
         yield {**annotation, 'bbox': box, 'area': area}
 
 

@@ -11,12 +11,13 @@ from pycocotools import mask as coco_mask
 
 from mmwsis.formats.coco_file import image_file_name, load_coco
 from mmwsis.formats.coco_masks import annotation_mask
+from mmwsis.formats.provenance import provenance_of
 from mmwsis.ops import encode_filled_box
 from mmwsis.ops.connected_components import SEPARATED_MIN_AREA, is_separated
 from mmwsis.structures import annotation_place
 from mmwsis.utils.parallel import map_processes
 
-from .collapse_report import collapse_of_file
+from .collapse_report import collapse_of_file, weak_box
 from .mask_quality import InstanceQuality, mask_iou, summarize
 from .matched_quality import best_matches, matched_by_overlap
 from .pseudo_label_ap import pseudo_label_ap
@@ -131,7 +132,7 @@ def compare_files(
         names=names,
         instances=[],
         images_left_out=len(gt['images']) - len(images),
-        provenance=(pseudo.get('info') or {}).get('mmwsis', {}),
+        provenance=provenance_of(pseudo),
         matched=matched_by_overlap(pseudo) if match == 'auto' else match == 'overlap',
         collapse=collapse_of_file(pseudo, pseudo_path),
     )
@@ -291,7 +292,7 @@ def _measure(
         where = annotation_place(places[0], pseudo)
         pred = annotation_mask(pseudo.get('segmentation'), size, where)
         weak = pseudo
-    bbox = weak.get('weak_bbox') or gt['bbox']
+    bbox = weak_box(weak, places[pseudo is None]) or gt['bbox']
     box_iou = mask_iou(coco_mask.decode(encode_filled_box(bbox, size)), truth)
     return InstanceQuality(
         ann_id=gt['id'],

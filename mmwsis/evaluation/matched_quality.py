@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco_mask
 
+from mmwsis.formats.provenance import provenance_of
+
 
 def matched_by_overlap(pseudo: Mapping[str, Any]) -> bool:
     """Whether the annotations of a file have ids of their own.
@@ -19,10 +21,10 @@ def matched_by_overlap(pseudo: Mapping[str, Any]) -> bool:
         pseudo: COCO JSON of pseudo labels. Its ``info.mmwsis`` says what it holds;
             files of other origin are taken to keep the ids of the ground truth.
     """
-    made_by = (pseudo.get('info') or {}).get('mmwsis', {})
+    made_by = provenance_of(pseudo)
     # Files of version 0.1 spell the key with an e.
     artifact = made_by.get('artifact') or made_by.get('artefact') or {}
-    return artifact.get('type') == 'instances'
+    return isinstance(artifact, Mapping) and artifact.get('type') == 'instances'
 
 
 def best_matches(

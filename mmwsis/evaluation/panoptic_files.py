@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 from mmengine.logging import print_log
 
-from mmwsis.formats.categories import name_list
 from mmwsis.formats.coco_file import read_json
 from mmwsis.structures import ids_of_colours
 
@@ -71,12 +70,6 @@ class PanopticFile:
         for entry in content['annotations']:
             self._add_entry(entry)
         self._told = 0
-        untold = [c['name'] for c in self.categories.values() if 'isthing' not in c]
-        if untold:
-            self._tell(
-                f'{ann_file}: the categories {name_list(untold)} have no isthing and '
-                'are taken for things; give 0 for stuff.'
-            )
 
     def _add_category(self, category: dict[str, Any]) -> None:
         key, name = category.get('id'), category.get('name')
@@ -84,6 +77,11 @@ class PanopticFile:
             raise ValueError(
                 f'{self.ann_file}: category id {key!r} named {name!r}: categories need '
                 'an integer id, each another one, and a name.'
+            )
+        if category.get('isthing') not in (0, 1):
+            raise ValueError(
+                f'{self.ann_file}: category id {key} ({name}) has isthing '
+                f'{category.get("isthing")!r}; give 1 for things and 0 for stuff.'
             )
         self.categories[key] = category
 
@@ -116,7 +114,7 @@ class PanopticFile:
     @property
     def is_thing(self) -> list[bool]:
         """Whether each category is a thing, in the order of ``categories``."""
-        return [bool(entry.get('isthing', 1)) for entry in self.categories.values()]
+        return [bool(entry['isthing']) for entry in self.categories.values()]
 
     def segments(self, image_id: Any) -> list[Mapping[str, Any]]:
         """``segments_info`` of an image.

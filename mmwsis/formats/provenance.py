@@ -6,6 +6,20 @@ from typing import Any
 from .categories import values_of_key
 
 
+def provenance_of(content: Any) -> dict[str, Any]:
+    """``info.mmwsis`` of a parsed file.
+
+    Args:
+        content: What the file holds.
+
+    Returns:
+        It; empty where there is none, or where another tool uses the keys otherwise.
+    """
+    info = content.get('info') if isinstance(content, dict) else None
+    own = info.get('mmwsis') if isinstance(info, dict) else None
+    return own if isinstance(own, dict) else {}
+
+
 def read_provenance(path: str | os.PathLike) -> dict[str, Any] | None:
     """Read ``info.mmwsis`` of a COCO file.
 

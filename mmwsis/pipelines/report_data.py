@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmwsis.evaluation.retention import retention
 from mmwsis.formats.coco_file import read_json
+from mmwsis.formats.provenance import provenance_of
 
 from .stages import (
     GenerateStage,
@@ -141,8 +142,7 @@ def label_warnings(runner: 'PipelineRunner', stage: Stage) -> list[str]:
 
 def _collapse(content: dict[str, Any]) -> dict[str, Any]:
     """What is known of labels without ground truth; files of others have none."""
-    made_by = (content.get('info') or {}).get('mmwsis') or {}
-    return made_by.get('collapse') or {}
+    return provenance_of(content).get('collapse') or {}
 
 
 def _generation_result(content: dict[str, Any]) -> dict[str, float]:

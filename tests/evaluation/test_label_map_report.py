@@ -118,3 +118,38 @@ def test_average_precision_of_pseudo_labels(rle):
     pseudo[1]['segmentation'] = dict(size=[3, 3], counts='1')
     with pytest.raises(ValueError, match='annotation id 2 of image id 1'):
         pseudo_label_ap(pseudo, gt, images, names)
+
+
+@pytest.mark.parametrize(
+    ('pred', 'gt', 'message'),
+    [
+        ([[0, 7]], [[0, 1]], 'pred/a.png: the labels has the value 7|pred/a.png.* 7'),
+        ([[0, 1]], [[0, 9]], 'pred/a.png: the ground truth has the value 9'),
+        ([[0, 1]], [[0, 1, 1]], r'pred/a.png.*\(1, 2\).*\(1, 3\)'),
+        ([[0, 1]], None, 'gt/a.png does not exist'),
+        (None, [[0, 1]], 'pred has no label maps'),
+        ([[[0, 0, 1], [0, 0, 1]]], [[0, 1]], 'pred/a.png .* mode RGB'),
+    ],
+)
+def test_semantic_maps_that_cannot_be_judged(tmp_path, pred, gt, message):
+    for name, values in (('pred', pred), ('gt', gt)):
+        (tmp_path / name).mkdir()
+        if values is not None:
+            Image.fromarray(np.array(values, np.uint8)).save(tmp_path / name / 'a.png')
+    arguments = tmp_path / 'pred', tmp_path / 'gt', tmp_path / 'out'
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
+        report_of_maps(*arguments, classes=['nut', 'bolt'])
+    assert not (tmp_path / 'out').exists()
+
+
+def test_maps_of_the_ground_truth_without_a_label_map_are_counted(tmp_path):
+    for name, count in (('pred', 1), ('gt', 3)):
+        (tmp_path / name).mkdir()
+        for number in range(count):
+            values = np.array([[0, 1, 255]], np.uint8)
+            Image.fromarray(values).save(tmp_path / name / f'{number}.png')
+    arguments = tmp_path / 'pred', tmp_path / 'gt', tmp_path / 'out'
+    summary = report_of_maps(*arguments, classes=['nut', 'bolt'])
+    assert (summary['images'], summary['images_left_out']) == (1, 2)
+    text = (tmp_path / 'out' / 'quality.md').read_text()
+    assert 'on 1 images (2 images of the ground truth have no pseudo labels)' in text

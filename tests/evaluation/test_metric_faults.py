@@ -185,6 +185,23 @@ def test_per_class_figures_of_coco_are_those_of_their_names(folder, tmp_path, or
     assert found == pytest.approx(usual, nan_ok=True)
 
 
+@pytest.mark.parametrize('metric', ['segm', 'bbox'])
+@pytest.mark.parametrize('first', [0, 'a', 2**60])
+def test_ids_and_missing_keys_of_annotations_change_nothing(
+    folder, tmp_path, metric, first
+):
+    """pycocotools takes the id 0 for "not found", and needs iscrowd and area."""
+    content = json.loads((folder / 'coco.json').read_text())
+    for number, entry in enumerate(content['annotations']):
+        entry['id'] = f'a{number}' if first == 'a' else first + number
+        del entry['iscrowd'], entry['area']
+    (tmp_path / 'coco.json').write_text(json.dumps(content))
+    found, usual = (
+        run('CocoInstanceMetric', one, metric=metric) for one in (tmp_path, folder)
+    )
+    assert found == pytest.approx(usual, nan_ok=True)
+
+
 def unknown_image(sample):
     return dict(sample, img_id=77)
 

@@ -108,3 +108,18 @@ def test_tool_prints_and_writes(tmp_path):
     result = subprocess.run(command, capture_output=True, text=True)
     assert result.returncode == 1
     assert 'f.json does not exist' in result.stderr and '--metrics-out' in result.stderr
+
+
+def test_a_metric_that_one_model_lacks_a_value_of_has_a_row(tmp_path):
+    """NaN in Python is null in the files; both say "nothing to measure"."""
+    weak = {'PQ': 0.3, 'PQ_st': None, 'PQ_th': 0.2, 'SQ': None, 'RQ': 0.1}
+    full = {'PQ': 0.6, 'PQ_st': 0.5, 'PQ_th': float('nan'), 'SQ': None, 'RQ': 0.0}
+    rows = {row.metric: row for row in retention_table(weak, full)}
+    assert list(rows) == ['PQ', 'PQ_st', 'PQ_th', 'RQ']
+    assert [row.retention for row in rows.values()] == [50.0, None, None, None]
+    assert '|       - |    50.0 |         - |' in format_retention(list(rows.values()))
+    assert rows['PQ_st'].as_json() == dict(
+        metric='PQ_st', weak=None, full=0.5, retention=None
+    )
+    with pytest.raises(ValueError, match='share no metric'):
+        retention_table({'PQ': None}, {'PQ': 0.5})

@@ -1,9 +1,11 @@
 """Launch lines, hashes, config files, logs: the runner's parts on their own."""
 
 import argparse
+import json
 import os
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from mmengine.config import DictAction
@@ -15,7 +17,14 @@ from mmwsis.pipelines.launch import Launch, option_arguments, shown
 from mmwsis.pipelines.locate import find_config, find_tool
 from mmwsis.pipelines.manifest import FileHasher, code_version
 from mmwsis.pipelines.process import last_lines, run_logged
-from mmwsis.pipelines.report_data import final_metrics, headline_retention
+from mmwsis.pipelines.report import markdown
+from mmwsis.pipelines.report_data import (
+    final_metrics,
+    headline_retention,
+    label_warnings,
+    stage_result,
+)
+from mmwsis.pipelines.stages import GenerateStage
 from mmwsis.utils.config_files import files_named_in
 from mmwsis.utils.hashing import flatten_settings
 
@@ -183,3 +192,23 @@ def test_overrides_of_an_evaluation_that_the_data_lacks_are_dropped(tmp_path):
     assert not [key for key in options if key.startswith('val_dataloader')]
     cfg = factory.config_of(stage)
     assert cfg.val_dataloader is None and cfg.train_cfg.max_iters == 2
+
+
+def test_report_says_what_generation_warned_of(tmp_path):
+    warning = '91 % of 12 masks fill more than 95 % of their box'
+    collapse = dict(median_fill=0.99, warnings=[warning])
+    info = dict(mmwsis=dict(collapse=collapse))
+    (tmp_path / 'labels.json').write_text(json.dumps(dict(info=info, annotations=[])))
+    stage = GenerateStage(name='labels', config='labeler.py', out='labels.json')
+    runner = SimpleNamespace(root=tmp_path, factory=None)
+    assert label_warnings(runner, stage) == [warning]
+    result = stage_result(runner, stage)
+    assert result['median fill of the box'] == 0.99
+    row = dict(stage='labels', type='generate', seconds=1.0, command=[], result=result)
+    report = dict(
+        title='t', fast=False, root='.', stages=[dict(row, warnings=[warning])]
+    )
+    text = markdown(report, [])
+    assert f'## Warnings\n\n- labels: {warning}\n' in text
+    report['stages'][0]['warnings'] = []
+    assert 'Warnings' not in markdown(report, [])
