@@ -7,6 +7,7 @@ of 1.5 classes (and 0.9 s for every further object), 7 s for a box by extreme cl
 79 s for an outline of each of 2.8 objects; extreme points thus cost what boxes cost.
 """
 
+import math
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -205,8 +206,10 @@ def sample_budget(
         ValueError: ``source`` is not well formed, or the budget buys no image of a
             level; nothing has been written.
     """
-    if not seconds > 0:
-        raise ValueError(f'the budget must be positive, given {seconds:g} seconds')
+    if not 0 < seconds < math.inf:
+        raise ValueError(
+            f'the budget must be positive and finite, given {seconds:g} seconds'
+        )
     source, out_dir, run = Path(source), Path(out_dir), run or RunOptions()
     paths = [out_dir / output_name(source, Supervision.parse(k)) for k in costs]
     tables = [out_dir / 'budget.json', out_dir / 'budget.md']

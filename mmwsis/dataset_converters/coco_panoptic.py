@@ -10,10 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from mmwsis.formats.checks import check_coco
 from mmwsis.formats.coco_file import read_json
 from mmwsis.formats.image_file import decode_stored_colours
-from mmwsis.formats.validation.columns import is_id
+from mmwsis.formats.validation.box_readings import are_apart
+from mmwsis.formats.validation.columns import is_id, number_column
 from mmwsis.structures import ids_of_colours
 from mmwsis.structures.supervision import sort_ids
 from mmwsis.utils.parallel import OrderedPool
@@ -31,7 +34,7 @@ class _MapJob(NamedTuple):
     path: str
     size: tuple[int, int]
     segment_ids: list[int]
-    listed: list[int]
+    listed: list[Mapping[str, Any]]
     where: str
 
     def __str__(self) -> str:
@@ -113,7 +116,7 @@ def panoptic_to_instances(
                 str(Path(png_dir, record['file_name'])),
                 (image.get('height'), image.get('width')),
                 [segment['id'] for segment in things],
-                [segment['id'] for segment in own],
+                own,
                 f'{source}: image id {image["id"]!r}',
             )
         )
@@ -305,12 +308,20 @@ def _masks_of_map(job: _MapJob) -> list[dict[str, Any]]:
             f'{job.where} is {job.size[1]}x{job.size[0]}'
         )
     regions = label_regions(ids_of_colours(pixels))
-    for segment_id in job.listed:
-        if segment_id not in regions:
+    for segment in job.listed:
+        own = regions.get(segment['id'])
+        if own is None:
             raise ValueError(
-                f'{job.path} has no pixel of segment {segment_id}; {job.where} lists it'
+                f'{job.path} has no pixel of segment {segment["id"]}; {job.where} '
+                'lists it'
             )
-    unlisted = sorted(regions.keys() - {0, *job.listed})
+        box = number_column([segment], 'bbox', (4,)).values
+        if np.isnan(box).any() or are_apart(box, np.array([own.bbox], float))[0]:
+            raise ValueError(
+                f'{job.where}, segment {segment["id"]}: bbox {segment["bbox"]!r} is '
+                f'not that of its pixels in {job.path}, {own.bbox}'
+            )
+    unlisted = sorted(regions.keys() - {0, *(one['id'] for one in job.listed)})
     if unlisted:
         raise ValueError(
             f'{job.path} has {regions[unlisted[0]].area} pixels of segment '

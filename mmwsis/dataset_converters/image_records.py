@@ -125,7 +125,7 @@ def read_list(path: str | os.PathLike) -> list[str]:
     if not path.is_file():
         raise FileNotFoundError(f'{path}: the list of images does not exist')
     try:
-        lines = path.read_text(encoding='utf-8').split('\n')
+        lines = path.read_text(encoding='utf-8-sig').split('\n')
     except UnicodeDecodeError as error:
         raise ValueError(f'{path}: is no text file ({error})') from None
     names = [Path(line.split()[0]).stem for line in lines if line.strip()]

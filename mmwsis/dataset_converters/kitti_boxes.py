@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from mmwsis.formats.validation.geometry import BORDER_PIXELS
 from mmwsis.structures.supervision import Supervision, restrict_coco
 
 from .conversion import RunOptions, source_block
@@ -183,7 +184,7 @@ def read_box_file(path: Path, size: tuple[int, int]) -> list[KittiObject]:
     if not path.is_file():
         raise FileNotFoundError(f'{path}: the box file is missing')
     found = []
-    lines = path.read_text(encoding='utf-8', errors='replace').splitlines()
+    lines = path.read_text(encoding='utf-8-sig', errors='replace').splitlines()
     for number, line in enumerate(lines, 1):
         fields = line.split()
         if not fields:
@@ -221,10 +222,11 @@ def _corners(
             'width or no height'
         )
     height, width = size
-    if x1 >= width or y1 >= height or x2 < 0 or y2 < 0:
+    if max(-x1, -y1, x2 - width, y2 - height) > BORDER_PIXELS:
         raise ValueError(
-            f'{place}: the box {x1, y1, x2, y2} lies outside the image of {width} x '
-            f'{height} pixels'
+            f'{place}: the box {x1, y1, x2, y2} (left, top, right, bottom) lies at '
+            f'least in part outside the image of {width} x {height} pixels; KITTI cuts '
+            'boxes at the border'
         )
     return x1, y1, x2, y2
 

@@ -155,6 +155,9 @@ class Outputs:
         return self.folder(Path(path).parent) / Path(path).name
 
     def _make(self, folder: Path) -> None:
+        for one in (folder, *folder.parents):
+            if one.exists() and not one.is_dir():
+                raise NotADirectoryError(f'{one} is a file; {folder} cannot be made')
         missing = [one for one in (folder, *folder.parents) if not one.exists()]
         self._made += reversed(missing)
         folder.mkdir(parents=True, exist_ok=True)

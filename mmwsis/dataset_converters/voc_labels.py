@@ -181,6 +181,11 @@ def read_xml(path: Path) -> list[XmlObject]:
                 'its difficult is neither 0 nor 1'
             ) from None
         x0, y0, x1, y1 = corners
+        if not np.isfinite(corners).all() or x1 < x0 or y1 < y0:
+            raise ValueError(
+                f'{path}: object {number} ({name}) has the box {corners} (xmin, ymin, '
+                'xmax, ymax), whose maxima are below its minima or which is not finite'
+            )
         # VOC counts pixels from 1 and includes the last one.
         box = [x0 - 1, y0 - 1, x1 - x0 + 1, y1 - y0 + 1]
         found.append(XmlObject(VOC_CLASSES.index(name) + 1, box, difficult))

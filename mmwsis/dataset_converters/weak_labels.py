@@ -8,19 +8,26 @@ result does not depend on the order of annotations or the number of processes.
 import functools
 import hashlib
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from pycocotools import mask as mask_api
 
 from mmwsis.formats.coco_masks import (
     MaskCrop,
+    MaskError,
     check_polygons,
+    checked_rle,
     decode_segmentation,
     leaves_image,
+    rle_runs,
     tight_box,
 )
+from mmwsis.formats.validation.box_readings import BOX_PIXELS, are_apart
+from mmwsis.formats.validation.geometry import MAX_BOX_IN_IMAGES
+from mmwsis.formats.validation.masks import contradiction_text, contradictions
 from mmwsis.ops.extreme_points import (
     extreme_points_from_mask,
     extreme_points_from_polygons,
@@ -118,6 +125,8 @@ def derive_weak_labels(
         labels['extreme_points'] = _extreme_points(segmentation, size, crop, protocol)
     if Supervision.POINTS in levels and not is_crowd:
         labels['point'] = _point(annotation, crop(), protocol)
+    if labels:
+        _refuse_other_box(annotation, size)
     return labels
 
 
@@ -169,12 +178,61 @@ def _box(
             f'given {box!r}; --boxes-mode mask takes the box of the mask instead'
         )
     rows, columns = size
-    if x >= columns or y >= rows or x + width < 0 or y + height < 0:
+    if (
+        x >= columns
+        or y >= rows
+        or x + width < 0
+        or y + height < 0
+        or width > MAX_BOX_IN_IMAGES * columns
+        or height > MAX_BOX_IN_IMAGES * rows
+    ):
         raise ValueError(
-            f'bbox {box!r} lies outside its image of {columns} x {rows} pixels; '
+            f'bbox {box!r} does not fit its image of {columns} x {rows} pixels; '
             '--boxes-mode mask takes the box of the mask instead'
         )
     return list(box)
+
+
+def _refuse_other_box(annotation: Mapping[str, Any], size: tuple[int, int]) -> None:
+    """Refuse a box that belongs to another object, scale or format than the mask.
+
+    Neither tells which of the two is right. Broken ones are refused where they are
+    used.
+    """
+    given, segmentation = annotation.get('bbox'), annotation.get('segmentation')
+    if not isinstance(given, (list, tuple)) or len(given) != 4 or not segmentation:
+        return
+    try:
+        if isinstance(segmentation, Mapping):
+            rle_runs(segmentation, *size)
+            box = mask_api.toBbox(checked_rle(segmentation, *size)).tolist()
+        else:
+            check_polygons(segmentation)
+            box = _outline_box(segmentation)
+        x, y, width, height = given
+        far = max(
+            abs(x - box[0]),
+            abs(y - box[1]),
+            abs(x + width - box[0] - box[2]),
+            abs(y + height - box[1] - box[3]),
+        )
+    except (MaskError, TypeError, OverflowError):
+        return
+    # The rules allow more than that: nearly all boxes need no closer look.
+    if not far > BOX_PIXELS or min(box[2:]) <= 0:
+        return
+    numbers = np.array([given], float), np.array([box]), np.array([size[::-1]], float)
+    if np.isfinite(numbers[0]).all() and are_apart(*numbers[:2])[0]:
+        wrong, (reading,) = contradictions(*numbers)
+        if wrong[0]:
+            raise ValueError(contradiction_text(given, box, reading))
+
+
+def _outline_box(polygons: Sequence[Sequence[float]]) -> list[float]:
+    xs = [x for polygon in polygons for x in polygon[::2]]
+    ys = [y for polygon in polygons for y in polygon[1::2]]
+    low = min(xs), min(ys)
+    return [*low, max(xs) - low[0], max(ys) - low[1]]
 
 
 def _extreme_points(

@@ -95,9 +95,7 @@ def _draw_fill(axes: Any, collapse: Mapping[str, Any]) -> None:
     box = 'weak box' if collapse['boxes'] == 'weak' else 'own tight box'
     axes.set(xlim=(0, 1), xlabel=f'share of the {box}', ylabel='masks')
     axes.set_title('How much of its box a mask fills')
-    axes.legend(
-        loc='upper center', bbox_to_anchor=(0.5, -0.14), ncols=2, frameon=False
-    )
+    axes.legend(loc='upper center', bbox_to_anchor=(0.5, -0.14), ncols=2, frameon=False)
     axes.spines[['top', 'right']].set_visible(False)
 
 

@@ -210,6 +210,7 @@ def test_semantic_maps(root, tmp_path):
 def test_coarse_command_line(root, tmp_path, capsys):
     labels = np.zeros((HEIGHT, WIDTH), np.uint16)
     labels[20:] = ROAD
+    labels[2:8, 2:8] = 26001
     name = 'augsburg/augsburg_000000_000000'
     add_image(root, name, labels, 'gtCoarse', 'train_extra')
     spec = importlib.util.spec_from_file_location('cityscapes2coco_tool', TOOL)
@@ -219,12 +220,12 @@ def test_coarse_command_line(root, tmp_path, capsys):
     command += ['--panoptic', '--workers', '1']
     tool.main(command)
     captured = capsys.readouterr()
-    assert '1 images, 0 objects, 0 group regions' in captured.out
+    assert '1 images, 1 objects, 0 group regions' in captured.out
     assert 'gtCoarse train_extra has 19998' in captured.err
     file = root / 'annotations/instances_gtCoarse_train_extra.json'
     document = json.loads(file.read_bytes())
     assert (decoded(document['images'][0]['void']) == (labels == 0)).all()
-    assert document['images'][0]['tags'] == [ROAD]
+    assert document['images'][0]['tags'] == [ROAD, 26]
     with pytest.raises(SystemExit, match='instances_.* exists.*--overwrite'):
         tool.main(command)
     file.unlink()

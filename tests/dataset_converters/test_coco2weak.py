@@ -162,6 +162,7 @@ def test_polygons_at_and_beyond_the_border(coco):
     coco['annotations'] = coco['annotations'][:1]
     annotation = coco['annotations'][0]
     level = [Supervision.EXTREME_POINTS]
+    del annotation['bbox']  # that of another mask
     annotation['segmentation'] = [[40, 30, 50, 30, 50, 40, 40, 40]]
     weak = derive_weak_coco(coco, level)[level[0]]['annotations'][0]
     assert weak['extreme_points'][3] == [49, 35]  # 50 is the far edge of column 49

@@ -40,6 +40,13 @@ STRONGER = {
 }
 
 
+def _rectangle(x, y):
+    """RLE of 20 x 15 pixels."""
+    start = 60 * x + y
+    counts = [start, *[15, 45] * 19, 15, 5400 - start - 60 * 19 - 15]
+    return {'size': [60, 90], 'counts': counts}
+
+
 @pytest.fixture
 def source(tmp_path):
     """40 images, two objects each but for every eighth, which has a crowd more."""
@@ -58,7 +65,7 @@ def source(tmp_path):
                     area=301.5,
                     segmentation=[[x, y, x + 20, y, x + 20, y + 15, x, y + 15]]
                     if k < 2
-                    else {'size': [60, 90], 'counts': [10, 50, 5340]},
+                    else _rectangle(x, y),
                     score=0.25,
                 )
             )

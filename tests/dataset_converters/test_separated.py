@@ -209,7 +209,11 @@ def test_the_tool(source, tmp_path, capsys):
     with pytest.raises(SystemExit, match='--overwrite'):
         tool.main(command)
     pkl = write_pickle(tmp_path / 's.pkl', entry('x.jpg', 'person', MASKS[11]))
-    with pytest.raises(SystemExit, match='1 of 1 entries'):
+    with pytest.raises(SystemExit, match='no image is left'):
+        tool.main([*command, '--overwrite', '--pickle', str(pkl), '--skip-invalid'])
+    known = entry('000000000139.jpg', 'person', MASKS[11])
+    write_pickle(pkl, entry('x.jpg', 'person', MASKS[11]), known)
+    with pytest.raises(SystemExit, match='1 of 2 entries'):
         tool.main([*command, '--overwrite', '--pickle', str(pkl)])
     tool.main([*command, '--overwrite', '--pickle', str(pkl), '--skip-invalid'])
     assert 'passed over: entry 0 (person in x.jpg)' in capsys.readouterr().err

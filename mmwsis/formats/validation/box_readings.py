@@ -9,7 +9,7 @@ import numpy as np
 
 # Rasterisation moves an outline by up to a pixel, and boxes are rounded.
 RELATIVE_TOLERANCE = 0.05
-_BOX_PIXELS = 2.0
+BOX_PIXELS = 2.0
 _UNIFORM, _RESIZED = 0.1, 0.15
 
 
@@ -24,7 +24,7 @@ def are_apart(given: np.ndarray, boxes: np.ndarray) -> np.ndarray:
         ``(k,)`` bool, false where there is no box.
     """
     extent = np.tile(given[:, 2:], 2)
-    margin = np.maximum(_BOX_PIXELS, RELATIVE_TOLERANCE * extent)
+    margin = np.maximum(BOX_PIXELS, RELATIVE_TOLERANCE * extent)
     return (np.abs(_corners(given) - _corners(boxes)) > margin).any(axis=1)
 
 

@@ -3,7 +3,7 @@
 import math
 from array import array
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import shapely
@@ -211,25 +211,55 @@ def _off_box(chunk: Annotations, rows: np.ndarray, boxes: np.ndarray) -> np.ndar
     return are_apart(chunk.box.values[rows], boxes)
 
 
+def contradictions(
+    given: np.ndarray, boxes: np.ndarray, sizes: np.ndarray
+) -> tuple[np.ndarray, list[str]]:
+    """Which boxes cannot be meant for their masks.
+
+    Args:
+        given: ``(k, 4)``, the four numbers of ``bbox``, apart from those of the mask.
+        boxes: ``(k, 4)``, x, y, width, height of the masks, in pixels.
+        sizes: ``(k, 2)``, width and height of the images in pixels.
+
+    Returns:
+        ``(k,)`` bool, and the reading of each box that would fit; empty: none.
+    """
+    overlap = box_overlap(given, boxes)
+    readings = likely_reading(given, boxes, sizes)
+    meant = np.array([bool(reading) for reading in readings], dtype=bool)
+    # Far apart, or not near and yet equal when the numbers are read in another way.
+    return (overlap < _FAR_APART) | (meant & (overlap < _NEAR)), readings
+
+
+def contradiction_text(given: Any, box: Any, reading: str) -> str:
+    """Say that a box is not that of its mask.
+
+    Args:
+        given: ``bbox`` as in the file.
+        box: x, y, width, height of the mask.
+        reading: Of :func:`contradictions`.
+    """
+    hint = f' It would be with {reading}.' if reading else ''
+    return (
+        f'bbox {given!r} is not the box of the mask, '
+        f'{np.round(box, 2).tolist()!r} ([x, y, width, height]).{hint}'
+    )
+
+
 def _find_mask_box(chunk: Annotations, rows: np.ndarray, boxes: np.ndarray) -> None:
     off = _off_box(chunk, rows, boxes) & ~chunk.box_wrong[rows]
     off &= (boxes[:, 2:] > 0).all(axis=1)  # An empty mask is nowhere.
     if not off.any():
         return
     given, sizes = chunk.box.values[rows], chunk.sizes[rows]
-    overlap = box_overlap(given, boxes)
-    reading = likely_reading(given[off], boxes[off], sizes[off])
+    contradicts, reading = contradictions(given[off], boxes[off], sizes[off])
     readings = dict(zip(np.flatnonzero(off).tolist(), reading))
-    meant = np.array([bool(readings.get(k)) for k in range(len(rows))])
-    # Far apart, or not near and yet equal when the numbers are read in another way.
-    wrong = off & ((overlap < _FAR_APART) | (meant & (overlap < _NEAR)))
+    wrong = off.copy()
+    wrong[off] = contradicts
 
     def describe(k: int) -> str:
-        hint = f' It would be with {readings[k]}.' if readings[k] else ''
-        return (
-            f'bbox {chunk.entries[rows[k]]["bbox"]!r} is not the box of the mask, '
-            f'{np.round(boxes[k], 2).tolist()!r} ([x, y, width, height]).{hint}'
-        )
+        box = chunk.entries[rows[k]]['bbox']
+        return contradiction_text(box, boxes[k], readings[k])
 
     _find(chunk, 'box-contradicts-mask', rows, wrong, describe)
     _find(chunk, 'mask-off-box', rows, off & ~wrong, describe)
