@@ -19,6 +19,7 @@ data_spec = dict(
     train=dict(ann_file='annotations/instances_train.json', img='train/'),
     val=dict(ann_file='annotations/instances_val.json', img='val/'))
 """
+CONFIGS = Path(__file__).parents[2] / 'configs'
 CLASSES = ('disc', 'ring', 'square', 'triangle', 'star', 'bar')
 
 
@@ -104,7 +105,7 @@ def test_config_of_a_late_stage_that_cannot_be_read(project, tmp_path):
     folder.mkdir()
     (folder / 'final.py').write_text('model = dict(\n')
     (folder / 'pipeline.py').write_text(
-        "_base_ = 'mmwsis::mal/pipeline_synthetic.py'\n"
+        f"_base_ = '{CONFIGS}/mal/pipeline_synthetic.py'\n"
         "pipeline = dict(common=dict(final_model=dict(config='final.py'),\n"
         "    final_test=dict(config='none.py')), stages=[\n"
         "    dict(name='scenes'), dict(name='weak_labels'), dict(name='final_model'),\n"
