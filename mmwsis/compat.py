@@ -159,7 +159,8 @@ def register_config_prefix() -> None:
 def replaced_coco_eval(evaluator: Callable[[Any, Any, str], Any]) -> Iterator[None]:
     """Let MMDetection's ``CocoMetric`` use another ``COCOeval`` inside ``with``.
 
-    The class is a global of the metric's module, not an argument.
+    The class is a global of the metric's module, not an argument. An empty list of
+    predictions is loaded as one: upstream ends without any figure.
 
     Args:
         evaluator: Called like ``COCOeval``, with ground truth, predictions and the
@@ -167,9 +168,18 @@ def replaced_coco_eval(evaluator: Callable[[Any, Any, str], Any]) -> Iterator[No
     """
     import mmdet.evaluation.metrics.coco_metric as module
 
-    original = module.COCOeval
-    module.COCOeval = evaluator
+    original, load = module.COCOeval, module.COCO.loadRes
+
+    def load_results(gt: Any, results: Any) -> Any:
+        if len(results):
+            return load(gt, results)
+        empty = type(gt)()
+        empty.dataset = {**gt.dataset, 'annotations': []}
+        empty.createIndex()
+        return empty
+
+    module.COCOeval, module.COCO.loadRes = evaluator, load_results
     try:
         yield
     finally:
-        module.COCOeval = original
+        module.COCOeval, module.COCO.loadRes = original, load

@@ -6,8 +6,9 @@ from typing import Any
 
 from mmengine.config import DictAction
 
-from mmwsis.engine.preflight import check_requirements
+from mmwsis.engine.image_loaders import check_loaded_images
 from mmwsis.engine.ranks import end_ranks
+from mmwsis.engine.run_check import check_run
 from mmwsis.engine.run_config import load_run_config
 from mmwsis.engine.user_errors import user_errors
 from mmwsis.pseudo_labels import GenerationOptions, Shard, generate_pseudo_labels
@@ -153,8 +154,14 @@ def main() -> None:
     out = args.out or cfg.get('wsis', {}).get('produces')
     if not out:
         raise SystemExit("--out is needed: the config's wsis['produces'] names no file")
-    # What training started from is not needed any more.
-    check_requirements(cfg, cfg.pseudo_label_dataloader.dataset)
+    if cfg.get('pseudo_label_dataloader') is None:
+        raise SystemExit(
+            f'error: {args.config} makes no pseudo labels: it has no '
+            'pseudo_label_dataloader. Labelers are in configs/exits, configs/mal and '
+            'configs/irnet.'
+        )
+    check_run(cfg, 'generate', (out, args.results_out), args.artifact)
+    check_loaded_images(cfg, ('pseudo_label',))
     start_ranks(args.launcher, cfg)
     options = GenerationOptions(
         batch_size=args.batch_size,
@@ -172,5 +179,5 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    with user_errors():
+    with user_errors('The same command goes on with what is finished.'):
         main()

@@ -10,11 +10,10 @@ out different. Example::
 """
 
 import argparse
-import sys
 import warnings
 
+from mmwsis.engine.user_errors import user_errors
 from mmwsis.pipelines.launch import LAUNCHERS, Launch
-from mmwsis.pipelines.runner import StageFailedError
 from mmwsis.pipelines.selection import Selection
 from mmwsis.pipelines.session import PipelineOptions, print_plan, run_pipeline
 
@@ -81,8 +80,8 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def main() -> int:
-    """Run the command line; return the exit status."""
+def main() -> None:
+    """Run the command line."""
     args = parse_args()
     # MMEngine's; it would stand between the stages for no reason.
     warnings.filterwarnings('ignore', message='pkg_resources is deprecated')
@@ -95,36 +94,27 @@ def main() -> int:
         )
         if wanted
     ]
-    try:
-        options = PipelineOptions(
-            config=args.config,
-            fast=args.fast,
-            dataset=args.dataset,
-            data=args.data,
-            launch=Launch(args.launcher or ('pytorch' if gpus > 1 else 'none'), gpus),
-            selection=Selection(
-                args.first, args.until, tuple(args.only), tuple(args.force)
-            ),
-            work_dir=args.work_dir,
-            root=args.root,
-            train_args=tuple(train_args),
-            adopt=tuple(args.adopt),
-            seed=args.seed,
-        )
-        if args.list or args.dry_run:
-            print_plan(options, commands=args.dry_run)
-        else:
-            run_pipeline(options)
-    except (StageFailedError, ValueError, FileNotFoundError, RuntimeError) as error:
-        print(f'\nrun_pipeline: {error}', file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(
-            '\nrun_pipeline: interrupted. The same command continues.', file=sys.stderr
-        )
-        return 130
-    return 0
+    options = PipelineOptions(
+        config=args.config,
+        fast=args.fast,
+        dataset=args.dataset,
+        data=args.data,
+        launch=Launch(args.launcher or ('pytorch' if gpus > 1 else 'none'), gpus),
+        selection=Selection(
+            args.first, args.until, tuple(args.only), tuple(args.force)
+        ),
+        work_dir=args.work_dir,
+        root=args.root,
+        train_args=tuple(train_args),
+        adopt=tuple(args.adopt),
+        seed=args.seed,
+    )
+    if args.list or args.dry_run:
+        print_plan(options, commands=args.dry_run)
+    else:
+        run_pipeline(options)
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    with user_errors('The same command continues.'):
+        main()

@@ -1,11 +1,12 @@
 """Make the environment of this checkout in ``.venv``; needs nothing but Python.
 
-pip fetches uv into ``.venv``; uv does the rest and keeps what it downloads and builds.
-``MMWSIS_REUSE_TORCH=0`` ignores a torch of the Python that runs this,
-``UV_CACHE_DIR`` is where uv keeps things, ``MAX_JOBS`` how many files compile at once.
+pip fetches uv into ``.venv``; uv does the rest and keeps what it downloads, this keeps
+mmcv's wheels. ``MMWSIS_REUSE_TORCH=0`` ignores a torch of the Python that runs this,
+``MAX_JOBS`` is how many files compile at once.
 """
 
 import ast
+import fcntl
 import hashlib
 import os
 import platform
@@ -14,7 +15,9 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from pathlib import Path
+from typing import Any
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 sys.path.append(str(CHECKOUT / 'mmwsis' / 'utils'))
@@ -22,11 +25,13 @@ from collect_env import REQUIREMENTS, ask, torch_facts  # noqa: E402
 
 VENV, FOLDER = CHECKOUT / '.venv', CHECKOUT / 'requirements'
 PYTHON, UV, STAMP = VENV / 'bin/python', VENV / 'bin/uv', VENV / 'mmwsis-stamp.txt'
+WHEELS = Path(os.getenv('XDG_CACHE_HOME') or Path.home() / '.cache', 'mmwsis/wheels')
+COMPILER = 'FORCE_CUDA TORCH_CUDA_ARCH_LIST MMCV_CUDA_ARGS CUDA_HOME CC CXX CFLAGS'
 SETTINGS = 'index-url extra-index-url find-links constraint trusted-host cert'
-HINTS = """\nThe reason stands above. This often helps; then run the same command again:
+HINTS = f"""\nThe reason stands above. This often helps; then run the command again:
   no network: set https_proxy, PIP_INDEX_URL (a mirror) or PIP_FIND_LINKS (a folder)
   no venv: sudo apt install python3-venv     old Python: make PYTHON=/path/to/python ...
-  compiler killed: MAX_JOBS=1 make ...     mmcv broken: .venv/bin/uv cache clean mmcv
+  compiler killed: MAX_JOBS=1 make ...     mmcv broken: rm -r {WHEELS}
   no nvcc, or of another version: set CUDA_HOME, or CUDA_VISIBLE_DEVICES= make ..."""
 NO_COMPILER = """mmcv has to be compiled once, which takes a C++ compiler and Python.h:
 sudo apt install build-essential python3-dev  or, on macOS,  xcode-select --install"""
@@ -46,8 +51,7 @@ def main() -> None:
     check_compiler()
     run(*install, '-r', FOLDER / 'build.txt', *missing_torch(install))
     torch = torch_facts(PYTHON) or sys.exit(HINTS)
-    print('mmcv is compiled once for each torch, 10 min on two cores.', flush=True)
-    run(*install, *all_but_torch(torch['version'], torch['gpus']))
+    run(*install, *all_but_torch(torch['version']), mmcv_wheel(torch))
     editable = ['--no-deps', '--no-build-isolation', '-e', CHECKOUT]
     run(PYTHON, '-m', 'pip', 'install', '-q', *editable)
     run(PYTHON, '-m', 'mmwsis.doctor')
@@ -76,10 +80,10 @@ def pip_settings(listing: str) -> list[str]:
 
 def check_compiler() -> None:
     """Stop before the long downloads where mmcv must be compiled and cannot be."""
-    kept = Path(ask(UV, 'cache', 'dir')[0].strip()).glob('sdists-*/**/mmcv-*.whl')
     names = os.environ.get('CXX', 'c++').partition(' ')[0], 'g++', 'clang++'
     header = Path(sysconfig.get_path('include'), 'Python.h')
-    if not (any(map(shutil.which, names)) and header.is_file() or any(kept)):
+    ready = any(map(shutil.which, names)) and header.is_file()
+    if not ready and not any(WHEELS.glob('*/*.whl')):
         sys.exit(NO_COMPILER)
 
 
@@ -102,21 +106,39 @@ def missing_torch(install: list[str | Path]) -> list[str]:
     return [torch]
 
 
-def all_but_torch(torch: str, gpus: list[str]) -> list[str | Path]:
+def all_but_torch(version: str) -> list[str | Path]:
     """Return options that install the rest beside a version of torch."""
-    old = torch.startswith(('2.0.', '2.1.', '2.2.'))
+    old = version.startswith(('2.0.', '2.1.', '2.2.'))
     pins = FOLDER / ('verified_numpy1.txt' if old else 'verified.txt')
-    # A torch of another Python or of a wheel folder is in no index, which rules out
-    # isolation; by a setting that mmcv ignores uv knows which wheel is for which torch.
-    forced = [os.environ.get(name) for name in ('FORCE_CUDA', 'TORCH_CUDA_ARCH_LIST')]
-    key = f'mmcv:torch={torch} {gpus} {forced}'
-    mmcv = ['--no-build-isolation-package', 'mmcv']
-    # Reinstalling makes uv compile anew, cached wheel or not: only what does not load.
-    there = any(VENV.glob('lib/python*/site-packages/mmcv'))
-    if there and ask(PYTHON, '-c', 'import mmcv.ops')[1]:
-        mmcv += ['--reinstall-package', 'mmcv']
-    mmcv += ['--config-settings-package', key, '--overrides', FOLDER / 'no_torch.txt']
-    return ['-r', FOLDER / 'dev.txt', '-c', pins, *mmcv]
+    overrides = ['--overrides', FOLDER / 'no_torch.txt', '--reinstall-package', 'mmcv']
+    return ['-r', FOLDER / 'dev.txt', '-c', pins, *overrides]
+
+
+def mmcv_wheel(torch: dict[str, Any]) -> Path:
+    """Return the wheel of mmcv for a torch: the one that is kept, or a new one.
+
+    uv keeps wheels too, but compiles anew where an index cannot tell it that an sdist
+    is still the same.
+    """
+    facts = [REQUIREMENTS['mmcv'], *(torch[n] for n in ('version', 'abi', 'gpus'))]
+    facts += [*platform.libc_ver(), *map(os.getenv, COMPILER.split())]
+    key = hashlib.sha256(repr(facts).encode()).hexdigest()[:8]
+    kept = WHEELS / f'mmcv_torch-{torch["version"]}_{key}'
+    kept.mkdir(parents=True, exist_ok=True)
+    print(f'mmcv: {kept} (waits while another set-up compiles it)', flush=True)
+    with open(kept / 'lock', 'w') as lock, tempfile.TemporaryDirectory(dir=kept) as new:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for wheel in kept.glob('*.whl'):
+            if ask(PYTHON, '-m', 'zipfile', '-t', wheel)[0] == 'Done testing\n':
+                return wheel
+        print('mmcv is compiled once for each torch, 10 min on two cores.', flush=True)
+        path = f'{UV.parent}{os.pathsep}{os.environ["PATH"]}'  # where ninja is
+        os.environ |= {'MMCV_WITH_OPS': '1', 'PATH': path}
+        # pip's own cache would give the wheel that was compiled for another torch.
+        options = ['--no-cache-dir', '--no-deps', '--no-build-isolation', '-w', new]
+        run(PYTHON, '-m', 'pip', 'wheel', *options, REQUIREMENTS['mmcv'])
+        (wheel,) = Path(new).glob('*.whl')
+        return wheel.replace(kept / wheel.name)
 
 
 def run(*command: str | Path) -> None:

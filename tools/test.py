@@ -15,8 +15,9 @@ import os
 from mmengine.config import DictAction
 
 from mmwsis.engine.evaluate import evaluate
-from mmwsis.engine.preflight import check_classes
+from mmwsis.engine.image_loaders import check_loaded_images
 from mmwsis.engine.ranks import end_ranks
+from mmwsis.engine.run_check import check_run
 from mmwsis.engine.run_config import (
     flush_denormals,
     load_run_config,
@@ -81,7 +82,8 @@ def main() -> None:
     use_visualization(cfg, args.show, args.show_dir, args.wait_time)
     if args.tta:
         use_tta(cfg)
-    check_classes(cfg, splits=('test',))
+    check_run(cfg, 'test', (args.out, args.metrics_out))
+    check_loaded_images(cfg, ('test',))
     evaluate(cfg, predictions_out=args.out, metrics_out=args.metrics_out)
     end_ranks()
 

@@ -17,9 +17,9 @@ import os
 
 from mmengine.config import DictAction
 
-from mmwsis.engine.label_check import check_labels
-from mmwsis.engine.preflight import check_classes, check_requirements
+from mmwsis.engine.image_loaders import check_loaded_images
 from mmwsis.engine.ranks import end_ranks
+from mmwsis.engine.run_check import check_run
 from mmwsis.engine.run_config import (
     build_runner,
     flush_denormals,
@@ -95,13 +95,12 @@ def main() -> None:
     if args.auto_scale_lr:
         use_auto_scale_lr(cfg)
     set_resume(cfg, args.resume)
-    check_requirements(cfg)
-    check_classes(cfg)
-    check_labels(cfg)
+    check_run(cfg, 'train')
+    check_loaded_images(cfg, ('train', 'val'))
     build_runner(cfg).train()
     end_ranks()
 
 
 if __name__ == '__main__':
-    with user_errors():
+    with user_errors('--resume goes on from the newest checkpoint, if there is one.'):
         main()

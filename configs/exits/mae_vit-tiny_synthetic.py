@@ -64,7 +64,7 @@ test_cfg = None
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 optim_wrapper = dict(optimizer=dict(lr=2e-3, betas=(0.9, 0.95), weight_decay=0.05))
 param_scheduler = [
-    dict(type='LinearLR', start_factor=1e-3, by_epoch=False, begin=0, end=warmup_iters),
+    dict(type='mmwsis.LinearWarmupLR', by_epoch=False, begin=0, end=warmup_iters),
     dict(
         type='CosineAnnealingLR',
         eta_min_ratio=0.02,

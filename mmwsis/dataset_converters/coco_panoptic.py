@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 
 from mmwsis.formats.checks import check_coco
 from mmwsis.formats.coco_file import read_json
+from mmwsis.formats.image_file import decode_stored_colours
 from mmwsis.formats.validation.box_readings import are_apart
 from mmwsis.formats.validation.columns import is_id, number_column
 from mmwsis.structures import ids_of_colours
@@ -299,7 +299,7 @@ def _masks_of_map(job: _MapJob) -> list[dict[str, Any]]:
     """RLEs of the wanted segments of one PNG."""
     if not Path(job.path).is_file():
         raise FileNotFoundError(f'{job.path} does not exist; {job.where} names it')
-    pixels = cv2.imread(job.path, cv2.IMREAD_COLOR)
+    pixels = decode_stored_colours(Path(job.path).read_bytes())
     if pixels is None:
         raise ValueError(f'{job.path} is no readable PNG; {job.where} names it')
     if pixels.shape[:2] != tuple(job.size):

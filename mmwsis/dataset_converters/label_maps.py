@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image
 from pycocotools import mask as mask_api
+
+from mmwsis.formats.image_file import read_header, read_stored
 
 
 class Region(NamedTuple):
@@ -39,7 +40,7 @@ class Region(NamedTuple):
 
 
 def read_labels(path: str | os.PathLike, what: str) -> np.ndarray:
-    """Read a single-channel PNG as the numbers it stores.
+    """Read a single-channel PNG as the numbers it stores, never turned.
 
     Args:
         path: PNG with a palette, or 8 or 16 bit grey values.
@@ -56,9 +57,8 @@ def read_labels(path: str | os.PathLike, what: str) -> np.ndarray:
     if not path.is_file():
         raise FileNotFoundError(f'{path}: there is no such file; expected a {what}')
     try:
-        with Image.open(path) as image:
-            mode, labels = image.mode, np.asarray(image)
-    except (OSError, SyntaxError, ValueError) as error:
+        mode, labels = read_stored(path)
+    except OSError as error:
         raise ValueError(
             f'{path}: cannot be decoded ({error}); fetch or unpack it again'
         ) from None
@@ -73,7 +73,7 @@ def read_labels(path: str | os.PathLike, what: str) -> np.ndarray:
 
 
 def image_shape(path: str | os.PathLike) -> tuple[int, int]:
-    """Height and width of the stored pixels, from an image's header.
+    """Height and width of the upright image, from its header.
 
     Args:
         path: Image file.
@@ -89,10 +89,10 @@ def image_shape(path: str | os.PathLike) -> tuple[int, int]:
     if not path.is_file():
         raise FileNotFoundError(f'{path}: the image is missing')
     try:
-        with Image.open(path) as image:
-            return image.height, image.width
-    except (OSError, SyntaxError, ValueError) as error:
+        width, height = read_header(path).size
+    except OSError as error:
         raise ValueError(f'{path}: is no readable image ({error})') from None
+    return height, width
 
 
 def check_size(

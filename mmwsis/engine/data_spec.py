@@ -32,10 +32,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config
-
 from mmwsis.formats.categories import read_categories
 from mmwsis.formats.coco_file import read_json
+from mmwsis.utils.config_files import read_config
 
 from .fit_config import apply_data_spec
 
@@ -77,7 +76,7 @@ def load_data_spec(path: str | os.PathLike) -> dict[str, Any]:
         raise FileNotFoundError(
             f'Dataset file {where} does not exist (looked in {Path.cwd()}).'
         )
-    cfg = Config.fromfile(path)
+    cfg = read_config(path)
     if not isinstance(cfg.get('data_spec'), dict):
         raise ValueError(
             f'{where} is no dataset file: it has no `data_spec = dict(...)`; it has '

@@ -241,7 +241,11 @@ def _compare(
 
 
 def repair_file(
-    path: str, out: str | os.PathLike, overwrite: bool = False, max_examples: int = 5
+    path: str,
+    out: str | os.PathLike,
+    overwrite: bool = False,
+    max_examples: int = 5,
+    images: str | None = None,
 ) -> IssueLog:
     """Write a copy of a label file with the unambiguous repairs.
 
@@ -250,6 +254,7 @@ def repair_file(
         out: File to write, in one step.
         overwrite: Replace an existing file.
         max_examples: Examples kept per rule.
+        images: Image folder, for repairs of sizes. Defaults to None, no such repairs.
 
     Returns:
         What was changed, under the name of the rule that was broken.
@@ -267,7 +272,7 @@ def repair_file(
         )
     coco: dict[str, Any] = read_json(path)
     check_document(coco, path)
-    done = repair_coco(coco, max_examples)
+    done = repair_coco(coco, max_examples, images)
     fault = encoding_fault(Path(path).read_bytes())
     if fault:
         done.add('file-encoding', fault)

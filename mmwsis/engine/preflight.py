@@ -6,7 +6,7 @@
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -72,12 +72,33 @@ def check_requirements(cfg: Config, reader: Any = None) -> None:
         FileNotFoundError: Names every missing file and the command that makes it, or a
             config in ``wsis`` that does not exist.
     """
+    missing = list(missing_requirements(cfg, reader).values())
+    if missing:
+        raise FileNotFoundError(
+            f'{cfg.filename or "this config"} needs what an earlier stage makes '
+            f'(looked in {Path.cwd()}):\n' + '\n'.join(missing)
+        )
+
+
+def missing_requirements(cfg: Config, reader: Any = None) -> dict[str, str]:
+    """Find the files which earlier stages make and that are not there.
+
+    Args:
+        cfg: As in :func:`check_requirements`.
+        reader: As there.
+
+    Returns:
+        Path -> what is wrong with it, and the command that makes it.
+
+    Raises:
+        FileNotFoundError: A config in ``wsis`` does not exist.
+    """
     settings = (cfg if reader is None else Config(reader)).to_dict()
     settings.pop('wsis', None)
     if reader is None:
         settings = {k: v for k, v in settings.items() if not _is_variable(k, v)}
     read = set(map(Path, paths_named_in(settings)))
-    missing = []
+    missing = {}
     for path, command in requirements_of(cfg):
         if '://' in path or Path(path) not in read:
             continue
@@ -89,12 +110,8 @@ def check_requirements(cfg: Config, reader: Any = None) -> None:
             state = 'is not finished'
         else:
             continue
-        missing.append(f'  {path} {state}. Make it with\n    {command}')
-    if missing:
-        raise FileNotFoundError(
-            f'{cfg.filename or "this config"} needs what an earlier stage makes '
-            f'(looked in {Path.cwd()}):\n' + '\n'.join(missing)
-        )
+        missing[path] = f'  {path} {state}. Make it with\n    {command}'
+    return missing
 
 
 def _is_variable(key: str, value: Any) -> bool:
@@ -125,12 +142,18 @@ def check_classes(cfg: Config, splits: Sequence[str] = SPLITS) -> None:
         raise PreflightError(problem.message)
 
 
-def class_problems(cfg: Config, splits: Sequence[str] = SPLITS) -> Iterator[Issue]:
+def class_problems(
+    cfg: Config,
+    splits: Sequence[str] = SPLITS,
+    stand_in: Callable[[Path], Path | None] = Path,
+) -> Iterator[Issue]:
     """Find where class names, annotation files and the model do not agree.
 
     Args:
         cfg: Config of a run.
         splits: Which data loaders to look at.
+        stand_in: Gives the file to read for an annotation file, or None to read none.
+            Defaults to the file itself.
 
     Yields:
         Issues of the ``config-`` rules.
@@ -141,22 +164,25 @@ def class_problems(cfg: Config, splits: Sequence[str] = SPLITS) -> Iterator[Issu
     """
     found = datasets_of(cfg, splits)
     for classes in found:
-        if classes.ann_file is not None:
-            if not classes.ann_file.is_file():
-                raise FileNotFoundError(
-                    f'{classes.where}.ann_file does not exist: {classes.ann_file} '
-                    f'(looked in {Path.cwd()})'
-                )
-            categories = read_categories(classes.ann_file)
-            if categories is None:
-                read_json(str(classes.ann_file))  # says where it breaks, if it does
-                raise PreflightError(
-                    f'{classes.ann_file} has no list "categories" of {{"id", "name"}}; '
-                    'is it a COCO annotation file?'
-                )
-            names = [item['name'] for item in categories]
-            yield from file_problems(classes, names, str(classes.ann_file))
+        file = classes.ann_file and stand_in(classes.ann_file)
+        if file is not None:
+            yield from file_problems(classes, _category_names(file, classes), str(file))
     yield from model_problems(cfg, found)
+
+
+def _category_names(file: Path, classes: DatasetClasses) -> list[str]:
+    if not file.is_file():
+        raise FileNotFoundError(
+            f'{classes.where}.ann_file does not exist: {file} (looked in {Path.cwd()})'
+        )
+    categories = read_categories(file)
+    if categories is None:
+        read_json(str(file))  # says where it breaks, if it does
+        raise PreflightError(
+            f'{file} has no list "categories" of {{"id", "name"}}; is it a COCO '
+            'annotation file?'
+        )
+    return [item['name'] for item in categories]
 
 
 def datasets_of(cfg: Config, splits: Sequence[str] = SPLITS) -> list[DatasetClasses]:

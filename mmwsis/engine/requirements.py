@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 from mmengine.config import Config
 
-from mmwsis.utils.config_files import SHIPPED_ROOTS, default_work_dir
+from mmwsis.utils.config_files import SHIPPED_ROOTS, default_work_dir, read_config
 
 from .fit_config import apply_data_spec
 
@@ -76,7 +76,7 @@ def name_supervision(cfg: Config) -> None:
     source = dict(method='FULL', supervision='masks')
     if wsis.get('labeler'):
         file = _find(wsis['labeler'], cfg.filename)
-        source = Config.fromfile(file).get('wsis') or {}
+        source = read_config(file).get('wsis') or {}
     for key in ('method', 'supervision'):
         if source.get(key) is not None:
             cfg.wsis[key] = source[key]
@@ -113,7 +113,7 @@ def _products(
 ) -> list[Requirement]:
     """Weights, and labels or maps, that a config of an earlier stage makes."""
     file = _find(name, reader)
-    cfg = Config.fromfile(file)
+    cfg = read_config(file)
     option = ''
     if spec.get('file'):
         cfg = apply_data_spec(cfg, spec)

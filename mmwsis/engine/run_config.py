@@ -3,6 +3,7 @@
 The options mean what they mean in MMDetection 3.3.0.
 """
 
+import difflib
 import os
 from collections.abc import Mapping
 from copy import deepcopy
@@ -17,10 +18,14 @@ from mmengine.runner import Runner
 
 from mmwsis.compat import apply_compat, join_cpu_processes
 from mmwsis.utils.checkpoint import CheckpointError, check_checkpoint_file
-from mmwsis.utils.config_files import default_work_dir
+from mmwsis.utils.config_files import default_work_dir, read_config
 
 from .requirements import name_supervision
 from .training_labels import name_labels, use_labels
+
+# So alike are two keys that one is a slip of the pen: batchsize, but not max_epochs for
+# max_iters or in_channels for out_channels.
+_SLIP = 0.85
 
 
 def load_run_config(
@@ -51,7 +56,7 @@ def load_run_config(
         ValueError: ``labels`` for a config that is no final model.
     """
     apply_compat()
-    cfg = Config.fromfile(resolve_config_path(path))
+    cfg = read_config(resolve_config_path(path))
     name = None
     if labels is not None:
         name_labels(cfg, labels)
@@ -66,8 +71,7 @@ def load_run_config(
         folder = cfg.get('work_dir') or default_work_dir(cfg, path, name)
         cfg.work_dir = f'{folder}_{Path(labels).stem}'
     cfg.launcher = launcher
-    if cfg_options:
-        cfg.merge_from_dict(dict(cfg_options))
+    merge_options(cfg, cfg_options or {})
     if work_dir is not None:
         cfg.work_dir = str(work_dir)
     elif cfg.get('work_dir') is None:
@@ -91,13 +95,74 @@ def resolve_config_path(path: str | os.PathLike) -> str:
     """
     name = str(path)
     if '::' in name:
-        return Config._get_cfg_path(name, '')[0]
+        try:
+            return Config._get_cfg_path(name, '')[0]
+        except Exception as error:  # an unknown package, or no such file in it
+            raise FileNotFoundError(
+                f'config {name} does not exist: {error}'.rstrip('.') + '. Write '
+                'mmwsis::METHOD/FILE.py, mmdet::METHOD/FILE.py, or a path.'
+            ) from error
     if not Path(name).is_file():
         raise FileNotFoundError(
             f'config {name} does not exist (looked in {Path.cwd()}); shipped configs '
             'can be named from anywhere as mmwsis::exits/solov2_r50.py'
         )
     return name
+
+
+def merge_options(cfg: Config, options: Mapping[str, Any]) -> None:
+    """Apply ``--cfg-options`` in place.
+
+    Args:
+        cfg: Config.
+        options: Dotted key -> value.
+
+    Raises:
+        ValueError: A key that leads nowhere, or that is nearly one of the config: a
+            slip of the pen, which MMEngine would add without a word.
+    """
+    for key, value in options.items():
+        _check_option(cfg, key, value)
+        try:
+            cfg.merge_from_dict({key: value})
+        except Exception as error:  # MMEngine's, of many types
+            text = error.args[0] if error.args else error
+            raise ValueError(f'--cfg-options {key}={value!r}: {text}') from error
+
+
+def _check_option(cfg: Config, key: str, value: Any) -> None:
+    part: Any = cfg
+    names = key.split('.')
+    for depth, name in enumerate(names):
+        place = '.'.join(names[:depth])
+        if not name:
+            raise ValueError(f'--cfg-options {key}: a name is missing in the key.')
+        if isinstance(part, (list, tuple)):
+            if not name.isdigit() or int(name) >= len(part):
+                raise ValueError(
+                    f'--cfg-options {key}: {place} is a list of {len(part)}; a number '
+                    f'from 0 to {len(part) - 1} is needed behind it, not {name!r}.'
+                )
+            part = part[int(name)]
+        elif hasattr(part, 'get') and name in part:
+            part = part[name]
+        else:
+            known = list(part) if hasattr(part, 'keys') else []
+            close = difflib.get_close_matches(name, known, n=1, cutoff=_SLIP)
+            if close:
+                meant = '.'.join([*names[:depth], close[0], *names[depth + 1 :]])
+                raise ValueError(
+                    f'--cfg-options {key}: {place or "the config"} has no {name!r}; '
+                    f'did you mean {meant}?'
+                )
+            return
+    if hasattr(part, 'keys') and not (
+        value is None or isinstance(value, (dict, list, tuple)) or key == 'artifact'
+    ):
+        raise ValueError(
+            f'--cfg-options {key}={value}: {key} is a group of settings; set one of '
+            f'them, such as {key}.{next(iter(part), "type")}=..., or None.'
+        )
 
 
 def use_amp(cfg: Config) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from mmengine.logging import MMLogger
 
 from mmwsis.registry import METRICS
@@ -88,7 +89,7 @@ class ClassMapMetric(InstanceMetric):
             results: One entry per image, of all ranks.
 
         Returns:
-            Name -> value.
+            Name -> value; NaN if there is no pixel to judge.
         """
         # A sampler may repeat an image; mmengine's collection makes tuples plain.
         unique = {item[0]: PixelCounts(*item[1:]) for item in results}
@@ -104,5 +105,5 @@ class ClassMapMetric(InstanceMetric):
         return dict(
             mIoU=at.miou,
             mIoU_best=figures[best].miou,
-            best_threshold=self.thresholds[best],
+            best_threshold=float('nan') if np.isnan(at.miou) else self.thresholds[best],
         )

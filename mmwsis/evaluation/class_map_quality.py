@@ -50,15 +50,24 @@ def count_pixels(
         Counts; a cell is ``(truth * C + class) * (T + 1) + thresholds exceeded``.
 
     Raises:
-        ValueError: The maps are not of the ground truth's size.
+        ValueError: The maps are not of the ground truth's size, a label is no class,
+            or a response is not finite.
     """
     if maps.shape != (len(labels), *truth.shape):
         raise ValueError(
             f'{where}: expected {len(labels)} maps of (height, width) {truth.shape}, '
             f'one per class; got shape {maps.shape}.'
         )
+    labels = np.asarray(labels)
+    if ((labels < 0) | (labels >= num_classes)).any():
+        raise ValueError(
+            f'{where}: labels of class maps must be 0 to {num_classes - 1}, one per '
+            f'class of the dataset; got {labels.tolist()}.'
+        )
+    if not np.isfinite(maps).all():
+        raise ValueError(f'{where}: a class map holds values that are not finite.')
     if len(labels):
-        strongest = np.asarray(labels, dtype=np.int64)[maps.argmax(0)]
+        strongest = labels.astype(np.int64)[maps.argmax(0)]
         exceeded = np.searchsorted(np.float32(thresholds), maps.max(0), side='left')
     else:
         strongest = exceeded = np.zeros(truth.shape, dtype=np.int64)

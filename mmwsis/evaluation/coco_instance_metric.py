@@ -1,6 +1,7 @@
 """COCO AP through MMDetection's metric, with a faster backend and lower thresholds."""
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,10 +9,14 @@ from mmdet.evaluation import CocoMetric
 from pycocotools import mask as coco_mask
 
 from mmwsis.compat import replaced_coco_eval
-from mmwsis.formats.coco_masks import annotation_mask
+from mmwsis.formats.coco_file import load_coco, match_classes
+from mmwsis.formats.coco_masks import annotation_mask, check_segmentation
 from mmwsis.registry import METRICS
+from mmwsis.structures import annotation_place
 
 from .instance_ground_truth import cut_masks
+from .metric_tables import class_names
+from .predicted_instances import check_instances
 
 BACKENDS = ('pycocotools', 'faster-coco-eval')
 
@@ -47,7 +52,10 @@ class CocoInstanceMetric(CocoMetric):
         remove_void: bool = False,
         **kwargs: Any,
     ) -> None:
+        self.ann_file = _check_ground_truth(args, kwargs)
         super().__init__(*args, **kwargs)
+        if self._coco_api is not None:
+            _complete(self._coco_api)
         self._evaluator = coco_evaluator(backend)
         self.ap_thrs = tuple(ap_thrs)
         self.skip_images_without_gt = skip_images_without_gt
@@ -63,9 +71,12 @@ class CocoInstanceMetric(CocoMetric):
             data_samples: ``DetDataSample`` as dictionaries.
 
         Raises:
-            ValueError: The void of an image is broken; the message names it.
+            ValueError: A prediction cannot be judged, or the void of an image is
+                broken; the message names it.
         """
         before = len(self.results)
+        for sample in data_samples:
+            self._check(sample)
         super().process(data_batch, data_samples)
         if not self.remove_void:
             return
@@ -77,6 +88,22 @@ class CocoInstanceMetric(CocoMetric):
                 void = coco_mask.encode(annotation_mask(image['void'], size, where))
                 result['masks'] = cut_masks(result['masks'], void)
 
+    def _check(self, sample: Mapping[str, Any]) -> None:
+        """Refuse what would be judged wrongly without a word."""
+        image_id, size = sample['img_id'], sample['ori_shape']
+        if self._coco_api is not None:
+            image = self._coco_api.imgs.get(image_id)
+            if image is None:
+                raise ValueError(
+                    f'{self.ann_file} has no image with the id {image_id!r}, for which '
+                    'there are predictions. Set ann_file of the metric to the one of '
+                    'the dataset that is tested.'
+                )
+            size = image['height'], image['width']
+        needed = ['bboxes'] + (['masks'] if 'segm' in self.metrics else [])
+        classes = class_names(self)
+        check_instances(sample, tuple(size[:2]), len(classes), needed)
+
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Figures over the whole dataset.
 
@@ -84,18 +111,32 @@ class CocoInstanceMetric(CocoMetric):
             results: Of all ranks.
 
         Returns:
-            What ``mmdet.CocoMetric`` returns, and AP at ``ap_thrs``; NaN where no
-            class has an object.
+            What ``mmdet.CocoMetric`` returns, and AP at ``ap_thrs``: 0 where nothing
+            was predicted, NaN where no class has an object, for which upstream has -1.
+
+        Raises:
+            ValueError: Nothing was tested, and there is no ``ann_file`` either.
         """
+        # A sampler may repeat an image.
+        unique = {result['img_id']: (gt, result) for gt, result in results}
+        results = list(unique.values()) or [self._nothing()]
+        if self._coco_api is not None:
+            categories = self._coco_api.dataset['categories']
+            # Upstream takes them in the order of the file, whatever the classes'.
+            self.cat_ids = match_classes(class_names(self), categories, self.ann_file)
         finished = []
 
         def evaluator(gt: Any, dt: Any, iou_type: str) -> Any:
-            own = self._evaluator(gt, dt, iou_type)
+            own = _in_order(self._evaluator(gt, dt, iou_type), self.cat_ids)
             finished.append((gt, dt, iou_type))
             return own
 
         with replaced_coco_eval(evaluator):
             metrics = super().compute_metrics(results)
+        metrics = {
+            name: float('nan') if value == -1 else value
+            for name, value in metrics.items()
+        }
         for gt, dt, iou_type in finished:
             if not self.ap_thrs or iou_type not in self.metrics:
                 continue
@@ -114,6 +155,64 @@ class CocoInstanceMetric(CocoMetric):
                 mean = float(known.mean()) if len(known) else float('nan')
                 metrics[f'{iou_type}_AP{round(100 * threshold, 4):g}'] = mean
         return metrics
+
+    def _nothing(self) -> tuple[dict, dict]:
+        """What upstream needs of a dataset without an image that was tested."""
+        if self._coco_api is None:
+            raise ValueError(
+                'no image was tested, and CocoInstanceMetric has no ann_file that '
+                'would tell the objects. Is the test dataset empty?'
+            )
+        number = np.zeros(0)
+        return {}, dict(
+            img_id=None,
+            bboxes=number.reshape(0, 4),
+            scores=number,
+            labels=number.astype(np.int64),
+            masks=[],
+        )
+
+
+def _check_ground_truth(args: Sequence[Any], kwargs: Mapping[str, Any]) -> str | None:
+    """Refuse a file that pycocotools would fail on, or misread, without naming it."""
+    given = dict(zip(('ann_file', 'metric'), args), **kwargs)
+    path = given.get('ann_file')
+    if path is None:
+        return None
+    coco = load_coco(str(path), 'masks', given.get('backend_args'))
+    if 'segm' not in np.atleast_1d(given.get('metric', 'bbox')):
+        return path
+    sizes = {im['id']: (im['height'], im['width']) for im in coco['images']}
+    for one in coco['annotations']:
+        place = annotation_place(str(path), one)
+        check_segmentation(one.get('segmentation'), sizes[one['image_id']], place)
+    return path
+
+
+def _complete(gt: Any) -> None:
+    """Give annotations the keys that pycocotools takes for granted."""
+    for one in gt.dataset.get('annotations', []):
+        one['iscrowd'] = int(bool(one.get('iscrowd')))
+        if isinstance(one.get('area'), (int, float)) and math.isfinite(one['area']):
+            continue
+        if one.get('segmentation'):
+            one['area'] = float(coco_mask.area(gt.annToRLE(one)))
+        else:
+            one['area'] = float(one['bbox'][2] * one['bbox'][3])
+
+
+def _in_order(run: Any, category_ids: Sequence[int]) -> Any:
+    """Let ``run.eval`` list the classes as upstream reads them, not sorted by id."""
+    accumulate = run.accumulate
+
+    def accumulate_in_order(*args: Any, **kwargs: Any) -> None:
+        accumulate(*args, **kwargs)
+        if run.params.useCats:
+            order = np.searchsorted(np.unique(category_ids), category_ids)
+            run.eval['precision'] = run.eval['precision'][:, :, order]
+
+    run.accumulate = accumulate_in_order
+    return run
 
 
 def coco_evaluator(backend: str) -> Callable[[Any, Any, str], Any]:

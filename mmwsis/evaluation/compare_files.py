@@ -16,6 +16,7 @@ from mmwsis.ops.connected_components import SEPARATED_MIN_AREA, is_separated
 from mmwsis.structures import annotation_place
 from mmwsis.utils.parallel import map_processes
 
+from .collapse_report import collapse_of_file
 from .mask_quality import InstanceQuality, mask_iou, summarize
 from .matched_quality import best_matches, matched_by_overlap
 from .pseudo_label_ap import pseudo_label_ap
@@ -38,6 +39,7 @@ class Comparison:
         instances: One entry a ground-truth object that is no crowd.
         matched: Whether objects and pseudo labels were matched by overlap, not by id.
         average_precision: Of :func:`mmwsis.evaluation.pseudo_label_ap.pseudo_label_ap`.
+        collapse: Of :func:`mmwsis.evaluation.collapse_report.collapse_of_file`.
     """
 
     pseudo_path: Path
@@ -51,6 +53,7 @@ class Comparison:
     provenance: dict[str, Any]
     matched: bool = False
     average_precision: dict[str, Any] = field(default_factory=dict)
+    collapse: dict[str, Any] = field(default_factory=dict)
 
     def summary(self) -> dict[str, Any]:
         """Figures of :func:`mmwsis.evaluation.summarize`, and where they come from."""
@@ -64,6 +67,7 @@ class Comparison:
             **summarize(self.instances, self.names),
             **(dict(found=len(self.pseudo)) if self.matched else {}),
             average_precision=self.average_precision,
+            collapse=self.collapse,
         )
 
     def worst(self, count: int) -> list[InstanceQuality]:
@@ -129,6 +133,7 @@ def compare_files(
         images_left_out=len(gt['images']) - len(images),
         provenance=(pseudo.get('info') or {}).get('mmwsis', {}),
         matched=matched_by_overlap(pseudo) if match == 'auto' else match == 'overlap',
+        collapse=collapse_of_file(pseudo, pseudo_path),
     )
     if not result.matched:
         _check_ids(result)

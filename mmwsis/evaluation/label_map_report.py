@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mmengine.config import Config
 
-from mmwsis.formats.coco_file import read_json
 from mmwsis.formats.map_index import INDEX_NAME
+from mmwsis.utils.config_files import read_config
 from mmwsis.utils.fileio import atomic_write_json, atomic_write_text
 from mmwsis.utils.markdown import markdown_table
 
+from .collapse_report import collapse_of_maps, collapse_section
 from .compare_files import check_same_classes
 from .map_folder_report import map_folder_report, semantic_figures
 from .metric_tables import percent, plain_number
-from .panoptic_files import PanopticFile
+from .panoptic_files import PanopticFile, is_panoptic_file
 from .panoptic_quality import category_quality, panoptic_counts
 from .panoptic_quality_metric import quality_figures
 from .semantic_iou import folder_confusion, semantic_quality
@@ -36,18 +36,21 @@ def semantic_report(
     Returns:
         JSON-serialisable: ``mIoU``, ``mIoU_decided`` (pixels that are left open do not
         count), ``aAcc``, ``decided`` (share of pixels with a label), all 0 to 1,
-        ``images`` and ``per_class``.
+        ``images``, ``images_left_out`` (maps of the ground truth without one of the
+        labels) and ``per_class``.
 
     Raises:
         FileNotFoundError: A folder or a map is missing.
         ValueError: A map cannot be read or has wrong values; the message names it.
     """
     counts, images = folder_confusion(pred_dir, gt_dir, len(classes))
+    left_out = len(list(Path(gt_dir).glob('*.png'))) - images
     return dict(
         kind='semantic',
         pseudo_labels=str(pred_dir),
         ground_truth=str(gt_dir),
         images=images,
+        images_left_out=left_out,
         **semantic_figures(semantic_quality(counts), classes),
     )
 
@@ -77,13 +80,14 @@ def panoptic_report(pred: PanopticFile, gt: PanopticFile) -> dict[str, Any]:
         raise ValueError(f'{pred.ann_file} and {gt.ann_file} share no image id.')
     total = np.zeros((len(gt.categories), 4))
     for image_id in shared:
+        gt_map, gt_segments = gt.read_truth(image_id)
         total += panoptic_counts(
-            gt.segment_map(image_id),
+            gt_map,
             pred.segment_map(image_id),
-            gt.segments(image_id),
+            gt_segments,
             pred.segments(image_id),
             list(gt.categories),
-            f'{pred.ann_file}: image id {image_id!r}',
+            f'{pred.ann_file}: image id {image_id!r} ({pred.map_path(image_id).name})',
         )
     figures = quality_figures(total, gt.is_thing)
     quality = category_quality(total)
@@ -146,12 +150,28 @@ def map_report_markdown(summary: Mapping[str, Any]) -> str:
     ]
     blocks = [
         f'# Quality of {summary["pseudo_labels"]}',
-        f'Compared with {summary["ground_truth"]} on {summary["images"]} images.',
+        f'Compared with {summary["ground_truth"]} on {summary["images"]} images'
+        f'{_left_out(summary)}.',
         markdown_table(list(figures), [total], text_columns=0),
         '## Classes',
         markdown_table(['class', *names], rows, text_columns=1),
     ]
+    if summary.get('collapse'):
+        blocks.append(collapse_section(summary['collapse']))
     return '\n\n'.join(blocks) + '\n'
+
+
+def _left_out(summary: Mapping[str, Any]) -> str:
+    count = summary['images_left_out']
+    return (
+        f' ({count} images of the ground truth have no pseudo labels)' if count else ''
+    )
+
+
+def _write(summary: dict[str, Any], files: Sequence[Any], out_dir: Any) -> dict:
+    """Write a report, with what shows without ground truth."""
+    collapse = collapse_of_maps(*files)
+    return write_map_report(dict(summary, collapse=collapse), out_dir)
 
 
 def report_of_maps(
@@ -192,16 +212,16 @@ def report_of_maps(
                     f'{pseudo} is a folder of label maps, {gt} is none; give the '
                     "folder of the ground truth's maps."
                 )
-            return write_map_report(map_folder_report(pseudo, gt), out_dir)
+            return _write(map_folder_report(pseudo, gt), [pseudo], out_dir)
         names = semantic_class_names(classes, background)
-        return write_map_report(semantic_report(pseudo, gt, names), out_dir)
+        return _write(semantic_report(pseudo, gt, names), [pseudo], out_dir)
     if not is_panoptic_file(pseudo):
         return None
     files = [
         PanopticFile(path, folder or Path(path).with_suffix(''))
         for path, folder in ((pseudo, pseudo_seg_dir), (gt, gt_seg_dir))
     ]
-    return write_map_report(panoptic_report(*files), out_dir)
+    return _write(panoptic_report(*files), [pseudo, pseudo_seg_dir], out_dir)
 
 
 def semantic_class_names(
@@ -217,7 +237,7 @@ def semantic_class_names(
         ValueError: There are no names.
     """
     if classes and len(classes) == 1 and Path(classes[0]).suffix in ('.py', '.json'):
-        cfg = Config.fromfile(classes[0])
+        cfg = read_config(classes[0])
         given = cfg.get('metainfo') or cfg.get('data_spec') or {}
         classes = given.get('classes')
     if not classes:
@@ -226,14 +246,3 @@ def semantic_class_names(
             'names, or with a config that defines metainfo or data_spec with classes.'
         )
     return [*(['background'] if background else []), *classes]
-
-
-def is_panoptic_file(path: str | os.PathLike) -> bool:
-    """Whether a JSON is a COCO panoptic file.
-
-    Args:
-        path: The file.
-    """
-    content = read_json(str(path))
-    annotations = content.get('annotations') if isinstance(content, dict) else None
-    return bool(annotations) and 'segments_info' in annotations[0]

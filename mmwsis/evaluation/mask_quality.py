@@ -11,6 +11,7 @@ import numpy as np
 
 AREA_BINS = (1024.0, 9216.0)
 SIZE_NAMES = ('small', 'medium', 'large')
+GROUPS = ('all', *SIZE_NAMES, 'separated', 'whole')
 RECALL_IOU = 0.5
 _HISTOGRAM_BINS = 20
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-VOID = 0
+from .panoptic_files import VOID, check_segments
 
 
 class Quality(NamedTuple):
@@ -135,15 +135,8 @@ def _segments(
     listed: Sequence[Mapping[str, Any]], category_ids: Sequence[int], where: str
 ) -> _Segments:
     position = {category: index for index, category in enumerate(category_ids)}
-    for segment in listed:
-        if segment['category_id'] not in position:
-            raise ValueError(
-                f'{where}: segment id {segment["id"]} has the unknown category id '
-                f'{segment["category_id"]!r}.'
-            )
+    check_segments(listed, position, where)
     ids = np.array([segment['id'] for segment in listed], dtype=np.int64)
-    if len(np.unique(ids)) < len(ids):
-        raise ValueError(f'{where}: a segment id is listed twice.')
     category = [position[segment['category_id']] for segment in listed]
     return _Segments(
         ids=ids,

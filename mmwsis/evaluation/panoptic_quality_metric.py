@@ -75,10 +75,11 @@ class PanopticQualityMetric(BaseMetric):
         for sample in data_samples:
             image_id = sample['img_id']
             pred_map, segments = predicted_segments(sample, category_ids)
+            gt_map, gt_segments = self.truth.read_truth(image_id)
             counts = panoptic_counts(
-                self.truth.segment_map(image_id),
+                gt_map,
                 pred_map,
-                self.truth.segments(image_id),
+                gt_segments,
                 segments,
                 list(self.truth.categories),
                 f'image id {image_id!r}',
@@ -160,6 +161,11 @@ def predicted_segments(
             'predictions; does test_cfg of the model ask for them (panoptic_on=True)?'
         )
     codes = to_numpy(pred['sem_seg'])
+    if not np.isfinite(codes).all() or codes.size and codes.min() < 0:
+        raise ValueError(
+            f'{where}: the panoptic prediction holds values that are no label + '
+            f'{INSTANCE_OFFSET} * instance: negative or not finite.'
+        )
     codes = codes.reshape(codes.shape[-2:]).astype(np.int64)
     void_labels = {len(category_ids), pred.get('ignore_index', len(category_ids))}
     present, _, _ = joint_areas(codes, np.zeros_like(codes))

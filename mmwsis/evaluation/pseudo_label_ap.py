@@ -1,5 +1,6 @@
 """Average precision of pseudo labels, without a model: file against file."""
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
@@ -7,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mmwsis.structures import annotation_place
 from mmwsis.utils.markdown import markdown_table
 from mmwsis.utils.parallel import map_processes
 
@@ -91,7 +93,7 @@ def _match(
         if annotation['category_id'] in label_of and not annotation.get('iscrowd')
     ]
     labels = [label_of[annotation['category_id']] for annotation in pseudo]
-    scores = [float(annotation.get('score', 1.0)) for annotation in pseudo]
+    scores = [_score(annotation, sources[0]) for annotation in pseudo]
     return match_image(
         PredictedInstances(
             masks=annotation_bits(pseudo, size, sources[0]),
@@ -100,6 +102,19 @@ def _match(
         ),
         image_objects(gt, image, label_of, sources[1]),
     )
+
+
+def _score(annotation: Mapping[str, Any], source: str) -> float:
+    score = annotation.get('score', 1.0)
+    if isinstance(score, bool) or not isinstance(score, (int, float)):
+        score = math.nan
+    if not math.isfinite(score):
+        raise ValueError(
+            f'{annotation_place(source, annotation)}: score must be a finite number, '
+            f'which ranks the pseudo labels; got {annotation["score"]!r}. Labels '
+            'without the key have the score 1.'
+        )
+    return float(score)
 
 
 def _per_class(

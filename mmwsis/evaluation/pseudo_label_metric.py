@@ -11,7 +11,7 @@ from mmwsis.ops import encode_filled_box
 from mmwsis.ops.connected_components import SEPARATED_MIN_AREA, is_separated
 from mmwsis.registry import METRICS
 
-from .mask_quality import InstanceQuality, mask_iou, summarize
+from .mask_quality import GROUPS, InstanceQuality, mask_iou, summarize
 
 
 @METRICS.register_module()
@@ -90,10 +90,7 @@ class PseudoLabelMetric(BaseMetric):
             results: Of all ranks.
 
         Returns:
-            Name -> value; groups without an instance are absent.
-
-        Raises:
-            ValueError: There is no instance at all.
+            Name -> value; NaN for groups without an instance.
         """
         # mmengine's collection turns named tuples into plain ones.
         measured = [InstanceQuality(*item) for item in results if item is not None]
@@ -101,13 +98,17 @@ class PseudoLabelMetric(BaseMetric):
         classes = (self.dataset_meta or {}).get('classes') or ()
         names = {item.category_id: str(item.category_id) for item in unique.values()}
         names.update(enumerate(classes))
-        summary = summarize(list(unique.values()), names)
-        metrics = {}
-        for group, value in summary['class_mean_iou'].items():
-            suffix = '' if group == 'all' else f'_{group}'
-            metrics[f'class_mean_iou{suffix}'] = value
-        metrics['instance_mean_iou'] = summary['instance_mean_iou']
-        metrics['recall50'] = summary['recall50']['all']
-        metrics['empty_predictions'] = summary['empty_predictions'] / len(unique)
-        metrics['filled_boxes'] = summary['filled_boxes']['all']
+        summary = summarize(list(unique.values()), names) if unique else {}
+        means, undefined = summary.get('class_mean_iou', {}), float('nan')
+        metrics = {
+            f'class_mean_iou{"" if group == "all" else f"_{group}"}': means.get(
+                group, undefined
+            )
+            for group in GROUPS
+        }
+        metrics['instance_mean_iou'] = summary.get('instance_mean_iou', undefined)
+        for name in ('recall50', 'filled_boxes'):
+            metrics[name] = summary.get(name, {}).get('all', undefined)
+        empty = summary.get('empty_predictions', undefined)
+        metrics['empty_predictions'] = empty / max(len(unique), 1)
         return metrics

@@ -3,20 +3,23 @@
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
 from mmwsis.formats.coco_file import image_file_name
 from mmwsis.formats.coco_masks import annotation_mask
+from mmwsis.pseudo_labels.collapse import ELLIPSE
 from mmwsis.structures import annotation_place
 from mmwsis.visualization.coco_files import read_image
 from mmwsis.visualization.curves import save_figure
 from mmwsis.visualization.sheet import Tile, contact_sheet, save_image
 
-from .compare_files import Comparison
 from .mask_quality import InstanceQuality
+
+if TYPE_CHECKING:
+    from .compare_files import Comparison
 
 _TRUTH, _PSEUDO = (40, 220, 90), (255, 50, 120)
 _BLUE, _ORANGE = '#3b6fb6', '#e08a2e'
@@ -25,7 +28,7 @@ _MAX_CLASSES = 40
 
 
 def draw_quality(summary: Mapping[str, Any], path: Path) -> None:
-    """Histogram of IoUs, IoU by size and shape, and by class, beside filled boxes.
+    """Histograms of IoU and fill, IoU by size and shape, and by class, beside boxes.
 
     Args:
         summary: Of ``Comparison.summary``.
@@ -36,15 +39,18 @@ def draw_quality(summary: Mapping[str, Any], path: Path) -> None:
 
     rows = _class_rows(summary['per_class'])
     figure = Figure(
-        figsize=(13, max(4.2, 0.24 * len(rows) + 1.4)), layout='constrained'
+        figsize=(16, max(4.2, 0.24 * len(rows) + 1.4)), layout='constrained'
     )
-    histogram, groups, classes = figure.subplots(1, 3, width_ratios=(1, 1, 1.2))
+    histogram, fill, groups, classes = figure.subplots(
+        1, 4, width_ratios=(1, 1, 1, 1.2)
+    )
     figure.suptitle(
         f'{summary["pseudo_labels"]}: class-mean IoU '
         f'{summary["class_mean_iou"]["all"]:.3f} (filled boxes '
         f'{summary["filled_boxes"]["all"]:.3f})'
     )
     _draw_histogram(histogram, summary)
+    _draw_fill(fill, summary['collapse'])
     keys = list(summary['instances'])
     labels = [f'{key} ({summary["instances"][key]})' for key in keys]
     pairs = [(summary['class_mean_iou'][k], summary['filled_boxes'][k]) for k in keys]
@@ -60,6 +66,37 @@ def draw_quality(summary: Mapping[str, Any], path: Path) -> None:
     )
     FigureCanvasAgg(figure)
     save_figure(figure, path)
+
+
+def draw_fill(collapse: Mapping[str, Any], path: Path) -> None:
+    """Histogram of how much of their boxes the masks fill.
+
+    Args:
+        collapse: Of :func:`mmwsis.pseudo_labels.collapse.mask_collapse`.
+        path: PNG to write.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5, 4.2), layout='constrained')
+    _draw_fill(figure.subplots(), collapse)
+    FigureCanvasAgg(figure)
+    save_figure(figure, path)
+
+
+def _draw_fill(axes: Any, collapse: Mapping[str, Any]) -> None:
+    edges = np.array(collapse['histogram']['edges'])
+    counts = collapse['histogram']['counts']
+    axes.bar(edges[:-1], counts, np.diff(edges), align='edge', color=_BLUE, ec='white')
+    axes.axvline(ELLIPSE, color=_ORANGE, lw=1.5, label=f'ellipse {ELLIPSE:.3f}')
+    if collapse['median_fill'] is not None:
+        median = collapse['median_fill']
+        axes.axvline(median, color='black', lw=1, ls='--', label=f'median {median:.3f}')
+    box = 'weak box' if collapse['boxes'] == 'weak' else 'own tight box'
+    axes.set(xlim=(0, 1), xlabel=f'share of the {box}', ylabel='masks')
+    axes.set_title('How much of its box a mask fills')
+    axes.legend(loc='upper left', frameon=False)
+    axes.spines[['top', 'right']].set_visible(False)
 
 
 def _class_rows(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -99,7 +136,7 @@ def _draw_bars(
 
 
 def draw_worst(
-    comparison: Comparison,
+    comparison: 'Comparison',
     instances: Sequence[InstanceQuality],
     path: Path,
     img_dir: str | os.PathLike | None,
@@ -140,7 +177,7 @@ def draw_worst(
 
 
 def _crops(
-    comparison: Comparison, item: InstanceQuality, img_dir: str | os.PathLike | None
+    comparison: 'Comparison', item: InstanceQuality, img_dir: str | os.PathLike | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Image, pseudo mask and true mask around one object."""
     entry = comparison.images[item.image_id]

@@ -8,6 +8,7 @@ from typing import Any
 from mmwsis.utils.fileio import atomic_write_json, atomic_write_text
 from mmwsis.utils.markdown import markdown_table
 
+from .collapse_report import collapse_section
 from .compare_files import Comparison
 from .pseudo_label_ap import ap_section
 from .quality_figures import draw_quality, draw_worst
@@ -88,6 +89,8 @@ def markdown_report(summary: Mapping[str, Any], figures: bool = True) -> str:
         '![IoU histogram, classes and sizes](quality.png)',
         _class_table(summary),
     ]
+    if summary.get('collapse'):
+        blocks.append(collapse_section(summary['collapse']))
     if summary.get('average_precision'):
         blocks.append(ap_section(summary['average_precision']))
     if figures:

@@ -24,13 +24,21 @@ class Retention(NamedTuple):
         weak: Value of the final model trained on pseudo labels.
         full: Value of the same final model trained on full masks.
         retention: ``100 * weak / full``; ``None`` where it is undefined, because
-            ``full`` is zero, or negative (COCO's sign for "no such objects").
+            ``full`` is zero, or a value is negative (COCO's sign for "no such objects")
+            or NaN.
     """
 
     metric: str
     weak: float
     full: float
     retention: float | None
+
+    def as_json(self) -> dict[str, Any]:
+        """The row with ``None`` where a value is undefined."""
+        return {
+            key: None if isinstance(value, float) and math.isnan(value) else value
+            for key, value in self._asdict().items()
+        }
 
 
 def read_metrics(path: str | os.PathLike) -> dict[str, Any]:
@@ -65,6 +73,9 @@ def retention_table(
 ) -> list[Retention]:
     """Compare every metric that two models share.
 
+    A metric that is undefined (NaN, or ``null`` in the files) for one of them has a row
+    without retention; one that is undefined for both is left out.
+
     Args:
         weak: Metrics of the weakly-supervised final model.
         full: Metrics of its fully-supervised baseline.
@@ -76,9 +87,13 @@ def retention_table(
         ValueError: They share no numeric metric.
     """
     shared = [
-        key for key in weak if _is_number(weak[key]) and _is_number(full.get(key))
+        key
+        for key in weak
+        if key in full
+        and any(map(_is_number, (weak[key], full[key])))
+        and all(map(_is_figure, (weak[key], full[key])))
     ]
-    if not shared:
+    if not any(_is_number(weak[key]) and _is_number(full[key]) for key in shared):
         raise ValueError(
             'the two files share no metric; the weak one has '
             f'{sorted(weak) or "none"}, the full one {sorted(full) or "none"}'
@@ -86,7 +101,7 @@ def retention_table(
     shared.sort(key=lambda key: _is_box_metric(key))
     return [
         Retention(
-            key, float(weak[key]), float(full[key]), retention(weak[key], full[key])
+            key, *(_value(one[key]) for one in (weak, full)), _kept(weak, full, key)
         )
         for key in shared
     ]
@@ -117,7 +132,7 @@ def format_retention(rows: Sequence[Retention]) -> str:
 
 def _percent(value: float, metric: str) -> str:
     scale = 1 if _in_percent(metric) else 100
-    return '-' if value < 0 else f'{scale * value:.1f}'
+    return f'{scale * value:.1f}' if value >= 0 else '-'
 
 
 def _in_percent(metric: str) -> bool:
@@ -142,6 +157,23 @@ def retention(weak: float, full: float) -> float | None:
         is negative, COCO's sign for "no such objects".
     """
     return 100.0 * weak / full if full > 0 and weak >= 0 else None
+
+
+def _kept(weak: Mapping[str, Any], full: Mapping[str, Any], key: str) -> float | None:
+    return retention(_value(weak[key]), _value(full[key]))
+
+
+def _value(figure: Any) -> float:
+    return float(figure) if _is_number(figure) else math.nan
+
+
+def _is_figure(value: Any) -> bool:
+    """A number, or one that is undefined."""
+    return (
+        value is None
+        or (isinstance(value, float) and math.isnan(value))
+        or (_is_number(value))
+    )
 
 
 def _is_number(value: Any) -> bool:

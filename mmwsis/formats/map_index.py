@@ -36,6 +36,17 @@ class UnknownImageError(KeyError, ValueError):
     __str__ = ValueError.__str__  # KeyError's would quote the message
 
 
+def _check_entry(entry: Mapping[str, Any]) -> None:
+    """Refuse an entry whose file is not below the folder."""
+    file = PurePosixPath(entry['file'])
+    if (
+        file.is_absolute()
+        or '..' in file.parts
+        or not isinstance(entry['id'], (int, str))
+    ):
+        raise ValueError(f'image id {entry["id"]!r} has the file {entry["file"]!r}')
+
+
 class MapIndex:
     """Reads the index of a folder of maps.
 
@@ -67,10 +78,17 @@ class MapIndex:
         try:
             self.content = json.loads(path.read_text(encoding='utf-8'))
             self.kind = self.content['type']
-            self._entries = {entry['id']: entry for entry in self.content['images']}
             self.classes = tuple(self.content['classes'])
+            self._entries = {}
+            for entry in self.content['images']:
+                self._entries[entry['id']] = entry
+                _check_entry(entry)
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f'{path} is no index of maps: {error!r}') from error
+        if not all(isinstance(name, str) for name in (self.kind, *self.classes)):
+            raise ValueError(
+                f'{path} is no index of maps: type and classes are no texts'
+            )
         if kind not in (None, self.kind):
             raise ValueError(f'{self.folder} holds {self.kind}, expected {kind}.')
 

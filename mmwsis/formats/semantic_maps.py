@@ -5,7 +5,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image
+
+from .image_file import read_stored
 
 IGNORE_INDEX = 255
 BACKGROUND = 'background'
@@ -56,8 +57,7 @@ def read_semantic_map(path: str | os.PathLike) -> np.ndarray:
         raise FileNotFoundError(f'semantic map {path} does not exist.')
     try:
         # Not OpenCV, which turns palettes into colours.
-        with Image.open(path) as image:
-            mode, values = image.mode, np.array(image)
+        mode, values = read_stored(path)
     except OSError as error:
         raise ValueError(f'{path} is no readable image: {error}') from error
     if mode not in ('L', 'P'):

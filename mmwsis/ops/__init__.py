@@ -3,13 +3,8 @@
 from .affinity_walk import affinity_walk
 from .centroids import InstanceMap, centroid_instance_map, refine_centroids
 from .crf_kernels import CRF_PRESETS, BilateralKernel, GaussianKernel
-from .dense_crf import (
-    DenseCRF,
-    crf_refine_labels,
-    dense_crf,
-    unary_from_labels,
-    unary_from_probabilities,
-)
+from .crf_unaries import unary_from_labels, unary_from_probabilities
+from .dense_crf import DenseCRF, crf_refine_labels, dense_crf
 from .grid_cells import PointCells, box_cells, cells_to_grid, extreme_points_to_cells
 from .label_synthesis import (
     BestChannels,
@@ -23,7 +18,7 @@ from .label_synthesis import (
 from .mean_field import mean_field_refine
 from .merge_augs import merge_aug_cams, merge_aug_relations
 from .paste_crop import MaskPatch, combine_logits, crop_mask_patches
-from .patch_rle import encode_filled_box, encode_patch
+from .patch_rle import encode_filled_box, encode_patch, filled_box_span
 from .path_affinity import path_affinity
 from .permutohedral import PermutohedralLattice
 from .pixel_paths import pixel_directions, pixel_paths, source_window
@@ -62,6 +57,7 @@ __all__ = [
     'drop_points',
     'encode_filled_box',
     'encode_patch',
+    'filled_box_span',
     'extreme_points_to_cells',
     'instance_channels',
     'lacks_pseudo_points',

@@ -7,7 +7,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .connected_components import label_components
-from .tensor_checks import check_shape, full_precision
+from .tensor_checks import (
+    as_integer,
+    as_number,
+    check_finite,
+    check_shape,
+    full_precision,
+    to_full_precision,
+)
 
 # Updates between two searches for positions that need no update of their own.
 COMPACT_EVERY = 16
@@ -45,7 +52,7 @@ def centroid_instance_map(
         The instance of each pixel.
 
     Raises:
-        ValueError: Wrong shape, or values that are not finite.
+        ValueError: Wrong shape or number, or values that are not finite.
 
     Example:
         >>> dx = torch.tensor([2.0, 1, 0, -1, -2, -3, 2, 1, 0, -1, -2])
@@ -54,8 +61,9 @@ def centroid_instance_map(
         >>> instances.ids.tolist(), instances.count
         ([[0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1]], 2)
     """
+    weak_threshold = as_number('weak_threshold', weak_threshold, '[0, inf)')
     rows, cols = refine_centroids(displacement, num_updates)
-    dy, dx = displacement.detach()
+    dy, dx = to_full_precision(displacement.detach())
     weak = (dy * dy + dx * dx).sqrt() < weak_threshold
     regions, _ = label_components(weak.cpu().numpy())
     # The region at the centroid of each pixel, 0 for none; (h, w).
@@ -99,12 +107,8 @@ def refine_centroids(displacement: Tensor, num_updates: int = 300) -> Tensor:
         tensor([[0, 0, 5, 0, 4, 5]])
     """
     check_shape('displacement', displacement, (2, 'h', 'w'))
-    if isinstance(num_updates, bool) or not isinstance(num_updates, int):
-        raise ValueError(f'num_updates: expected an integer, got {num_updates!r}.')
-    if num_updates < 0:
-        raise ValueError(f'num_updates: expected at least 0, got {num_updates}.')
-    if not displacement.isfinite().all():
-        raise ValueError('displacement: expected finite numbers, got NaN or infinity.')
+    num_updates = as_integer('num_updates', num_updates, 0)
+    check_finite('displacement', displacement)
     _, height, width = displacement.shape
     device = displacement.device
     with torch.no_grad(), full_precision(displacement):
@@ -126,13 +130,16 @@ class _Field:
 
     def __init__(self, displacement: Tensor) -> None:
         _, height, width = displacement.shape
-        # On a grid of 2^k + 1 the change to coordinates in [-1, 1] and back is exact.
+        device = displacement.device
+        # On sides of 2^k + 1 the change to coordinates in [-1, 1] and back is exact.
         # What is added is read with weight 0 only.
-        self.half = 2 ** max(0, (max(height, width) - 2).bit_length() - 1)
-        side = 2 * self.half + 1
-        padding = (0, side - width, 0, side - height)
+        half_x, half_y = (
+            2 ** max(0, (side - 2).bit_length() - 1) for side in (width, height)
+        )
+        padding = (0, 2 * half_x + 1 - width, 0, 2 * half_y + 1 - height)
         self.field = F.pad(displacement.double().flip(0)[None], padding)
-        self.limit = displacement.new_tensor([[width - 1], [height - 1]]).float()
+        self.half = displacement.new_tensor([[half_x], [half_y]], dtype=torch.float64)
+        self.limit = torch.tensor([[width - 1.0], [height - 1.0]], device=device)
 
     def move(self, positions: Tensor) -> Tensor:
         """Return (2, M) float32 ``(x, y)`` after one update, in float64 in between."""

@@ -3,6 +3,8 @@
 import numpy as np
 from scipy import ndimage
 
+from .tensor_checks import as_integer, as_mask
+
 EIGHT_CONNECTED = np.ones((3, 3), dtype=bool)
 SEPARATED_MIN_AREA = 16
 
@@ -18,7 +20,7 @@ def label_components(mask: np.ndarray) -> tuple[np.ndarray, int]:
         of components.
 
     Raises:
-        ValueError: ``mask`` is not two-dimensional.
+        ValueError: ``mask`` is not two-dimensional or not finite.
 
     Example:
         >>> labels, count = label_components(np.array([[0, 1, 0], [1, 0, 1]]))
@@ -39,13 +41,14 @@ def count_components(mask: np.ndarray, min_area: int = 1) -> int:
         The number of components of at least ``min_area`` pixels.
 
     Raises:
-        ValueError: ``mask`` is not two-dimensional.
+        ValueError: ``mask`` is not two-dimensional or not finite, or no area.
 
     Example:
         >>> mask = np.array([[0, 1, 0, 0], [1, 0, 0, 1]])  # two touch at a corner
         >>> count_components(mask), count_components(mask, min_area=2)
         (2, 1)
     """
+    min_area = as_integer('min_area', min_area, 0)
     labels, count = _label(mask, EIGHT_CONNECTED)
     if count < 2 and min_area <= 1:
         return count
@@ -63,12 +66,16 @@ def is_separated(gt: np.ndarray, min_area: int = SEPARATED_MIN_AREA) -> bool:
     Returns:
         True if at least two components count.
 
+    Raises:
+        ValueError: ``gt`` is not two-dimensional or not finite, or no area.
+
     Example:
         >>> mask = np.zeros((8, 20), dtype=bool)
         >>> mask[:4, :4] = mask[4:, 10:] = True  # 16 and 40 pixels
         >>> is_separated(mask), is_separated(mask, min_area=17)
         (True, False)
     """
+    gt = as_mask(gt)
     rows = np.flatnonzero(gt.any(axis=1))
     if not len(rows):
         return False
@@ -81,8 +88,5 @@ def is_separated(gt: np.ndarray, min_area: int = SEPARATED_MIN_AREA) -> bool:
 def _label(
     mask: np.ndarray, structure: np.ndarray | None = None
 ) -> tuple[np.ndarray, int]:
-    mask = np.asarray(mask)
-    if mask.ndim != 2:
-        raise ValueError(f'mask must have shape (H, W), given {mask.shape}')
-    labels, count = ndimage.label(mask, structure=structure)
+    labels, count = ndimage.label(as_mask(mask), structure=structure)
     return labels, int(count)

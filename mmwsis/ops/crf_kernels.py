@@ -11,20 +11,16 @@ from torch import Tensor
 from .exact_gaussian import ExactGaussian
 from .linear_filter import LinearFilter, RepeatedFilter
 from .permutohedral import PermutohedralLattice
+from .tensor_checks import as_number, check_tensor
 
 NORMALIZATIONS = ('symmetric', 'after', 'none')
 BACKENDS = ('lattice', 'exact')
 NORM_EPS = 1e-20
 
 
-def _check_width(name: str, value: float) -> None:
-    if not value > 0:
-        raise ValueError(f'{name}: expected a width above 0, got {value}.')
-
-
 def check_choice(name: str, value: str, choices: Sequence[str]) -> None:
     """Refuse a name that is not among the choices, which the error lists."""
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         wanted = ', '.join(map(repr, choices))
         raise ValueError(f'{name}: expected one of {wanted}, got {value!r}.')
 
@@ -44,7 +40,7 @@ class GaussianKernel:
         weight: Reward of equal labels; a scalar tensor may carry gradients.
 
     Raises:
-        ValueError: A width that is not above 0.
+        ValueError: A width that is not above 0, a weight that is no finite number.
 
     Example:
         >>> GaussianKernel(sxy=3, weight=3)
@@ -55,7 +51,7 @@ class GaussianKernel:
     weight: float | Tensor
 
     def __post_init__(self) -> None:
-        _check_width('sxy', self.sxy)
+        _check_kernel(self, 'sxy')
 
 
 @dataclass(frozen=True)
@@ -75,7 +71,7 @@ class BilateralKernel:
         weight: Reward of equal labels; a scalar tensor may carry gradients.
 
     Raises:
-        ValueError: A width that is not above 0.
+        ValueError: A width that is not above 0, a weight that is no finite number.
 
     Example:
         >>> BilateralKernel(sxy=50, srgb=5, weight=10)
@@ -87,11 +83,32 @@ class BilateralKernel:
     weight: float | Tensor
 
     def __post_init__(self) -> None:
-        _check_width('sxy', self.sxy)
-        _check_width('srgb', self.srgb)
+        _check_kernel(self, 'sxy', 'srgb')
 
 
 Kernel = GaussianKernel | BilateralKernel
+
+
+def _check_kernel(kernel: Kernel, *widths: str) -> None:
+    for name in widths:
+        _set_number(kernel, name, '(0, inf)')
+    weight = kernel.weight
+    if not isinstance(weight, Tensor):
+        _set_number(kernel, 'weight', '(-inf, inf)')
+        return
+    # The value may be on a GPU and change in training: NaN shows in the result.
+    check_tensor('weight', weight)
+    if weight.numel() != 1:
+        raise ValueError(f'weight: expected one number, got {tuple(weight.shape)}.')
+
+
+def _set_number(kernel: Kernel, name: str, interval: str) -> None:
+    """Check a number; those of NumPy and tensors, which no cache takes, become ours."""
+    value = getattr(kernel, name)
+    number = as_number(name, value, interval)
+    if not isinstance(value, (int, float)):
+        object.__setattr__(kernel, name, number)
+
 
 #: Kernels by name: IRNet (CVPR 2019, released code), DeepLab v2 (arXiv 1606.00915,
 #: released VOC setting) and the instance sub-network of Li, Arnab and Torr (ECCV 2018).
@@ -105,8 +122,20 @@ CRF_PRESETS: Mapping[str, tuple[Kernel, ...]] = MappingProxyType(
 
 
 def resolve_kernels(kernels: str | Sequence[Kernel]) -> Sequence[Kernel]:
-    """Return the kernels of a preset's name, or the kernels given."""
+    """Return the kernels of a preset's name, or the kernels given.
+
+    Raises:
+        TypeError: Neither a name nor a list of kernels.
+        ValueError: An unknown name.
+    """
     if not isinstance(kernels, str):
+        if not isinstance(kernels, Sequence) or not all(
+            isinstance(kernel, Kernel) for kernel in kernels
+        ):
+            raise TypeError(
+                f'kernels: expected a name of {tuple(CRF_PRESETS)} or a list of '
+                f'GaussianKernel and BilateralKernel, got {kernels!r}.'
+            )
         return kernels
     check_choice('kernels', kernels, tuple(CRF_PRESETS))
     return CRF_PRESETS[kernels]

@@ -6,7 +6,6 @@ joined; equal labels are rewarded by a kernel of position and one of position an
 (Potts model).
 """
 
-import math
 from collections.abc import Callable, Sequence
 
 import torch
@@ -20,7 +19,16 @@ from .crf_kernels import (
     kernel_filter,
     resolve_kernels,
 )
-from .tensor_checks import check_shape, full_precision, to_full_precision
+from .crf_unaries import unary_from_labels
+from .tensor_checks import (
+    as_integer,
+    check_finite,
+    check_integers,
+    check_shape,
+    check_tensor,
+    check_within,
+    full_precision,
+)
 
 # A kernel's filter of (pixels, values) rows, and its weight.
 Term = tuple[Callable[[Tensor], Tensor], float | Tensor]
@@ -76,13 +84,19 @@ class DenseCRF:
     ) -> None:
         check_choice('normalization', normalization, NORMALIZATIONS)
         check_choice('backend', backend, BACKENDS)
+        kernels = resolve_kernels(kernels)
+        if dtype not in (torch.float32, torch.float64):
+            raise ValueError(
+                f'dtype: expected torch.float32 or torch.float64, got {dtype}.'
+            )
+        check_tensor('image', image)
         self._batched = image.dim() == 4
         shape = ('B', 'H', 'W', 3) if self._batched else ('H', 'W', 3)
         check_shape('image', image, shape)
-        if image.is_floating_point() and not image.isfinite().all():
-            raise ValueError('image: expected finite colours, got NaN or Inf.')
+        check_finite('image', image)
         images = image if self._batched else image.unsqueeze(0)
         self._size = tuple(images.shape)[:3]
+        self._device = image.device
         self._dtype = dtype
         # On a CPU one after the other: the rows of several do not fit its caches.
         self._together = 1 if image.device.type == 'cpu' else max(1, len(images))
@@ -93,7 +107,7 @@ class DenseCRF:
                         kernel_filter(kernel, group, normalization, backend, dtype),
                         kernel.weight,
                     )
-                    for kernel in resolve_kernels(kernels)
+                    for kernel in kernels
                 ]
                 for group in images.split(self._together)
             ]
@@ -104,15 +118,17 @@ class DenseCRF:
         Differentiable in ``unary`` and in the kernels' weights.
 
         Args:
-            unary: Energies, (n, H, W) or (B, n, H, W). For an image without batch
-                dimension the B unaries share that image. Converted to the CRF's type.
+            unary: Finite energies, (n, H, W) or (B, n, H, W), n at least 1. For an
+                image without batch dimension the B unaries share that image. Converted
+                to the CRF's type.
             num_iters: Parallel updates, at least 0. Defaults to 10.
 
         Returns:
             Probabilities of the same shape, summing to 1 over the n labels.
 
         Raises:
-            ValueError: A shape that does not fit the image.
+            ValueError: A shape that does not fit the image, another device, energies
+                that are not finite, or no number of updates.
         """
         q = self._mean_field(unary, num_iters).permute(0, 2, 3, 1)
         return q.reshape(unary.shape)
@@ -133,15 +149,27 @@ class DenseCRF:
 
     def _mean_field(self, unary: Tensor, num_iters: int) -> Tensor:
         """Return (images, pixels, unaries per image, n) probabilities."""
+        num_iters = as_integer('num_iters', num_iters, 0)
         images, height, width = self._size
+        check_tensor('unary', unary)
         expected: tuple[int | str, ...] = ('n', height, width)
         if self._batched:
             expected = (images, *expected)
         elif unary.dim() == 4:
             expected = ('B', *expected)
         check_shape('unary', unary, expected)
-        if num_iters < 0:
-            raise ValueError(f'num_iters: expected at least 0, got {num_iters}.')
+        if unary.device != self._device:
+            raise ValueError(
+                f'unary: expected on the device of the image, {self._device}, got '
+                f'{unary.device}.'
+            )
+        if not unary.shape[-3]:
+            raise ValueError(
+                f'unary: expected at least one label, got {tuple(unary.shape)}.'
+            )
+        check_finite(
+            'unary', unary, 'Of probabilities make them by unary_from_probabilities.'
+        )
         labels, pixels = unary.shape[-3], height * width
         sharing = unary.shape[0] if unary.dim() == 4 and not self._batched else 1
         with full_precision(unary):
@@ -191,84 +219,12 @@ def dense_crf(
         >>> dense_crf(unary, image, 'irnet').argmax(0)[0]
         tensor([0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1])
     """
+    check_tensor('unary', unary)
+    check_tensor('image', image)
     dtype = torch.float64 if unary.dtype == torch.float64 else torch.float32
     image = image.to(unary.device)
     crf = DenseCRF(image, kernels, normalization, backend, dtype)
     return crf.marginals(unary, num_iters)
-
-
-def unary_from_labels(
-    labels: Tensor,
-    num_labels: int,
-    gt_prob: float = 0.7,
-    ignore_index: int | None = None,
-) -> Tensor:
-    r"""Make energies of a label map that is right with probability p.
-
-    .. math::
-        U_i(l) = -\ln p \text{ for the given label}, \quad
-        U_i(l) = -\ln \frac{1 - p}{n - 1} \text{ for the others}.
-
-    Args:
-        labels: (..., H, W) integers in [0, num_labels).
-        num_labels: n, at least 2.
-        gt_prob: Probability p of the given label, in (0, 1). Defaults to 0.7.
-        ignore_index: Value of pixels without a label, outside [0, num_labels); all
-            their energies are ``ln(n)``. Defaults to None: there are none.
-
-    Returns:
-        (..., n, H, W) float32.
-
-    Raises:
-        ValueError: Fewer than two labels, a label or probability out of range.
-
-    Example:
-        >>> unary_from_labels(torch.tensor([[0, 1, 255]]), 2, ignore_index=255)
-        tensor([[[0.3567, 1.2040, 0.6931]],
-                [[1.2040, 0.3567, 0.6931]]])
-    """
-    if num_labels < 2:
-        raise ValueError(
-            f'num_labels: expected at least 2, got {num_labels}; a single label '
-            'needs no CRF.'
-        )
-    if not 0 < gt_prob < 1:
-        raise ValueError(f'gt_prob: expected in (0, 1), got {gt_prob}.')
-    labels = labels.long()
-    ignored = None if ignore_index is None else labels == ignore_index
-    if ignored is not None:
-        labels = labels.masked_fill(ignored, 0)
-    _check_labels(labels, num_labels)
-    shape = (*labels.shape[:-2], num_labels, *labels.shape[-2:])
-    other = -math.log((1 - gt_prob) / (num_labels - 1))
-    energy = torch.full(shape, other, device=labels.device)
-    energy.scatter_(-3, labels.unsqueeze(-3), -math.log(gt_prob))
-    if ignored is not None:
-        energy.masked_fill_(ignored.unsqueeze(-3), math.log(num_labels))
-    return energy
-
-
-def unary_from_probabilities(prob: Tensor, floor: float = 1e-5) -> Tensor:
-    """Make energies ``-ln(max(prob, floor))`` of probabilities.
-
-    Args:
-        prob: Probabilities in [0, 1] of any shape.
-        floor: Smallest probability, in (0, 1). Defaults to 1e-5.
-
-    Returns:
-        Energies of the same shape; float64 if ``prob`` is, else float32.
-
-    Raises:
-        ValueError: A floor outside (0, 1).
-
-    Example:
-        >>> unary_from_probabilities(torch.tensor([0.0, 0.5, 1.0]), floor=1e-2)
-        tensor([4.6052, 0.6931, -0.0000])
-    """
-    if not 0 < floor < 1:
-        raise ValueError(f'floor: expected in (0, 1), got {floor}.')
-    with full_precision(prob):
-        return -to_full_precision(prob).clamp(min=floor).log()
 
 
 def crf_refine_labels(
@@ -300,7 +256,8 @@ def crf_refine_labels(
         Refined labels, of the shape and type of ``labels``.
 
     Raises:
-        ValueError: Wrong shapes, labels out of range or an unknown name.
+        TypeError: Labels that are no integers.
+        ValueError: Wrong shapes or settings, labels out of range or an unknown name.
 
     Example:
         >>> image = torch.zeros(6, 10, 3, dtype=torch.uint8)
@@ -310,12 +267,23 @@ def crf_refine_labels(
         >>> crf_refine_labels(image, labels, num_labels=2)[0]
         tensor([0, 0, 0, 0, 0, 1, 1, 1, 1, 1])
     """
+    num_labels = as_integer('num_labels', num_labels, 1)
+    num_iters = as_integer('num_iters', num_iters, 0)
+    check_tensor('labels', labels)
     size = ('B', 'H', 'W') if labels.dim() == 3 else ('H', 'W')
     check_shape('labels', labels, size)
+    check_integers('labels', labels)
+    largest = 1 if labels.dtype == torch.bool else torch.iinfo(labels.dtype).max
+    if num_labels - 1 > largest:
+        raise ValueError(
+            f'labels: {num_labels} labels do not fit the type {labels.dtype}; use '
+            'torch.int64.'
+        )
+    check_tensor('image', image)
     batch = labels.shape[:1] if image.dim() == 4 else ()
     check_shape('image', image, (*batch, *labels.shape[-2:], 3))
     if num_labels == 1:
-        _check_labels(labels, 1)
+        check_within('labels', labels, 0, 0)
         return labels.clone()
     unary = unary_from_labels(labels, num_labels, gt_prob)
     crf = DenseCRF(image.to(labels.device), preset, backend=backend)
@@ -365,13 +333,3 @@ def _add_message(logits: Tensor, message: Tensor, weight: float | Tensor) -> Ten
     if torch.is_grad_enabled() and (message.requires_grad or logits.requires_grad):
         return torch.add(logits, message, alpha=weight)
     return torch.add(logits, message, alpha=weight, out=message)
-
-
-def _check_labels(labels: Tensor, num_labels: int) -> None:
-    if labels.numel() == 0:
-        return
-    low, high = (int(value) for value in labels.aminmax())
-    if low < 0 or high >= num_labels:
-        raise ValueError(
-            f'labels: expected integers in [0, {num_labels}), got {low} to {high}.'
-        )

@@ -14,6 +14,7 @@ import numpy as np
 from scipy import ndimage
 
 from .connected_components import EIGHT_CONNECTED
+from .tensor_checks import as_integer, as_mask
 
 TOLERANCE = 0.02
 # (axis that is extreme, whether the extreme is the maximum): top, left, bottom, right.
@@ -51,7 +52,8 @@ def extreme_points_from_polygons(
         (4, 2) int32, or float64 without ``truncate``.
 
     Raises:
-        ValueError: No corners, an odd number of coordinates, or NaN or infinity.
+        ValueError: No corners, an odd number of coordinates, NaN or infinity, or
+            coordinates beyond 32 bits with ``truncate``.
 
     Example:
         >>> extreme_points_from_polygons([[10, 0, 20, 10, 10, 40, 0, 10]]).tolist()
@@ -68,7 +70,13 @@ def extreme_points_from_polygons(
         free = corners[run, 1 - axis]
         points[side, axis] = extreme
         points[side, 1 - axis] = (free.max() + free.min()) // 2
-    return points.astype(np.int32) if truncate else points
+    if not truncate:
+        return points
+    if np.abs(points).max() >= 2**31:
+        raise ValueError(
+            f'polygon coordinates must fit 32 bits, given up to {np.abs(points).max()}'
+        )
+    return points.astype(np.int32)
 
 
 def extreme_points_from_mask(
@@ -90,7 +98,8 @@ def extreme_points_from_mask(
         (4, 2) int32. A point need not lie on the mask.
 
     Raises:
-        ValueError: The mask is empty or not two-dimensional, or the mode is unknown.
+        ValueError: The mask is empty, not two-dimensional or not finite, or the mode
+            is unknown.
 
     Example:
         >>> mask = np.zeros((9, 9), dtype=bool)
@@ -98,9 +107,8 @@ def extreme_points_from_mask(
         >>> extreme_points_from_mask(mask).tolist()
         [[4, 2], [1, 4], [4, 6], [7, 4]]
     """
-    mask = np.asarray(mask)
-    if mask.ndim != 2:
-        raise ValueError(f'mask must have shape (H, W), given {mask.shape}')
+    mask = as_mask(mask)
+    shift = np.array([as_integer('offset', value) for value in offset])
     if mode not in ('band', 'rowmajor'):
         raise ValueError(f"mode must be 'band' or 'rowmajor', given {mode!r}")
     rows, columns = mask.any(axis=1), mask.any(axis=0)
@@ -109,9 +117,9 @@ def extreme_points_from_mask(
     top, left = int(rows.argmax()), int(columns.argmax())
     bottom = len(rows) - int(rows[::-1].argmax())
     right = len(columns) - int(columns[::-1].argmax())
-    crop = mask[top:bottom, left:right] != 0
+    crop = mask[top:bottom, left:right]
     points = _band_points(crop) if mode == 'band' else _rowmajor_points(crop)
-    return (points + (left + offset[0], top + offset[1])).astype(np.int32)
+    return (points + (left, top) + shift).astype(np.int32)
 
 
 def _join_polygons(polygons: Sequence[Sequence[float] | np.ndarray]) -> np.ndarray:

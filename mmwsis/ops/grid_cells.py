@@ -1,11 +1,19 @@
 """Extreme points and boxes on the patch grid of an object crop."""
 
+import math
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from .tensor_checks import check_shape
+from .tensor_checks import (
+    as_integer,
+    as_number,
+    check_finite,
+    check_integers,
+    check_shape,
+    check_within,
+)
 
 
 class PointCells(NamedTuple):
@@ -57,7 +65,8 @@ def extreme_points_to_cells(
         :class:`PointCells`; cells outside the grid are moved to its border.
 
     Raises:
-        ValueError: Wrong shapes, or a crop box without extent.
+        ValueError: Wrong shapes, sizes or push, coordinates that are not finite, or a
+            crop box without extent.
 
     Example:
         >>> points = torch.tensor([[[50, 20], [20, 60], [40, 99], [99, 70]]])
@@ -70,19 +79,33 @@ def extreme_points_to_cells(
     batch = points.shape[0]
     check_shape('crop_boxes', crop_boxes, (batch, 4))
     check_shape('flips', flips, (batch,))
+    check_finite('flips', flips)
     grid_size = _grid_size(crop_size, patch_size)
+    crop_size = as_integer('crop_size', crop_size)
+    patch_size = as_integer('patch_size', patch_size)
+    if not (isinstance(delta, Tensor) and delta.ndim):
+        delta = torch.tensor([as_number('delta', delta, '[0, inf)')])
+    elif len(delta) != 1:
+        check_shape('delta', delta, (batch,))
     # float64: a float32 coordinate may cross the border of a cell by rounding.
-    boxes = crop_boxes.to(points.device, torch.float64)
+    points, boxes = points.double(), crop_boxes.to(points.device, torch.float64)
+    delta = delta.to(points.device, torch.float64)
     extent = boxes[:, 2:] - boxes[:, :2]
-    if bool((extent <= 0).any()):
+    # One question for all, as the host may have to wait for the answer. NaN fails it,
+    # and so does the difference of infinite numbers.
+    valid = (extent > 0).all() & (delta >= 0).all() & (points - points == 0).all()
+    if not valid:
+        check_finite('points', points)
+        check_finite('crop_boxes', boxes)
+        check_within('delta', delta, 0, math.inf)
         raise ValueError(
             'crop_boxes: expected X1 > X0 and Y1 > Y0, got extents '
             f'{extent[(extent <= 0).any(1)].tolist()}.'
         )
     origin = boxes[:, None, :2]
     # Centres of the pixels in the image -> pixels of the resized crop, (B, 4, 2).
-    uv = (points.double() + 0.5 - origin) * (crop_size / extent)[:, None]
-    uv = _push_inwards(uv, torch.as_tensor(delta, device=uv.device).double())
+    uv = (points + 0.5 - origin) * (crop_size / extent)[:, None]
+    uv = _push_inwards(uv, delta)
     u = uv[..., 0]
     mirrored = flips.to(uv.device, torch.bool)[:, None]
     uv[..., 0] = torch.where(mirrored, crop_size - u, u)
@@ -106,15 +129,16 @@ def cells_to_grid(rows: Tensor, cols: Tensor, grid_size: int) -> Tensor:
     """Mark grid cells; cells named more than once count once.
 
     Args:
-        rows: (B, k) int64 grid rows in [0, grid_size).
-        cols: (B, k) int64 grid columns in [0, grid_size).
+        rows: (B, k) integer grid rows in [0, grid_size).
+        cols: (B, k) integer grid columns in [0, grid_size).
         grid_size: Side N of the grid in cells.
 
     Returns:
         (B, N, N) bool.
 
     Raises:
-        ValueError: Shapes differ.
+        TypeError: Rows or columns are no integers.
+        ValueError: Shapes differ, or a cell lies outside the grid.
 
     Example:
         >>> cells_to_grid(torch.tensor([[0, 2]]), torch.tensor([[1, 2]]), 3).int()
@@ -123,13 +147,20 @@ def cells_to_grid(rows: Tensor, cols: Tensor, grid_size: int) -> Tensor:
                  [0, 0, 1]]], dtype=torch.int32)
     """
     check_shape('rows', rows, ('B', 'k'))
-    check_shape('cols', cols, tuple(rows.shape))
+    check_shape('cols', cols, tuple(rows.shape), like=rows)
+    check_integers('rows', rows)
+    check_integers('cols', cols)
+    grid_size = as_integer('grid_size', grid_size, 1)
+    # One question for both, as the host may have to wait for the answer.
+    rows, cols = cells = torch.stack([rows.long(), cols.long()])
+    if cells.numel() and not ((cells >= 0) & (cells < grid_size)).all():
+        check_within('rows', rows, 0, grid_size - 1)
+        check_within('cols', cols, 0, grid_size - 1)
     grid = torch.zeros(
         rows.shape[0], grid_size * grid_size, dtype=torch.bool, device=rows.device
     )
-    return grid.scatter_(1, rows * grid_size + cols, True).view(
-        -1, grid_size, grid_size
-    )
+    grid.scatter_(1, rows * grid_size + cols, True)
+    return grid.view(len(rows), grid_size, grid_size)
 
 
 def box_cells(box_mask: Tensor, patch_size: int) -> Tensor:
@@ -143,7 +174,7 @@ def box_cells(box_mask: Tensor, patch_size: int) -> Tensor:
         (B, N, N) bool with ``N = S / patch_size``.
 
     Raises:
-        ValueError: Not square, or not a multiple of the patch size.
+        ValueError: Not square, not a multiple of the patch size, or NaN or infinity.
 
     Example:
         >>> box_mask = torch.zeros(1, 4, 4)
@@ -153,6 +184,8 @@ def box_cells(box_mask: Tensor, patch_size: int) -> Tensor:
                  [0, 0]]], dtype=torch.int32)
     """
     check_shape('box_mask', box_mask, ('B', 'S', 'S'))
+    check_finite('box_mask', box_mask)
+    patch_size = as_integer('patch_size', patch_size, 1)
     batch, size = box_mask.shape[:2]
     grid_size = _grid_size(size, patch_size)
     # (B, N, patch, N, patch): the pixels of a cell are dimensions 2 and 4.
@@ -162,7 +195,9 @@ def box_cells(box_mask: Tensor, patch_size: int) -> Tensor:
 
 def _grid_size(crop_size: int, patch_size: int) -> int:
     """Return the number of patches per side."""
-    if patch_size < 1 or crop_size % patch_size:
+    crop_size = as_integer('crop_size', crop_size, 1)
+    patch_size = as_integer('patch_size', patch_size, 1)
+    if crop_size % patch_size:
         raise ValueError(
             f'crop_size: expected a multiple of patch_size {patch_size}, got '
             f'{crop_size}.'

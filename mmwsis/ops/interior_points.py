@@ -3,6 +3,8 @@
 import cv2
 import numpy as np
 
+from .tensor_checks import as_integer, as_mask
+
 
 def interior_point(
     mask: np.ndarray,
@@ -26,8 +28,8 @@ def interior_point(
         ``(x, y)``, indices of a pixel of the mask.
 
     Raises:
-        ValueError: The mask is empty or not two-dimensional, the mode is unknown, or
-            'uniform' without a generator.
+        ValueError: The mask is empty, not two-dimensional or not finite, the mode is
+            unknown, or 'uniform' without a generator.
 
     Example:
         >>> mask = np.zeros((7, 9), dtype=bool)
@@ -35,9 +37,8 @@ def interior_point(
         >>> interior_point(mask), interior_point(mask, 'centre')
         ((2, 3), (4, 3))
     """
-    mask = np.asarray(mask)
-    if mask.ndim != 2:
-        raise ValueError(f'mask must have shape (H, W), given {mask.shape}')
+    mask = as_mask(mask)
+    shift_x, shift_y = (as_integer('offset', value) for value in offset)
     y, x = np.nonzero(mask)
     if not len(y):
         raise ValueError('the mask is empty, so that it has no point inside')
@@ -53,12 +54,12 @@ def interior_point(
         raise ValueError(
             f"mode must be 'distance', 'centre' or 'uniform', given {mode!r}"
         )
-    return int(x[k]) + offset[0], int(y[k]) + offset[1]
+    return int(x[k]) + shift_x, int(y[k]) + shift_y
 
 
 def _most_interior(mask: np.ndarray, x: np.ndarray, y: np.ndarray) -> int:
     # A border of zeros makes the outside of the array count as outside the mask.
-    padded = np.pad((mask != 0).view(np.uint8), 1)
+    padded = np.pad(np.ascontiguousarray(mask).view(np.uint8), 1)
     distance = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     # Squared distances are integers: compare them exactly.
     squared = np.rint(distance[y + 1, x + 1] ** 2)

@@ -13,7 +13,17 @@ from .affinity_walk import affinity_walk
 from .centroids import InstanceMap, centroid_instance_map
 from .connected_components import label_components
 from .stride4_grid import STRIDE, stride4_size
-from .tensor_checks import check_shape, full_precision, to_full_precision
+from .tensor_checks import (
+    as_integer,
+    as_number,
+    as_size,
+    check_finite,
+    check_integers,
+    check_shape,
+    check_within,
+    full_precision,
+    to_full_precision,
+)
 
 # More than interpolation and division can round a number up by.
 ROUNDING = 1e-5
@@ -97,7 +107,9 @@ def synthesize_instances(
         None without classes or where nothing is left after the walk.
 
     Raises:
-        ValueError: Wrong shapes; maps that do not have the grid of the image.
+        TypeError: Labels that are no integers.
+        ValueError: Wrong shapes or settings; maps that do not have the grid of the
+            image or are not finite.
 
     Example:
         >>> cams = torch.zeros(1, 4, 8)
@@ -109,8 +121,11 @@ def synthesize_instances(
         >>> found.scores, found.labels, found.masks.shape
         (tensor([1., 1.]), tensor([14, 14]), torch.Size([2, 16, 32]))
     """
+    image_size = as_size('image_size', image_size)
+    threshold = as_number('threshold', threshold, '[0, 1]')
+    min_area = as_number('min_area', min_area, '[0, 1]')
     _check_maps(cams, labels, edge, image_size)
-    check_shape('displacement', displacement, (2, *edge.shape[1:]))
+    check_shape('displacement', displacement, (2, *edge.shape[1:]), like=cams)
     if not len(cams):
         nothing = BestChannels(
             torch.zeros(image_size, dtype=torch.int64), torch.zeros(image_size)
@@ -154,8 +169,9 @@ def synthesize_semantics(
         (H, W) uint8 on the CPU: 0 background, k + 1 class k.
 
     Raises:
-        ValueError: Wrong shapes; maps that do not have the grid of the image; a class
-            that does not fit the map.
+        TypeError: Labels that are no integers.
+        ValueError: Wrong shapes or settings; maps that do not have the grid of the
+            image or are not finite; a class that does not fit the map.
 
     Example:
         >>> cams = torch.tensor([[[0.9, 0.8, 0.0, 0.0]]])
@@ -164,6 +180,8 @@ def synthesize_semantics(
         tensor([[15, 15, 15, 15, 15, 15, 15, 15, 15,  0,  0,  0,  0,  0,  0,  0]],
                dtype=torch.uint8)
     """
+    image_size = as_size('image_size', image_size)
+    threshold = as_number('threshold', threshold, '[0, 1]')
     _check_maps(cams, labels, edge, image_size)
     if not len(cams):
         return torch.zeros(image_size, dtype=torch.uint8)
@@ -174,7 +192,7 @@ def synthesize_semantics(
         )
     walked = affinity_walk(cams, edge, radius, beta, num_steps)
     best = best_channels(walked, image_size, threshold)
-    values = F.pad(labels.cpu() + 1, (1, 0)).to(torch.uint8)
+    values = F.pad(labels.cpu().long() + 1, (1, 0)).to(torch.uint8)
     return values[best.index.cpu()]
 
 
@@ -183,13 +201,15 @@ def _check_maps(
 ) -> None:
     check_shape('cams', cams, ('K', 'h', 'w'))
     check_shape('labels', labels, (len(cams),))
+    check_integers('labels', labels)
+    check_finite('cams', cams)
     grid = stride4_size(image_size)
     if tuple(cams.shape[1:]) != grid:
         raise ValueError(
             f'cams: an image of {tuple(image_size)} pixels has maps of {grid}, got '
             f'{tuple(cams.shape[1:])}. Were they made from another image or size?'
         )
-    check_shape('edge', edge, (1, *grid))
+    check_shape('edge', edge, (1, *grid), like=cams)
 
 
 def instance_channels(cams: Tensor, instances: InstanceMap) -> Tensor:
@@ -207,13 +227,19 @@ def instance_channels(cams: Tensor, instances: InstanceMap) -> Tensor:
     Returns:
         (K * n, h, w): channel ``k * n + i`` is class k within instance i.
 
+    Raises:
+        ValueError: Wrong shapes or count.
+
     Example:
         >>> instances = InstanceMap(torch.tensor([[0, 0, 1]]), count=2)
         >>> instance_channels(torch.tensor([[[0.5, 1.0, 0.7]]]), instances)
         tensor([[[0.5000, 1.0000, 0.0000]],
                 [[0.0000, 0.0000, 0.7000]]])
     """
-    numbers = torch.arange(instances.count, device=instances.ids.device)
+    check_shape('cams', cams, ('K', 'h', 'w'))
+    check_shape('instances.ids', instances.ids, tuple(cams.shape[1:]), like=cams)
+    count = as_integer('instances.count', instances.count, 0)
+    numbers = torch.arange(count, device=cams.device)
     masks = instances.ids == numbers[:, None, None]
     return (cams[:, None] * masks).flatten(0, 1)
 
@@ -232,11 +258,23 @@ def best_channels(
     Returns:
         Background everywhere if the maps are zero. Of equal channels the first wins.
 
+    Raises:
+        ValueError: Wrong shape, threshold or size, or maps that are not finite.
+
     Example:
         >>> maps = torch.tensor([[[8.0, 0.0]], [[0.0, 4.0]]])
         >>> best_channels(maps, image_size=(1, 8)).index
         tensor([[1, 1, 1, 1, 1, 2, 2, 2]])
     """
+    check_shape('maps', maps, ('C', 'h', 'w'))
+    image_size = as_size('image_size', image_size)
+    threshold = as_number('threshold', threshold, '[0, 1]')
+    if tuple(maps.shape[1:]) != stride4_size(image_size):
+        raise ValueError(
+            f'maps: an image of {image_size} pixels has maps of '
+            f'{stride4_size(image_size)}, got {tuple(maps.shape[1:])}.'
+        )
+    check_finite('maps', maps)
     with torch.no_grad(), full_precision(maps):
         maps = to_full_precision(maps)
         # The argmax over the background and all channels, one channel at a time: all of
@@ -298,6 +336,10 @@ def split_components(
         The components by channel, then in raster order. The score of one is the largest
         of its pixels.
 
+    Raises:
+        TypeError: Channels or labels that are no integers.
+        ValueError: Wrong shapes, a channel that is none of those, no share.
+
     Example:
         >>> index = torch.tensor([[1, 1, 0, 1]])
         >>> best = BestChannels(index, torch.tensor([[0.9, 1.0, 0.2, 0.5]]))
@@ -305,7 +347,21 @@ def split_components(
         >>> found.masks.int().tolist(), found.scores.tolist(), found.labels.tolist()
         ([[[1, 1, 0, 0]], [[0, 0, 0, 1]]], [1.0, 0.0], [14, 14])
     """
-    index, score = best.index.cpu().numpy(), best.score.cpu().numpy()
+    min_area = as_number('min_area', min_area, '[0, 1]')
+    per_class = (
+        max(1, as_integer('instances.count', instances.count)) if instances else 1
+    )
+    check_shape('best.index', best.index, ('H', 'W'))
+    check_shape('best.score', best.score, tuple(best.index.shape))
+    check_shape('labels', labels, ('K',))
+    check_integers('labels', labels)
+    check_integers('best.index', best.index)
+    check_within('best.index', best.index, 0, len(labels) * per_class)
+    check_finite('best.score', best.score)
+    index, score = (
+        best.index.cpu().long().numpy(),
+        to_full_precision(best.score.detach()).cpu().numpy(),
+    )
     # Number the components of all channels from 1 on in one (H, W) map; each is looked
     # for in the tight box of its channel only.
     components = np.zeros(index.shape, dtype=np.int32)
@@ -324,7 +380,6 @@ def split_components(
     # The smallest number of pixels that is no fragment.
     least = math.ceil(min_area * index.size - ROUNDING)
     scores = np.where(areas < least, 0, scores[1:])
-    per_class = max(1, instances.count if instances else 1)
     positions = torch.tensor(channels, dtype=torch.int64) // per_class
     numbers = torch.arange(1, len(channels) + 1, dtype=torch.int32)
     return SynthesizedInstances(

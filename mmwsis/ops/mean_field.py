@@ -5,7 +5,15 @@ import math
 import torch
 from torch import Tensor
 
-from .tensor_checks import check_shape, full_precision, to_full_precision
+from .tensor_checks import (
+    as_integer,
+    as_number,
+    check_finite,
+    check_shape,
+    check_within,
+    full_precision,
+    to_full_precision,
+)
 
 DENOMINATOR_EPS = 1e-6
 LOG2_E = math.log2(math.e)
@@ -15,6 +23,8 @@ ALIGNMENT = 32
 # The centre weighs 1 and |log q| >= 0.1 for q <= 0.9, so a neighbour below this
 # weight is lost in rounding; zero instead of a denormal keeps the CPU fast.
 NEGLIGIBLE_WEIGHT = 1e-20
+# How far resizing in half precision may round a probability out of [0, 1].
+ROUNDING = 1e-3
 
 
 def mean_field_refine(
@@ -62,7 +72,8 @@ def mean_field_refine(
         probability; float64 if ``prob`` is, else float32, under autocast too.
 
     Raises:
-        ValueError: Wrong shapes or an even window.
+        ValueError: Wrong shapes or settings, colours that are not finite, numbers
+            outside [0, 1].
 
     Example:
         >>> image = torch.tensor([1.0, 1, 1, 0, 0, 0]).view(1, 1, 1, 6)
@@ -71,22 +82,89 @@ def mean_field_refine(
         >>> refined.int()  # now the mask ends where the colour does
         tensor([[[1, 1, 1, 0, 0, 0]]], dtype=torch.int32)
     """
-    check_shape('image', image, ('B', 'C', 'H', 'W'))
-    batch, _, height, width = image.shape
-    check_shape('prob', prob, (batch, height, width))
+    _check_shapes(image, prob, target)
+    check_finite('image', image)
+    check_within('prob', prob, 0, 1, ROUNDING)
     if target is not None:
-        check_shape('target', target, (batch, height, width))
-    if kernel_size < 1 or kernel_size % 2 == 0:
+        check_within('target', target, 0, 1, ROUNDING)
+    q = mean_field_marginal(
+        image, prob, target, num_iters, zeta, low, high, kernel_size
+    )
+    return q > 0.5, q
+
+
+def check_settings(
+    num_iters: int, zeta: float, low: float, high: float, kernel_size: int
+) -> tuple[int, float, float, float, int]:
+    """Return the settings of :func:`mean_field_refine`, checked.
+
+    Raises:
+        ValueError: Naming the setting and its value.
+    """
+    num_iters = as_integer('num_iters', num_iters, 0)
+    zeta = as_number('zeta', zeta, '(0, inf)')
+    high = as_number('high', high, '(0, 1)')
+    low = as_number('low', low, f'(0, {high})')
+    if as_integer('kernel_size', kernel_size, 1) % 2 == 0:
         raise ValueError(f'kernel_size: expected an odd number, got {kernel_size}.')
+    return num_iters, zeta, low, high, as_integer('kernel_size', kernel_size)
+
+
+def mean_field_marginal(
+    image: Tensor,
+    prob: Tensor,
+    target: Tensor | None,
+    num_iters: int,
+    zeta: float,
+    low: float,
+    high: float,
+    kernel_size: int,
+) -> Tensor:
+    """Last probability of :func:`mean_field_refine`, for training.
+
+    Values are not looked at, which would make the host wait for a GPU in every step:
+    where they are not finite, the result is NaN.
+
+    Args:
+        image: (B, C, H, W) normalised colours.
+        prob: (B, H, W) foreground probability in [0, 1].
+        target: (B, H, W) weight of the box in [0, 1], or None for no box.
+        num_iters: Number of iterations.
+        zeta: Width of the colour kernel.
+        low: Lower clamp.
+        high: Upper clamp.
+        kernel_size: Odd side of the window in pixels.
+
+    Returns:
+        (B, H, W) probability.
+
+    Raises:
+        ValueError: Wrong shapes or settings.
+    """
+    num_iters, zeta, low, high, kernel_size = check_settings(
+        num_iters, zeta, low, high, kernel_size
+    )
+    _check_shapes(image, prob, target)
     with torch.no_grad(), full_precision(prob):
         q = to_full_precision(prob)
         image = image.to(q.dtype)
         weight = None if target is None else target.to(q.dtype)
-        q = (q if weight is None else q * weight).clamp(low, high)
+        q = q if weight is None else q * weight
+        # 0, or NaN where a number is not finite, which the clamp would hide.
+        spoilt = (q - q).add_((image - image).sum(1))
+        q = q.clamp(low, high).add_(spoilt)
         if q.numel() and num_iters:
             kernels, offsets = _colour_kernels(image, zeta, kernel_size)
             q = _iterate(q, weight, kernels, offsets, num_iters, (low, high))
-    return q > 0.5, q
+    return q
+
+
+def _check_shapes(image: Tensor, prob: Tensor, target: Tensor | None) -> None:
+    check_shape('image', image, ('B', 'C', 'H', 'W'))
+    batch, _, height, width = image.shape
+    check_shape('prob', prob, (batch, height, width), like=image)
+    if target is not None:
+        check_shape('target', target, (batch, height, width), like=image)
 
 
 def _colour_kernels(
@@ -98,10 +176,18 @@ def _colour_kernels(
     flat offset that wraps to another row or image adds nothing.
     """
     batch, _, height, width = image.shape
-    radius = kernel_size // 2
+    # No tap of a large window reaches across a small image.
+    rows = min(kernel_size // 2, height - 1)
+    cols = min(kernel_size // 2, width - 1)
     # One tap of each opposite pair; the mirror images follow in every second row.
-    span = range(-radius, radius + 1)
-    taps = [(dy, dx) for dy in span for dx in span if (dy, dx) > (0, 0)]
+    taps = [
+        (dy, dx)
+        for dy in range(rows + 1)
+        for dx in range(-cols, cols + 1)
+        if (dy, dx) > (0, 0)
+    ]
+    # Within the numbers of the type, so that equal colours weigh 1 for any width.
+    factor = -0.5 / max(zeta * zeta, 1 / torch.finfo(image.dtype).max)
     pixels = batch * height * width
     padded = -(-pixels // ALIGNMENT) * ALIGNMENT
     kernels = image.new_zeros(2 * len(taps), padded)
@@ -110,7 +196,7 @@ def _colour_kernels(
         # Weights are symmetric: one difference serves a tap and its mirror image.
         here, there = _overlap(height, width, dy, dx)
         squared = (image[here] - image[there]).square_().sum(1)  # (B, H - dy, W - |dx|)
-        weight = squared.mul_(-0.5 / zeta**2).exp_()
+        weight = squared.mul_(factor).exp_()
         weight.masked_fill_(weight < NEGLIGIBLE_WEIGHT, 0)
         for tap, region in ((2 * index, here), (2 * index + 1, there)):
             plane = kernels[tap, :pixels].view(batch, 1, height, width)

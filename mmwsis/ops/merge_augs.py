@@ -7,7 +7,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .stride4_grid import stride4_size
-from .tensor_checks import check_shape, full_precision, to_full_precision
+from .tensor_checks import (
+    as_integer,
+    as_size,
+    check_finite,
+    check_shape,
+    full_precision,
+    to_full_precision,
+)
 
 # Stride of IRNet's classifier.
 CELL = 16
@@ -44,7 +51,7 @@ def merge_aug_cams(
         logits are, else float32. A class without activation stays zero.
 
     Raises:
-        ValueError: No scale, or wrong shapes.
+        ValueError: No scale, wrong shapes or sizes, or logits that are not finite.
 
     Example:
         >>> scales = [torch.rand(2, 3, 2, 3), torch.rand(2, 3, 4, 6)]  # 1 and 2
@@ -52,20 +59,27 @@ def merge_aug_cams(
         >>> cam.shape, high_res.shape
         (torch.Size([3, 8, 11]), torch.Size([3, 30, 41]))
     """
-    if not logits:
+    if not len(logits):
         raise ValueError('logits: expected one tensor per scale, got none.')
-    classes = logits[0].shape[1] if logits[0].ndim == 4 else 'K'
+    height, width = as_size('image_size', image_size, 1)
+    cell = as_integer('cell', cell, 1)
+    classes = 'K'
     for index, pair in enumerate(logits):
-        check_shape(f'logits[{index}]', pair, (2, classes, 'h', 'w'))
-    height, width = image_size
-    whole_cells = [-(-side // cell) * cell for side in image_size]
+        name = f'logits[{index}]'
+        check_shape(name, pair, (2, classes, 'h', 'w'), like=logits[0])
+        classes = pair.shape[1]
+        if not min(pair.shape[2:]):
+            raise ValueError(f'{name}: expected maps of pixels, got {(*pair.shape,)}.')
+        # A map of -infinity would be cut off to one of zeros.
+        check_finite(name, pair, 'The classifier has diverged.')
+    whole_cells = [-(-side // cell) * cell for side in (height, width)]
     with torch.no_grad(), full_precision(logits[0]):
         # Both images of a scale share its size: they are summed before resizing.
         maps = []
         for pair in map(to_full_precision, logits):
             image, mirrored = pair.relu()
             maps.append((image + mirrored.flip(-1))[None])  # (1, K, h_s, w_s)
-        cam = _resized_sum(maps, stride4_size(image_size))
+        cam = _resized_sum(maps, stride4_size((height, width)))
         high_res = _resized_sum(maps, whole_cells)[:, :height, :width]
         return _over_maximum(cam), _over_maximum(high_res)
 
@@ -109,7 +123,7 @@ def merge_aug_relations(
         logits are, else float32, under autocast too.
 
     Raises:
-        ValueError: Wrong shapes.
+        ValueError: Wrong shapes, or logits that are not finite.
 
     Example:
         >>> edge_logit = torch.tensor([[[[4.0, 0.0, 9.0]]], [[[0.0, 4.0, 9.0]]]])
@@ -120,8 +134,14 @@ def merge_aug_relations(
         (tensor([[[0.9820, 0.5000]]]), torch.Size([2, 1, 2]))
     """
     check_shape('edge_logit', edge_logit, (2, 1, 'gh', 'gw'))
-    check_shape('displacement', displacement, ('V', 2, *edge_logit.shape[2:]))
-    height, width = grid_size
+    check_shape(
+        'displacement', displacement, ('V', 2, *edge_logit.shape[2:]), like=edge_logit
+    )
+    if not len(displacement):
+        raise ValueError('displacement: expected 1 or 2 of them, got none.')
+    # The sigmoid of infinity would be a plain boundary.
+    check_finite('edge_logit', edge_logit, 'The network has diverged.')
+    height, width = as_size('grid_size', grid_size)
     if not (height <= edge_logit.shape[2] and width <= edge_logit.shape[3]):
         raise ValueError(
             f'grid_size: expected at most {tuple(edge_logit.shape[2:])}, the size of '

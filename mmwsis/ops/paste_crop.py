@@ -15,9 +15,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .tensor_checks import (
+    as_integer,
+    as_number,
+    as_size,
+    check_finite,
+    check_shape,
+    check_tensor,
+)
+
 AREA_BINS = (1024, 9216)
 THRESHOLDS = (0.1, 0.1, 0.1)
 WEIGHTS = ('student', 'teacher', 'mixed')
+# A crop of this many pixels takes 4 GiB.
+MAX_CROP_PIXELS = 2**30
 
 
 class MaskPatch(NamedTuple):
@@ -76,7 +87,7 @@ def combine_logits(
         >>> combine_logits(student, student_flipped=mirrored, flip=True)
         tensor([[[3., 3.]]])
     """
-    if weights not in WEIGHTS:
+    if not isinstance(weights, str) or weights not in WEIGHTS:
         raise ValueError(f'weights must be one of {WEIGHTS}, got {weights!r}.')
     given = dict(student=(student, student_flipped), teacher=(teacher, teacher_flipped))
     names = ('student', 'teacher') if weights == 'mixed' else (weights,)
@@ -84,13 +95,16 @@ def combine_logits(
     for name in names:
         plain, mirrored = given[name]
         _require(plain, f'{name} logits', f'weights={weights!r}')
+        check_shape(f'{name} logits', plain, ('B', 'h', 'w'))
         if flip:
             _require(mirrored, f'{name}_flipped logits', 'flip=True')
+            check_tensor(f'{name}_flipped logits', mirrored, like=plain)
             _same_shape(plain, mirrored)
             plain = (plain + mirrored.flip(-1)) / 2
         means.append(plain)
     if len(means) == 1:
         return means[0]
+    check_tensor('teacher logits', means[1], like=means[0])
     _same_shape(*means)
     return (means[0] + means[1]) / 2
 
@@ -128,16 +142,16 @@ def crop_mask_patches(
         image_sizes: B times ``(H, W)`` in pixels.
         areas: B box areas in image pixels; they choose the threshold.
         thresholds: One probability per area bin. Defaults to (0.1, 0.1, 0.1).
-        area_bins: Upper ends (inclusive) of all bins but the last, in pixels. Defaults
-            to (1024, 9216), COCO's small and medium.
+        area_bins: Upper ends (inclusive) of all bins but the last, in pixels, in rising
+            order. Defaults to (1024, 9216), COCO's small and medium.
 
     Returns:
         One patch per object, on the CPU. A crop that misses the image gives an empty
         (0, 0) patch.
 
     Raises:
-        ValueError: Shapes or counts do not agree, a crop box is empty, or logits are
-            not finite.
+        ValueError: Shapes or counts do not agree, a crop box is empty or larger than
+            2^30 pixels, a threshold, area or bin is none, or logits are not finite.
 
     Example:
         >>> logits = torch.tensor([[[9.0, -9.0]]])  # the left half of the crop
@@ -148,6 +162,10 @@ def crop_mask_patches(
                [1, 1, 1, 0, 0],
                [1, 1, 1, 0, 0]])
     """
+    thresholds = [as_number('thresholds', value, '[0, 1]') for value in thresholds]
+    area_bins = [as_number('area_bins', value, '[0, inf)') for value in area_bins]
+    if area_bins != sorted(area_bins):
+        raise ValueError(f'area_bins: expected in rising order, got {area_bins}.')
     _check_inputs(logits, box_masks, crop_boxes, image_sizes, areas)
     if len(thresholds) != len(area_bins) + 1:
         raise ValueError(
@@ -157,12 +175,23 @@ def crop_mask_patches(
     if len(logits) == 0:
         return []
     boxes = [_checked_box(box) for box in crop_boxes]
-    bins = np.searchsorted(area_bins, np.asarray(areas, dtype=float), side='left')
-    resized = _resize_on_cpu if logits.device.type == 'cpu' else _resize_on_device
-    return [
-        _cut(crop, boxes[index], image_sizes[index], float(thresholds[bins[index]]))
-        for index, crop in enumerate(resized(logits.detach().float(), box_masks, boxes))
+    sizes = [as_size('image_sizes', size) for size in image_sizes]
+    areas = [as_number('areas', area, '[0, inf)') for area in areas]
+    bins = np.searchsorted(area_bins, areas, side='left')
+    patches = [MaskPatch(np.zeros((0, 0), dtype=bool), 0, 0, 0.0)] * len(boxes)
+    # Nothing is to be computed for crops that miss their image.
+    visible = [
+        index
+        for index, ((x0, y0, x1, y1), (height, width)) in enumerate(zip(boxes, sizes))
+        if x1 > 0 and y1 > 0 and x0 < width and y0 < height
     ]
+    if len(visible) < len(boxes):
+        logits, box_masks = logits[visible], box_masks[visible]
+    resized = _resize_on_cpu if logits.device.type == 'cpu' else _resize_on_device
+    crops = resized(logits.detach().float(), box_masks, [boxes[i] for i in visible])
+    for index, crop in zip(visible, crops):
+        patches[index] = _cut(crop, boxes[index], sizes[index], thresholds[bins[index]])
+    return patches
 
 
 def _resize_on_device(
@@ -205,11 +234,9 @@ def _cut(
 ) -> MaskPatch:
     """Cut a crop to the image and threshold it."""
     x0, y0, x1, y1 = box
-    height, width = (int(v) for v in image_size)
+    height, width = image_size
     left, right = max(x0, 0), min(x1, width)
     top, bottom = max(y0, 0), min(y1, height)
-    if right <= left or bottom <= top:
-        return MaskPatch(np.zeros((0, 0), dtype=bool), 0, 0, 0.0)
     # One transfer per object; what follows would wait for the device at every step.
     inside = crop[top - y0 : bottom - y0, left - x0 : right - x0].cpu().numpy()
     mask = inside > threshold
@@ -225,6 +252,8 @@ def _check_inputs(
     areas: Sequence,
 ) -> None:
     """Refuse shapes that do not belong together and logits that are not finite."""
+    check_tensor('logits', logits)
+    check_tensor('box_masks', box_masks, like=logits)
     if logits.ndim != 3 or box_masks.ndim != 3:
         raise ValueError(
             'expected logits (B, h, w) and box_masks (B, S, S), got '
@@ -241,6 +270,12 @@ def _check_inputs(
         raise ValueError(
             f'expected one entry per object in every argument, got {counts}.'
         )
+    if len(logits) and not (logits[0].numel() and box_masks[0].numel()):
+        raise ValueError(
+            'expected logits and box_masks of pixels, got '
+            f'{tuple(logits.shape)} and {tuple(box_masks.shape)}.'
+        )
+    check_finite('box_masks', box_masks)
     finite = torch.isfinite(logits).flatten(1).all(1)
     if not finite.all():
         bad = (~finite).nonzero().flatten().tolist()
@@ -251,7 +286,11 @@ def _check_inputs(
 
 
 def _checked_box(box: Sequence[int] | Tensor) -> tuple[int, ...]:
-    x0, y0, x1, y1 = (int(value) for value in box)
+    x0, y0, x1, y1 = (as_integer('crop_boxes', value) for value in box)
+    if (x1 - x0) * (y1 - y0) > MAX_CROP_PIXELS:
+        raise ValueError(
+            f'crop_boxes: expected at most 2^30 pixels, got {(x0, y0, x1, y1)}.'
+        )
     if x1 <= x0 or y1 <= y0:
         raise ValueError(
             'crop box must be half-open with positive size (X0, Y0, X1, Y1); got '

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco_mask
 
+from .tensor_checks import as_integer, as_mask, as_number, as_size
+
 
 def encode_patch(
     mask: np.ndarray, x: int, y: int, image_size: tuple[int, int]
@@ -27,7 +29,8 @@ def encode_patch(
         ``dict(size=[H, W], counts=str)`` with ASCII counts, ready for JSON.
 
     Raises:
-        ValueError: The rectangle does not lie inside the image.
+        ValueError: The rectangle does not lie inside the image, which has at most
+            2^32 - 1 pixels; or the mask is not two-dimensional or not finite.
 
     Example:
         >>> rle = encode_patch(np.ones((2, 3), dtype=bool), x=4, y=1, image_size=(5, 8))
@@ -38,15 +41,30 @@ def encode_patch(
          [0, 0, 0, 0, 0],
          [0, 0, 0, 0, 0]]
     """
-    height, width = (int(v) for v in image_size)
+    height, width = _image_size(image_size)
+    x, y = as_integer('x', x), as_integer('y', y)
+    mask = as_mask(mask)
     rows, columns = mask.shape
     if mask.size and (x < 0 or y < 0 or x + columns > width or y + rows > height):
         raise ValueError(
             f'a {columns}x{rows} patch at column {x}, row {y} must lie inside the '
             f'{width}x{height} image.'
         )
+    return _from_edges(_run_edges(mask, x, y, height), height, width)
+
+
+def _image_size(image_size: tuple[int, int]) -> tuple[int, int]:
+    height, width = as_size('image_size', image_size)
+    if height * width >= 2**32:
+        raise ValueError(
+            f'image_size: COCO counts less than 2^32 pixels, got {height}x{width}.'
+        )
+    return height, width
+
+
+def _from_edges(edges: np.ndarray, height: int, width: int) -> dict[str, Any]:
+    """Encode a mask whose value changes at column-major positions, from zero on."""
     # Lengths of the runs between the changes, zeros first, down the image's columns.
-    edges = _run_edges(mask, x, y, height)
     bounds = np.empty(len(edges) + 2, dtype=np.int64)
     bounds[0], bounds[1:-1], bounds[-1] = 0, edges, height * width
     counts = bounds[1:] - bounds[:-1]
@@ -74,6 +92,10 @@ def encode_filled_box(
     Returns:
         ``dict(size=[H, W], counts=str)``.
 
+    Raises:
+        ValueError: Numbers that are not finite, a negative width or height, or an image
+            without pixels.
+
     Example:
         >>> rle = encode_filled_box([1.5, 0.0, 2.0, 1.0], image_size=(3, 6))
         >>> coco_mask.decode(rle).tolist()
@@ -81,12 +103,39 @@ def encode_filled_box(
          [0, 1, 1, 1, 0, 0],
          [0, 0, 0, 0, 0, 0]]
     """
-    height, width = (int(v) for v in image_size)
-    x, y, w, h = bbox
+    left, top, right, bottom = filled_box_span(bbox, image_size)
+    height, width = _image_size(image_size)
+    if bottom - top + 1 == height:  # whole columns are one run
+        edges = np.array([left * height, (right + 1) * height])
+    else:
+        columns = np.arange(left, right + 1) * height
+        edges = np.stack([columns + top, columns + bottom + 1], axis=1).ravel()
+    return _from_edges(edges, height, width)
+
+
+def filled_box_span(
+    bbox: Sequence[float], image_size: tuple[int, int]
+) -> tuple[int, int, int, int]:
+    """Pixels of a filled box.
+
+    Args:
+        bbox: ``[x, y, width, height]`` in image pixels.
+        image_size: ``(H, W)`` of the image in pixels.
+
+    Returns:
+        First column and row, last column and row, of :func:`encode_filled_box`.
+
+    Raises:
+        ValueError: As :func:`encode_filled_box`.
+    """
+    height, width = _image_size(image_size)
+    if not height * width:
+        raise ValueError(f'image_size: expected pixels, got {height}x{width}.')
+    x, y, w, h = (as_number('bbox', value) for value in bbox)
+    if w < 0 or h < 0:
+        raise ValueError(f'bbox: expected a width and height >= 0, got {[*bbox]}.')
     left, top = _inside(int(x), width), _inside(int(y), height)
-    right, bottom = _inside(int(x + w), width), _inside(int(y + h), height)
-    patch = np.ones((bottom - top + 1, right - left + 1), dtype=bool)
-    return encode_patch(patch, left, top, (height, width))
+    return left, top, _inside(int(x + w), width), _inside(int(y + h), height)
 
 
 def _inside(position: int, size: int) -> int:

@@ -13,7 +13,13 @@ import torch
 from torch import Tensor
 
 from .pixel_paths import path_runs, pixel_directions, source_window
-from .tensor_checks import check_shape, full_precision, to_full_precision
+from .tensor_checks import (
+    as_integer,
+    check_shape,
+    check_within,
+    full_precision,
+    to_full_precision,
+)
 
 # Ranks up to this many pixels per image fit 16 bits, which halves time and memory.
 INT16_PIXELS = 2**15
@@ -43,7 +49,7 @@ def path_affinity(edge: Tensor, radius: int) -> Tensor:
         goes through ``InterPixelRelationLoss``, which never stores all pairs.
 
     Raises:
-        ValueError: Wrong shape, or a grid without sources.
+        ValueError: Wrong shape, boundaries outside [0, 1], or a grid without sources.
 
     Example:
         >>> edge = torch.arange(12.0).view(1, 1, 3, 4) / 20
@@ -51,9 +57,18 @@ def path_affinity(edge: Tensor, radius: int) -> Tensor:
         tensor([0.9000, 0.8500, 0.7000, 0.6500])
     """
     check_shape('edge', edge, ('B', 1, 'h', 'w'))
+    radius = as_integer('radius', radius, 2)
+    source_window(radius, *edge.shape[2:])  # checks the size
+    check_within('edge', edge, 0, 1)
+    return affinity_of_pairs(edge, radius)
+
+
+def affinity_of_pairs(edge: Tensor, radius: int) -> Tensor:
+    """:func:`path_affinity` of arguments that are checked already."""
     window = source_window(radius, *edge.shape[2:])
     with torch.no_grad(), full_precision(edge):
-        edge = to_full_precision(edge)[:, 0]
+        # Contiguous: the pairs are slices of the flattened map.
+        edge = to_full_precision(edge)[:, 0].contiguous()
         shape = len(edge), len(pixel_directions(radius)), window.height * window.width
         affinity = edge.new_empty(shape)
         if not edge.numel():
@@ -101,7 +116,7 @@ def flat_pairs(shape: tuple[int, int, int], radius: int) -> FlatPairs:
         >>> pairs.shift(grid, (1, -1))
         tensor([4, 5, 6, 7, 8, 9])
     """
-    (batch, height, width), reach = shape, radius - 1
+    (batch, height, width), reach = shape, as_integer('radius', radius, 2) - 1
     pixels = batch * height * width
     return FlatPairs(reach, max(0, pixels - reach * width - 2 * reach), width)
 
@@ -116,7 +131,7 @@ def path_maxima(
     whole map and shared by all directions.
 
     Args:
-        values: (B, h, w), not empty, with at least one source.
+        values: (B, h, w), not empty, with at least one source; without gradients.
         radius: Pairs are nearer than this, in pixels; at least 2.
         directions: Indices of the directions wanted. Defaults to None: all.
 
@@ -130,8 +145,9 @@ def path_maxima(
         ...     print(index, maxima)  # each source and the pixel below it
         1 tensor([ 5,  6,  7,  8,  9, 10])
     """
+    check_shape('values', values, ('B', 'h', 'w'))
     pairs = flat_pairs(values.shape, radius)
-    runs = _run_maxima(values.flatten(), pairs.width)
+    runs = _run_maxima(values.detach().flatten(), pairs.width)
     out = values.new_empty(pairs.length)
     covers = path_runs(radius)
     for index in range(len(covers)) if directions is None else directions:
@@ -181,6 +197,7 @@ def rank_pixels(edge: Tensor, leftward: bool) -> Tensor:
         tensor([[[1, 0],
                  [2, 3]]], dtype=torch.int16)
     """
+    check_shape('edge', edge, ('B', 'h', 'w'))
     height, width = edge.shape[1:]
     size = height * width
     # Flat pixels, the last of any path first: near the source's corner before far, and

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from .lattice_matrices import Lattice, build_lattice
 from .linear_filter import LinearFilter, combine_factors
-from .tensor_checks import to_full_precision
+from .tensor_checks import check_finite, check_tensor, to_full_precision
 
 
 class PermutohedralLattice(LinearFilter):
@@ -59,6 +59,11 @@ class PermutohedralLattice(LinearFilter):
     num_vertices: int
 
     def __init__(self, features: Tensor, dtype: torch.dtype | None = None) -> None:
+        check_tensor('features', features)
+        if dtype not in (None, torch.float32, torch.float64):
+            raise ValueError(
+                f'dtype: expected torch.float32 or torch.float64, got {dtype}.'
+            )
         if features.dim() not in (2, 3) or features.shape[-1] < 1:
             raise ValueError(
                 'features: expected shape (N, d) or (B, N, d) with d >= 1, got '
@@ -68,8 +73,7 @@ class PermutohedralLattice(LinearFilter):
             if dtype is None:
                 dtype = to_full_precision(features[..., :0]).dtype
             flat = features.detach().double().flatten(0, -2)
-            if not flat.isfinite().all():
-                raise ValueError('features: expected finite values, got NaN or Inf.')
+            check_finite('features', flat)
             images = features.shape[0] if features.dim() == 3 else 1
             self._plain = build_lattice(flat, images, dtype)
         self.num_vertices = len(self._plain.splat.offsets) - 1
@@ -93,6 +97,7 @@ class PermutohedralLattice(LinearFilter):
         Raises:
             ValueError: A shape that does not fit the features.
         """
+        check_tensor('values', values, like=self._plain.slice.weights)
         if tuple(values.shape[:-1]) != self._shape:
             wanted = ', '.join(map(str, (*self._shape, 'C')))
             raise ValueError(

@@ -1,7 +1,10 @@
 """Pairs of near pixels and the pixels between them (IRNet, CVPR 2019, section 4)."""
 
+import math
 from functools import lru_cache
 from typing import NamedTuple
+
+from .tensor_checks import as_integer
 
 Offset = tuple[int, int]
 
@@ -22,7 +25,6 @@ class SourceWindow(NamedTuple):
     width: int
 
 
-@lru_cache(maxsize=32)
 def pixel_directions(radius: int) -> tuple[Offset, ...]:
     r"""Offsets from a source pixel to its destinations, one of each opposite pair.
 
@@ -44,10 +46,9 @@ def pixel_directions(radius: int) -> tuple[Offset, ...]:
         >>> pixel_directions(2)
         ((0, 1), (1, 0), (1, -1), (1, 1))
     """
-    return tuple(path[0] for path in pixel_paths(radius))
+    return _directions(as_integer('radius', radius, 2))
 
 
-@lru_cache(maxsize=32)
 def pixel_paths(radius: int) -> tuple[tuple[Offset, ...], ...]:
     r"""Offsets of the pixels on the line from a source to each destination.
 
@@ -69,8 +70,17 @@ def pixel_paths(radius: int) -> tuple[tuple[Offset, ...], ...]:
         >>> pixel_paths(2)[2]  # down to the left: both neighbours are near the line
         ((1, -1), (0, -1), (1, 0), (0, 0))
     """
-    if isinstance(radius, bool) or not isinstance(radius, int) or radius < 2:
-        raise ValueError(f'radius: expected an integer >= 2, got {radius!r}.')
+    return _paths(as_integer('radius', radius, 2))
+
+
+# Kept by a radius that is checked already: to a cache 2.0 and True are 2 and 1.
+@lru_cache(maxsize=32)
+def _directions(radius: int) -> tuple[Offset, ...]:
+    return tuple(path[0] for path in _paths(radius))
+
+
+@lru_cache(maxsize=32)
+def _paths(radius: int) -> tuple[tuple[Offset, ...], ...]:
     directions = [(0, dx) for dx in range(1, radius)]
     directions += [
         (dy, dx)
@@ -83,11 +93,17 @@ def pixel_paths(radius: int) -> tuple[tuple[Offset, ...], ...]:
 
 def _path(direction: Offset) -> tuple[Offset, ...]:
     dy, dx = direction
-    # All (y, x) of the box spanned by (0, 0) and (dy, dx), in raster order.
-    box = [(y, x) for y in range(dy + 1) for x in range(min(0, dx), max(0, dx) + 1)]
-    # The distance from the line is |dy x - dx y| / sqrt(dy^2 + dx^2): below 1, squared.
-    length = dy * dy + dx * dx
-    near = [point for point in box if (dy * point[1] - dx * point[0]) ** 2 < length]
+    left, right = min(0, dx), max(0, dx)
+    # The distance of (y, x) from the line is |dy x - dx y| / sqrt(dy^2 + dx^2). It is
+    # below 1 where |dy x - dx y| <= reach, which bounds x in each row of the box that
+    # (0, 0) and (dy, dx) span.
+    reach = math.isqrt(dy * dy + dx * dx - 1)
+    near = []
+    for y in range(dy + 1):
+        if dy:
+            left = max(min(0, dx), -((reach - dx * y) // dy))
+            right = min(max(0, dx), (dx * y + reach) // dy)
+        near += [(y, x) for x in range(left, right + 1)]
     return tuple(sorted(near, key=lambda point: -(point[0] + abs(point[1]))))
 
 
@@ -111,8 +127,8 @@ def source_window(radius: int, height: int, width: int) -> SourceWindow:
         >>> source_window(2, height=3, width=4)
         SourceWindow(rows=slice(0, 2, None), cols=slice(1, 3, None), height=2, width=2)
     """
-    pixel_directions(radius)  # checks the radius
-    reach = radius - 1
+    reach = as_integer('radius', radius, 2) - 1
+    height, width = as_integer('height', height), as_integer('width', width)
     if height <= reach or width <= 2 * reach:
         raise ValueError(
             f'A grid of {height}x{width} pixels has no source pixel for radius '
@@ -154,7 +170,6 @@ class PathRun(NamedTuple):
     vertical: bool
 
 
-@lru_cache(maxsize=32)
 def path_runs(radius: int) -> tuple[tuple[PathRun, ...], ...]:
     """Cover each path of :func:`pixel_paths` with few straight runs, overlapping ones.
 
@@ -171,7 +186,12 @@ def path_runs(radius: int) -> tuple[tuple[PathRun, ...], ...]:
         >>> path_runs(2)[0]  # a pixel and its right neighbour are one run
         (PathRun(offset=(0, 0), length=2, vertical=False),)
     """
-    return tuple(map(_cover, pixel_paths(radius)))
+    return _path_runs(as_integer('radius', radius, 2))
+
+
+@lru_cache(maxsize=32)
+def _path_runs(radius: int) -> tuple[tuple[PathRun, ...], ...]:
+    return tuple(map(_cover, _paths(radius)))
 
 
 def _cover(path: tuple[Offset, ...]) -> tuple[PathRun, ...]:

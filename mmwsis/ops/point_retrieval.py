@@ -7,7 +7,15 @@ from torch import Tensor
 
 from .random_walk import propagation_scores
 from .sinkhorn import sinkhorn_scaling
-from .tensor_checks import check_shape, full_precision, to_full_precision
+from .tensor_checks import (
+    as_integer,
+    as_number,
+    check_integers,
+    check_shape,
+    check_tensor,
+    full_precision,
+    to_full_precision,
+)
 
 # The published thresholds belong to a 32 x 32 grid, where a uniform score is 1/1024.
 REFERENCE_GRID = 32
@@ -77,7 +85,8 @@ def retrieve_points(
     Raises:
         NonFiniteSimilarityError: ``similarity`` holds NaN or infinity; its
             ``batch_indices`` name the samples.
-        ValueError: Wrong shapes, ``hops`` or ``beta``.
+        TypeError: ``init_fg`` or ``in_box`` are fractions.
+        ValueError: Wrong shapes or settings.
 
     Example:
         >>> looks = torch.tensor([1, 1, 0, 1, 1, 0, 0, 0, 0])  # a 3 x 3 grid
@@ -94,8 +103,21 @@ def retrieve_points(
     """
     check_shape('init_fg', init_fg, ('B', 'N', 'N'))
     batch, side = init_fg.shape[:2]
-    check_shape('in_box', in_box, (batch, side, side))
-    check_shape('similarity', similarity, (batch, side * side, side * side))
+    check_shape('in_box', in_box, (batch, side, side), like=init_fg)
+    check_shape(
+        'similarity', similarity, (batch, side * side, side * side), like=init_fg
+    )
+    check_integers('init_fg', init_fg)
+    check_integers('in_box', in_box)
+    tau_fg = as_number('tau_fg', tau_fg)
+    tau_bg = as_number('tau_bg', tau_bg)
+    sinkhorn_iters = as_integer('sinkhorn_iters', sinkhorn_iters, 1)
+    sinkhorn_tol = as_number('sinkhorn_tol', sinkhorn_tol, '[0, inf)')
+    if tau_bg > tau_fg:
+        raise ValueError(
+            f'tau_bg: expected at most tau_fg={tau_fg}, as no cell is both, got '
+            f'{tau_bg}.'
+        )
     init_fg = init_fg.bool()
     in_box = in_box.bool() | init_fg
     init_bg = ~in_box
@@ -108,10 +130,10 @@ def retrieve_points(
         seeds = torch.stack([init_fg, init_bg], 1).flatten(2).to(similarity.dtype)
         seeds = seeds / seeds.sum(2, keepdim=True).clamp(min=1)
         scores = propagation_scores(similarity, seeds, r, c, hops, beta)
-    score_fg, score_bg = scores.view(batch, 2, side, side).unbind(1)
+    score_fg, score_bg = scores.reshape(batch, 2, side, side).unbind(1)
     # Select cells of the box by the difference of both scores (Eq. 5).
     difference = score_fg - score_bg
-    factor = (REFERENCE_GRID / side) ** 2 if scale_thresholds else 1.0
+    factor = (REFERENCE_GRID / max(side, 1)) ** 2 if scale_thresholds else 1.0
     candidates = in_box & ~init_fg
     return PointRetrieval(
         init_fg=init_fg,
@@ -139,6 +161,8 @@ def lacks_pseudo_points(retrieval: PointRetrieval) -> Tensor:
         >>> lacks_pseudo_points(points)
         tensor([ True, False])
     """
+    check_shape('pseudo_fg', retrieval.pseudo_fg, ('B', 'N', 'N'))
+    check_shape('pseudo_bg', retrieval.pseudo_bg, tuple(retrieval.pseudo_fg.shape))
     return ~(retrieval.pseudo_fg | retrieval.pseudo_bg).flatten(1).any(1)
 
 
@@ -168,8 +192,9 @@ def drop_points(
         >>> dropped.init_fg.float().mean(), dropped.pseudo_fg.float().mean() < 0.2
         (tensor(1.), tensor(True))
     """
-    if not 0 <= rate <= 1:
-        raise ValueError(f'rate: expected 0 <= rate <= 1, got {rate}.')
+    rate = as_number('rate', rate, '[0, 1]')
+    check_tensor('pseudo_fg', retrieval.pseudo_fg)
+    check_shape('pseudo_bg', retrieval.pseudo_bg, tuple(retrieval.pseudo_fg.shape))
     pseudo_fg, pseudo_bg = retrieval.pseudo_fg, retrieval.pseudo_bg
     device = pseudo_fg.device if generator is None else generator.device
     draws = torch.rand((2, *pseudo_fg.shape), generator=generator, device=device)

@@ -5,7 +5,13 @@ import math
 import torch
 from torch import Tensor
 
-from .tensor_checks import check_shape, full_precision, to_full_precision
+from .tensor_checks import (
+    as_integer,
+    as_number,
+    check_shape,
+    full_precision,
+    to_full_precision,
+)
 
 
 def propagation_scores(
@@ -62,9 +68,9 @@ def propagation_scores(
     """
     check_shape('similarity', similarity, ('B', 'n', 'n'))
     batch, size = similarity.shape[:2]
-    check_shape('seeds', seeds, (batch, 'k', size))
-    check_shape('row_scale', row_scale, (batch, size))
-    check_shape('col_scale', col_scale, (batch, size))
+    check_shape('seeds', seeds, (batch, 'k', size), like=similarity)
+    check_shape('row_scale', row_scale, (batch, size), like=similarity)
+    check_shape('col_scale', col_scale, (batch, size), like=similarity)
     steps = _walk_length(hops, beta, similarity.dtype)
     with torch.no_grad(), full_precision(similarity):
         matrix = to_full_precision(similarity)
@@ -92,17 +98,21 @@ def _step(matrix: Tensor, vectors: Tensor, r: Tensor, c: Tensor) -> Tensor:
 
 
 def _is_endless(hops: int | float | str) -> bool:
-    return hops in ('inf', float('inf'))
+    if isinstance(hops, str):
+        return hops == 'inf'
+    return isinstance(hops, float) and hops == math.inf
 
 
 def _walk_length(hops: int | float | str, beta: float, dtype: torch.dtype) -> int:
     """Return the number of products with the transition matrix."""
+    beta = as_number('beta', beta, '[0, 1)')
     if _is_endless(hops):
-        if not 0 <= beta < 1:
-            raise ValueError(f'beta: expected 0 <= beta < 1, got {beta}.')
         # The tail after m terms is at most beta^m of the largest score.
         eps = torch.finfo(torch.float64 if dtype == torch.float64 else torch.float).eps
         return 0 if beta == 0 else math.ceil(math.log(eps) / math.log(beta))
-    if isinstance(hops, bool) or not isinstance(hops, int) or hops < 0:
-        raise ValueError(f"hops: expected an integer >= 0 or 'inf', got {hops!r}.")
-    return hops
+    try:
+        return as_integer('hops', hops, 0)
+    except ValueError as error:
+        raise ValueError(
+            f"hops: expected an integer >= 0 or 'inf', got {hops!r}."
+        ) from error

@@ -3,7 +3,13 @@
 import torch
 from torch import Tensor
 
-from .tensor_checks import check_shape, full_precision, to_full_precision
+from .tensor_checks import (
+    as_integer,
+    as_number,
+    check_shape,
+    full_precision,
+    to_full_precision,
+)
 
 MIN_MARGINAL = 1e-12
 
@@ -57,7 +63,7 @@ def sinkhorn_scaling(
 
     Raises:
         NonFiniteSimilarityError: ``S`` holds NaN or infinity.
-        ValueError: Wrong shape or no iteration asked for.
+        ValueError: Wrong shape or settings.
 
     Example:
         >>> similarity = torch.tensor([[[2.0, 1.0], [1.0, 2.0]]])
@@ -67,10 +73,14 @@ def sinkhorn_scaling(
                  [0.3333, 0.6667]]])
     """
     check_shape('similarity', similarity, ('B', 'n', 'n'))
-    if max_iters < 1:
-        raise ValueError(f'max_iters: expected at least 1, got {max_iters}.')
+    max_iters = as_integer('max_iters', max_iters, 1)
+    tol = as_number('tol', tol, '[0, inf)')
     with torch.no_grad(), full_precision(similarity):
-        return _scale(to_full_precision(similarity), max_iters, tol)
+        similarity = to_full_precision(similarity)
+        if not similarity.numel():
+            ones = similarity.new_ones(similarity.shape[:2])
+            return ones, ones.clone()
+        return _scale(similarity, max_iters, tol)
 
 
 def _scale(similarity: Tensor, max_iters: int, tol: float) -> tuple[Tensor, Tensor]:

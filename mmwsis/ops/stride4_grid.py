@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from .tensor_checks import as_size, check_tensor
+
 STRIDE = 4
 
 
@@ -17,11 +19,14 @@ def stride4_size(image_size: tuple[int, int]) -> tuple[int, int]:
     Returns:
         (h, w) of the grid.
 
+    Raises:
+        ValueError: Not two integers of at least 0.
+
     Example:
         >>> stride4_size((375, 500))
         (94, 125)
     """
-    height, width = image_size
+    height, width = as_size('image_size', image_size)
     return (height - 1) // STRIDE + 1, (width - 1) // STRIDE + 1
 
 
@@ -37,11 +42,19 @@ def stride4_labels(labels: Tensor) -> Tensor:
     Returns:
         (..., round(H / 4), round(W / 4)) labels.
 
+    Raises:
+        ValueError: Fewer than two dimensions.
+
     Example:
         >>> stride4_labels(torch.arange(16).expand(8, 16))
         tensor([[ 2,  6, 10, 14],
                 [ 2,  6, 10, 14]])
     """
+    check_tensor('labels', labels)
+    if labels.ndim < 2:
+        raise ValueError(
+            f'labels: expected shape (..., H, W), got {tuple(labels.shape)}.'
+        )
     rows, cols = (_centres(side, labels.device) for side in labels.shape[-2:])
     return labels[..., rows[:, None], cols]
 

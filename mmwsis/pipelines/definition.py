@@ -46,6 +46,8 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmwsis.utils.config_files import read_config
+
 from .locate import find_config
 from .stages import (
     STAGE_TYPES,
@@ -117,7 +119,7 @@ def load_pipeline(
             f'Pipeline file {file} does not exist. Each method has configs/METHOD/'
             'pipeline.py, with --data NAME, and pipeline_synthetic.py.'
         )
-    cfg = Config.fromfile(file)
+    cfg = read_config(file)
     if 'pipeline' not in cfg or not isinstance(cfg.get('pipeline'), dict):
         raise ValueError(
             f'{file} is not a pipeline file: it has no `pipeline = dict(...)`. '
@@ -177,7 +179,7 @@ def _own_spec(cfg: Config, content: dict[str, Any], file: Path) -> dict[str, Any
     spec = cfg.get('data_spec', {})
     if content.get('dataset'):
         dataset = find_config(content['dataset'], file.resolve().parent)
-        spec = Config.fromfile(dataset).data_spec
+        spec = read_config(dataset).data_spec
     return spec.to_dict() if hasattr(spec, 'to_dict') else dict(spec)
 
 

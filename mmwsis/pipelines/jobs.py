@@ -8,7 +8,7 @@ from typing import Any
 from mmengine.config import Config
 
 from mmwsis.formats.map_index import INDEX_NAME
-from mmwsis.utils.config_files import default_work_dir, files_named_in
+from mmwsis.utils.config_files import default_work_dir, files_named_in, read_config
 from mmwsis.utils.hashing import flatten_settings
 
 from .definition import Pipeline, fill_placeholders
@@ -97,7 +97,7 @@ class JobFactory:
     def _plain_config(self, stage: ConfigStage) -> Config:
         """A stage's config without its own overrides."""
         if stage.config not in self._configs:
-            cfg = Config.fromfile(find_config(stage.config, self.pipeline.file.parent))
+            cfg = read_config(find_config(stage.config, self.pipeline.file.parent))
             if self.dataset is not None:
                 # Here, because it imports MMDetection: `--list` should not wait for it.
                 from mmwsis.engine.data_spec import apply_data_spec

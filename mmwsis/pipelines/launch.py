@@ -62,7 +62,7 @@ class Launch:
             return [sys.executable, *tail]
         if self.launcher == 'pytorch':
             return [
-                *(sys.executable, '-m', 'torch.distributed.run'),
+                *(sys.executable, '-m', 'mmwsis.engine.torchrun'),
                 f'--nproc_per_node={self.gpus}',
                 f'--master_port={os.environ.get("PORT", "29500")}',
                 *(*tail, '--launcher', 'pytorch'),

@@ -1,13 +1,14 @@
 """Where tools and configs lie: in a checkout or in an installed wheel."""
 
+import contextlib
 import os
+from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
-
-from mmengine.utils import get_installed_path
 
 from mmwsis.utils.config_files import PACKAGE_DIR, SHIPPED_ROOTS
 
-__all__ = ['PACKAGE_DIR', 'find_config', 'find_tool']
+__all__ = ['PACKAGE_DIR', 'find_config', 'find_tool', 'working_in']
 
 
 def find_tool(name: str) -> Path:
@@ -68,5 +69,26 @@ def _shipped_candidates(reference: str) -> list[Path]:
     if package == 'mmwsis':
         roots = [root / 'configs' for root in SHIPPED_ROOTS]
     else:
-        roots = [Path(get_installed_path(package)) / '.mim' / 'configs']
+        found = find_spec(package) if package.isidentifier() else None
+        if found is None or not found.origin:
+            raise FileNotFoundError(
+                f'Config {reference!r} does not exist: no package {package!r} is '
+                'installed. Write mmwsis::METHOD/FILE.py, or a path.'
+            )
+        roots = [Path(found.origin).parent / '.mim' / 'configs']
     return [root / path for root in roots]
+
+
+@contextlib.contextmanager
+def working_in(directory: Path) -> Iterator[None]:
+    """Be in a directory for a while.
+
+    Args:
+        directory: Becomes the working directory.
+    """
+    before = Path.cwd()
+    os.chdir(directory)
+    try:
+        yield
+    finally:
+        os.chdir(before)

@@ -70,6 +70,9 @@ def markdown(report: dict[str, Any], figures: 'list[Figure]') -> str:
     ]
     header = ['stage', 'type', 'time', 'result']
     lines += ['## Stages', '', markdown_table(header, rows), '']
+    warnings = _warning_lines(report)
+    if warnings:
+        lines += ['## Warnings', '', *(f'- {line}' for line in warnings), '']
     for figure in figures:
         lines += [f'## {figure.title}', '']
         if figure.problem:
@@ -104,7 +107,16 @@ def console_table(runner: 'PipelineRunner') -> str:
     lines.insert(1, '-' * max(len(line) for line in lines))
     for name, value in _summary_rows(report.get('summary', {})):
         lines.append(f'{name}: {value}')
+    lines += [f'warning: {line}' for line in _warning_lines(report)]
     return '\n'.join(lines)
+
+
+def _warning_lines(report: dict[str, Any]) -> list[str]:
+    return [
+        f'{row["stage"]}: {warning}'
+        for row in report['stages']
+        for warning in row.get('warnings', [])
+    ]
 
 
 def _summary_rows(summary: dict[str, Any]) -> list[tuple[str, str]]:

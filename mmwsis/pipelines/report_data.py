@@ -127,15 +127,38 @@ def _read(path: Path) -> dict[str, Any]:
     return read_json(str(path)) if path.is_file() else {}
 
 
+def label_warnings(runner: 'PipelineRunner', stage: Stage) -> list[str]:
+    """What label generation said of its labels, such as that they fill their boxes.
+
+    Args:
+        runner: The runner.
+        stage: A stage of its pipeline; others than generation have none.
+    """
+    if not isinstance(stage, GenerateStage):
+        return []
+    return list(_collapse(_read(runner.root / stage.result)).get('warnings', []))
+
+
+def _collapse(content: dict[str, Any]) -> dict[str, Any]:
+    """What is known of labels without ground truth; files of others have none."""
+    made_by = (content.get('info') or {}).get('mmwsis') or {}
+    return made_by.get('collapse') or {}
+
+
 def _generation_result(content: dict[str, Any]) -> dict[str, float]:
     """How many labels a file holds, or maps a folder."""
+    collapse = _collapse(content)
     if 'annotations' not in content:
-        return {'maps': len(content.get('images', []))}
+        flat = collapse.get('flat')
+        known = {} if flat is None else {'of one class everywhere': flat}
+        return {'maps': len(content.get('images', [])), **known}
     annotations = content['annotations']
     made = {'pseudo labels': len(annotations)}
     if any('weak_bbox' in entry for entry in annotations):  # masks of known objects
         empty = sum(bool(entry.get('empty_prediction')) for entry in annotations)
         made['empty predictions'] = empty
+    if collapse.get('median_fill') is not None:
+        made['median fill of the box'] = collapse['median_fill']
     return made
 
 
@@ -183,6 +206,7 @@ def gather(runner: 'PipelineRunner', stage: ReportStage | None) -> dict[str, Any
                 'seconds': round(record.seconds, 1) if record else 0.0,
                 'command': record.command if record else [],
                 'result': stage_result(runner, entry) if known else {},
+                'warnings': label_warnings(runner, entry) if known else [],
             }
         )
     report = {

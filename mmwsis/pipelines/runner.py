@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mmwsis.utils.process_lock import ProcessLock
 
@@ -15,7 +16,7 @@ from .definition import Pipeline
 from .durations import format_duration
 from .jobs import Job, JobFactory
 from .launch import shown
-from .locate import PACKAGE_DIR
+from .locate import PACKAGE_DIR, working_in
 from .manifest import (
     FileHasher,
     Manifest,
@@ -27,6 +28,9 @@ from .manifest import (
 from .process import last_lines, run_logged
 from .selection import Selection
 from .stages import Stage, TrainStage
+
+if TYPE_CHECKING:
+    from .check import PipelineCheck
 
 Say = Callable[[str], None]
 
@@ -86,9 +90,27 @@ class PipelineRunner:
             Stage, job and decision for each stage. A stage whose input an earlier
             stage is about to make may turn out to be unchanged when it is reached.
         """
+        planned, problems = self.plan_what_can_be()
+        for error in problems.values():
+            raise error
+        return planned
+
+    def plan_what_can_be(
+        self,
+    ) -> tuple[list[tuple[Stage, Job, Decision]], dict[str, Exception]]:
+        """As :meth:`plan`, but go on where a stage cannot be made.
+
+        Returns:
+            What can be planned, and for each other stage what is wrong.
+        """
         planned, remade = [], {}
+        problems: dict[str, Exception] = {}
         for stage in self.pipeline.stages:
-            job = self.factory.make(stage)
+            try:
+                job = self.factory.make(stage)
+            except (OSError, ValueError) as error:
+                problems[stage.name] = error
+                continue
             if not self.selection.picks(stage.name, self.names):
                 planned.append((stage, job, Decision('skip', ['left out'])))
                 continue
@@ -108,7 +130,17 @@ class PipelineRunner:
                 made = [*job.outputs, *([job.train_dir] if job.train_dir else [])]
                 remade.update(dict.fromkeys(made, stage.name))
             planned.append((stage, job, decision))
-        return planned
+        return planned, problems
+
+    def check(self) -> 'PipelineCheck':
+        """Look for what would stop a stage, in all that are to run."""
+        # Here, because it imports MMDetection, for which a slip in an option need not
+        # wait.
+        from .check import PipelineCheck
+
+        planned, problems = self.plan_what_can_be()
+        with working_in(self.root):
+            return PipelineCheck(self.factory, planned, problems)
 
     def run(self) -> list[StageOutcome]:
         """Run the selected stages.
@@ -117,10 +149,16 @@ class PipelineRunner:
             One outcome per stage.
 
         Raises:
-            StageFailedError: A stage failed; the message holds the stage, the
-                command, the end of its log and how to continue.
+            StageFailedError: A check found what would stop a stage, and none was
+                started; or a stage failed: the message holds the stage, the command,
+                the end of its log and how to continue.
             RuntimeError: Another run of the same pipeline is under way.
         """
+        check = self.check()
+        if check.errors:
+            raise StageFailedError(check.message())
+        for text in check.warnings:
+            self.say(f'warning: {text}')
         self.work_dir.mkdir(parents=True, exist_ok=True)
         with self._lock() as lock:
             for number, stage in enumerate(self.pipeline.stages, start=1):

@@ -1,16 +1,15 @@
 """One call for ``tools/run_pipeline.py``: plan, run, sum up."""
 
-import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from .definition import load_pipeline
 from .jobs import JobFactory
 from .launch import Launch, shown
-from .locate import find_config
-from .runner import PipelineRunner, noted
+from .locate import find_config, working_in
+from .runner import PipelineRunner, StageFailedError, noted
 from .selection import Selection
 from .stages import ReportStage
 
@@ -68,7 +67,7 @@ def make_runner(
         from mmwsis.engine.data_spec import load_data_spec
 
         dataset = Path(options.dataset).resolve()
-        with _working_in(Path(options.root or here)):  # where its data_root starts
+        with working_in(Path(options.root or here)):  # where its data_root starts
             spec = load_data_spec(dataset)
     pipeline = load_pipeline(
         find_config(options.config, here), spec, options.fast, options.data
@@ -93,17 +92,6 @@ def _write_report(runner: PipelineRunner, stage: ReportStage) -> None:
     from .report import write_report
 
     write_report(runner, stage)
-
-
-@contextlib.contextmanager
-def _working_in(directory: Path) -> Iterator[None]:
-    """Be in a directory for a while."""
-    before = Path.cwd()
-    os.chdir(directory)
-    try:
-        yield
-    finally:
-        os.chdir(before)
 
 
 def run_pipeline(
@@ -145,11 +133,15 @@ def print_plan(
         options: The options.
         commands: Print the commands too.
         say: Receives the lines. Defaults to ``print``.
+
+    Raises:
+        StageFailedError: A check found what would stop a stage.
     """
     runner = make_runner(options, say)
     if commands:
         say(f'In {runner.root}:')
-    for number, (stage, job, decision) in enumerate(runner.plan(), start=1):
+    planned, _ = runner.plan_what_can_be()
+    for number, (stage, job, decision) in enumerate(planned, start=1):
         what = {'skip': 'unchanged', 'resume': 'would resume', 'run': 'would run'}
         text = decision.why if decision.action == 'skip' and decision.why else ''
         text = text or what[decision.action]
@@ -159,3 +151,10 @@ def print_plan(
         say(f'{number:3d}. {stage.name} ({stage.kind}): {text}')
         if commands and job.command:
             say(f'     $ {shown(job.command)}')
+    check = runner.check()
+    for text in check.warnings:
+        say(f'warning: {text}')
+    if not check.errors:
+        say('Checked for all stages: nothing stands in the way.')
+        return
+    raise StageFailedError(check.message())

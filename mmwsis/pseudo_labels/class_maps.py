@@ -7,6 +7,7 @@ from mmengine.structures import BaseDataElement
 from mmwsis.formats.class_maps import KIND, encode_class_maps
 from mmwsis.utils.arrays import to_numpy
 
+from .collapse import dominant_class
 from .map_folder import MapFolder
 
 
@@ -49,4 +50,5 @@ class ClassMapFolder(MapFolder):
                 f'{labels.tolist()}.'
             )
         content = encode_class_maps(labels, image_size, fields, where)
-        return content, dict(labels=labels.tolist())
+        dominant = dominant_class(labels, fields.values())
+        return content, dict(labels=labels.tolist(), dominant=dominant)

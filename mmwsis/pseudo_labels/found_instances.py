@@ -11,6 +11,7 @@ from pycocotools import mask as coco_mask
 from mmwsis.utils.arrays import to_numpy
 
 from .artifact import Artifact, LabelSource, Records
+from .collapse import log_collapse, mask_collapse
 from .entries import mask_keys
 from .merge import write_pseudo_labels
 
@@ -108,7 +109,10 @@ class FoundInstances(Artifact):
         coco = self.source.coco
         by_image = {key: record['instances'] for key, record in records.items()}
         annotations = list(self._annotations(by_image))
+        collapse = mask_collapse({**coco, 'annotations': annotations}, found=True)
+        provenance = {**provenance, 'collapse': collapse}
         write_pseudo_labels(self.out, coco, annotations, provenance, results_out)
+        log_collapse(self.out, collapse)
         empty = sum(not by_image.get(image['id']) for image in coco['images'])
         return (
             f'{len(annotations)} pseudo labels on {len(coco["images"])} images, '

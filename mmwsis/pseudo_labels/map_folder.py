@@ -19,9 +19,11 @@ from mmengine.structures import BaseDataElement
 
 from mmwsis.formats.coco_file import image_file_name
 from mmwsis.formats.map_index import INDEX_NAME, map_file
+from mmwsis.formats.semantic_maps import BACKGROUND
 from mmwsis.utils.fileio import atomic_write_bytes, atomic_write_text, json_rows
 
 from .artifact import Artifact, Records
+from .collapse import index_collapse, log_collapse
 
 
 class MapFolder(Artifact):
@@ -102,11 +104,17 @@ class MapFolder(Artifact):
             where: Names the image in messages.
 
         Returns:
-            The bytes, and what the index says of the image besides.
+            The bytes, and what the index says of the image besides: ``dominant``, of
+            :func:`~mmwsis.pseudo_labels.collapse.dominant_value`, where it has one.
 
         Raises:
             ValueError: The labeler left something out, or it does not fit.
         """
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """Names of the numbers that ``dominant`` of the index speaks of."""
+        return (BACKGROUND, *self.source.classes)
 
     def index_keys(self) -> dict[str, Any]:
         """What the index says of all files."""
@@ -149,9 +157,12 @@ class MapFolder(Artifact):
             raise ValueError(f'{self.title} have no list of results; leave it out.')
         entries = [records[key] for key in self.source.images if key in records]
         self._check_files(entries)
-        info = {**self.source.coco.get('info', {}), 'mmwsis': dict(provenance)}
+        collapse = index_collapse(entries, self.values)
+        provenance = {**provenance, 'collapse': collapse}
+        info = {**self.source.coco.get('info', {}), 'mmwsis': provenance}
         head = dict(info=info, type=self.kind, **self.index_keys())
         atomic_write_text(self.result, json_rows(head, 'images', entries))
+        log_collapse(self.out, collapse)
         size = sum(entry['bytes'] for entry in entries) / 2**20
         return f'{self.title} of {len(entries)} images, {size:.1f} MiB'
 

@@ -10,6 +10,7 @@ from mmengine.logging import print_log
 from mmengine.structures import BaseDataElement
 
 from .artifact import Artifact, Records
+from .collapse import log_collapse, mask_collapse
 from .entries import prediction_record
 from .merge import merge_annotations, write_pseudo_labels
 from .plan import check_coverage, needs_no_network
@@ -94,7 +95,10 @@ class ObjectMasks(Artifact):
         """
         coco = self.source.coco
         annotations = merge_annotations(coco, self.source.category_ids, records)
+        collapse = mask_collapse({**coco, 'annotations': annotations})
+        provenance = {**provenance, 'collapse': collapse}
         write_pseudo_labels(self.out, coco, annotations, provenance, results_out)
+        log_collapse(self.out, collapse)
         empty = sum('empty_prediction' in annotation for annotation in annotations)
         return (
             f'{len(annotations)} pseudo labels on {len(coco["images"])} images, '

@@ -9,6 +9,7 @@ from mmwsis.formats.semantic_maps import BACKGROUND, IGNORE_INDEX, encode_semant
 from mmwsis.utils.arrays import to_numpy
 
 from .artifact import LabelSource
+from .collapse import dominant_value
 from .map_folder import MapFolder
 
 
@@ -43,6 +44,11 @@ class SemanticMapFolder(MapFolder):
             )
 
     @property
+    def values(self) -> tuple[str, ...]:
+        """Name of every pixel value."""
+        return self.classes
+
+    @property
     def classes(self) -> tuple[str, ...]:
         """Name of every pixel value."""
         names = tuple(self.source.classes)
@@ -74,4 +80,6 @@ class SemanticMapFolder(MapFolder):
                 f'{where}: pred_sem_seg.sem_seg has shape {values.shape}, expected '
                 f'{(1, *image_size)}.'
             )
-        return encode_semantic_map(values.reshape(image_size), self.classes, where), {}
+        values = values.reshape(image_size)
+        content = encode_semantic_map(values, self.classes, where)
+        return content, dict(dominant=dominant_value(values, IGNORE_INDEX))

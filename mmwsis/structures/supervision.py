@@ -315,7 +315,9 @@ def _present_categories(
     tags: dict[Any, set[int]] = {image_id: set() for image_id in levels}
     for annotation in annotations:
         try:
-            tags[annotation['image_id']].add(annotation['category_id'])
+            own, category = tags[annotation['image_id']], annotation['category_id']
+            if isinstance(category, (int, str)):  # others are refused later
+                own.add(category)
         except (KeyError, TypeError):
             raise ValueError(_broken_reference(annotation, levels, source)) from None
     return tags

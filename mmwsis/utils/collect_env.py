@@ -30,12 +30,13 @@ if importlib.util.find_spec('torch'): import torch; torch.from_numpy(numpy.ones(
 CONFIGS = "import mmwsis, os; os.listdir(mmwsis.__path__[0] + '/.mim/configs')"
 CODE = {'mmcv.ops': NMS.format('cpu'), 'numpy': NUMPY, 'mmwsis': CONFIGS}
 FIXES = {
-    'mmcv': 'make env, or MMCV_WITH_OPS=1 pip install mmcv==2.1.0 --no-build-isolation '
-    '--no-deps --no-cache-dir --force-reinstall   (docs/get_started.md)',
+    'mmcv': 'make clean-env env, or MMCV_WITH_OPS=1 pip install mmcv==2.1.0 --no-deps '
+    '--no-build-isolation --no-cache-dir --force-reinstall   (docs/get_started.md)',
     'mmwsis': 'pip install -e . --no-deps --no-build-isolation   (in the checkout)',
     'numpy': 'pip install numpy   (for a torch before 2.3: "numpy<2")',
 }
-FACTS = """import json, torch; c = torch.cuda; print(json.dumps(dict(
+FACTS = """import json, sysconfig, torch; c = torch.cuda; print(json.dumps(dict(
+abi=[sysconfig.get_config_var("SOABI"), sysconfig.get_platform()],
 version=torch.__version__, cuda=torch.version.cuda, file=torch.version.__file__,
 gpus=['%d.%d' % c.get_device_capability(i) for i in range(c.device_count())])))"""
 

@@ -1,10 +1,13 @@
-"""The files that a config mentions: what a stage's result depends on."""
+"""Config files: reading them, and the files that they mention."""
 
 import os
 import re
+import traceback
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+from mmengine.config import Config
 
 # Where `configs/` and `tools/` lie: in a checkout, else in an installed wheel. The
 # checkout's own go first, because .mim may be a stale copy of them.
@@ -13,6 +16,76 @@ SHIPPED_ROOTS = (PACKAGE_DIR.parent, PACKAGE_DIR / '.mim')
 
 # Keys that say where things are written, or all that a dataset has, used or not.
 _NO_INPUT_KEYS = ('work_dir', 'produces', 'outfile_prefix', 'filename', 'data_spec')
+
+# Functions of MMEngine whose `filename` is the file that is being read.
+_READERS = ('_file2dict', '_is_lazy_import', '_get_base_files', 'check_file_exist')
+
+
+class ConfigFileError(ValueError):
+    """A config file, or a base of it, that cannot be read."""
+
+
+def read_config(path: str | os.PathLike) -> Config:
+    """Read a config file; whatever is wrong with it is told in one line.
+
+    Args:
+        path: Python, JSON or YAML file. A Python file is a program, so anything may
+            go wrong in it.
+
+    Returns:
+        The config.
+
+    Raises:
+        ConfigFileError: It names the file at fault, which may be a base, the line and
+            the reason.
+    """
+    try:
+        return Config.fromfile(path)
+    except (Exception, SystemExit) as error:  # the file is a program
+        place, line = _place(error, str(path))
+        missing = isinstance(error, FileNotFoundError)
+        if not (missing or os.path.exists(place)):
+            place = str(path)  # MMEngine reads copies, which are gone by now
+        same = os.path.abspath(place) == os.path.abspath(path)
+        where = f'{path}' if same else f'{path}: {os.path.relpath(place)}'
+        if not same and missing:
+            raise ConfigFileError(
+                f'{path} cannot be read: its _base_ {place} does not exist. Correct '
+                'the path, which is relative to the file that names it; configs of '
+                'packages are written mmwsis::exits/solov2_r50.py.'
+            ) from error
+        where += f', line {line}' if line else ''
+        raise ConfigFileError(
+            f'{where} cannot be read: {_reason(error)}. Correct the file.'
+        ) from error
+
+
+def _place(error: BaseException, path: str) -> tuple[str, int | None]:
+    """File and line at fault."""
+    place, line = path, None
+    for frame, number in traceback.walk_tb(error.__traceback__):
+        code, named = frame.f_code, frame.f_locals.get('filename')
+        if code.co_name == '<module>':
+            place, line = code.co_filename, number
+        elif code.co_name in _READERS and named and str(named) != place:
+            place, line = str(named), None
+    return place, getattr(error, 'lineno', None) or line
+
+
+def _reason(error: BaseException) -> str:
+    """What is wrong, in one line."""
+    if isinstance(error, SyntaxError):
+        return f'it is no valid Python: {error.msg}'
+    if isinstance(error, SystemExit):
+        return 'it ends the program'
+    if isinstance(error, UnicodeDecodeError):
+        return 'it is no text in UTF-8'
+    if isinstance(error, RecursionError):
+        return 'its _base_ leads back to itself'
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    text = ' '.join(str(error).split(', the current sys.path')[0].split())
+    return f'{type(error).__name__}: {text}'.rstrip('.')
 
 
 def default_work_dir(

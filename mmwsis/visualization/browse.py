@@ -50,7 +50,7 @@ def browse_dataset(
     for index in spread(range(len(dataset)), num if num > 0 else len(dataset)):
         if mode == 'original':
             info = dataset.get_data_info(index)
-            image = read_image(info['img_path'], info['img_id'])
+            image = read_image(info['img_path'], info['img_id'], info)
             yield [original_tile(info, image, classes)]
         else:
             yield _transformed(dataset[index], classes, _loads_bgr(cfg))

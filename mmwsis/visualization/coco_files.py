@@ -1,7 +1,7 @@
 """Reading COCO files and their images for figures."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 from mmwsis.datasets.transforms.loading import read_rgb
 from mmwsis.formats.coco_file import read_json
 from mmwsis.formats.coco_masks import annotation_mask
+from mmwsis.formats.image_file import image_place, read_header, size_difference
 from mmwsis.structures import annotation_place
 
 
@@ -121,12 +122,16 @@ def spread(items: Sequence[Any], num: int) -> list[Any]:
     return [items[(2 * i + 1) * len(items) // (2 * count)] for i in range(count)]
 
 
-def read_image(path: str | Path, image_id: Any = None) -> np.ndarray:
-    """Read an image as RGB.
+def read_image(
+    path: str | Path, image_id: Any = None, entry: Mapping[str, Any] | None = None
+) -> np.ndarray:
+    """Read an image upright, as RGB.
 
     Args:
         path: Image file.
         image_id: Named in messages.
+        entry: What the label file says of the image. Its labels are drawn at the wrong
+            places if ``width`` and ``height`` are others. Defaults to None, no check.
 
     Returns:
         ``(H, W, 3)``, uint8.
@@ -134,5 +139,11 @@ def read_image(path: str | Path, image_id: Any = None) -> np.ndarray:
     Raises:
         FileNotFoundError: There is no such file.
         OSError: It cannot be decoded.
+        ValueError: It has another size than ``entry`` says.
     """
-    return read_rgb(str(path), image_id)
+    image = read_rgb(str(path), image_id)
+    expected = (entry or {}).get('width'), (entry or {}).get('height')
+    if None not in expected and expected != image.shape[1::-1]:
+        difference = size_difference(expected, read_header(path))
+        raise ValueError(f'{image_place(path, image_id)}: the label file {difference}')
+    return image

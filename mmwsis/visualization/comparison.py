@@ -78,7 +78,7 @@ def comparison_sheet(
     tiles = []
     for image_id in chosen:
         entry = truth.images[image_id]
-        image = read_image(Path(img_dir, image_file_name(entry)))
+        image = read_image(Path(img_dir, image_file_name(entry)), image_id, entry)
         tiles += _image_row(image, image_id, truth, others)
     columns = len(others) + 1
     # Two images per row, where that stays as wide as a screen.

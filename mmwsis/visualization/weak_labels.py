@@ -161,7 +161,7 @@ def weak_label_sheet(
         annotations = labels.annotations.get(image_id, [])
         tags = () if annotations else entry.get('tags', ())
         rgb = draw_weak_labels(
-            read_image(Path(img_dir, image_file_name(entry)), image_id),
+            read_image(Path(img_dir, image_file_name(entry)), image_id, entry),
             annotations,
             labels.classes,
             tags,

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from mmengine.logging import MessageHub
+from mmengine.logging import MessageHub, MMLogger
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -21,6 +21,7 @@ def _no_runner_left():
     """MMEngine keeps log files and messages of a runner that no longer exists."""
     yield
     MessageHub._instance_dict.clear()
+    MMLogger._instance_dict.clear()  # they write into the output of the last test
     gc.collect()
 
 

@@ -1,5 +1,6 @@
 """Optimiser and schedule of the labelers, against the paper's table."""
 
+import math
 import sys
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from mmengine.registry import PARAM_SCHEDULERS
 from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parent))
-from shipped_configs import FOLDER
+from shipped_configs import CONFIGS, FOLDER, name_of
 from shipped_configs import load as load_file
 
 PAPER = [
@@ -180,3 +181,61 @@ def test_final_models_keep_mmdetections_schedule(name):
     model = cfg.model
     head = model.mask_head if 'mask_head' in model else model.roi_head.bbox_head
     assert head.num_classes == classes
+
+
+LABELER_STAGES = ('pretrain', 'similarity_extractor', 'labeler', 'classifier')
+
+
+def warm_ups():
+    """Configs of labelers that begin with a warm-up."""
+    for file in CONFIGS:
+        if file.stem.startswith(('solov2', 'mask')):
+            continue  # final models keep MMDetection's schedules
+        cfg = load_file(file)
+        schedulers = cfg.get('param_scheduler') or ()
+        if isinstance(schedulers, dict):
+            schedulers = [schedulers]
+        types = [one.type for one in schedulers]
+        stage = cfg.get('wsis', {}).get('stage')
+        if stage in LABELER_STAGES and any('Linear' in kind for kind in types):
+            yield file
+
+
+@pytest.mark.parametrize('length', [1, 7, 100])
+@pytest.mark.parametrize('file', warm_ups(), ids=name_of)
+def test_warm_up_of_every_labeler_follows_the_formula(file, length):
+    """From zero to the full rate, e < w: rate * e / w; then MAL's cosine."""
+    cfg = load_file(file)
+    linear, cosine = cfg.param_scheduler
+    assert linear.type == 'mmwsis.LinearWarmupLR'
+    assert linear.begin == 0 and linear.end == cosine.begin
+    loop = cfg.train_cfg
+    total = loop.get('max_epochs', 0) * length or loop.get('max_iters')
+    assert cosine.end == loop.get('max_epochs', loop.get('max_iters'))
+    unit = length if linear.by_epoch else 1
+    warm, end = linear.end * unit, cosine.end * unit
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
+    schedulers = [
+        PARAM_SCHEDULERS.build(
+            dict(item, optimizer=optimizer), default_args=dict(epoch_length=length)
+        )
+        for item in cfg.param_scheduler
+    ]
+    least = cosine.eta_min_ratio
+    for step in range(total):
+        expected = step / warm
+        if step >= warm:
+            falling = 1 + math.cos(math.pi * (step - warm) / (end - warm))
+            expected = least + (1 - least) / 2 * falling
+        actual = optimizer.param_groups[0]['lr']
+        assert actual == pytest.approx(expected, rel=1e-6, abs=1e-8), step
+        optimizer.step()
+        for scheduler in schedulers:
+            scheduler.step()
+
+
+def test_all_labelers_with_a_warm_up_are_listed():
+    names = {name_of(file) for file in warm_ups()}
+    full = {f'{m}/{s}_vit-b_{d}' for m, s, d, _ in PAPER}
+    assert full <= names
+    assert {'exits/mae_vit-tiny_synthetic', 'irnet/cam_r18_synthetic'} <= names

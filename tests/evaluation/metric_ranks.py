@@ -1,7 +1,7 @@
 """Evaluates every registered metric on one rank's share of five images.
 
-Called as ``python metric_ranks.py FOLDER RANK WORLD_SIZE``; rank 0 writes the figures
-to ``FOLDER/WORLD_SIZE.json``.
+Called as ``python metric_ranks.py FOLDER RANK WORLD_SIZE [IMAGES]``; rank 0 writes the
+figures to ``FOLDER/WORLD_SIZE.json``.
 """
 
 import json
@@ -125,12 +125,12 @@ def metrics(folder):
     }
 
 
-def main(folder, rank, world_size):
+def main(folder, rank, world_size, images=IMAGES, pad=True):
     if world_size > 1:
         store = f'file://{folder}/store'
         dist.init_process_group('gloo', store, rank=rank, world_size=world_size)
     # As the sampler does: the last rank's share is padded with the first image.
-    padded = [*range(IMAGES), 0][: IMAGES + IMAGES % world_size]
+    padded = [*range(images), 0][: images + (images % world_size if pad else 0)]
     figures = {}
     with DefaultScope.overwrite_default_scope('mmdet'):
         for kind, (config, make_sample) in metrics(folder).items():
@@ -138,10 +138,13 @@ def main(folder, rank, world_size):
             evaluator.dataset_meta = dict(classes=CLASSES)
             for index in padded[rank::world_size]:
                 evaluator.process([make_sample(index)])
-            figures[kind] = evaluator.evaluate(IMAGES)
+            figures[kind] = evaluator.evaluate(images)
     if rank == 0:
         (folder / f'{world_size}.json').write_text(json.dumps(figures))
 
 
 if __name__ == '__main__':
-    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+    if len(sys.argv) == 4:
+        main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+    else:  # so many images, and a rank may have none of them
+        main(Path(sys.argv[1]), *map(int, sys.argv[2:]), pad=False)

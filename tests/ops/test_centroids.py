@@ -158,9 +158,9 @@ def test_empty_map():
 def test_wrong_arguments():
     with pytest.raises(ValueError, match=r'displacement: expected shape \(2, h, w\)'):
         refine_centroids(torch.zeros(1, 3, 4))
-    with pytest.raises(ValueError, match='num_updates: expected at least 0, got -1'):
+    with pytest.raises(ValueError, match='num_updates: .* integer >= 0, got -1'):
         refine_centroids(torch.zeros(2, 3, 4), -1)
-    with pytest.raises(ValueError, match='num_updates: expected an integer, got 1.5'):
+    with pytest.raises(ValueError, match='num_updates: .* integer >= 0, got 1.5'):
         refine_centroids(torch.zeros(2, 3, 4), 1.5)
     broken = torch.zeros(2, 3, 4)
     broken[0, 1, 1] = float('nan')

@@ -362,7 +362,7 @@ def test_no_pixels():
         (dict(kernels='deeplab'), "kernels: expected one of 'irnet', 'deeplab_v2'"),
         (dict(normalization='before'), "normalization: expected one of 'symmetric'"),
         (dict(backend='cuda'), "backend: expected one of 'lattice', 'exact'"),
-        (dict(num_iters=-1), 'num_iters: expected at least 0, got -1'),
+        (dict(num_iters=-1), 'num_iters: expected an integer >= 0, got -1'),
         (dict(image=torch.full((4, 5, 3), torch.nan)), 'image: expected finite'),
     ],
 )
@@ -378,16 +378,16 @@ def test_errors_of_labels_and_widths():
     image, labels = torch.zeros(4, 5, 3), torch.zeros(4, 5, dtype=torch.int64)
     with pytest.raises(ValueError, match=r'image: expected shape \(4, 5, 3\), got'):
         crf_refine_labels(torch.zeros(3, 4, 5), labels, 2)
-    with pytest.raises(ValueError, match=r'labels: .* in \[0, 2\), got 0 to 255'):
+    with pytest.raises(ValueError, match=r'labels: .* in \[0, 1\], got 0 to 255'):
         labels[0, 0] = 255
         crf_refine_labels(image, labels, 2)
-    with pytest.raises(ValueError, match=r'gt_prob: expected in \(0, 1\), got 1'):
+    with pytest.raises(ValueError, match=r'gt_prob: .* in \(0, 1\), got 1'):
         unary_from_labels(torch.zeros(4, 5), 2, 1)
-    with pytest.raises(ValueError, match=r'floor: expected in \(0, 1\), got 0'):
+    with pytest.raises(ValueError, match=r'floor: .* in \(0, 1\), got 0'):
         unary_from_probabilities(torch.zeros(2, 4, 5), 0)
-    with pytest.raises(ValueError, match='srgb: expected a width above 0, got 0'):
+    with pytest.raises(ValueError, match=r'srgb: .* in \(0, inf\), got 0'):
         BilateralKernel(1, 0, 1)
-    with pytest.raises(ValueError, match='sxy: expected a width above 0, got -1'):
+    with pytest.raises(ValueError, match=r'sxy: .* in \(0, inf\), got -1'):
         GaussianKernel(-1, 1)
     with pytest.raises(ValueError, match='at most 65536 per image, got 90000'):
         dense_crf(

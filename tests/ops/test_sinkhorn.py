@@ -162,5 +162,5 @@ def test_empty_batch():
 def test_wrong_arguments():
     with pytest.raises(ValueError, match=r'expected shape \(B, n, n\), got \(2, 4, 5'):
         sinkhorn_scaling(torch.zeros(2, 4, 5))
-    with pytest.raises(ValueError, match='max_iters: expected at least 1, got 0'):
+    with pytest.raises(ValueError, match='max_iters: expected an integer >= 1, got 0'):
         sinkhorn_scaling(torch.ones(1, 2, 2), max_iters=0)

@@ -24,7 +24,7 @@ def test_launch_lines(monkeypatch):
     script, args = Path('tools/train.py'), ['c.py']
     assert Launch().wrap(script, args) == [sys.executable, 'tools/train.py', 'c.py']
     torchrun = Launch('pytorch', 2).wrap(script, args)
-    assert torchrun[1:4] == ['-m', 'torch.distributed.run', '--nproc_per_node=2']
+    assert torchrun[1:4] == ['-m', 'mmwsis.engine.torchrun', '--nproc_per_node=2']
     assert torchrun[-2:] == ['--launcher', 'pytorch']
     monkeypatch.setenv('PARTITION', 'gpu')
     monkeypatch.setenv('SRUN_ARGS', '--qos "a b"')

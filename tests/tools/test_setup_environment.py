@@ -5,13 +5,16 @@ import os
 import re
 import subprocess
 import sys
+import threading
+import zipfile
+from concurrent.futures import ThreadPoolExecutor, TimeoutError
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
-CPU = dict(version='2.13.0+cpu', cuda=None, gpus=[], file='/x/torch/version.py')
-CUDA = dict(version='2.12.0+cu130', cuda='13.0', gpus=['9.0'], file='/y/torch/v.py')
+CPU = dict(version='2.13.0+cpu', abi='cp311', gpus=[], file='/x/torch/version.py')
+CUDA = dict(version='2.12.0+cu130', abi='cp311', gpus=['9.0'], file='/y/torch/v.py')
 
 
 @pytest.fixture
@@ -35,10 +38,11 @@ def setup(monkeypatch, tmp_path):
         ('FOLDER', checkout / 'requirements'),
         ('PYTHON', venv / 'bin' / 'python'),
         ('STAMP', venv / 'stamp.txt'),
+        ('WHEELS', tmp_path / 'wheels'),
         ('ask', lambda *command: ('', 'not there')),
     ):
         monkeypatch.setattr(module, name, value)
-    for name in ('MMWSIS_REUSE_TORCH', 'CXX', 'FORCE_CUDA', 'TORCH_CUDA_ARCH_LIST'):
+    for name in ('MMWSIS_REUSE_TORCH', *module.COMPILER.split()):
         monkeypatch.delenv(name, raising=False)
     return module
 
@@ -89,29 +93,117 @@ def test_cpu_build_is_taken_where_there_is_no_gpu(
     assert ' '.join(setup.missing_torch(['uv'])[:2]) == expected
 
 
-def _key(setup, torch):
-    options = setup.all_but_torch(torch['version'], torch['gpus'])
-    return options[options.index('--config-settings-package') + 1]
+@pytest.fixture
+def compiler(setup, monkeypatch):
+    """Stands for pip's compiling of mmcv; the list has a path for each time."""
+    built = []
+
+    def run(*command):
+        folder = Path(command[command.index('-w') + 1])
+        assert '--no-cache-dir' in command and '--no-build-isolation' in command
+        assert os.environ['PATH'].startswith(f'{setup.UV.parent}{os.pathsep}')
+        built.append(_write_wheel(folder / 'mmcv-2.1.0-cp311.whl'))
+
+    for name in ('PATH', 'MMCV_WITH_OPS'):
+        monkeypatch.setenv(name, os.environ.get(name, '1'))
+    monkeypatch.setattr(setup, 'run', run)
+    monkeypatch.setattr(setup, 'PYTHON', sys.executable)
+    monkeypatch.setattr(setup, 'ask', sys.modules['collect_env'].ask)
+    return built
 
 
-def test_wheel_of_mmcv_is_kept_for_each_torch_and_device(setup, monkeypatch):
-    torches = [
-        CPU,
-        {**CPU, 'version': '2.12.0+cpu'},
-        CUDA,
-        {**CUDA, 'gpus': ['8.0']},
-        {**CUDA, 'gpus': []},
+def _write_wheel(path):
+    with zipfile.ZipFile(path, 'w', zipfile.ZIP_DEFLATED) as wheel:
+        wheel.writestr('mmcv/_ext.so', bytes(range(256)) * 40)
+    return path
+
+
+def test_mmcv_is_compiled_once(setup, compiler, capsys):
+    first = setup.mmcv_wheel(CPU)
+    assert 'is compiled once' in capsys.readouterr().out
+    elsewhere = {**CPU, 'file': '/another/clone/torch/version.py'}
+    assert setup.mmcv_wheel(elsewhere) == first and len(compiler) == 1
+    assert 'is compiled once' not in capsys.readouterr().out
+    assert first.is_relative_to(setup.WHEELS)
+    assert sorted(p.name for p in first.parent.iterdir()) == ['lock', first.name]
+
+
+def test_mmcv_is_compiled_for_all_that_its_wheel_depends_on(
+    setup, compiler, monkeypatch
+):
+    changes = [
+        {},
+        dict(version='2.12.0+cpu'),
+        dict(abi='cp312'),
+        dict(gpus=['9.0']),
+        dict(gpus=['8.0']),
     ]
-    keys = [_key(setup, torch) for torch in torches]
-    monkeypatch.setenv('TORCH_CUDA_ARCH_LIST', '8.0;9.0')
-    keys.append(_key(setup, CUDA))
-    assert len(set(keys)) == len(keys)
-    assert all(key.startswith('mmcv:torch=') for key in keys)
+    wheels = {setup.mmcv_wheel({**CPU, **change}) for change in changes}
+    for name in setup.COMPILER.split():
+        with monkeypatch.context() as changed:
+            changed.setenv(name, '1')
+            wheels.add(setup.mmcv_wheel(CPU))
+    monkeypatch.setattr(setup.platform, 'libc_ver', lambda: ('glibc', '9'))
+    wheels.add(setup.mmcv_wheel(CPU))
+    assert (
+        len(wheels) == len(compiler) == len(changes) + len(setup.COMPILER.split()) + 1
+    )
+
+
+@pytest.mark.parametrize(
+    'damage',
+    [
+        lambda content: b'',
+        lambda content: content[: len(content) // 2],
+        lambda content: b'<html>not found</html>',
+        # The name is 12 bytes long; what it holds begins behind 30 bytes and the name.
+        lambda content: content[:60] + bytes([content[60] ^ 255]) + content[61:],
+    ],
+)
+def test_damaged_wheel_is_compiled_anew(setup, compiler, damage):
+    wheel = setup.mmcv_wheel(CPU)
+    wheel.write_bytes(damage(wheel.read_bytes()))
+    assert setup.mmcv_wheel(CPU) == wheel and len(compiler) == 2
+    assert zipfile.ZipFile(wheel).testzip() is None
+
+
+def test_failed_compiling_leaves_nothing(setup, compiler, monkeypatch):
+    def run(*command):
+        folder = Path(command[command.index('-w') + 1])
+        (folder / 'mmcv-2.1.0-cp311.whl').write_bytes(b'half')
+        raise SystemExit('compiler killed')
+
+    monkeypatch.setattr(setup, 'run', run)
+    with pytest.raises(SystemExit, match='killed'):
+        setup.mmcv_wheel(CPU)
+    (kept,) = setup.WHEELS.iterdir()
+    assert [path.name for path in kept.iterdir()] == ['lock']
+
+
+def test_two_clones_compile_mmcv_once(setup, compiler, monkeypatch):
+    compiling, go_on = threading.Event(), threading.Event()
+    compile_one = setup.run
+
+    def run(*command):
+        compiling.set()
+        go_on.wait(20)
+        compile_one(*command)
+
+    monkeypatch.setattr(setup, 'run', run)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(setup.mmcv_wheel, CPU)
+        assert compiling.wait(20)
+        second = pool.submit(setup.mmcv_wheel, CPU)
+        with pytest.raises(TimeoutError):
+            second.result(0.3)
+        go_on.set()
+        assert first.result(20) == second.result(20)
+    assert len(compiler) == 1
 
 
 def test_old_torch_gets_numpy_1(setup):
     names = [
-        [Path(str(o)).name for o in setup.all_but_torch(version, [])]
+        [Path(str(o)).name for o in setup.all_but_torch(version)]
         for version in ('2.2.1', '2.13.0', '2.20.0')
     ]
     assert 'verified_numpy1.txt' in names[0]
@@ -142,10 +234,9 @@ def test_missing_compiler_is_said_before_the_long_downloads(
     setup, monkeypatch, tmp_path
 ):
     monkeypatch.setenv('PATH', str(tmp_path))
-    monkeypatch.setattr(setup, 'ask', lambda *command: (f'{tmp_path}\n', ''))
     with pytest.raises(SystemExit, match='apt install build-essential'):
         setup.check_compiler()
-    kept = tmp_path / 'sdists-v9' / 'pypi' / 'mmcv' / '2.1.0' / 'mmcv-2.1.0-cp311.whl'
+    kept = setup.WHEELS / 'mmcv_torch' / 'mmcv-2.1.0-cp311.whl'
     kept.parent.mkdir(parents=True)
     kept.write_bytes(b'wheel')
     setup.check_compiler()  # it is not needed

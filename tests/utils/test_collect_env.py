@@ -49,7 +49,7 @@ def test_broken_operators_name_the_command(healthy, capsys):
     assert collect_env.main() == 1
     output = capsys.readouterr().out
     assert 'BROKEN  mmcv.ops' in output and 'undefined symbol' in output
-    assert 'make env' in output and '--no-build-isolation' in output
+    assert 'make clean-env env' in output and '--no-build-isolation' in output
 
 
 def test_numpy_that_torch_cannot_use_is_broken(healthy):

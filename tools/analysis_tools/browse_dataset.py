@@ -10,6 +10,7 @@ import argparse
 
 from mmengine.config import DictAction
 
+from mmwsis.engine.image_loaders import check_loaded_images
 from mmwsis.engine.run_config import load_run_config
 from mmwsis.engine.user_errors import user_errors
 from mmwsis.visualization.browse import MODES, browse_to_files
@@ -47,6 +48,7 @@ def main() -> None:
     """Run the command line."""
     args = parse_args()
     cfg = load_run_config(args.config, args.cfg_options, args.dataset)
+    check_loaded_images(cfg, (args.loader.removesuffix('_dataloader'),))
     files = browse_to_files(
         cfg, args.out_dir, args.num, args.mode, args.loader, show=not args.not_show
     )

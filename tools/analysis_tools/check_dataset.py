@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from mmwsis.engine.label_check import check_dataset, repair_file
+from mmwsis.engine.user_errors import user_errors
 from mmwsis.formats.validation import ValidationReport
 from mmwsis.formats.validation.report import report_json, report_text
 from mmwsis.structures import Supervision
@@ -153,7 +154,9 @@ def _check(args: argparse.Namespace, path: str) -> ValidationReport:
 
 def _fix(args: argparse.Namespace) -> dict[str, int]:
     """Write the repaired copy; return how often each rule was repaired."""
-    done = repair_file(args.file, args.fix, args.overwrite, args.max_examples)
+    done = repair_file(
+        args.file, args.fix, args.overwrite, args.max_examples, args.images
+    )
     total = sum(done.counts.values())
     print(f'\nRepaired, written to {args.fix}: {total or "nothing"}')
     for rule in done.rules():
@@ -165,4 +168,5 @@ def _fix(args: argparse.Namespace) -> dict[str, int]:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    with user_errors():
+        sys.exit(main())

@@ -8,6 +8,7 @@ Example::
 import argparse
 from pathlib import Path
 
+from mmwsis.engine.user_errors import user_errors
 from mmwsis.visualization.curves import plot_curves, read_scalars
 
 
@@ -35,4 +36,5 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    with user_errors():
+        main()

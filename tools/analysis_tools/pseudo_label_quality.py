@@ -1,5 +1,8 @@
 """Measure pseudo labels against ground-truth masks before training on them.
 
+Without GT only what shows without it: whether masks fill their boxes, are next to empty
+or empty, whether maps are of one class everywhere; a warning says so.
+
 PSEUDO and GT are two COCO instance files, two COCO panoptic files, or two folders of
 semantic label maps. A folder that label generation wrote, of class maps or of semantic
 maps, is also compared with a COCO instance file.
@@ -10,6 +13,10 @@ import os
 
 from mmwsis.engine.user_errors import user_errors
 from mmwsis.evaluation import compare_files, write_quality_report
+from mmwsis.evaluation.collapse_report import (
+    collapse_section,
+    write_collapse_report,
+)
 from mmwsis.evaluation.label_map_report import map_report_markdown, report_of_maps
 
 EXAMPLES = """examples:
@@ -28,6 +35,9 @@ EXAMPLES = """examples:
   python tools/analysis_tools/pseudo_label_quality.py \\
       data/voc/class_maps/irnet data/voc/annotations/instances_train.json \\
       --out-dir work_dirs/quality/class_maps
+
+  python tools/analysis_tools/pseudo_label_quality.py \\
+      data/bolts/pseudo_labels/exits.json --out-dir work_dirs/quality/bolts
 
 Writes quality.json and quality.md: IoU and AP of instances, PQ of panoptic files, mean
 IoU of semantic maps, and of class maps at a threshold of 0.15 and at the best one. The
@@ -49,7 +59,9 @@ def parse_args() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument('pseudo', help='pseudo labels, COCO JSON or folder of maps')
-    parser.add_argument('gt', help='ground truth of the same images, of the same kind')
+    parser.add_argument(
+        'gt', nargs='?', help='ground truth of the same images, of the same kind'
+    )
     parser.add_argument('--out-dir', required=True, help='folder for the report')
     parser.add_argument(
         '--match',
@@ -103,6 +115,10 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Run the tool."""
     args = parse_args()
+    if args.gt is None:
+        report = write_collapse_report(args.pseudo, args.out_dir, args.pseudo_seg_dir)
+        print(f'{collapse_section(report["collapse"])}\n\nreport in {args.out_dir}')
+        return
     maps = report_of_maps(
         args.pseudo,
         args.gt,
@@ -133,6 +149,8 @@ def main() -> None:
     precision = summary['average_precision']
     if precision['AP50'] is not None:
         print(f'AP50 {precision["AP50"]:.3f}, ABO {precision["ABO"]:.3f}')
+    for warning in summary['collapse']['warnings']:
+        print(f'warning: {args.pseudo}: {warning}')
     print(f'coverage {summary["coverage"]:.3f}; report in {args.out_dir}')
 
 

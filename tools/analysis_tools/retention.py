@@ -10,6 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from mmwsis.engine.user_errors import user_errors
 from mmwsis.evaluation.retention import format_retention, read_metrics, retention_table
 from mmwsis.utils.fileio import atomic_write_json
 
@@ -25,15 +26,16 @@ def main() -> int:
     args = parser.parse_args()
     try:
         rows = retention_table(read_metrics(args.weak), read_metrics(args.full))
+        if args.out is not None:
+            table = {row.metric: row.as_json() for row in rows}
+            atomic_write_json(args.out, table, indent=1)
     except (OSError, ValueError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 1
     print(format_retention(rows))
-    if args.out is not None:
-        table = {row.metric: row._asdict() for row in rows}
-        atomic_write_json(args.out, table, indent=1)
     return 0
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    with user_errors():
+        sys.exit(main())

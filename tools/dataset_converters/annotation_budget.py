@@ -17,6 +17,7 @@ from mmwsis.dataset_converters.command_line import (
     protocol_of,
     running,
 )
+from mmwsis.engine.user_errors import user_errors
 
 EXAMPLES = f"""examples:
   # Table 2 of WISE: tags of all 1464 images of VOC, 1325 with points, 122 with masks;
@@ -87,4 +88,5 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    with user_errors():
+        main()

@@ -18,6 +18,7 @@ from mmwsis.dataset_converters.command_line import (
     print_summary,
     running,
 )
+from mmwsis.engine.user_errors import user_errors
 
 EXAMPLES = """expected folders:
   ROOT
@@ -110,4 +111,5 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    with user_errors():
+        main()

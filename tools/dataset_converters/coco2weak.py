@@ -12,6 +12,7 @@ from mmwsis.dataset_converters.command_line import (
     protocol_of,
     running,
 )
+from mmwsis.engine.user_errors import user_errors
 from mmwsis.structures.supervision import Supervision
 
 EXAMPLES = """examples:
@@ -112,4 +113,5 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    with user_errors():
+        main()

@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +19,14 @@ from mmwsis.dataset_converters.importers.import_labels import (
     ImportSettings,
     import_labels,
 )
-from mmwsis.dataset_converters.importers.records import CHANGED, INVALID, LEFT_OUT
+from mmwsis.dataset_converters.importers.records import (
+    CHANGED,
+    INVALID,
+    LEFT_OUT,
+    WARNING,
+)
+from mmwsis.dataset_converters.importers.settings import NO_CLASSES
+from mmwsis.engine.user_errors import user_errors
 from mmwsis.structures.supervision import Supervision
 
 EXAMPLES = """examples:
@@ -36,12 +44,18 @@ EXAMPLES = """examples:
       --report left_out.json --out bolts/points.json
 
 Clicks, boxes, polygons and masks become objects, image flags, tags and choices become
-image tags. Four clicks of one group are extreme points. Each image gets the strongest
-level that all its objects have, as images[].supervision. What a label file cannot say
-(circles, lines, ...) is counted and listed. Exit code 1: nothing was written.
+image tags. Four clicks of one group or shape are extreme points. Each image gets the
+strongest level that all its objects have, as images[].supervision. What a label file
+cannot say (circles, lines, ...) is counted and listed. Exit code 1: nothing was
+written.
 """
 SHOWN = 20
-TITLES = {LEFT_OUT: 'left out', CHANGED: 'changed', INVALID: 'broken, left out'}
+TITLES = {
+    LEFT_OUT: 'left out',
+    CHANGED: 'changed',
+    INVALID: 'broken, left out',
+    WARNING: 'warning',
+}
 LEVELS = [level.label for level in Supervision]
 
 
@@ -94,6 +108,20 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         help='what polygons of four corners are (default: %(default)s)',
     )
     parser.add_argument(
+        '--split-points',
+        action='store_true',
+        help='every click of a shape of several (CVAT) is an object; by default four '
+        'are the extreme points of one, and other numbers are left out',
+    )
+    parser.add_argument(
+        '--holes',
+        nargs='*',
+        default=list(NO_CLASSES),
+        metavar='NAME',
+        help='labels that are cut out of the masks drawn before them; without a name: '
+        'none (default: %(default)s)',
+    )
+    parser.add_argument(
         '--rotated',
         default='enclose',
         choices=('enclose', 'skip'),
@@ -101,7 +129,20 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         '(default: %(default)s)',
     )
     parser.add_argument(
+        '--missing-images',
+        default='error',
+        choices=('error', 'skip', 'keep'),
+        help='images that are not in the image folder: an error, unless the folder '
+        'holds no image at all; leave their labels out; or keep them '
+        '(default: %(default)s)',
+    )
+    parser.add_argument(
         '--image-key', metavar='KEY', help='Label Studio: key of the image in data'
+    )
+    parser.add_argument(
+        '--to-name',
+        metavar='NAME',
+        help='Label Studio: image whose results are taken, where tasks show several',
     )
     parser.add_argument(
         '--annotator',
@@ -122,9 +163,12 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     add_run_options(parser, 'leave broken labels out instead of stopping')
     args = parser.parse_args(argv)
     args.level = Supervision.parse(args.level)
-    if args.classes and len(args.classes) == 1 and Path(args.classes[0]).is_file():
-        lines = Path(args.classes[0]).read_text(encoding='utf-8').splitlines()
-        args.classes = [line.strip() for line in lines if line.strip()]
+    if args.classes and len(args.classes) == 1 and os.path.isfile(args.classes[0]):
+        try:
+            text = Path(args.classes[0]).read_text(encoding='utf-8-sig')
+        except UnicodeDecodeError as error:
+            parser.error(f'--classes: {args.classes[0]} is no UTF-8 text: {error}')
+        args.classes = [line.strip() for line in text.splitlines() if line.strip()]
     return args
 
 
@@ -151,6 +195,11 @@ def print_result(result: ImportResult, out: str, report: str | None) -> None:
     )
     if result.empty_images:
         print(f'{result.empty_images} images have no label; --drop-empty drops them')
+    if result.clicks_in_one:
+        print(
+            f'{result.clicks_in_one} x four clicks in one shape: the extreme points of '
+            'an object; if every click is an object, say --split-points'
+        )
     if result.missing_images:
         print(
             f'{len(result.missing_images)} images are not in the image folder, the '
@@ -171,4 +220,5 @@ def print_result(result: ImportResult, out: str, report: str | None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    with user_errors():
+        main()

@@ -17,6 +17,7 @@ from mmwsis.dataset_converters.kitti_classes import (
     KITTI_MASK_CLASSES,
 )
 from mmwsis.dataset_converters.kitti_masks import KittiMaskOptions, convert_masks
+from mmwsis.engine.user_errors import user_errors
 from mmwsis.structures.supervision import Supervision
 
 EXAMPLES = """expected folders:
@@ -121,4 +122,5 @@ def report(output: Path, summary: Summary) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    with user_errors():
+        main()

@@ -10,6 +10,7 @@ from mmwsis.dataset_converters.command_line import (
 )
 from mmwsis.dataset_converters.synthetic import SyntheticSettings, make_synthetic
 from mmwsis.dataset_converters.synthetic.statistics import format_summary
+from mmwsis.engine.user_errors import user_errors
 from mmwsis.utils.progress_bar import progress_bar
 
 EXAMPLES = """examples:
@@ -79,4 +80,5 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    with user_errors():
+        main()

@@ -16,6 +16,7 @@ from mmwsis.dataset_converters.mixture import (
     parse_amount,
     summarize_levels,
 )
+from mmwsis.engine.user_errors import user_errors
 from mmwsis.structures.supervision import Supervision
 
 EXAMPLES = """examples:
@@ -92,4 +93,5 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    with user_errors():
+        main()

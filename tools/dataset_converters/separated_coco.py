@@ -10,6 +10,7 @@ from mmwsis.dataset_converters.command_line import (
     running,
 )
 from mmwsis.dataset_converters.separated import separated_file
+from mmwsis.engine.user_errors import user_errors
 from mmwsis.ops.connected_components import SEPARATED_MIN_AREA
 
 EXAMPLES = """examples:
@@ -63,4 +64,5 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    with user_errors():
+        main()

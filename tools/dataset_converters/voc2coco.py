@@ -13,6 +13,7 @@ from mmwsis.dataset_converters.command_line import (
 from mmwsis.dataset_converters.voc import TAGS, VocOptions, convert_split
 from mmwsis.dataset_converters.voc_clicks import convert_clicks
 from mmwsis.dataset_converters.voc_layout import SPLITS, find_layout
+from mmwsis.engine.user_errors import user_errors
 
 EXAMPLES = """expected folders:
   VOC_ROOT (or the folder VOCdevkit around VOC2012)
@@ -137,4 +138,5 @@ def convert_points(args: argparse.Namespace, split: str) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    with user_errors():
+        main()

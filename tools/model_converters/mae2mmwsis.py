@@ -3,6 +3,7 @@
 import argparse
 import sys
 
+from mmwsis.engine.user_errors import user_errors
 from mmwsis.models.convert_encoder import convert_encoder
 from mmwsis.models.encoder_key_maps import SOURCES
 
@@ -48,4 +49,5 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    with user_errors():
+        main()

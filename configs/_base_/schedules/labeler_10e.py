@@ -25,7 +25,7 @@ param_scheduler = [
         convert_to_iter_based=True,
     ),
     dict(
-        type='CosineAnnealingLR',
+        type='mmwsis.CosineDecayLR',
         eta_min_ratio=0.2,
         by_epoch=True,
         begin=1,

@@ -7,12 +7,22 @@ from pathlib import Path
 from typing import Any
 
 from mmwsis.formats.checks import check_coco
+from mmwsis.formats.validation import validate_document
 from mmwsis.structures.supervision import Supervision, restrict_coco
 
 from ..conversion import shorten, source_block
 from ..image_records import coco_document
-from .records import CHANGED, INVALID, LEFT_OUT, BuiltImage, Issue, ReadResult
+from .records import (
+    CHANGED,
+    INVALID,
+    LEFT_OUT,
+    WARNING,
+    BuiltImage,
+    Issue,
+    ReadResult,
+)
 from .settings import ImportSettings
+from .shapes import ODD_CLICKS
 
 
 class LabelImportError(ValueError):
@@ -37,18 +47,21 @@ class ImportResult:
         issues: What did not go over as it was.
         missing_images: File names without a file in the image folder.
         empty_images: Number of images without any label.
+        clicks_in_one: Number of shapes of four clicks that were read as extreme points
+            of one object.
     """
 
     coco: dict[str, Any]
     issues: list[Issue]
     missing_images: list[str]
     empty_images: int
+    clicks_in_one: int = 0
 
     def count(self, kind: str) -> Counter:
         """How often each thing was left out, changed or invalid.
 
         Args:
-            kind: 'left_out', 'changed' or 'invalid'.
+            kind: 'left_out', 'changed', 'invalid' or 'warning'.
 
         Returns:
             What it is -> how often.
@@ -59,11 +72,11 @@ class ImportResult:
         """The whole list, for a file.
 
         Returns:
-            JSON-serialisable: counts and lists of the three kinds, and missing images.
+            JSON-serialisable: counts and lists of the four kinds, and missing images.
         """
         keys = Issue._fields[1:]
         counts, lists = {}, {}
-        for kind in (LEFT_OUT, CHANGED, INVALID):
+        for kind in (LEFT_OUT, CHANGED, INVALID, WARNING):
             own = [issue for issue in self.issues if issue.kind == kind]
             counts[kind] = dict(self.count(kind))
             lists[kind] = [dict(zip(keys, issue[1:])) for issue in own]
@@ -97,6 +110,7 @@ def assemble(
         The label file and what is to be said about it.
     """
     issues = [*read.issues, *(one for image in built for one in image.issues)]
+    issues += _odd_clicks(built, issues, path)
     images = _first_of_each(built, issues)
     empty = [image for image in images if not image.record['image']['tags']]
     if settings.drop_empty:
@@ -116,22 +130,40 @@ def assemble(
     result = ImportResult(
         coco=coco,
         issues=issues,
-        missing_images=[
-            image['file_name']
-            for image, one in zip(coco['images'], images)
-            if not one.is_found
-        ],
+        missing_images=sorted({one.file_name for one in built if not one.is_found}),
         empty_images=0 if settings.drop_empty else len(empty),
+        clicks_in_one=sum(one.clicks_in_one for one in images),
+    )
+    # A file without any label is of no level.
+    is_one = len(set(levels)) == 1 and any(
+        one.record['image']['tags'] for one in images
     )
     coco['info']['mmwsis'] = source_block(
         'import_labels',
         path,
-        levels[0] if len(set(levels)) == 1 else None,
+        levels[0] if is_one else None,
         labelling_tool=tool,
         images_by_level=dict(Counter(level.label for level in levels)),
         **{kind: result.count(kind).total() for kind in (LEFT_OUT, CHANGED, INVALID)},
     )
     return result
+
+
+def _odd_clicks(
+    built: Sequence[BuiltImage], issues: Sequence[Issue], path: Path
+) -> list[Issue]:
+    """Shapes of four clicks are hardly one object where others have three or five."""
+    in_one = sum(image.clicks_in_one for image in built)
+    others = sum(
+        one.what == ODD_CLICKS and ' more of ' not in one.item for one in issues
+    )
+    if not in_one or not others:
+        return []
+    reason = (
+        f'{in_one} shapes of four clicks are read as extreme points, but {others} have '
+        'other numbers of clicks; if every click is an object, say --split-points'
+    )
+    return [Issue(WARNING, path.name, '', 'four clicks read as one object', reason)]
 
 
 def _levels(images: Sequence[BuiltImage]) -> list[Supervision]:
@@ -208,7 +240,8 @@ def refuse(
             result.issues,
             'Name the classes with --classes if that is right.',
         )
-    # What a dataset would refuse must not be written; the guard may drop nothing but
-    # the tool's own attributes.
-    masks = Supervision.MASKS
-    check_coco(restrict_coco(result.coco, masks), f'import of {path}', masks)
+    # What a dataset or the validator would refuse must not be written; the guard may
+    # drop nothing but the tool's own attributes.
+    source, masks = f'import of {path}', Supervision.MASKS
+    check_coco(restrict_coco(result.coco, masks), source, masks)
+    validate_document(result.coco, source).log.raise_first(source)

@@ -4,28 +4,22 @@ An image has one level, the strongest that all its objects have. A mask gives ev
 weaker label, extreme points give a box; a box gives no click and no extreme points.
 """
 
+import json
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from mmwsis.formats.coco_masks import (
-    MaskCrop,
-    decode_segmentation,
-    encode_mask,
-    tight_box,
-)
 from mmwsis.structures.extreme_points import box_of_extreme_points
 from mmwsis.structures.supervision import Supervision
 
 from ..weak_labels import WeakProtocol, derive_weak_labels
-from .image_files import displayed_size, find_image
+from .image_files import displayed_size
+from .object_masks import OUTSIDE, Size, report_reach, segmentation_of, tidy
 from .records import (
     CHANGED,
     INVALID,
     LEFT_OUT,
+    MAX_PIXELS,
     BuiltImage,
     LabelledImage,
     LabelledObject,
@@ -34,9 +28,8 @@ from .records import (
 from .settings import ImportSettings
 from .shapes import sort_extreme_points
 
-# As in label files: rounding of the tool, not a mistake of the annotator.
-_OUTSIDE = 1.0
-_DIGITS = 3
+# As in the validator: boxes are drawn by hand.
+_BOX_PIXELS, _BOX_SHARE = 2.0, 0.05
 _SHARED_LEVELS = 'objects of an image without a common level'
 
 Labels = dict[Supervision, dict[str, Any]]
@@ -50,27 +43,38 @@ def build_image(
     """Check an image and its objects and decide its level.
 
     Args:
-        image: What was read; gets what is found here as issues.
+        image: What was read, with its file; gets what is found here as issues.
         settings: The user's choices, with an image folder.
         ids: Category id by class name.
 
     Returns:
         The image. What is broken is an issue of kind 'invalid'; nothing is raised.
     """
-    file_name, path = find_image(image.paths, settings.img_dir)
+    built = BuiltImage(
+        image.source,
+        image.issues,
+        is_found=image.file is not None,
+        file_name=image.file_name,
+        clicks_in_one=image.clicks_in_one,
+    )
+    if image.is_left_out:
+        return built
     try:
-        size = _size(image, file_name, path, settings)
+        size = _size(image, settings)
     except ValueError as error:
         image.report(INVALID, '', 'image', str(error))
-        return BuiltImage(image.source, image.issues, is_found=path is not None)
+        return built
     objects: list[_Checked] = []
     names = {name for name in image.tags if name not in settings.ignored}
     for obj in image.objects:
+        if obj.item in image.used_holes:
+            continue
         if obj.name in settings.ignored:
             reason = 'its label is one to ignore'
             image.report(LEFT_OUT, obj.item, f'label {obj.name!r}', reason)
             continue
         names.add(obj.name)
+        _tidy_attributes(obj, image)
         if obj.name in settings.stuff:
             reason = 'stuff has no objects; its class is a tag of the image'
             what = f'object of stuff class {obj.name!r}'
@@ -81,48 +85,59 @@ def build_image(
         except ValueError as error:
             image.report(INVALID, obj.item, 'object', str(error))
     level = _common_level(objects, image, settings.level) if objects else None
-    entry = dict(file_name=file_name, width=size[0], height=size[1])
+    entry = dict(file_name=image.file_name, width=size[0], height=size[1])
     entry['tags'] = sorted(ids[name] for name in names)
     record = dict(image=entry, objects=_annotations(objects, level, ids))
-    return BuiltImage(image.source, image.issues, record, level, path is not None)
+    return built._replace(record=record, level=level)
 
 
-def _size(
-    image: LabelledImage, file_name: str, path: Path | None, settings: ImportSettings
-) -> tuple[int, int]:
+def _size(image: LabelledImage, settings: ImportSettings) -> Size:
     """Width and height of the image, by its file if there is one."""
     said = (image.width, image.height)
-    if path is None:
-        if None in said:
+    if image.file is not None:
+        size = displayed_size(image.file)
+        if None not in said and said != size:
             raise ValueError(
-                f'the size of the image is not known: the labels do not say it, and '
-                f'{file_name} is not in {settings.img_dir}; give --img-dir'
+                f'the labels were made on an image of {said[0]}x{said[1]} pixels, '
+                f'{image.file} has {size[0]}x{size[1]}'
             )
-        return said
-    size = displayed_size(path)
-    if None not in said and said != size:
+        said = size
+    if None in said:
         raise ValueError(
-            f'the labels were made on an image of {said[0]}x{said[1]} pixels, '
-            f'{path} has {size[0]}x{size[1]}'
+            f'the size of the image is not known: the labels do not say it, and '
+            f'{image.file_name} is not in {settings.img_dir}; give --img-dir'
         )
-    return size
+    if said[0] * said[1] > MAX_PIXELS:
+        raise ValueError(f'no image has {said[0]}x{said[1]} pixels')
+    return said
+
+
+def _tidy_attributes(obj: LabelledObject, image: LabelledImage) -> None:
+    """Leave out attributes that a JSON cannot hold, such as NaN."""
+    for name, value in list(obj.attributes.items()):
+        try:
+            json.dumps({name: value}, allow_nan=False)
+        except (ValueError, RecursionError):
+            del obj.attributes[name]
+            reason = f'its attribute {name!r} is nothing that a JSON can hold'
+            image.report(LEFT_OUT, obj.item, 'attribute', reason)
 
 
 def _labels(
     obj: LabelledObject,
-    size: tuple[int, int],
+    size: Size,
     image: LabelledImage,
     settings: ImportSettings,
 ) -> Labels:
     """What an object says at each level that it has."""
     labels: Labels = {}
     if obj.polygons or obj.masks:
-        reach = _reach([point for polygon in obj.polygons for point in polygon], size)
-        _report_reach(reach, 'polygon', obj, image)
-        labels = _labels_of_mask(obj, size)
+        labels = _labels_of_mask(obj, size, image)
     if obj.box is not None:
         box, reach = _box(obj.box, size)
-        _report_reach(reach, 'box', obj, image)
+        report_reach(reach, 'box', obj, image)
+        if Supervision.MASKS in labels:
+            _compare_boxes(box, labels[Supervision.MASKS]['bbox'], obj, image)
         labels[Supervision.BOXES] = _box_label(box)
     if obj.extreme_points is not None:
         inside = [_point(point, size) for point in obj.extreme_points]
@@ -133,64 +148,55 @@ def _labels(
                 'the box is that of all four'
             )
             image.report(CHANGED, obj.item, 'clicks not extreme', reason)
-        extreme = [_tidy(point) for point in points]
+        extreme = [tidy(point) for point in points]
         box = _box_label(box_of_extreme_points(extreme))
         labels[Supervision.EXTREME_POINTS] = dict(extreme_points=extreme, **box)
         labels[Supervision.BOXES] = box
         if Supervision.MASKS in labels:
             labels[Supervision.MASKS]['extreme_points'] = extreme
     if obj.point is not None:
-        labels[Supervision.POINTS] = dict(point=_tidy(_point(obj.point, size)))
+        labels[Supervision.POINTS] = dict(point=tidy(_point(obj.point, size)))
         for level in labels:
             if level > Supervision.POINTS:
                 labels[level] = {**labels[level], **labels[Supervision.POINTS]}
     elif settings.points_from_boxes and Supervision.BOXES in labels:
         x, y, width, height = labels[Supervision.BOXES]['bbox']
-        middle = _tidy((x + width / 2, y + height / 2))
+        middle = tidy((x + width / 2, y + height / 2))
         labels.setdefault(Supervision.POINTS, dict(point=middle))
     return labels
 
 
-def _report_reach(
-    reach: float, kind: str, obj: LabelledObject, image: LabelledImage
+def _compare_boxes(
+    box: Sequence[float],
+    own: Sequence[float],
+    obj: LabelledObject,
+    image: LabelledImage,
 ) -> None:
-    if reach > _OUTSIDE:
+    """Say that a box and the mask in its group are not those of one object."""
+    (x, y, w, h), (u, v, width, height) = box, own
+    tolerance = max(_BOX_PIXELS, _BOX_SHARE * max(width, height))
+    ends = (x - u, y - v, x + w - u - width, y + h - v - height)
+    if max(map(abs, ends)) > tolerance:
         reason = (
-            f'reached {reach:g} px out of the image; what is outside does not count'
+            f'the box {list(box)} of the group is not that of the mask, {list(own)}, '
+            'which is kept; are these two objects?'
         )
-        image.report(CHANGED, obj.item, f'{kind} beyond the border', reason)
+        image.report(CHANGED, obj.item, 'box that contradicts its mask', reason)
 
 
-def _reach(points: Sequence[Point], size: tuple[int, int]) -> float:
-    """By how many pixels corners of polygons leave the image."""
-    if not points:
-        return 0.0
-    corners = np.asarray(points, dtype=np.float64)
-    if not np.isfinite(corners).all():
-        raise ValueError('a polygon must have finite corners')
-    beyond = np.maximum(-corners, corners - size).max(axis=1)
-    farthest = int(beyond.argmax())
-    # Drawing the outline of such a polygon takes time and memory by its length.
-    if beyond[farthest] > max(size):
-        x, y = points[farthest]
-        raise ValueError(
-            f'the corner ({x:g}, {y:g}) of the polygon is far outside the image of '
-            f'{size[0]}x{size[1]} pixels'
-        )
-    return max(float(beyond[farthest]), 0.0)
-
-
-def _labels_of_mask(obj: LabelledObject, size: tuple[int, int]) -> Labels:
+def _labels_of_mask(obj: LabelledObject, size: Size, image: LabelledImage) -> Labels:
     width, height = size
-    segmentation = _segmentation(obj, size)
-    crop = decode_segmentation(segmentation, height, width)
+    segmentation, crop, box = segmentation_of(obj, size, image)
     weak = derive_weak_labels(
         dict(id=0, segmentation=segmentation),
         (height, width),
         (Supervision.POINTS, Supervision.EXTREME_POINTS),
         WeakProtocol(),
     )
-    box = _mask_box(obj, crop, size)
+    if box is None:
+        # COCO's boxes: the bounds of polygons, the pixels of bitmaps.
+        xs, ys = zip(*(point for polygon in obj.polygons for point in polygon))
+        box, _ = _box((min(xs), min(ys), max(xs), max(ys)), size)
     extreme = weak['extreme_points']
     return {
         Supervision.MASKS: dict(
@@ -204,82 +210,38 @@ def _labels_of_mask(obj: LabelledObject, size: tuple[int, int]) -> Labels:
     }
 
 
-def _segmentation(
-    obj: LabelledObject, size: tuple[int, int]
-) -> list[list[float]] | dict[str, Any]:
-    """Polygons as they are; where a component is a bitmap, one RLE of all."""
-    polygons = [
-        [value for point in polygon for value in _tidy(point)]
-        for polygon in obj.polygons
-    ]
-    if not obj.masks:
-        return polygons
-    width, height = size
-    bitmap = np.zeros((height, width), dtype=np.uint8)
-    for x, y, mask in obj.masks:
-        rows, columns = mask.shape
-        if x < 0 or y < 0 or x + columns > width or y + rows > height:
-            raise ValueError(
-                f'the mask of {columns}x{rows} pixels at ({x}, {y}) leaves the image '
-                f'of {width}x{height}'
-            )
-        bitmap[y : y + rows, x : x + columns] |= mask
-    if polygons:
-        crop = decode_segmentation(polygons, height, width)
-        (x, y), (rows, columns) = crop.offset, crop.mask.shape
-        bitmap[y : y + rows, x : x + columns] |= crop.mask
-    return encode_mask(bitmap)
-
-
-def _mask_box(
-    obj: LabelledObject, crop: MaskCrop, size: tuple[int, int]
-) -> list[float]:
-    """COCO's boxes: the bounds of polygons, the pixels of bitmaps."""
-    if obj.masks:
-        return tight_box(crop)
-    xs, ys = zip(*(point for polygon in obj.polygons for point in polygon))
-    box, _ = _box((min(xs), min(ys), max(xs), max(ys)), size)
-    return box
-
-
-def _box(corners: Sequence[float], size: tuple[int, int]) -> tuple[list[float], float]:
+def _box(corners: Sequence[float], size: Size) -> tuple[list[float], float]:
     """Cut a box at the border; also by how many pixels it left the image."""
     if not all(map(math.isfinite, corners)):
         raise ValueError(f'the box must have finite corners, got {tuple(corners)}')
     limits = (*size, *size)
     cut = [min(max(value, 0.0), limit) for value, limit in zip(corners, limits)]
-    x0, y0, x1, y1 = _tidy(cut)
+    x0, y0, x1, y1 = tidy(cut)
     if x1 <= x0 or y1 <= y0:
         raise ValueError(
             f'the box {tuple(corners)} has no area in the image of {size[0]}x{size[1]} '
             'pixels'
         )
     reach = max(abs(a - b) for a, b in zip(corners, cut))
-    return _tidy((x0, y0, x1 - x0, y1 - y0)), reach
+    return tidy((x0, y0, x1 - x0, y1 - y0)), reach
 
 
 def _box_label(box: Sequence[float]) -> dict[str, Any]:
-    return dict(bbox=list(box), area=_tidy((box[2] * box[3],))[0])
+    return dict(bbox=list(box), area=tidy((box[2] * box[3],))[0])
 
 
-def _point(point: Point, size: tuple[int, int]) -> Point:
+def _point(point: Point, size: Size) -> Point:
     """Move a point that is a little outside onto the last pixel."""
     if not all(map(math.isfinite, point)):
         raise ValueError(f'a point must have finite coordinates, got {point}')
     for value, side in zip(point, size):
-        if value < -_OUTSIDE or value > side + _OUTSIDE:
+        if value < -OUTSIDE or value > side + OUTSIDE:
             raise ValueError(
                 f'the point ({point[0]:g}, {point[1]:g}) is outside the image of '
                 f'{size[0]}x{size[1]} pixels'
             )
     x, y = (min(max(value, 0.0), side - 1) for value, side in zip(point, size))
     return x, y
-
-
-def _tidy(values: Sequence[float]) -> list[float]:
-    """Thousandths of a pixel, and integers as such."""
-    rounded = (round(float(value), _DIGITS) for value in values)
-    return [int(value) if value.is_integer() else value for value in rounded]
 
 
 def _common_level(

@@ -1,24 +1,25 @@
 """One labelling tool's files in, one weak COCO JSON out."""
 
 import dataclasses
-import difflib
 import functools
 import operator
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mmwsis.utils.fileio import atomic_write_json
 from mmwsis.utils.parallel import OrderedPool
 
-from ..conversion import Progress, RunOptions, refuse_existing, shorten
+from ..conversion import Progress, RunOptions, refuse_existing
 from .assemble import ImportResult, LabelImportError, assemble, refuse
 from .build import build_image
+from .class_names import class_names, name_issues
 from .cvat import read_cvat
+from .image_search import ImageFolder, locate_image
 from .labelme import read_labelme
 from .labelstudio import read_labelstudio
-from .records import ReadResult
-from .settings import ImportSettings
+from .records import ReadResult, tidy_name
+from .settings import NO_CLASSES, ImportSettings
 
 __all__ = [
     'TOOLS',
@@ -30,8 +31,6 @@ __all__ = [
 ]
 
 TOOLS = ('labelme', 'cvat', 'labelstudio')
-# LabelMe's own names for what is no class.
-NO_CLASSES = ('__ignore__', '_background_')
 
 
 def import_labels(
@@ -63,23 +62,32 @@ def import_labels(
         FileNotFoundError: ``path`` does not exist.
         ValueError: The files are none of this tool's, labels are not in ``classes``,
             or no image is left.
-        LabelImportError: Something is broken and ``skip_invalid`` is off, or something
-            was left out or changed and ``strict`` is on; ``out`` is not written.
+        LabelImportError: Something is broken or an image is not found, and
+            ``skip_invalid`` is off, or something was left out or changed and ``strict``
+            is on; ``out`` is not written.
     """
     settings, run = settings or ImportSettings(), run or RunOptions()
     path, out = Path(path), Path(out)
     refuse_existing([out, *([report] if report else [])], [path], run.overwrite)
+    if report is not None and Path(report).resolve() == out.resolve():
+        raise ValueError(f'{out}: the label file and its report need two names')
+    if tool not in TOOLS:
+        raise ValueError(f'tool must be one of {TOOLS}, given {tool!r}')
+    if not path.exists():
+        raise FileNotFoundError(f'{path} does not exist')
+    settings = _resolved(settings, path)
+    folder = ImageFolder(settings.img_dir)
     with OrderedPool(run.workers) as pool:
-        read = _read(tool, path, out, settings, pool, run.open_progress)
-        settings = dataclasses.replace(
-            settings,
-            img_dir=_image_folder(path, settings),
-            ignored=(*NO_CLASSES, *settings.ignored),
+        read = _read(
+            tool, path, [out, report], settings, pool, folder, run.open_progress
         )
         names = class_names(read, settings.classes, settings.ignored, str(path))
         _check_stuff(settings.stuff, names)
         ids = {name: number for number, name in enumerate(names, start=1)}
         advance = run.open_progress(len(read.images))
+        read.issues += name_issues(read, names)
+        for image in read.images:
+            locate_image(image, folder, settings)
         images = []
         build = functools.partial(build_image, settings=settings, ids=ids)
         for image in pool.imap(build, read.images, operator.attrgetter('source')):
@@ -93,23 +101,53 @@ def import_labels(
     return result
 
 
+def _resolved(settings: ImportSettings, path: Path) -> ImportSettings:
+    """The settings with an image folder, and with names tidied as the labels are."""
+    classes = settings.classes
+    if classes is not None:
+        # LabelMe's lists of classes start with what is none.
+        classes = _tidy([x for x in classes if x not in NO_CLASSES], '--classes')
+    stuff = _tidy(settings.stuff, '--stuff')
+    holes = _tidy(settings.holes, '--holes')
+    ignored = [*NO_CLASSES, *_tidy(settings.ignored, '--ignore-labels'), *holes]
+    folder = _image_folder(path, settings)
+    return dataclasses.replace(
+        settings,
+        classes=classes,
+        stuff=stuff,
+        holes=holes,
+        ignored=ignored,
+        img_dir=folder,
+    )
+
+
+def _tidy(names: Sequence[str], option: str) -> list[str]:
+    try:
+        return [tidy_name(name) for name in names]
+    except ValueError:
+        raise ValueError(
+            f'{option}: {list(names)} has a name without letters'
+        ) from None
+
+
 def _read(
     tool: str,
     path: Path,
-    out: Path,
+    outputs: Sequence[str | os.PathLike | None],
     settings: ImportSettings,
     pool: OrderedPool,
+    folder: ImageFolder,
     progress: Callable[[int], Progress],
 ) -> ReadResult:
-    if tool not in TOOLS:
-        raise ValueError(f'tool must be one of {TOOLS}, given {tool!r}')
-    if not path.exists():
-        raise FileNotFoundError(f'{path} does not exist')
     if tool == 'labelme':
-        read = read_labelme(path, settings, pool=pool, open_progress=progress, skip=out)
+        skip = [Path(out).resolve() for out in outputs if out is not None]
+        read = read_labelme(
+            path, settings, pool=pool, open_progress=progress, skip=skip
+        )
+    elif tool == 'cvat':
+        read = read_cvat(path, settings, open_progress=progress)
     else:
-        reader = read_cvat if tool == 'cvat' else read_labelstudio
-        read = reader(path, settings, open_progress=progress)
+        read = read_labelstudio(path, settings, folder=folder, open_progress=progress)
     if not read.images and not read.issues:
         raise ValueError(f'{path} holds no image; is it a file of {tool}?')
     return read
@@ -121,51 +159,6 @@ def _image_folder(path: Path, settings: ImportSettings) -> Path:
             raise FileNotFoundError(f'image folder {settings.img_dir} does not exist')
         return settings.img_dir
     return path if path.is_dir() else path.parent
-
-
-def class_names(
-    read: ReadResult,
-    classes: Sequence[str] | None,
-    ignored: Collection[str],
-    source: str,
-) -> list[str]:
-    """Names of the classes, in the order of their ids.
-
-    Args:
-        read: What the label files hold.
-        classes: The user's list, if any.
-        ignored: Labels that are no classes.
-        source: The label files, for messages.
-
-    Returns:
-        ``classes``, or the names that are used or declared, sorted.
-
-    Raises:
-        ValueError: A label is not in ``classes``, or a class is twice in it.
-    """
-    used: dict[str, str] = {}
-    for image in read.images:
-        for obj in image.objects:
-            used.setdefault(obj.name, f'{image.source}: {obj.item}')
-        for name in image.tags:
-            used.setdefault(name, f'{image.source}: a tag')
-    if classes is None:
-        return sorted({*used, *read.declared} - {*ignored})
-    if len(set(classes)) != len(classes):
-        raise ValueError(f'--classes names a class twice: {list(classes)}')
-    unknown = [name for name in used if name not in classes and name not in ignored]
-    if unknown:
-        lines = []
-        for name in unknown:
-            close = difflib.get_close_matches(name, classes, n=1)
-            hint = f'; did they mean {close[0]!r}?' if close else ''
-            lines.append(f'{name!r}, first at {used[name]}{hint}')
-        raise ValueError(
-            f'{source}: {len(unknown)} label(s) are not in --classes:\n'
-            f'{shorten(lines)}\nAdd them to --classes, or to --ignore-labels to leave '
-            'them out.'
-        )
-    return list(classes)
 
 
 def _check_stuff(stuff: Sequence[str], names: Sequence[str]) -> None:

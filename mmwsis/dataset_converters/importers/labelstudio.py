@@ -2,37 +2,39 @@
 
 A list of tasks, each with annotations of one or more annotators, whose results are
 regions. Coordinates are percent of the image, 0 to 100; rectangles turn about their
-upper left corner. The short form JSON-MIN lacks what is needed and is refused.
+upper left corner. The short form JSON-MIN lacks what is needed and is refused. Where
+the size of the image is not said, it is read from the image.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mmwsis.formats.coco_masks import shorten
 from mmwsis.formats.json_file import read_json
 
 from ..conversion import Progress
-from .labelstudio_urls import image_paths, image_url
-from .records import CHANGED, INVALID, LEFT_OUT, Issue, LabelledImage, Point, ReadResult
+from .image_search import ImageFolder
+from .labelstudio_regions import SHAPES, are_names, kind_of, shape_of, value_of
+from .labelstudio_urls import image_paths, image_urls, unlikely_paths
+from .records import INVALID, LEFT_OUT, Issue, LabelledImage, ReadResult
 from .settings import ImportSettings
-from .shapes import Shape, box_around_rotated, keep_rotated, merge_shapes
-
-# Type of a result -> kind of shape; the value holds the labels under the type's name.
-_SHAPES = {
-    'keypointlabels': 'clicks',
-    'rectanglelabels': 'box',
-    'polygonlabels': 'polygon',
-}
+from .shapes import Shape, merge_shapes
 
 
 def read_labelstudio(
-    path: Path, settings: ImportSettings, *, open_progress: Callable[[int], Progress]
+    path: Path,
+    settings: ImportSettings,
+    *,
+    folder: ImageFolder,
+    open_progress: Callable[[int], Progress],
 ) -> ReadResult:
     """Read a Label Studio export.
 
     Args:
         path: The JSON.
         settings: How ambiguous regions are read, and whose annotations are taken.
+        folder: The images; looked at where the export does not say their size.
         open_progress: Called with the number of tasks; returns the function that
             counts finished ones.
 
@@ -45,26 +47,34 @@ def read_labelstudio(
     """
     if not path.is_file():
         raise FileNotFoundError(f'{path} is no file; give the JSON export of a project')
-    tasks = read_json(str(path))
+    try:
+        tasks = read_json(str(path))
+    except RecursionError:
+        raise ValueError(f'{path} is no export: it is nested too deeply') from None
     tasks = [tasks] if isinstance(tasks, Mapping) else tasks
     if not isinstance(tasks, list):
         raise ValueError(f'{path}: expected a list of tasks')
-    result = ReadResult()
-    advance = open_progress(len(tasks))
     for index, task in enumerate(tasks):
         if not isinstance(task, Mapping) or not isinstance(task.get('data'), Mapping):
             raise ValueError(
                 f'{path}: task number {index} has no data; export the project as '
                 '"JSON", not as JSON-MIN, CSV or COCO'
             )
-        for one in parse_task(task, path.name, settings):
+    result, targets = ReadResult(), _file_targets(tasks)
+    advance = open_progress(len(tasks))
+    for task in tasks:
+        for one in parse_task(task, path.name, settings, folder, targets):
             result.add(one)
         advance(1)
     return result
 
 
 def parse_task(
-    task: Mapping[str, Any], source: str, settings: ImportSettings
+    task: Mapping[str, Any],
+    source: str,
+    settings: ImportSettings,
+    folder: ImageFolder,
+    targets: Sequence[str],
 ) -> list[LabelledImage | Issue]:
     """Read one task.
 
@@ -72,31 +82,103 @@ def parse_task(
         task: The task.
         source: Name of the file, for messages.
         settings: How ambiguous regions are read, and whose annotations are taken.
+        folder: The images; looked at where the task does not say their size.
+        targets: Names of the images that the regions of the file are about.
 
     Returns:
-        What was left out of the task, and its image; a task that nobody finished gives
-        none and says so.
+        What was left out of the task, and its images (one, or those of a list of
+        pages); a task that nobody finished gives none and says so.
     """
-    source = f'{source}, task {task.get("id")!r}'
+    source = f'{source}, task {shorten(task.get("id"))}'
     found: list[LabelledImage | Issue] = []
     try:
-        url = image_url(task['data'], settings)
+        key, urls = image_urls(task['data'], settings)
         annotation = _pick(task, source, settings, found)
+        if annotation is None:
+            return found
+        entries = annotation.get('result')
+        if not isinstance(entries, list):
+            raise ValueError('the annotation has no list of results')
+        _check_targets(targets, key, task['data'], settings)
     except ValueError as error:
         return [*found, Issue(INVALID, source, '', 'task', str(error))]
-    if annotation is None:
-        return found
-    entries = annotation.get('result')
-    if not isinstance(entries, list):
-        reason = 'the annotation has no list of results'
-        return [*found, Issue(INVALID, source, '', 'annotation', reason)]
-    image = LabelledImage(source, image_paths(url))
-    drawn = {
-        _id(entry)
-        for entry in entries
-        if isinstance(entry, Mapping) and 'original_width' in entry
-        and entry.get('type') != 'choices'
-    }  # fmt: skip
+    if settings.to_name is not None:
+        wanted = [e for e in entries if settings.to_name in (_targets(e) or targets)]
+        others = sum(map(_is_region, entries)) - sum(map(_is_region, wanted))
+        if others:
+            reason = f'{others} regions are about another image than {settings.to_name}'
+            found.append(Issue(LEFT_OUT, source, '', 'regions of other images', reason))
+        entries = wanted
+    if len(urls) == 1:
+        return [*found, _image(source, urls[0], entries, settings, folder)]
+    for page, url in enumerate(urls):
+        own = [entry for entry in entries if _page(entry) == page]
+        found.append(_image(f'{source}, page {page}', url, own, settings, folder))
+    if any(_page(entry) not in range(len(urls)) for entry in entries):
+        reason = f'results have an item_index that is none of {len(urls)} pages'
+        found.append(Issue(INVALID, source, '', 'task', reason))
+    return found
+
+
+def _page(entry: Any) -> Any:
+    index = entry.get('item_index', 0) if isinstance(entry, Mapping) else 0
+    return index if isinstance(index, int) else None
+
+
+def _targets(entry: Any) -> list[str]:
+    """Names of what a result is about; few exports write a list."""
+    value = entry.get('to_name') if isinstance(entry, Mapping) else None
+    values = value if isinstance(value, list) else [value]
+    return [name for name in values if isinstance(name, str)]
+
+
+def _file_targets(tasks: Iterable[Any]) -> list[str]:
+    """Names of the images that any region of a file is about."""
+    names: dict[str, None] = {}
+    for task in tasks:
+        given = task.get('annotations', task.get('completions'))
+        for annotation in given if isinstance(given, list) else ():
+            result = annotation.get('result') if isinstance(annotation, Mapping) else 0
+            for entry in result if isinstance(result, list) else ():
+                if _is_region(entry):
+                    names.update(dict.fromkeys(_targets(entry)))
+    return list(names)
+
+
+def _check_targets(
+    targets: Sequence[str], key: str, data: Mapping[str, Any], settings: ImportSettings
+) -> None:
+    """Refuse regions that may be about another image than the one that is imported."""
+    if settings.to_name is not None and settings.to_name not in targets:
+        raise ValueError(
+            f'--to-name says {settings.to_name!r}; the regions are about {targets}'
+        )
+    other_keys = {*targets} & {*data} - {key}
+    if settings.to_name is None and (len(targets) > 1 or other_keys):
+        raise ValueError(
+            f'its regions are about {", ".join(targets)}, data has '
+            f'{sorted(map(str, data))}; which belong to data.{key}? Import one image '
+            'at a time: --image-key KEY --to-name NAME'
+        )
+
+
+def _is_region(entry: Any) -> bool:
+    """Whether a result was drawn, other than a choice about the whole image."""
+    if not isinstance(entry, Mapping) or entry.get('type') == 'choices':
+        return False
+    return 'original_width' in entry or kind_of(entry) is not None
+
+
+def _image(
+    source: str,
+    url: str,
+    entries: Sequence[Any],
+    settings: ImportSettings,
+    folder: ImageFolder,
+) -> LabelledImage:
+    """The image of a task with the results about it."""
+    image = LabelledImage(source, [*image_paths(url), *unlikely_paths(url)])
+    drawn = {_id(entry) for entry in entries if _is_region(entry)} - {None}
     shapes: list[Shape] = []
     by_id: dict[Any, list[Shape]] = {}
     later: list[tuple[str, Mapping[str, Any]]] = []
@@ -106,16 +188,16 @@ def parse_task(
             reason = 'a result must have a type and a value'
             image.report(INVALID, item, 'result', reason)
             continue
-        item += f' ({entry["type"]}, id {entry.get("id")!r})'
+        item += f' ({entry["type"]}, id {shorten(entry.get("id"))})'
         if entry['type'] == 'choices' and _id(entry) not in drawn:
-            choices = _value(entry).get('choices')
-            if _are_names(choices):
-                image.tags += choices
+            choices = value_of(entry).get('choices')
+            if are_names(choices):
+                image.add_tags(choices, item)
             else:
-                reason = f'choices must be a list of names, got {choices!r}'
+                reason = f'choices must be a list of names, got {shorten(choices)}'
                 image.report(INVALID, item, 'choices', reason)
-        elif _kind_of(entry) is not None:
-            shape = _shape(entry, item, image, settings)
+        elif kind_of(entry) is not None:
+            shape = shape_of(entry, item, image, settings, folder)
             if shape is not None:
                 shapes.append(shape)
                 by_id.setdefault(_id(entry), []).append(shape)
@@ -124,18 +206,12 @@ def parse_task(
     for item, entry in later:
         _keep_or_list(entry, item, by_id, image)
     merge_shapes(shapes, image, settings)
-    return [*found, image]
+    return image
 
 
 def _id(entry: Mapping[str, Any]) -> str | int | None:
     value = entry.get('id')
     return value if isinstance(value, (str, int)) else None
-
-
-def _value(entry: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What a result says; nothing if it is broken."""
-    value = entry.get('value')
-    return value if isinstance(value, Mapping) else {}
 
 
 def _pick(
@@ -148,7 +224,8 @@ def _pick(
     given = task.get('annotations', task.get('completions'))
     if not isinstance(given, list):
         raise ValueError('annotations must be a list; export the project as "JSON"')
-    given = [annotation for annotation in given if isinstance(annotation, Mapping)]
+    if not all(isinstance(annotation, Mapping) for annotation in given):
+        raise ValueError('every annotation must be an object')
     finished = [one for one in given if not one.get('was_cancelled')]
     for one in given:
         if one.get('was_cancelled'):
@@ -197,91 +274,6 @@ def _left_annotation(source: str, one: Mapping[str, Any], reason: str) -> Issue:
     return Issue(LEFT_OUT, source, item, 'annotation of a task', reason)
 
 
-def _are_names(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(name, str) for name in value)
-
-
-def _kind_of(entry: Mapping[str, Any]) -> str | None:
-    """Kind of shape of a region that bears its labels."""
-    if entry['type'] != 'labels':
-        return _SHAPES.get(entry['type'])
-    # <Labels> beside <Rectangle> and the like: one type for all, told apart by keys.
-    keys = _value(entry).keys()
-    if 'points' in keys:
-        return 'polygon'
-    if {'x', 'y'} <= keys and not keys & {'rle', 'radiusX'}:
-        return 'box' if 'height' in keys else 'clicks'
-    return None
-
-
-def _shape(
-    entry: Mapping[str, Any], item: str, image: LabelledImage, settings: ImportSettings
-) -> Shape | None:
-    kind, value = entry['type'], _value(entry)
-    labels = value.get(kind) if _are_names(value.get(kind)) else None
-    if labels is not None and len(labels) != 1:
-        reason = f'an object has one class, this region has {labels or "none"}'
-        image.report(LEFT_OUT, item, 'region without one class', reason, labels)
-        return None
-    if entry.get('image_rotation'):
-        reason = (
-            f'drawn on the image turned by {entry["image_rotation"]} degrees; turn the '
-            'image file itself instead'
-        )
-        image.report(LEFT_OUT, item, 'region of a turned image', reason, labels or [])
-        return None
-    try:
-        if labels is None:
-            raise ValueError(f'the value must have {kind}, got {entry.get("value")!r}')
-        points = _points(value, _kind_of(entry), _set_size(entry, image))
-        shape = Shape(_kind_of(entry), labels[0], f'{item} {labels[0]!r}', points)
-        degrees = float(value.get('rotation') or 0) % 360
-    except (TypeError, ValueError) as error:
-        image.report(INVALID, item, kind, str(error), labels or [])
-        return None
-    if shape.kind == 'polygon' and value.get('closed') is False:
-        reason = 'the polygon was left open; its last corner is joined to its first'
-        image.report(CHANGED, item, 'open polygon', reason)
-    if shape.kind == 'box' and degrees:
-        corners = (*points[0], *points[1])
-        shape.points = box_around_rotated(corners, degrees, points[0])
-        return keep_rotated(shape, degrees, image, settings)
-    return shape
-
-
-def _set_size(entry: Mapping[str, Any], image: LabelledImage) -> tuple[int, int]:
-    size = entry.get('original_width'), entry.get('original_height')
-    if not all(isinstance(side, int) and side > 0 for side in size):
-        raise ValueError(
-            f'original_width and original_height must be pixels, got {size}'
-        )
-    if image.width is None:
-        image.width, image.height = size
-    if (image.width, image.height) != size:
-        raise ValueError(
-            f'the image is {size[0]}x{size[1]} here and {image.width}x{image.height} '
-            'in a result before'
-        )
-    return size
-
-
-def _points(value: Mapping[str, Any], kind: str, size: tuple[int, int]) -> list[Point]:
-    keys = ('x', 'y', 'width', 'height') if kind == 'box' else ('x', 'y')
-    try:
-        if kind == 'polygon':
-            percent: Iterable[Sequence[float]] = value['points']
-        else:
-            x, y, *extent = (float(value[key]) for key in keys)
-            corner = [(x + extent[0], y + extent[1])] if extent else []
-            percent = [(x, y), *corner]
-        return [(x / 100 * size[0], y / 100 * size[1]) for x, y in percent]
-    except (KeyError, TypeError, ValueError):
-        raise ValueError(
-            f'the value needs {"points" if kind == "polygon" else ", ".join(keys)} in '
-            f'percent, got {dict(value)!r}'
-        ) from None
-
-
 def _keep_or_list(
     entry: Mapping[str, Any],
     item: str,
@@ -289,18 +281,19 @@ def _keep_or_list(
     image: LabelledImage,
 ) -> None:
     """What is no shape: an attribute of one, or nothing that a label file can say."""
-    kind, value = entry['type'], _value(entry)
+    kind, value = entry['type'], value_of(entry)
     owners = by_id.get(_id(entry), [])
-    if owners and kind in value:
+    key = 'text' if kind == 'textarea' else kind
+    if owners and key in value:
+        name = entry.get('from_name')
+        name = ','.join(map(str, name)) if isinstance(name, list) else name
         for shape in owners:
-            shape.attributes[entry.get('from_name') or kind] = value[kind]
+            shape.attributes[name if isinstance(name, str) else kind] = value[key]
         return
-    if owners and f'{kind}labels' in _SHAPES:
+    if owners and f'{kind}labels' in SHAPES:
         return  # The bare shape that comes with the labelled one.
     reason = f'{kind} is no point, box, polygon or choice of the image'
-    if kind == 'brushlabels':
-        reason = 'brush masks are not read; draw polygons instead'
-    is_region = kind.endswith('labels') and _are_names(value.get(kind))
+    is_region = kind.endswith('labels') and are_names(value.get(kind))
     image.report(
         LEFT_OUT, item, f'result {kind}', reason, value[kind] if is_region else []
     )

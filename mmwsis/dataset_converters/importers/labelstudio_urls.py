@@ -1,9 +1,11 @@
 """Where the image of a Label Studio task is."""
 
 import re
+from base64 import b64decode
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote, unquote_plus, urlsplit
 
 from .settings import ImportSettings
 
@@ -12,8 +14,10 @@ _IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp', '.
 _UPLOAD_PREFIX = re.compile(r'^[0-9a-f]{8}-')
 
 
-def image_url(data: Mapping[str, Any], settings: ImportSettings) -> str:
-    """What names the image of a task.
+def image_urls(
+    data: Mapping[str, Any], settings: ImportSettings
+) -> tuple[str, list[str]]:
+    """What names the images of a task.
 
     Args:
         data: The task's ``data``.
@@ -21,35 +25,61 @@ def image_url(data: Mapping[str, Any], settings: ImportSettings) -> str:
             value ends like the name of an image.
 
     Returns:
-        Upload, file of local storage, or URL, as it stands there.
+        The key, and uploads, files of local storage, or URLs, as they stand there: one,
+        or those of a list of pages.
 
     Raises:
         ValueError: No key does, or several.
     """
     if settings.image_key is not None:
         keys = [settings.image_key]
-    elif isinstance(data.get('image'), str):
+    elif _urls(data.get('image')):
         keys = ['image']
     else:
         keys = [
             key
             for key, value in data.items()
-            if isinstance(value, str)
-            and _file_of(value).lower().endswith(_IMAGE_SUFFIXES)
+            if (urls := _urls(value))
+            and all(_file_of(url).lower().endswith(_IMAGE_SUFFIXES) for url in urls)
         ]
-    if len(keys) != 1 or not isinstance(data.get(keys[0]), str):
+    if len(keys) != 1 or not _urls(data.get(keys[0])):
         raise ValueError(
-            f'which key of data names the image? data has {sorted(data)}; say it with '
-            '--image-key'
+            f'which key of data names the image? data has {sorted(map(str, data))}; '
+            'say it with --image-key'
         )
-    return data[keys[0]]
+    urls = _urls(data[keys[0]])
+    if any(url.startswith('data:') for url in urls):
+        raise ValueError(
+            f'data.{keys[0]} holds the picture itself, not its name: write it to a '
+            'file, and its name there'
+        )
+    return keys[0], urls
+
+
+def _urls(value: Any) -> list[str]:
+    """A text, or a list of texts; nothing else names images."""
+    values = value if isinstance(value, list) else [value]
+    return values if all(isinstance(one, str) and one.strip() for one in values) else []
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        # A number sign is of the name: nobody labels a part of a page.
+        return urlsplit(url.replace('#', '%23'))
+    except ValueError:  # A name with brackets that are no address.
+        return SplitResult('', '', url, '', '')
 
 
 def _file_of(url: str) -> str:
     """The path in a URL; of local storage that of the parameter ``d``."""
-    parts = urlsplit(url)
-    local = parse_qs(parts.query).get('d') if 'local-files' in parts.path else None
-    return local[0] if local else unquote(parts.path)
+    parts = _split(url)
+    query = parse_qs(parts.query)
+    if 'local-files' in parts.path and 'd' in query:
+        return query['d'][0]
+    if 'fileuri' in query:  # Label Studio's own address of a file in cloud storage.
+        with suppress(ValueError):
+            return _file_of(b64decode(query['fileuri'][0], b'-_').decode())
+    return unquote(parts.path)
 
 
 def image_paths(url: str) -> list[str]:
@@ -61,11 +91,38 @@ def image_paths(url: str) -> list[str]:
     Returns:
         Relative paths, the likeliest first.
     """
-    path = _file_of(url).replace('\\', '/').lstrip('/')
+    return _tails(_file_of(url))
+
+
+def unlikely_paths(url: str) -> list[str]:
+    """Where it may be if its name has characters of URLs (``%3A``, ``+``, ``#``).
+
+    Label Studio writes some addresses with such characters coded and some without.
+
+    Args:
+        url: As in :func:`image_paths`.
+
+    Returns:
+        Relative paths.
+    """
+    raw = url.split('://', 1)[-1]
+    if 'local-files' in raw and 'd=' in raw:
+        raw = raw.split('d=', 1)[1]
+    start, _, query = raw.partition('?')
+    if '/' in query or '=' in query:
+        raw = start
+    names = (raw, unquote(raw), unquote_plus(raw), unquote(unquote(raw)), start)
+    found = [path for name in dict.fromkeys(names) for path in _tails(name)]
+    return [path for path in dict.fromkeys(found) if path not in image_paths(url)]
+
+
+def _tails(path: str) -> list[str]:
+    """A path, and what is left of it without the folders that it starts with."""
+    path = path.replace('\\', '/').lstrip('/')
     name = path.rsplit('/', 1)[-1]
     candidates = [name, _UPLOAD_PREFIX.sub('', name)]
     if not path.startswith('data/upload/'):
         # Any folders on the way may be those of the image folder, too.
-        parts = path.split('/')
+        parts = [part for part in path.split('/') if part]
         candidates = ['/'.join(parts[k:]) for k in range(len(parts))] + candidates[1:]
     return list(dict.fromkeys(candidates))

@@ -6,6 +6,9 @@ from pathlib import Path
 
 from mmwsis.structures.supervision import Supervision
 
+# LabelMe's own names for what is no class.
+NO_CLASSES = ('_background_', '__ignore__')
+
 
 @dataclass(frozen=True)
 class ImportSettings:
@@ -23,8 +26,16 @@ class ImportSettings:
         strict: Stop if anything is left out or changed.
         quads: 'polygon', or 'extreme_points': a polygon of exactly four corners was
             clicked at the extreme points.
+        split_points: Every click of a shape of several is an object; by default four
+            are the extreme points of one.
+        holes: Labels whose shapes are cut out of the masks that were drawn before.
         rotated: 'enclose' keeps the upright box around a rotated one, 'skip' none.
+        missing_images: 'error': an image that is not in the image folder stops the
+            import, unless the folder holds no image at all; 'skip' leaves its labels
+            out; 'keep' writes them though.
         image_key: Label Studio: the key of ``data`` that names the image.
+        to_name: Label Studio: the image tag whose results are taken, where tasks show
+            several images.
         annotator: Label Studio: 'latest', 'first', or the id or e-mail address of the
             annotator whose annotations are taken.
     """
@@ -38,6 +49,10 @@ class ImportSettings:
     drop_empty: bool = False
     strict: bool = False
     quads: str = 'polygon'
+    split_points: bool = False
+    holes: Sequence[str] = NO_CLASSES
     rotated: str = 'enclose'
+    missing_images: str = 'error'
     image_key: str | None = None
+    to_name: str | None = None
     annotator: str = 'latest'

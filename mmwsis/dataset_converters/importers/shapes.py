@@ -1,8 +1,8 @@
 """From the shapes that a tool draws to objects: groups, clicks, rotated boxes."""
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import permutations
 from typing import Any
 
@@ -13,6 +13,7 @@ from .records import CHANGED, LEFT_OUT, LabelledImage, LabelledObject, Point
 from .settings import ImportSettings
 
 QUAD = 4
+ODD_CLICKS = 'clicks that are neither 1 nor 4'
 _UPRIGHT = 1e-4  # degrees
 
 
@@ -57,26 +58,43 @@ def merge_shapes(
 
     Shapes of one label that share a group are one object: polygons and masks are its
     components, one click is its point, four clicks are its extreme points, a box is its
-    box.
+    box. A shape of the labels ``settings.holes`` is one in every object before it.
 
     Args:
         shapes: In the order of the file; None for those that were left out.
         image: Gets the objects, in the order of their first shape, the classes of
             groups that are no object as tags, and what could not be kept as issues.
-        settings: How polygons of four corners are read.
+        settings: How polygons of four corners and shapes of several clicks are read,
+            and what is a hole in the objects before it.
     """
     groups: dict[Any, list[Shape]] = {}
-    for index, shape in enumerate(filter(None, shapes)):
+    for index, shape in enumerate(_single_shapes(filter(None, shapes), settings)):
         alone = shape.group is None
         key = ('alone', index) if alone else ('group', shape.name, shape.group)
         groups.setdefault(key, []).append(shape)
     for members in groups.values():
         made = _merge(members, image, settings)
-        if made is not None:
-            image.objects.append(made)
-        else:
+        if made is None:
             # Without it the image would say that the class is not there.
             image.tags.append(members[0].name)
+            continue
+        if made.name in settings.holes:
+            for below in image.objects:
+                below.holes.append(made)
+        image.objects.append(made)
+
+
+def _single_shapes(
+    shapes: Iterable[Shape], settings: ImportSettings
+) -> Iterator[Shape]:
+    """Shapes of several clicks as one of each, if that is what they are."""
+    for shape in shapes:
+        if shape.kind != 'clicks' or not settings.split_points or len(shape.points) < 2:
+            yield shape
+            continue
+        for number, point in enumerate(shape.points):
+            item = f'{shape.item}, click {number}'
+            yield replace(shape, item=item, points=[point], group=None)
 
 
 def _merge(
@@ -104,11 +122,14 @@ def _merge(
         made.point = clicks[0]
     elif len(clicks) == QUAD:
         made.extreme_points = clicks
+        image.clicks_in_one += len(members) == 1 and first.kind == 'clicks'
     elif clicks:
         reason = (
             f'an object has one click, or four at its extreme points, not {len(clicks)}'
         )
-        image.report(LEFT_OUT, item, 'clicks that are neither 1 nor 4', reason)
+        if len(members) == 1:
+            reason += '; if each is an object, say --split-points'
+        image.report(LEFT_OUT, item, ODD_CLICKS, reason)
     if len(boxes) == 1:
         made.box = box_of_corners(boxes[0])
     elif boxes:
@@ -177,7 +198,8 @@ def report_no_shape(
         kind: The tool's name of its kind.
         names: Its classes.
     """
-    article = 'an' if str(kind)[:1] in 'aeiou' else 'a'
+    kind = str(kind)[:40]
+    article = 'an' if kind[:1] in 'aeiou' else 'a'
     reason = f'{article} {kind} is no point, box, polygon or mask'
     image.report(LEFT_OUT, item, f'shape {kind}', reason, names)
 

@@ -1,17 +1,21 @@
 """Loading images: decoded once for all the objects of an image."""
 
-import io
 from collections import OrderedDict
 from typing import Any
 
+import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
+from mmcv.transforms import LoadImageFromFile as _LoadImageFromFile
 from mmengine.fileio import get
-from PIL import Image, UnidentifiedImageError
 
+from mmwsis.formats.image_file import (
+    image_place,
+    read_header,
+    read_upright,
+    size_difference,
+)
 from mmwsis.registry import TRANSFORMS
-
-_EXIF_ORIENTATION = 0x0112
 
 
 @TRANSFORMS.register_module()
@@ -21,9 +25,10 @@ class LoadCachedImage(BaseTransform):
     Every process (data loader worker) has its own cache, least recently used first
     out, so an unshuffled :class:`mmwsis.datasets.ObjectCropDataset` decodes each image
     once. Grey, palette and CMYK images become RGB, alpha is dropped, 16 bits become the
-    upper 8. The EXIF orientation is ignored, as in COCO: coordinates refer to the
-    stored pixels; an image whose stored size differs from the annotation file's is
-    refused.
+    upper 8. The EXIF orientation is applied: coordinates refer to the upright image, as
+    people and labelling tools see it, and pixels are those of MMDetection's
+    ``LoadImageFromFile``. An image whose upright size differs from the annotation
+    file's is refused.
 
     Sets ``img`` (uint8 (H, W, 3), read-only where it is shared), ``img_shape`` and
     ``ori_shape`` (H, W); ``height`` and ``width`` where the dataset did not.
@@ -63,16 +68,10 @@ class LoadCachedImage(BaseTransform):
             ValueError: Its size is not the annotation file's.
         """
         image = self._load(results['img_path'], results.get('img_id'))
+        _check_size(results, image.shape[:2], self.backend_args)
         height, width = image.shape[:2]
-        expected = (results.setdefault('height', height), results.get('width', width))
+        results.setdefault('height', height)
         results.setdefault('width', width)
-        if expected != (height, width):
-            raise ValueError(
-                f'{_place(results["img_path"], results.get("img_id"))}: the annotation '
-                f'file says {expected[1]} x {expected[0]} pixels, the image has '
-                f'{width} x {height}.{self._orientation_hint(results["img_path"])} '
-                'Its annotations would not fit; correct width and height, or the image.'
-            )
         results['img'] = image
         results['img_shape'] = results['ori_shape'] = (height, width)
         return results
@@ -94,16 +93,6 @@ class LoadCachedImage(BaseTransform):
                 self._cached_bytes -= oldest.nbytes
         return image
 
-    def _orientation_hint(self, path: str) -> str:
-        with Image.open(io.BytesIO(get(path, backend_args=self.backend_args))) as im:
-            orientation = im.getexif().get(_EXIF_ORIENTATION, 1)
-        if orientation == 1:
-            return ''
-        return (
-            f' Its EXIF orientation is {orientation} and is ignored here, as in COCO; '
-            'the labelling tool may have turned it.'
-        )
-
     def __getstate__(self) -> dict[str, Any]:
         """Leave the pixels behind when a worker gets a copy."""
         return {**self.__dict__, '_cache': OrderedDict(), '_cached_bytes': 0}
@@ -115,15 +104,63 @@ class LoadCachedImage(BaseTransform):
         )
 
 
+@TRANSFORMS.register_module()
+class LoadImageFromFile(_LoadImageFromFile):
+    """MMDetection's loader of images, which refuses those that do not fit their labels.
+
+    The pixels are the same. A file that is missing, damaged or of another size than the
+    annotation file says is an error that names it. ``tools/train.py`` and
+    ``tools/test.py`` put this loader into configs of MMDetection.
+
+    Args:
+        **kwargs: Arguments of ``mmcv.transforms.LoadImageFromFile``; with a
+            ``color_type`` or ``imdecode_backend`` other than the defaults, only the
+            size is checked.
+    """
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any] | None:
+        """Add the pixels of ``results['img_path']``.
+
+        Args:
+            results: Data of a sample with ``img_path``; ``height``, ``width`` and
+                ``img_id`` are used where present.
+
+        Returns:
+            ``results``, or None for a broken file with ``ignore_empty``.
+
+        Raises:
+            FileNotFoundError: There is no such image.
+            OSError: The image is truncated or no image.
+            ValueError: Its size is not the annotation file's.
+        """
+        if (self.color_type, self.imdecode_backend) != ('color', 'cv2'):
+            loaded = super().transform(results)
+            if loaded is not None:
+                _check_size(loaded, loaded['ori_shape'], self.backend_args)
+            return loaded
+        try:
+            image = read_upright(
+                results['img_path'], results.get('img_id'), self.backend_args
+            )
+        except OSError:
+            if self.ignore_empty:
+                return None
+            raise
+        _check_size(results, image.shape[:2], self.backend_args)
+        results['img'] = image.astype(np.float32) if self.to_float32 else image
+        results['img_shape'] = results['ori_shape'] = image.shape[:2]
+        return results
+
+
 def read_rgb(
     path: str, img_id: Any = None, backend_args: dict | None = None
 ) -> np.ndarray:
-    """Read an image as RGB; see :class:`LoadCachedImage` for other colour modes.
+    """Read an image upright as RGB; see :mod:`mmwsis.formats.image_file`.
 
     Args:
         path: File or URL.
-        img_id: Named in messages.
-        backend_args: Arguments of MMEngine's file backend.
+        img_id: Named in messages. Defaults to None, no id.
+        backend_args: Arguments of MMEngine's file backend. Defaults to None.
 
     Returns:
         uint8 ``(H, W, 3)``.
@@ -132,36 +169,21 @@ def read_rgb(
         FileNotFoundError: There is no such image.
         OSError: It is truncated or no image.
     """
-    try:
-        content = get(path, backend_args=backend_args)
-    except (FileNotFoundError, IsADirectoryError):
-        raise FileNotFoundError(
-            f'{_place(path, img_id)} does not exist. Check data_root and '
-            "data_prefix['img'] in the config."
-        ) from None
-    try:
-        with Image.open(io.BytesIO(content)) as pil_image:
-            return np.array(_to_rgb(pil_image))
-    except UnidentifiedImageError as error:
-        raise OSError(
-            f'{_place(path, img_id)} is no image, or the beginning of it is lost '
-            f'({len(content)} bytes); fetch it again.'
-        ) from error
-    except (OSError, SyntaxError, ValueError) as error:
-        raise OSError(
-            f'{_place(path, img_id)} cannot be decoded ({len(content)} bytes): '
-            f'{error}. The file is truncated or no image; fetch it again.'
-        ) from error
+    image = read_upright(path, img_id, backend_args)
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)
 
 
-def _to_rgb(pil_image: Image.Image) -> Image.Image:
-    if pil_image.mode.startswith('I'):
-        # 16-bit grey; Pillow's own conversion would clip at 255 instead of scaling.
-        values = np.asarray(pil_image).astype(np.int64) >> 8
-        pil_image = Image.fromarray(values.clip(0, 255).astype(np.uint8))
-    # Converting RGB to RGB would copy it.
-    return pil_image if pil_image.mode == 'RGB' else pil_image.convert('RGB')
-
-
-def _place(path: str, img_id: Any) -> str:
-    return f'Image {path}' if img_id is None else f'Image {path} (image id {img_id!r})'
+def _check_size(
+    results: dict[str, Any], shape: tuple[int, int], backend_args: dict | None
+) -> None:
+    """Refuse an image of ``shape`` (H, W) that is not as large as its labels say."""
+    expected = results.get('width', shape[1]), results.get('height', shape[0])
+    if expected == (shape[1], shape[0]):
+        return
+    path = results['img_path']
+    header = read_header(get(path, backend_args=backend_args))
+    raise ValueError(
+        f'{image_place(path, results.get("img_id"))}: the annotation file '
+        f'{size_difference(expected, header)} Its annotations would not fit; correct '
+        'width and height, or the image.'
+    )

@@ -93,7 +93,11 @@ class LoadPanopticAnnotations(LoadAnnotations):
 
     def _segment_ids(self, path: str) -> np.ndarray:
         content = get(path, backend_args=self.backend_args)
-        pixels = mmcv.imfrombytes(content, backend=self.imdecode_backend)
+        # A map of numbers is never turned by EXIF data.
+        flag = 'color_ignore_orientation'
+        pixels = None
+        if content:
+            pixels = mmcv.imfrombytes(content, flag, backend=self.imdecode_backend)
         if pixels is None:
             raise ValueError(f'{path} is no readable image')
         return ids_of_colours(pixels)

@@ -6,6 +6,8 @@ from mmengine.optim import PolyLR
 
 from mmwsis.registry import PARAM_SCHEDULERS
 
+from .linear_warmup import epochs_to_iters
+
 
 @PARAM_SCHEDULERS.register_module()
 class PolyDecayLR(PolyLR):
@@ -54,10 +56,5 @@ class PolyDecayLR(PolyLR):
         Raises:
             ValueError: An epoch has no iteration.
         """
-        if epoch_length == 0:
-            raise ValueError(
-                'an epoch has no iteration: the dataset has fewer images than '
-                'train_dataloader.batch_size, and incomplete batches are dropped. Give '
-                'a smaller batch_size, or train_dataloader.drop_last=False.'
-            )
+        epochs_to_iters(0, epoch_length)
         return super().build_iter_from_epoch(*args, epoch_length=epoch_length, **kwargs)

@@ -3,18 +3,17 @@
 import os
 import os.path as osp
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
-
-from PIL import Image
 
 from mmwsis.utils.parallel import OrderedPool
 
+from ..image_file import check_image, read_header, size_difference
 from .columns import ImageTable
 from .file_names import missing_hint
 from .issues import IssueLog
 
 _CHUNK = 16
-_EXIF_ORIENTATION = 0x0112
 
 
 class _Job(NamedTuple):
@@ -80,7 +79,7 @@ def _jobs(
 def _check_chunk(job: _Job) -> tuple[list[tuple[str, str, dict]], int]:
     issues = []
     for image_id, name, size in job.files:
-        for rule, message in _faults(osp.join(job.folder, name), size, job.decode):
+        for rule, message in _faults(job.folder, name, size, job.decode):
             if rule == 'image-missing':
                 message += missing_hint(job.folder, name)
             where = dict(image_id=image_id, place=f'image id {image_id!r} ({name})')
@@ -89,32 +88,43 @@ def _check_chunk(job: _Job) -> tuple[list[tuple[str, str, dict]], int]:
 
 
 def _faults(
-    path: str, size: tuple[float, float], decode: bool
+    folder: str, name: str, size: tuple[float, float], decode: bool
 ) -> Iterator[tuple[str, str]]:
+    path = osp.join(folder, name)
     if not osp.isfile(path):
-        yield 'image-missing', f'there is no file {path}.'
+        yield 'image-missing', f'there is no file {path}{_instead(path)}.'
         return
+    brightest = ''
     try:
-        with Image.open(path) as image:
-            real, orientation = image.size, None
-            if decode:
-                image.load()
-            if decode or image.format != 'PNG':  # PNG has it behind the pixels.
-                orientation = image.getexif().get(_EXIF_ORIENTATION)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        if decode:
+            header, pixels = check_image(Path(path).read_bytes())
+            brightest = f'; the brightest value is then {pixels.max()} of 255'
+        else:
+            header = read_header(path)
+    except OSError as error:
         yield 'image-unreadable', f'{path} cannot be decoded: {error}.'
         return
     known = size[0] == size[0]
-    if known and real != size:
-        turned = ' (the other way round)' if real[::-1] == size else ''
-        yield (
-            'image-size-differs',
-            f'the label file says {size[0]} x {size[1]} pixels, {path} has {real[0]} x '
-            f'{real[1]}{turned}.',
-        )
-    if orientation not in (None, 0, 1):
+    if known and header.size != size:
+        difference = size_difference(size, header, path)
+        yield 'image-size-differs', f'the label file {difference}'
+    elif header.orientation != 1:
         yield (
             'image-orientation',
-            f'{path} has EXIF orientation {orientation}: mmcv.LoadImageFromFile turns '
-            'it, mmwsis.LoadCachedImage and COCO tools do not.',
+            f'{path} is turned by its EXIF orientation {header.orientation}: labels '
+            f'must be those of the upright image, {header.width} x {header.height} '
+            'pixels, as labelling tools show it.',
         )
+    if header.bits > 8:
+        yield (
+            'image-depth',
+            f'{path} has {header.bits} bits per channel, of which loaders make 8'
+            f'{brightest}.',
+        )
+
+
+def _instead(path: str) -> str:
+    """What stands at the place of a file."""
+    if osp.isdir(path):
+        return ', but a folder'
+    return ', but a link to nothing' if osp.islink(path) else ''

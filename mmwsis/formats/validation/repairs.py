@@ -14,21 +14,27 @@ from ..coco_masks import MaskError, check_polygons, checked_rle, rle_runs
 from .geometry import BORDER_PIXELS, in_order
 from .issues import IssueLog
 from .masks import MAX_PIXELS
+from .size_repairs import repair_sizes
 
 Entry = dict[str, Any]
 
 
-def repair_coco(coco: Entry, max_examples: int = 5) -> IssueLog:
+def repair_coco(
+    coco: Entry, max_examples: int = 5, folder: str | None = None
+) -> IssueLog:
     """Repair a COCO dictionary in place.
 
     Args:
         coco: Parsed file with the lists ``images`` and ``annotations``.
-        max_examples: Examples kept per rule.
+        max_examples: Examples kept per rule. Defaults to 5.
+        folder: Image folder, for repairs of sizes. Defaults to None, no such repairs.
 
     Returns:
         What was changed, under the name of the rule that was broken.
     """
     done = IssueLog(max_examples)
+    if folder is not None:
+        repair_sizes(coco, folder, done)
     sizes: dict[Any, tuple[int, int]] = {}
     for image in coco['images']:
         if isinstance(image, dict):

@@ -41,6 +41,7 @@ _TABLE: dict[Severity, dict[str, tuple[str, ...]]] = {
             'width and height are positive integers, in pixels, of an image that can '
             'be read (at most 2^20 a side, 2^30 pixels).',
             'Read them from the image files.',
+            'with --images: reads them from the files',
         ),
         'image-file-name': (
             'Every image has a file_name, or as in LVIS a coco_url.',
@@ -69,9 +70,11 @@ _TABLE: dict[Severity, dict[str, tuple[str, ...]]] = {
             'Fetch or write it again.',
         ),
         'image-size-differs': (
-            'The image file has the width and height that the label file says.',
+            'The image file, held upright, has the width and height that the label '
+            'file says.',
             'Labels of another size do not fit: correct width and height, or scale '
             'the labels.',
+            'with --images: corrects exchanged sides where the labels prove it',
         ),
         'annotation-entry': ('Every annotation is an object.', _REWRITE),
         'annotation-image': (
@@ -246,7 +249,13 @@ _TABLE: dict[Severity, dict[str, tuple[str, ...]]] = {
         ),
         'image-orientation': (
             'No image file is turned by its EXIF orientation.',
-            'Some readers turn it and some do not: store the pixels upright.',
+            'Everything here, MMDetection and labelling tools turn it; where a tool '
+            'does not, its labels are wrong: store the pixels upright.',
+        ),
+        'image-depth': (
+            'Image files have at most 8 bits per channel.',
+            'Of 16 bits the upper 8 are read, of floats the whole part: scale the '
+            'values so that the brightest is 255, and save 8 bits.',
         ),
         'annotation-id-zero': (
             'No annotation id of a mask is 0.',

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from mmwsis.registry import MODELS
 
-from .level_branch import LevelBranch, crop_to, level_scales
+from .level_branch import LevelBranch, check_levels, crop_to, level_scales
 
 
 @MODELS.register_module()
@@ -73,12 +73,9 @@ class BoundaryHead(BaseModule):
             Logits ``(B, 1, h, w)`` of the second level's size.
 
         Raises:
-            ValueError: Another number of levels.
+            ValueError: Another number of levels, other channels or sizes.
         """
-        if len(levels) != len(self.levels):
-            raise ValueError(
-                f'BoundaryHead has {len(self.levels)} levels; got {len(levels)}.'
-            )
+        check_levels(levels, self.levels, 'BoundaryHead')
         # To the width of a branch and the size of the second level: (B, 32, h, w) each.
         maps = [
             crop_to(branch(level), levels[1])

@@ -4,7 +4,12 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mmwsis.ops.tensor_checks import check_shape, full_precision
+from mmwsis.ops.tensor_checks import (
+    as_integer,
+    check_floating,
+    check_shape,
+    full_precision,
+)
 from mmwsis.registry import MODELS
 
 
@@ -35,6 +40,9 @@ class ClassMapHead(BaseModule):
         in_channels: Channels of the last feature map of the backbone. Defaults to 2048.
         init_cfg: Initialisation; PyTorch's own if None. Defaults to None.
 
+    Raises:
+        ValueError: A number of classes or channels that is no integer above 0.
+
     Example:
         >>> import torch
         >>> head = ClassMapHead(num_classes=3, in_channels=8)
@@ -50,7 +58,8 @@ class ClassMapHead(BaseModule):
         self, num_classes: int, in_channels: int = 2048, init_cfg: dict | None = None
     ) -> None:
         super().__init__(init_cfg)
-        self.num_classes = num_classes
+        self.num_classes = num_classes = as_integer('num_classes', num_classes, 1)
+        in_channels = as_integer('in_channels', in_channels, 1)
         self.classifier = nn.Conv2d(in_channels, num_classes, 1, bias=False)
 
     def forward(self, features: Tensor) -> Tensor:
@@ -61,7 +70,15 @@ class ClassMapHead(BaseModule):
 
         Returns:
             Logits ``(B, C)``.
+
+        Raises:
+            ValueError: Wrong shape, or a map without positions.
         """
+        self._check(features)
+        if not min(features.shape[2:]):
+            raise ValueError(
+                f'features: expected positions, got shape {tuple(features.shape)}.'
+            )
         return self.classifier(features.mean((2, 3), keepdim=True)).flatten(1)
 
     def class_maps(self, features: Tensor) -> Tensor:
@@ -72,7 +89,11 @@ class ClassMapHead(BaseModule):
 
         Returns:
             ``(B, C, h, w)``.
+
+        Raises:
+            ValueError: Wrong shape.
         """
+        self._check(features)
         return self.classifier(features)
 
     def loss(self, logits: Tensor, tags: Tensor) -> Tensor:
@@ -83,11 +104,19 @@ class ClassMapHead(BaseModule):
             tags: ``(B, C)``, 1 where the class is present, else 0.
 
         Returns:
-            Scalar, float32 under autocast too.
+            Scalar, float32 under autocast too; zero with a graph for B = 0.
 
         Raises:
             ValueError: The tags are of another number of classes.
         """
-        check_shape('gt_tags', tags, tuple(logits.shape))
+        check_shape('logits', logits, ('B', 'C'))
+        check_shape('gt_tags', tags, tuple(logits.shape), like=logits)
         with full_precision(logits):
+            if not len(logits):
+                return logits.float().sum()
             return F.multilabel_soft_margin_loss(logits.float(), tags.float())
+
+    def _check(self, features: Tensor) -> None:
+        channels = self.classifier.in_channels
+        check_shape('features', features, ('B', channels, 'h', 'w'))
+        check_floating('features', features)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from mmwsis.registry import MODELS
 
-from .level_branch import LevelBranch, crop_to, level_scales
+from .level_branch import LevelBranch, check_levels, crop_to, level_scales
 
 _LEAST_LEVELS = 3
 
@@ -100,12 +100,9 @@ class DisplacementHead(BaseModule):
             ``mean_shift`` is subtracted in evaluation mode.
 
         Raises:
-            ValueError: Another number of levels.
+            ValueError: Another number of levels, other channels or sizes.
         """
-        if len(levels) != len(self.levels):
-            raise ValueError(
-                f'DisplacementHead has {len(self.levels)} levels; got {len(levels)}.'
-            )
+        check_levels(levels, self.levels, 'DisplacementHead')
         # Each level to its own width, the coarse ones to the size of the third.
         maps = [branch(level) for branch, level in zip(self.levels, levels)]
         # Merge the coarse levels, (B, 3 * 256, h_3, w_3), and enlarge the result.

@@ -1,5 +1,6 @@
 """Mask head whose resolution follows the size of the object."""
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -8,6 +9,13 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mmwsis.ops.tensor_checks import (
+    as_integer,
+    as_number,
+    check_floating,
+    check_shape,
+    check_tensor,
+)
 from mmwsis.registry import MODELS
 
 
@@ -55,7 +63,8 @@ class ScaleAwareMaskHead(BaseModule):
             has them if None. Defaults to None.
 
     Raises:
-        ValueError: ``upsample_before`` names no convolution, or the bins do not ascend.
+        ValueError: ``upsample_before`` names no convolution, the bins do not ascend, or
+            a number of channels, a scale or a bound is none.
 
     Example:
         >>> import torch
@@ -79,12 +88,20 @@ class ScaleAwareMaskHead(BaseModule):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
+        in_channels = as_integer('in_channels', in_channels, 1)
+        feat_channels = as_integer('feat_channels', feat_channels, 1)
+        num_convs = as_integer('num_convs', num_convs, 1)
+        upsample_before = as_integer('upsample_before', upsample_before)
         if not 0 <= upsample_before < num_convs:
             raise ValueError(
                 f'upsample_before must be in 0..{num_convs - 1}, the index of one of '
                 f'the {num_convs} convolutions; got {upsample_before}.'
             )
-        if not 0 < area_bins[0] < area_bins[1]:
+        area_bins = [as_number('area_bins', area) for area in area_bins]
+        scales = [as_number('scales', scale, '(0, inf)') for scale in scales]
+        if len(scales) != 3:
+            raise ValueError(f'scales must be three factors; got {tuple(scales)}.')
+        if len(area_bins) != 2 or not 0 < area_bins[0] < area_bins[1]:
             raise ValueError(
                 f'area_bins must be two ascending areas; got {tuple(area_bins)}.'
             )
@@ -92,14 +109,17 @@ class ScaleAwareMaskHead(BaseModule):
         self.adjust_scale = adjust_scale
         self.area_bins = tuple(area_bins)
         self.scales = tuple(scales)
-        self.logit_scale = logit_scale
+        self.logit_scale = as_integer('logit_scale', logit_scale, 1)
+        self.in_channels = in_channels
         self.roi_head = nn.Sequential(
             nn.Linear(in_channels, feat_channels),
             nn.ReLU(inplace=True),
             nn.Linear(feat_channels, feat_channels),
         )
         if vector_bias is not None:
-            nn.init.constant_(self.roi_head[-1].bias, vector_bias)
+            nn.init.constant_(
+                self.roi_head[-1].bias, as_number('vector_bias', vector_bias)
+            )
         self.convs = nn.ModuleList(
             ConvModule(feat_channels if i else in_channels, feat_channels, 3, padding=1)
             for i in range(num_convs)
@@ -118,12 +138,19 @@ class ScaleAwareMaskHead(BaseModule):
             ``adjust_scale``.
 
         Raises:
-            ValueError: The number of areas differs from the batch, or one is negative
-                or NaN.
+            ValueError: Another number of channels, a map without positions; the number
+                of areas differs from the batch, or one is negative or not finite.
         """
+        check_tensor('features', features)
         if features.ndim != 4:
             raise ValueError(
                 f'features must be (B, C, h, w); got shape {tuple(features.shape)}.'
+            )
+        check_shape('features', features, ('B', self.in_channels, 'h', 'w'))
+        check_floating('features', features)
+        if not min(features.shape[2:]):
+            raise ValueError(
+                f'features: expected positions, got shape {tuple(features.shape)}.'
             )
         # Object vector F_proto: (B, in_channels, h, w) -> (B, feat_channels).
         vector = self.roi_head(features.mean((2, 3)))
@@ -138,7 +165,12 @@ class ScaleAwareMaskHead(BaseModule):
         for scale, members in groups:
             index = torch.tensor(members, device=features.device)
             group = features if len(members) == len(features) else features[index]
-            if scale != 1:
+            if min(features.shape[-2:]) * scale < 1:  # a side would vanish
+                small = [max(1, int(side * scale)) for side in features.shape[-2:]]
+                group = F.interpolate(
+                    group, size=small, mode='bilinear', align_corners=False
+                )
+            elif scale != 1:
                 group = F.interpolate(
                     group, scale_factor=scale, mode='bilinear', align_corners=False
                 )
@@ -146,6 +178,8 @@ class ScaleAwareMaskHead(BaseModule):
             logits.append(_resize(self._pixel_logits(group, vector[index]), size))
             order.extend(members)
         # From the order of the groups to that of the batch.
+        if not groups:  # an empty batch passes as it is, for its gradients
+            return _resize(self._pixel_logits(features, vector), size)
         back = torch.tensor(order, device=features.device).argsort()
         return torch.cat(logits)[back]
 
@@ -165,7 +199,7 @@ class ScaleAwareMaskHead(BaseModule):
         self, areas: Tensor | Sequence[float], batch: int
     ) -> list[tuple[float, list[int]]]:
         values = areas.tolist() if isinstance(areas, Tensor) else list(areas)
-        if len(values) != batch or not all(area >= 0 for area in values):
+        if len(values) != batch or not all(0 <= area < math.inf for area in values):
             raise ValueError(
                 f'areas must be {batch} box areas >= 0 in pixels, one per crop; '
                 f'got {values}.'

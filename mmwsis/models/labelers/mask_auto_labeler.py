@@ -270,8 +270,10 @@ class MaskAutoLabeler(BaseModel):
         Returns:
             The samples with meta information ``pred_mask`` (COCO RLE of image size,
             counts as str), ``pred_score`` (mean probability over the mask, 0 if empty)
-            and ``empty_prediction``.
+            and ``empty_prediction``. None for no sample.
         """
+        if not data_samples:
+            return data_samples
         # Mask logits of the crops, (B, H, W).
         logits = self.predict_logits(inputs, data_samples)
         # To probabilities inside the box, at the size of the crop in its image; binary.
@@ -309,5 +311,10 @@ def box_masks(data_samples: Sequence[ObjectCropSample]) -> Tensor:
 
     Returns:
         uint8 ``(B, S, S)``.
+
+    Raises:
+        ValueError: No sample.
     """
+    if not data_samples:
+        raise ValueError('data_samples: expected at least one sample, got none.')
     return torch.stack([sample.box_mask for sample in data_samples])

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from mmwsis.ops.tensor_checks import as_integer, as_size, check_shape
+
 
 def patchify(images: Tensor, patch_size: int) -> Tensor:
     """Cut images into patches.
@@ -23,6 +25,8 @@ def patchify(images: Tensor, patch_size: int) -> Tensor:
         >>> patchify(images, 2)[0].tolist()
         [[0, 1, 4, 5], [2, 3, 6, 7], [8, 9, 12, 13], [10, 11, 14, 15]]
     """
+    check_shape('images', images, ('B', 'C', 'H', 'W'))
+    patch_size = as_integer('patch_size', patch_size, 1)
     batch, channels, height, width = images.shape
     if height % patch_size or width % patch_size:
         raise ValueError(
@@ -31,7 +35,8 @@ def patchify(images: Tensor, patch_size: int) -> Tensor:
         )
     rows, columns = height // patch_size, width // patch_size
     grid = images.view(batch, channels, rows, patch_size, columns, patch_size)
-    return grid.permute(0, 2, 4, 3, 5, 1).reshape(batch, rows * columns, -1)
+    patches = grid.permute(0, 2, 4, 3, 5, 1)
+    return patches.reshape(batch, rows * columns, patch_size**2 * channels)
 
 
 def unpatchify(patches: Tensor, grid: tuple[int, int], patch_size: int) -> Tensor:
@@ -45,15 +50,26 @@ def unpatchify(patches: Tensor, grid: tuple[int, int], patch_size: int) -> Tenso
     Returns:
         ``(B, C, h * patch_size, w * patch_size)``.
 
+    Raises:
+        ValueError: Wrong shapes or sizes.
+
     Example:
         >>> images = torch.rand(2, 3, 4, 6)
         >>> torch.equal(unpatchify(patchify(images, 2), (2, 3), 2), images)
         True
     """
-    rows, columns = grid
-    cells = patches.view(len(patches), rows, columns, patch_size, patch_size, -1)
+    rows, columns = as_size('grid', grid)
+    patch_size = as_integer('patch_size', patch_size, 1)
+    check_shape('patches', patches, ('B', rows * columns, 'n'))
+    batch, _, numbers = patches.shape
+    if numbers % patch_size**2:
+        raise ValueError(
+            f'patches: expected {patch_size**2} pixels, got {numbers} numbers each.'
+        )
+    channels = numbers // patch_size**2
+    cells = patches.reshape(batch, rows, columns, patch_size, patch_size, channels)
     images = cells.permute(0, 5, 1, 3, 2, 4)
-    return images.reshape(len(patches), -1, rows * patch_size, columns * patch_size)
+    return images.reshape(batch, channels, rows * patch_size, columns * patch_size)
 
 
 def sincos_positions(grid: tuple[int, int], dims: int) -> Tensor:
@@ -79,11 +95,12 @@ def sincos_positions(grid: tuple[int, int], dims: int) -> Tensor:
         tensor([[0.0000, 1.0000, 0.0000, 1.0000],
                 [0.8415, 0.5403, 0.0000, 1.0000]])
     """
+    rows, columns = as_size('grid', grid)
+    dims = as_integer('dims', dims, 4)
     if dims % 4:
         raise ValueError(
             f'sine-cosine codes need a multiple of 4 channels; got {dims}.'
         )
-    rows, columns = grid
     rates = 10000.0 ** -(torch.arange(dims // 4, dtype=torch.float64) / (dims // 4))
     row, column = torch.meshgrid(
         torch.arange(rows, dtype=torch.float64),

@@ -2,7 +2,13 @@
 
 from torch import Tensor
 
-from mmwsis.ops.tensor_checks import check_shape, full_precision, to_full_precision
+from mmwsis.ops.tensor_checks import (
+    as_number,
+    check_shape,
+    check_tensor,
+    full_precision,
+    to_full_precision,
+)
 
 
 def dice_loss(pred: Tensor, target: Tensor, eps: float = 1e-3) -> Tensor:
@@ -24,14 +30,14 @@ def dice_loss(pred: Tensor, target: Tensor, eps: float = 1e-3) -> Tensor:
     Args:
         pred: ``(B, ...)`` probability in [0, 1].
         target: Like ``pred``, in [0, 1].
-        eps: Added to each of the two squared sums. Defaults to 1e-3.
+        eps: Added to each of the two squared sums, above 0. Defaults to 1e-3.
 
     Returns:
         ``(B,)`` loss in [0, 1]; float64 if ``pred`` is, else float32, under autocast
         too.
 
     Raises:
-        ValueError: Shapes differ.
+        ValueError: Shapes differ, or ``eps`` is not above 0.
 
     Example:
         >>> import torch
@@ -40,8 +46,11 @@ def dice_loss(pred: Tensor, target: Tensor, eps: float = 1e-3) -> Tensor:
         >>> dice_loss(pred, target)
         tensor([0.3336, 1.0000])
     """
-    check_shape('pred', pred, ('B', *pred.shape[1:]))
-    check_shape('target', target, tuple(pred.shape))
+    check_tensor('pred', pred)
+    if pred.ndim < 2:
+        raise ValueError(f'pred: expected shape (B, ...), got {tuple(pred.shape)}.')
+    check_shape('target', target, tuple(pred.shape), like=pred)
+    eps = as_number('eps', eps, '(0, inf)')
     with full_precision(pred):
         pred = to_full_precision(pred).flatten(1)
         target = target.to(pred.dtype).flatten(1)

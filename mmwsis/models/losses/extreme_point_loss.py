@@ -1,10 +1,16 @@
 """Loss on the points retrieved around extreme points (EXITS, CVPR 2024)."""
 
-import torch
 from torch import Tensor
 
 from mmwsis.ops import PointRetrieval, lacks_pseudo_points
-from mmwsis.ops.tensor_checks import check_shape, full_precision, to_full_precision
+from mmwsis.ops.tensor_checks import (
+    as_number,
+    check_integers,
+    check_shape,
+    check_tensor,
+    full_precision,
+    to_full_precision,
+)
 from mmwsis.registry import MODELS
 
 from .dice_loss import dice_loss
@@ -27,6 +33,10 @@ def point_labels(retrieval: PointRetrieval) -> tuple[Tensor, Tensor]:
     Returns:
         ``(foreground, labelled)``, each ``(B, N, N)`` bool.
 
+    Raises:
+        TypeError: Cells that are no booleans.
+        ValueError: Their shapes differ.
+
     Example:
         >>> import torch
         >>> none = torch.zeros(1, 2, 2, dtype=torch.bool)
@@ -38,6 +48,12 @@ def point_labels(retrieval: PointRetrieval) -> tuple[Tensor, Tensor]:
         tensor([[[1, 0],
                  [1, 1]]], dtype=torch.int32)
     """
+    check_tensor('init_fg', retrieval.init_fg)
+    shape = tuple(retrieval.init_fg.shape)
+    for name in ('init_fg', 'pseudo_fg', 'init_bg', 'pseudo_bg'):
+        cells = getattr(retrieval, name)
+        check_shape(name, cells, shape, like=retrieval.init_fg)
+        check_integers(name, cells)
     foreground = retrieval.init_fg | retrieval.pseudo_fg
     return foreground, foreground | retrieval.init_bg | retrieval.pseudo_bg
 
@@ -75,7 +91,7 @@ def point_loss(
         ``(B,)`` loss.
 
     Raises:
-        ValueError: Wrong shapes.
+        ValueError: Wrong shapes, a weight below 0, or ``eps`` not above 0.
 
     Example:
         >>> import torch
@@ -89,12 +105,15 @@ def point_loss(
         tensor([0.])
     """
     check_shape('prob', prob, ('B', 'H', 'W'))
+    mil_weight = as_number('mil_weight', mil_weight, '[0, inf)')
     batch, side = len(prob), retrieval_after_dropout.init_fg.shape[-1]
     for name, retrieval in (
         ('retrieval_before_dropout', retrieval_before_dropout),
         ('retrieval_after_dropout', retrieval_after_dropout),
     ):
-        check_shape(f'{name}.pseudo_fg', retrieval.pseudo_fg, (batch, side, side))
+        check_shape(
+            f'{name}.pseudo_fg', retrieval.pseudo_fg, (batch, side, side), like=prob
+        )
     with full_precision(prob):
         prob = to_full_precision(prob)
         # First term: Dice between the mask on the grid and the labelled cells.
@@ -104,7 +123,7 @@ def point_loss(
         # Second term: the projection loss of the samples without a pseudo point.
         mil = projection_mil_loss(prob, box_target, eps)  # (B,)
         fallback = lacks_pseudo_points(retrieval_before_dropout)  # (B,)
-        return losses + mil_weight * torch.where(fallback, mil, 0)
+        return losses + mil_weight * (mil * fallback)
 
 
 @MODELS.register_module()
@@ -120,7 +139,7 @@ class ExtremePointLoss(SampleLoss):
         reduction: 'none', 'mean' or 'sum'. Defaults to 'mean'.
 
     Raises:
-        ValueError: Unknown ``reduction``.
+        ValueError: Unknown ``reduction``, a weight below 0, or ``eps`` not above 0.
 
     Example:
         >>> import torch
@@ -145,8 +164,8 @@ class ExtremePointLoss(SampleLoss):
         reduction: str = 'mean',
     ) -> None:
         super().__init__(loss_weight, reduction)
-        self.mil_weight = mil_weight
-        self.eps = eps
+        self.mil_weight = as_number('mil_weight', mil_weight, '[0, inf)')
+        self.eps = as_number('eps', eps, '(0, inf)')
 
     def forward(
         self,

@@ -46,7 +46,15 @@ from mmwsis.ops.pixel_paths import (
     pixel_directions,
     source_window,
 )
-from mmwsis.ops.tensor_checks import check_shape, full_precision, to_full_precision
+from mmwsis.ops.tensor_checks import (
+    as_integer,
+    as_number,
+    as_size,
+    check_integers,
+    check_shape,
+    full_precision,
+    to_full_precision,
+)
 from mmwsis.registry import MODELS
 
 from .displacement_distance import DisplacementDistance
@@ -61,6 +69,7 @@ from .pixel_pairs import (
 )
 
 EPS = 1e-5
+MAX_CLASSES = 2**15 - 2
 # Directions whose pairs are counted in one go.
 CHUNK = 16
 
@@ -106,15 +115,22 @@ def inter_pixel_relation_sums(
         autocast too. Zeros with a graph for B = 0 and where there is no pair.
 
     Raises:
-        ValueError: Wrong shapes, or a grid without sources.
+        TypeError: Labels that are no integers.
+        ValueError: Wrong shapes or settings, or a grid without sources.
     """
     check_shape('edge_logit', edge_logit, ('B', 1, 'h', 'w'))
     batch, _, height, width = edge_logit.shape
-    check_shape('displacement', displacement, (batch, 2, height, width))
-    check_shape('labels', labels, (batch, height, width))
+    check_shape(
+        'displacement', displacement, (batch, 2, height, width), like=edge_logit
+    )
+    check_shape('labels', labels, (batch, height, width), like=edge_logit)
+    check_integers('labels', labels)
+    num_classes = _class_count(num_classes)
     source_window(radius, height, width)  # checks the size
     with full_precision(edge_logit):
-        edge = to_full_precision(edge_logit)[:, 0].sigmoid()  # B, (B, h, w)
+        logit = to_full_precision(edge_logit)[:, 0]
+        # B, (B, h, w); NaN, not 0 or 1, where the network overflowed to infinity.
+        edge = logit.sigmoid() + (logit - logit).detach()
         field = to_full_precision(displacement)  # D, (B, 2, h, w)
         # Eq. 2 to 4: which pixels may be ends of pairs.
         ends = pair_ends(labels, radius, num_classes)
@@ -206,7 +222,8 @@ def inter_pixel_relation_loss(
         graph where there is no such pair.
 
     Raises:
-        ValueError: Wrong shapes, or a grid without sources.
+        TypeError: Labels that are no integers.
+        ValueError: Wrong shapes or settings, or a grid without sources.
 
     Example:
         >>> import torch
@@ -235,6 +252,15 @@ def inter_pixel_relation_loss(
     )
 
 
+def _class_count(num_classes: int) -> int:
+    """Check a number of classes; labels are compared in 16 bits."""
+    if as_integer('num_classes', num_classes, 1) > MAX_CLASSES:
+        raise ValueError(
+            f'num_classes: expected at most {MAX_CLASSES}, got {num_classes}.'
+        )
+    return as_integer('num_classes', num_classes)
+
+
 @MODELS.register_module()
 class InterPixelRelationLoss(nn.Module):
     """:func:`inter_pixel_relation_loss` with its settings.
@@ -251,7 +277,8 @@ class InterPixelRelationLoss(nn.Module):
         loss_weight: Factor of all five losses. Defaults to 1.0.
 
     Raises:
-        ValueError: ``radius`` is no integer of at least 2, or ``grid_size`` too small.
+        ValueError: ``radius`` is no integer of at least 2, ``num_classes`` none from 1
+            to 32766, ``grid_size`` too small, or ``loss_weight`` below 0.
 
     Example:
         >>> import torch
@@ -281,12 +308,11 @@ class InterPixelRelationLoss(nn.Module):
         loss_weight: float = 1.0,
     ) -> None:
         super().__init__()
-        pixel_directions(radius)  # checks the radius
+        self.radius = as_integer('radius', radius, 2)
         if grid_size is not None:
-            source_window(radius, *grid_size)
-        self.num_classes = num_classes
-        self.radius = radius
-        self.loss_weight = loss_weight
+            source_window(radius, *as_size('grid_size', grid_size))
+        self.num_classes = _class_count(num_classes)
+        self.loss_weight = as_number('loss_weight', loss_weight, '[0, inf)')
 
     def forward(
         self, edge_logit: Tensor, displacement: Tensor, labels: Tensor

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from mmwsis.ops import mean_field_refine
-from mmwsis.ops.tensor_checks import check_shape, to_full_precision
+from mmwsis.ops.mean_field import check_settings, mean_field_marginal
+from mmwsis.ops.tensor_checks import as_number, check_shape, to_full_precision
 from mmwsis.registry import MODELS
 
 from .dice_loss import dice_loss
@@ -38,7 +38,8 @@ class MeanFieldCRFLoss(SampleLoss):
         reduction: 'none', 'mean' or 'sum'. Defaults to 'mean'.
 
     Raises:
-        ValueError: Unknown ``reduction``.
+        ValueError: Unknown ``reduction``, a weight below 0, or settings that
+            :func:`mmwsis.ops.mean_field_refine` does not take.
 
     Example:
         >>> import torch
@@ -63,10 +64,8 @@ class MeanFieldCRFLoss(SampleLoss):
         reduction: str = 'mean',
     ) -> None:
         super().__init__(loss_weight, reduction)
-        self.eps = eps
-        self.mean_field = dict(
-            num_iters=num_iters, zeta=zeta, low=low, high=high, kernel_size=kernel_size
-        )
+        self.eps = as_number('eps', eps, '(0, inf)')
+        self.mean_field = check_settings(num_iters, zeta, low, high, kernel_size)
 
     def forward(
         self,
@@ -98,13 +97,17 @@ class MeanFieldCRFLoss(SampleLoss):
             ValueError: Wrong shapes.
         """
         check_shape('student_prob', student_prob, ('B', 'H', 'W'))
-        check_shape('teacher_prob', teacher_prob, tuple(student_prob.shape))
+        check_shape(
+            'teacher_prob', teacher_prob, tuple(student_prob.shape), like=student_prob
+        )
         # The target: student and teacher averaged and refined, without a gradient.
         with torch.no_grad():
             student = to_full_precision(student_prob)
             mean_prob = (student + to_full_precision(teacher_prob)) / 2
-            refined, _ = mean_field_refine(
-                image, mean_prob, box_target, **self.mean_field
+            marginal = mean_field_marginal(
+                image, mean_prob, box_target, *self.mean_field
             )
+            # NaN would be background, and a loss of nothing but NaN look like one.
+            refined = (marginal > 0.5).to(marginal.dtype) + 0 * marginal
         losses = dice_loss(student_prob, refined, self.eps)
         return self.reduce(losses, avg_factor, reduction_override)

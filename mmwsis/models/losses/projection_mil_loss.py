@@ -5,7 +5,13 @@ from typing import ClassVar
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmwsis.ops.tensor_checks import check_shape, full_precision, to_full_precision
+from mmwsis.ops.tensor_checks import (
+    as_number,
+    as_size,
+    check_shape,
+    full_precision,
+    to_full_precision,
+)
 from mmwsis.registry import MODELS
 
 from .dice_loss import dice_loss
@@ -37,7 +43,7 @@ def projection_mil_loss(prob: Tensor, box_target: Tensor, eps: float = 1e-3) -> 
         share of the gradient.
 
     Raises:
-        ValueError: Wrong shapes.
+        ValueError: Wrong shapes, maps without pixels, or ``eps`` not above 0.
 
     Example:
         >>> import torch
@@ -47,7 +53,8 @@ def projection_mil_loss(prob: Tensor, box_target: Tensor, eps: float = 1e-3) -> 
         tensor([0.4520])
     """
     check_shape('prob', prob, ('B', 'H', 'W'))
-    check_shape('box_target', box_target, tuple(prob.shape))
+    check_shape('box_target', box_target, tuple(prob.shape), like=prob)
+    _check_pixels('prob', prob)
     prob = to_full_precision(prob)
     # Proj_x: (B, H, W) -> (B, W), the maximum over rows; Proj_y: -> (B, H).
     return sum(
@@ -69,7 +76,7 @@ def downsample_box_mask(box_mask: Tensor, size: tuple[int, int]) -> Tensor:
         ``(B, H, W)`` float in [0, 1], float32 under autocast too.
 
     Raises:
-        ValueError: Wrong shape.
+        ValueError: Wrong shape or size, or masks without pixels.
 
     Example:
         >>> import torch
@@ -87,6 +94,8 @@ def downsample_box_mask(box_mask: Tensor, size: tuple[int, int]) -> Tensor:
 
 def downsample_bilinear(maps: Tensor, size: tuple[int, int]) -> Tensor:
     """Resize ``(B, H, W)`` maps bilinearly without aligned corners or antialiasing."""
+    size = as_size('size', size, 1)
+    _check_pixels('maps', maps)
     with full_precision(maps):
         maps = to_full_precision(maps)
         # interpolate refuses an empty batch; its resized form is empty as well.
@@ -95,6 +104,11 @@ def downsample_bilinear(maps: Tensor, size: tuple[int, int]) -> Tensor:
         return F.interpolate(
             maps[:, None], size=tuple(size), mode='bilinear', align_corners=False
         )[:, 0]
+
+
+def _check_pixels(name: str, maps: Tensor) -> None:
+    if not min(maps.shape[1:]):
+        raise ValueError(f'{name}: expected pixels, got shape {tuple(maps.shape)}.')
 
 
 @MODELS.register_module()
@@ -110,7 +124,7 @@ class ProjectionMILLoss(SampleLoss):
         reduction: 'none', 'mean' or 'sum'. Defaults to 'mean'.
 
     Raises:
-        ValueError: Unknown ``reduction``.
+        ValueError: Unknown ``reduction``, a weight below 0, or ``eps`` not above 0.
 
     Example:
         >>> import torch
@@ -127,7 +141,7 @@ class ProjectionMILLoss(SampleLoss):
         self, loss_weight: float = 4.0, eps: float = 1e-3, reduction: str = 'mean'
     ) -> None:
         super().__init__(loss_weight, reduction)
-        self.eps = eps
+        self.eps = as_number('eps', eps, '(0, inf)')
 
     def forward(
         self,

@@ -4,6 +4,8 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
+from mmwsis.ops.tensor_checks import as_number, check_shape
+
 REDUCTIONS = ('none', 'mean', 'sum')
 
 
@@ -20,7 +22,7 @@ class SampleLoss(nn.Module):
         reduction: 'none', 'mean' or 'sum'. Defaults to 'mean'.
 
     Raises:
-        ValueError: Unknown ``reduction``.
+        ValueError: Unknown ``reduction``, or a ``loss_weight`` below 0.
 
     Example:
         >>> import torch
@@ -35,7 +37,7 @@ class SampleLoss(nn.Module):
 
     def __init__(self, loss_weight: float = 1.0, reduction: str = 'mean') -> None:
         super().__init__()
-        self.loss_weight = loss_weight
+        self.loss_weight = as_number('loss_weight', loss_weight, '[0, inf)')
         self.reduction = _checked(reduction)
 
     def reduce(
@@ -55,8 +57,10 @@ class SampleLoss(nn.Module):
             Scalar, zero with a graph for B = 0; ``(B,)`` for 'none'.
 
         Raises:
-            ValueError: Unknown reduction, or ``avg_factor`` with 'sum'.
+            ValueError: Unknown reduction, ``avg_factor`` with 'sum', or one that is not
+                above 0 (a tensor is not looked at: it may be on a GPU).
         """
+        check_shape('losses', losses, ('B',))
         reduction = _checked(reduction_override or self.reduction)
         if reduction == 'none':
             return self.loss_weight * losses
@@ -67,6 +71,8 @@ class SampleLoss(nn.Module):
             return total
         if avg_factor is None:
             avg_factor = len(losses) + self.batch_eps or 1
+        elif not isinstance(avg_factor, Tensor):
+            avg_factor = as_number('avg_factor', avg_factor, '(0, inf)')
         return total / avg_factor
 
 

@@ -99,7 +99,9 @@ def test_images_without_a_label_are_kept_or_dropped(labels):
     folder = labels(a=([], []), b=([], []))
     with pytest.raises(ValueError, match='no label in any of 2 images'):
         run(folder)
-    assert levels(run(folder, classes=['bolt'])) == dict(a='image_tags', b='image_tags')
+    result = run(folder, classes=['bolt'])
+    assert levels(result) == dict(a='image_tags', b='image_tags')
+    assert 'supervision' not in result.coco['info']['mmwsis']  # there is nothing to be
 
 
 def test_classes_are_numbered_by_the_list(labels):

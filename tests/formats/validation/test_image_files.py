@@ -77,18 +77,57 @@ def test_turned_image(look, tmp_path):
 
 def test_orientation(look, tmp_path):
     def tag(folder):
-        image = Image.new('RGB', (120, 90))
+        image = Image.new('RGB', (90, 120))
         exif = image.getexif()
         exif[0x0112] = 6
         image.save(folder / 'a.png', exif=exif)
 
-    assert look(tag) == {
-        'image-orientation': [
-            f'image id 70 (a.png): {tmp_path / "a.png"} has EXIF orientation 6: '
-            'mmcv.LoadImageFromFile turns it, mmwsis.LoadCachedImage and COCO tools '
-            'do not.'
-        ]
-    }
+    for decode in (True, False):
+        assert look(tag, decode=decode) == {
+            'image-orientation': [
+                f'image id 70 (a.png): {tmp_path / "a.png"} is turned by its EXIF '
+                'orientation 6: labels must be those of the upright image, 120 x 90 '
+                'pixels, as labelling tools show it.'
+            ]
+        }
+
+
+@pytest.mark.parametrize('decode', [True, False])
+def test_size_before_the_orientation_is_an_error(look, decode):
+    def tag(folder):
+        image = Image.new('RGB', (120, 90))
+        exif = image.getexif()
+        exif[0x0112] = 8
+        image.save(folder / 'a.png', exif=exif)
+
+    (found,) = look(tag, decode=decode)['image-size-differs']
+    assert 'has 90 x 120 (the other way round). EXIF orientation 8 turns it' in found
+
+
+def test_sixteen_bits_are_a_warning_with_what_is_left_of_them(look, tmp_path):
+    def deep(folder):
+        values = np.linspace(0, 4000, 120 * 90).reshape(90, 120).astype(np.uint16)
+        Image.fromarray(values).save(folder / 'a.png')
+
+    text = (
+        f'image id 70 (a.png): {tmp_path / "a.png"} has 16 bits per channel, of which '
+        'loaders make 8'
+    )
+    assert look(deep, decode=False) == {'image-depth': [f'{text}.']}
+    brightest = '; the brightest value is then 15 of 255.'
+    assert look(deep) == {'image-depth': [f'{text}{brightest}']}
+
+
+def test_what_stands_at_the_place_of_an_image_is_said(look):
+    def swap(folder):
+        (folder / 'a.png').unlink()
+        (folder / 'a.png').mkdir()
+        (folder / 'b.png').unlink()
+        (folder / 'b.png').symlink_to('gone.png')
+
+    folder, link = look(swap)['image-missing']
+    assert folder.endswith('a.png, but a folder.')
+    assert link.endswith('b.png, but a link to nothing.')
 
 
 def test_no_such_folder(clean, write):

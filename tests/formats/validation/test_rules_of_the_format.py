@@ -56,7 +56,7 @@ def test_every_rule_of_the_file_has_a_case():
     """Leaks, image files and configs have tests of their own."""
     elsewhere = {'leak', 'guarded', 'unlisted-key', 'mask-missing'}
     elsewhere |= {'image-missing', 'image-unreadable', 'image-size-differs'}
-    elsewhere |= {'image-orientation', 'file-encoding', 'level-absent'}
+    elsewhere |= {'image-orientation', 'image-depth', 'file-encoding', 'level-absent'}
     rules = {name for name in RULES if not name.startswith('config-')}
     assert rules - elsewhere == {rule for rule, _, _ in CASES}
 
