@@ -68,6 +68,12 @@ def read_labels(path: str | os.PathLike, what: str) -> np.ndarray:
             f'image of mode {mode!r} and shape {labels.shape}. A copy that was saved '
             'as a photograph has lost its labels'
         )
+    # Labels of 16 bits do not fit into 8; all 0 they may have been made smaller.
+    if '16 bit' in what and labels.dtype == np.uint8 and labels.any():
+        raise ValueError(
+            f'{path}: expected a {what}, found 8 bits per pixel, which hold no numbers '
+            'of objects'
+        )
     # Pillow gives 16 bit files as int32 in some versions.
     return labels if labels.dtype == np.uint8 else labels.astype(np.uint16)
 

@@ -45,7 +45,8 @@ def refuse_invalid(document: Mapping[str, Any], source: str | os.PathLike) -> No
         lines += [f'{rule.name}: {issue}' for issue in log.examples[rule.name]]
         more = log.counts[rule.name] - len(log.examples[rule.name])
         lines += [f'{rule.name}: and {more} more'] if more else []
-        lines.append(f'-> {rule.advice}')
+        if rule.name != 'level-absent':  # Here no other file can be given.
+            lines.append(f'-> {rule.advice}')
     total = log.count_of(Severity.ERROR)
     raise ValueError(
         f'{source}: {total} error(s) would go into the result, so that nothing was '

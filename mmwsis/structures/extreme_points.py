@@ -99,8 +99,9 @@ def are_extreme_points(points: Any) -> bool:
 
 def is_finite_number(value: Any) -> bool:
     """Whether ``value`` is an int or float (no bool) that is finite."""
-    return (
-        isinstance(value, (int, float))
-        and not isinstance(value, bool)
-        and math.isfinite(value)
-    )
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # An integer of 400 digits.
+        return False

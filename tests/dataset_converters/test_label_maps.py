@@ -62,6 +62,9 @@ def test_files_that_are_no_label_map_are_named(tmp_path):
     cut.write_bytes(cut.read_bytes()[:900])
     with pytest.raises(ValueError, match=r'cut.png: cannot be decoded'):
         read_labels(cut, 'VOC map')
+    Image.fromarray(noise).save(cut)  # labelIds for instanceIds: only groups
+    with pytest.raises(ValueError, match=r'cut.png: .*16 bit.*found 8 bits per pixel'):
+        read_labels(cut, 'instance map (16 bit PNG)')
     with pytest.raises(FileNotFoundError, match='expected a VOC map'):
         read_labels(tmp_path / 'none.png', 'VOC map')
     with pytest.raises(ValueError, match=r'a.png: is 4 x 3 pixels .* b.jpg is 5 x 3'):

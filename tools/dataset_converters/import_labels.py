@@ -163,7 +163,10 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     add_run_options(parser, 'leave broken labels out instead of stopping')
     args = parser.parse_args(argv)
     args.level = Supervision.parse(args.level)
-    if args.classes and len(args.classes) == 1 and os.path.isfile(args.classes[0]):
+    one = args.classes[0] if args.classes and len(args.classes) == 1 else ''
+    if one.endswith('.txt') and not os.path.isfile(one):
+        parser.error(f'--classes: there is no file {one}')
+    if one and os.path.isfile(one):
         try:
             text = Path(args.classes[0]).read_text(encoding='utf-8-sig')
         except UnicodeDecodeError as error:

@@ -236,7 +236,8 @@ def refuse(
         )
     if not result.coco['categories']:
         raise LabelImportError(
-            f'{path}: there is no label in any of {len(result.coco["images"])} images:',
+            f'{path}: there is no label in any of {len(result.coco["images"])} images'
+            + (':' if result.issues else ', so that nothing was written.'),
             result.issues,
             'Name the classes with --classes if that is right.',
         )

@@ -150,6 +150,11 @@ def _labels(
             image.report(CHANGED, obj.item, 'clicks not extreme', reason)
         extreme = [tidy(point) for point in points]
         box = _box_label(box_of_extreme_points(extreme))
+        if not box['area']:
+            raise ValueError(
+                f'the four clicks {extreme} have a box without an area; they must be '
+                'at the top, left, bottom and right of the object'
+            )
         labels[Supervision.EXTREME_POINTS] = dict(extreme_points=extreme, **box)
         labels[Supervision.BOXES] = box
         if Supervision.MASKS in labels:

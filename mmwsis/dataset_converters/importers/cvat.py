@@ -110,6 +110,8 @@ def _label_files(path: Path) -> list[Path]:
 def _opened(path: Path) -> Iterator[tuple[IO[bytes], str]]:
     """The XML of a file, and what to say where its images are not found."""
     if not zipfile.is_zipfile(path):
+        if path.suffix.lower() == '.zip':
+            raise ValueError(f'{path} is no zip, or cut off; export or copy it again')
         with open(path, 'rb') as stream:
             yield stream, ''
         return
@@ -119,10 +121,14 @@ def _opened(path: Path) -> Iterator[tuple[IO[bytes], str]]:
             for name in archive.namelist()
             if name.split('/')[-1] == 'annotations.xml'
         ]
-        if len(inside) != 1:
+        if not inside:
             raise ValueError(
-                f'{path} has {"several" if inside else "no"} annotations.xml; export '
-                'as "CVAT for images 1.1"'
+                f'{path} has no annotations.xml; export as "CVAT for images 1.1"'
+            )
+        if len(inside) > 1:
+            raise ValueError(
+                f'{path} has {len(inside)} annotations.xml, such as {inside[0]} and '
+                f'{inside[1]}; unpack it, and give the folder'
             )
         try:
             with archive.open(inside[0]) as stream:
@@ -186,7 +192,8 @@ def parse_image(
     except ValueError:
         sizes = [0, 0]
     if not name or min(sizes) < 1:
-        reason = 'an image must have a name, and a width and height in pixels'
+        given = {key: element.get(key) for key in ('name', 'width', 'height')}
+        reason = f'an image must have a name, and integer width and height; got {given}'
         return Issue(INVALID, source, '', 'image', reason)
     paths = _image_paths(name, element.get('subset'), folder)
     image = LabelledImage(source, paths, width=sizes[0], height=sizes[1])
@@ -308,7 +315,12 @@ def _mask(element: Element) -> tuple[int, int, np.ndarray]:
         raise ValueError(
             'a mask must have rle, left, top, width and height in numbers'
         ) from None
-    if min(width, height) < 1 or min(runs) < 0 or sum(runs) != width * height:
+    if min(width, height) < 1 or min(runs) < 0:
+        raise ValueError(
+            'a mask must have positive width and height and no negative run, got '
+            f'{width}x{height} pixels and runs from {min(runs)} on'
+        )
+    if sum(runs) != width * height:
         raise ValueError(
             f'the runs of the mask add up to {sum(runs)} pixels, its rectangle has '
             f'{width}x{height}'

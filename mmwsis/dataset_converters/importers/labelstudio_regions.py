@@ -118,7 +118,10 @@ def shape_of(
             mask = _mask(value, size, item, image, labels)
             return mask and Shape('mask', name, place, mask=mask)
         shape = Shape(shape_kind, name, place, _points(value, shape_kind, size))
-        degrees = finite_number(value.get('rotation') or 0) % 360
+        try:
+            degrees = finite_number(value.get('rotation') or 0) % 360
+        except ValueError as error:
+            raise ValueError(f'rotation must be degrees: {error}') from None
     except ValueError as error:
         image.report(INVALID, item, kind, str(error), labels or [])
         return None

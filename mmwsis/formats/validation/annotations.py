@@ -139,17 +139,10 @@ class AnnotationChecker:
             chunk.find('annotation-id', bad, lambda row: _id_text(chunk.entries[row]))
 
     def _check_flags(self, chunk: Annotations) -> None:
+        for key in ('iscrowd', 'ignore'):
+            _check_flag(chunk, key)
         crowd = [entry.get('iscrowd') for entry in chunk.entries]
-        if not set(map(type, crowd)) <= {int} or not set(crowd) <= {0, 1}:
-            bad = [
-                c is not None and (type(c) not in (int, bool) or c not in (0, 1))
-                for c in crowd
-            ]
-            chunk.find(
-                'iscrowd-format',
-                np.asarray(bad),
-                lambda row: f'iscrowd must be 0 or 1; got {crowd[row]!r}.',
-            )
+        if None in crowd:
             absent = np.fromiter((c is None for c in crowd), bool, len(crowd))
             chunk.find(
                 'iscrowd-missing',
@@ -260,6 +253,23 @@ class AnnotationChecker:
             tags = list(self.images.tags[row])
             text = f'tags {tags} lack the annotated category ids {absent}.'
             self.log.add_image('tags-incomplete', self.images.ids[row], text)
+
+
+def _check_flag(chunk: Annotations, key: str) -> None:
+    """A text, 'no' as well as '0', would count as yes."""
+    flags = [entry.get(key) for entry in chunk.entries]
+    kinds = set(map(type, flags))
+    if kinds <= {int, bool, type(None)} and set(flags) <= {0, 1, None}:
+        return
+    bad = [
+        flag is not None and (type(flag) not in (int, bool) or flag not in (0, 1))
+        for flag in flags
+    ]
+    chunk.find(
+        'iscrowd-format',
+        np.asarray(bad),
+        lambda row: f'{key} must be 0 or 1; got {flags[row]!r}.',
+    )
 
 
 def _trainable(chunk: Annotations) -> np.ndarray:

@@ -85,8 +85,9 @@ def likely_file(folder: str, name: str) -> tuple[str, str, bool] | None:
     plain = plain_path(name)
     place, base = osp.split(plain)
     for entry in _entries(osp.join(folder, place)):
-        if osp.splitext(entry)[0].lower() == osp.splitext(base)[0].lower():
-            other = posixpath.join(place, entry)
+        other = posixpath.join(place, entry)
+        alike = osp.splitext(entry)[0].lower() == osp.splitext(base)[0].lower()
+        if alike and _is_file(osp.join(folder, other)):
             return other, 'the names differ in their extension', False
     return None
 

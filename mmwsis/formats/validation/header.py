@@ -69,7 +69,18 @@ def check_categories(categories: Sequence[Any], log: IssueLog) -> dict[Any, str]
 
 
 def _is_name(value: Any) -> bool:
-    return isinstance(value, str) and clean_name(value) != ''
+    return _is_writable(value) and clean_name(value) != ''
+
+
+def _is_writable(value: Any) -> bool:
+    """Whether ``value`` is text that UTF-8 has, so that files can hold it."""
+    if not isinstance(value, str):
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # Half of a pair, such as backslash ud83d in the JSON.
+        return False
+    return True
 
 
 def _check_names(names: Iterable[str], log: IssueLog) -> None:
@@ -147,7 +158,7 @@ def _size(image: Mapping[str, Any], log: IssueLog) -> tuple[float, float]:
 
 def _file_name(image: Mapping[str, Any], log: IssueLog) -> str | None:
     name = image.get('file_name') or image.get('coco_url')
-    if isinstance(name, str) and name:
+    if _is_writable(name) and name.strip() and '\0' not in name:
         if not image.get('file_name'):
             text = 'file_name is missing, coco_url is there.'
             log.add_image('image-url-only', image['id'], text)
@@ -156,7 +167,7 @@ def _file_name(image: Mapping[str, Any], log: IssueLog) -> str | None:
         if fault:
             log.add_image('image-file-path', image['id'], f'file_name {name!r} {fault}')
         return name
-    said = 'is missing' if name is None or name == '' else f'must be text; got {name!r}'
+    said = f'must be the path of a file; got {name!r}' if name else 'is missing'
     log.add_image('image-file-name', image['id'], f'file_name {said}.')
     return None
 

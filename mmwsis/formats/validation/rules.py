@@ -94,7 +94,7 @@ _TABLE: dict[Severity, dict[str, tuple[str, ...]]] = {
             'Number the annotations anew; a merge of two files needs this.',
             'removes exact copies',
         ),
-        'iscrowd-format': ('iscrowd is 0 or 1.', _REWRITE),
+        'iscrowd-format': ('iscrowd is 0 or 1; so is ignore.', _REWRITE),
         'coordinates-normalised': (
             'Coordinates are pixels, not shares of the image from 0 to 1.',
             'Multiply x by the width and y by the height of the image.',

@@ -131,9 +131,9 @@ def _areas(chunk: Annotations, mask_area: np.ndarray) -> np.ndarray:
     """Best known size of each object: of its mask, else of its box."""
     with np.errstate(over='ignore'):  # boxes of 1e308
         areas = chunk.box.values[:, 2] * chunk.box.values[:, 3]
-    if chunk.extreme.valid.any():
-        boxes = box_of_points(chunk.extreme.values)
-        areas = np.where(chunk.extreme.valid, boxes[:, 2] * boxes[:, 3], areas)
+        if chunk.extreme.valid.any():
+            boxes = box_of_points(chunk.extreme.values)
+            areas = np.where(chunk.extreme.valid, boxes[:, 2] * boxes[:, 3], areas)
     areas = np.where(chunk.masked & chunk.area.valid, chunk.area.values, areas)
     return np.where(np.isnan(mask_area), areas, mask_area)
 

@@ -247,6 +247,12 @@ BAD = {
     'add up to 14 pixels': element(
         'mask', 'nut', rle='1,13', left=0, top=0, width=5, height=3
     ),
+    'no negative run, got 5x3 pixels and runs from -3 on': element(
+        'mask', 'nut', rle='8,-3,10', left=0, top=0, width=5, height=3
+    ),
+    'four clicks .* have a box without an area': element(
+        'points', 'nut', points='5,5;5,5;5,5;5,5'
+    ),
     'must have rle': element('mask', 'nut', rle='1,x', left=0, top=0),
     r'the mask of 5x3 pixels at \(198, 0\) leaves': element(
         'mask', 'nut', rle='1,14', left=198, top=0, width=5, height=3
@@ -269,6 +275,18 @@ def test_broken_images_are_named(tmp_path):
     path = tmp_path / 'annotations.xml'
     path.write_text(xml(image('a.png', BOX), image('b.png', width=0)))
     with pytest.raises(LabelImportError, match="image 'b.png': an image must have"):
+        run(path)
+
+
+def test_damaged_and_ambiguous_zips_are_said_to_be(tmp_path):
+    path = tmp_path / 'export.zip'
+    path.write_bytes(b'PK\x03\x04')
+    with pytest.raises(ValueError, match='export.zip is no zip, or cut off'):
+        run(path)
+    with zipfile.ZipFile(path, 'w') as archive:
+        for task in ('one', 'two'):
+            archive.writestr(f'{task}/annotations.xml', xml())
+    with pytest.raises(ValueError, match='has 2 annotations.xml, .* give the folder'):
         run(path)
 
 

@@ -276,6 +276,14 @@ BAD = [
     ('original_width and original_height', dict(original_width='200')),
     ('is 100x100 here and 200x100', dict(original_width=100)),
     ('must have a type', dict(type=None)),
+    (
+        "rotation must be degrees: 'left'",
+        dict(
+            value=dict(
+                x=1, y=1, width=9, height=9, rotation='left', rectanglelabels=['b']
+            )
+        ),
+    ),
 ]
 
 

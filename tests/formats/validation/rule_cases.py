@@ -479,6 +479,19 @@ CASES = [
         'annotation id 0 of image id 70: the id is 0.',
     ),
     ('iscrowd-format', ann(iscrowd='1'), f"{AT}iscrowd must be 0 or 1; got '1'."),
+    ('iscrowd-format', ann(ignore='no'), f"{AT}ignore must be 0 or 1; got 'no'."),
+    (
+        'image-file-name',
+        image(file_name='a\ud83d.png'),
+        f"{IMAGE}file_name must be the path of a file; got 'a\\ud83d.png'.",
+    ),
+    ('image-file-name', image(file_name='a\0.png'), None),
+    ('image-file-name', image(file_name=' '), None),
+    (
+        'category-entry',
+        lambda coco: coco['categories'].append(dict(id=8, name='n\udc00')),
+        "categories[2] must have id and name; got {'id': 8, 'name': 'n\\udc00'}.",
+    ),
     (
         'bbox-format',
         ann(bbox='7'),

@@ -150,3 +150,11 @@ def test_names_and_paths(clean):
     assert [c['name'] for c in clean['categories']] == ['cat', 'dog ', 'dog']
     names = [image['file_name'] for image in clean['images']]
     assert names == ['sub/a.png', 'C:\\data\\b.png']
+
+
+def test_integers_that_no_float_holds_are_left(clean):
+    annotation = clean['annotations'][0]
+    annotation['bbox'] = [1, 2, 10**400, 5]
+    annotation['extreme_points'] = [[10**400, 1]] * 4
+    repair_coco(clean)
+    assert annotation['bbox'] == [1, 2, 10**400, 5]
