@@ -69,8 +69,8 @@ def panoptic_report(pred: PanopticFile, gt: PanopticFile) -> dict[str, Any]:
         ``images``, ``images_left_out`` (of the ground truth) and ``per_class``.
 
     Raises:
-        ValueError: The files have other categories or no image in common, or a map
-            does not fit its JSON; the message names file and image.
+        ValueError: The files have other categories, no image in common or no segment in
+            those, or a map does not fit its JSON; the message names file and image.
     """
     names = [{k: c['name'] for k, c in one.categories.items()} for one in (pred, gt)]
     check_same_classes(*names, pred.ann_file, gt.ann_file)
@@ -88,6 +88,11 @@ def panoptic_report(pred: PanopticFile, gt: PanopticFile) -> dict[str, Any]:
             pred.segments(image_id),
             list(gt.categories),
             f'{pred.ann_file}: image id {image_id!r} ({pred.map_path(image_id).name})',
+        )
+    if not total.any():
+        raise ValueError(
+            f'{pred.ann_file} and {gt.ann_file} have no segment in any of the '
+            f'{len(shared)} images that they share: there is nothing to compare.'
         )
     figures = quality_figures(total, gt.is_thing)
     quality = category_quality(total)

@@ -93,6 +93,10 @@ class PanopticFile:
                 f'{where}: an annotation needs the id of its image, and an image has '
                 'one annotation.'
             )
+        if key not in self._images:
+            raise ValueError(
+                f'{where}: there is an annotation of it, but no such entry of images.'
+            )
         if not isinstance(entry.get('file_name'), str) or not entry['file_name']:
             raise ValueError(
                 f'{where}: file_name must name the PNG of the segments, got '

@@ -53,6 +53,16 @@ def test_panoptic_report(tmp_path):
         report_of_maps(*arguments)
 
 
+def test_panoptic_files_without_a_segment_have_no_figures(tmp_path):
+    categories = [dict(id=4, name='nut', isthing=1)]
+    files = [tmp_path / 'pred.json', tmp_path / 'gt.json']
+    for path in files:
+        write_panoptic(path, np.zeros((6, 8), int), [], categories)
+    with pytest.raises(ValueError, match='have no segment in any of the 1 images'):
+        report_of_maps(*files, tmp_path / 'out')
+    assert not (tmp_path / 'out').exists()
+
+
 def test_semantic_report(tmp_path):
     values = np.array([[0, 1, 1, 255]], np.uint8)
     for name in ('gt', 'pred'):

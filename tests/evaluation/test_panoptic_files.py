@@ -130,6 +130,7 @@ def category(**keys):
         (entry(segments_info='x'), 'image id 1: segments_info must be a list'),
         (entry(file_name=None), 'image id 1: file_name must name the PNG'),
         (entry(image_id=None), 'image id None'),
+        (entry(image_id=2), 'image id 2: .* no such entry of images'),
         (category(isthing=None), r'category id 1 \(nut\) has isthing None'),
         (category(id=2), 'category id 2'),
         (category(id=None), 'category id None'),
