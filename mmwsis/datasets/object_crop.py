@@ -1,5 +1,6 @@
 """Dataset of object crops: one sample per annotation, as labelers train on them."""
 
+import math
 import os.path as osp
 from collections.abc import Mapping
 from typing import Any
@@ -20,6 +21,21 @@ from mmwsis.structures.supervision import Supervision
 from .seeded_samplers import SeededDraws
 
 _DEFAULT_FILTER = dict(min_area=2048, max_area=1e10, min_size=2)
+
+
+def crop_limits(filter_cfg: Mapping[str, Any] | None) -> dict[str, float]:
+    """Sizes of the boxes that :class:`ObjectCropDataset` trains on.
+
+    Args:
+        filter_cfg: As in a config; ``None`` keeps all.
+
+    Returns:
+        ``min_area``, ``max_area`` (square pixels) and ``min_size`` (pixels), none of
+        which a box may equal.
+    """
+    if filter_cfg is None:
+        return dict(min_area=-1.0, max_area=math.inf, min_size=-1.0)
+    return {**_DEFAULT_FILTER, **filter_cfg}
 
 
 @DATASETS.register_module()
@@ -152,7 +168,7 @@ class ObjectCropDataset(SeededDraws, BaseDataset):
         """
         if self.test_mode or self.filter_cfg is None:
             return self.data_list
-        limits = {**_DEFAULT_FILTER, **self.filter_cfg}
+        limits = crop_limits(self.filter_cfg)
         kept = [info for info in self.data_list if _is_trainable(info, limits)]
         if not kept:
             raise ValueError(

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mmwsis.datasets.object_crop import crop_limits
 from mmwsis.formats.categories import name_list
 from mmwsis.formats.validation import IssueLog, ValidationReport
 from mmwsis.formats.validation.image_files import check_image_files
@@ -46,8 +47,8 @@ def _escalate(log: IssueLog, rule: str, reason: str) -> None:
 
 def _check_what_is_left(report: ValidationReport, dataset: DatasetClasses) -> None:
     """MMDetection's datasets die of an empty list, and train on images of nothing."""
-    filter_cfg = dataset.config.get('filter_cfg') or {}
-    smallest = filter_cfg.get('min_size', 0)
+    filter_cfg = dataset.config.get('filter_cfg', {})
+    smallest = (filter_cfg or {}).get('min_size', 0)
     sizes = np.asarray(report.images.sizes, dtype=float).reshape(-1, 2)
     wanted = [k for k, name in enumerate(report.categories) if name in dataset.names]
     found = np.isin(report.labels, wanted) & (report.rows >= 0)
@@ -59,11 +60,27 @@ def _check_what_is_left(report: ValidationReport, dataset: DatasetClasses) -> No
             f'all {found.sum()} annotations of {classes} are left out: crowds, boxes '
             'below one pixel or an area of 0.'
         )
+    elif str(dataset.config.get('type', '')).endswith('ObjectCropDataset'):
+        limits = crop_limits(filter_cfg)
+        if (found & _are_cropped(report, limits)).any():
+            return
+        text = (
+            f'none of the {found.sum()} annotations of {classes} has a size that '
+            f'training keeps: {limits["min_area"]:g} < width * height < '
+            f'{limits["max_area"]:g}, both sides > {limits["min_size"]:g} pixels '
+            '(filter_cfg).'
+        )
     elif not (sizes[report.rows[found]].min(axis=1) >= smallest).any():
         text = f'no labelled image has sides of {smallest} pixels (filter_cfg).'
     else:
         return
     report.log.add('config-nothing-left', text)
+
+
+def _are_cropped(report: ValidationReport, limits: dict[str, float]) -> np.ndarray:
+    areas, sides = report.extents.prod(axis=1), report.extents.min(axis=1)
+    inside = (limits['min_area'] < areas) & (areas < limits['max_area'])
+    return report.trainable & inside & (sides > limits['min_size'])
 
 
 def _labelled(report: ValidationReport) -> str:

@@ -373,6 +373,21 @@ def test_nothing_is_left_after_the_filter(folder):
         check_labels(cfg)
 
 
+def test_nothing_is_left_of_the_crops(folder):
+    (folder / 'labels.json').write_text(json.dumps(document()))
+    cfg = training(folder)
+    dataset = cfg.train_dataloader.dataset
+    dataset.update(type='mmwsis.ObjectCropDataset', supervision='boxes', filter_cfg={})
+    with pytest.raises(PreflightError, match=r'size that training keeps: 2048 < width'):
+        check_labels(cfg)
+    for some in (dict(min_area=10), None):
+        dataset.filter_cfg = some
+        check_labels(cfg)
+    del dataset.filter_cfg
+    with pytest.raises(PreflightError, match='2048 < width'):
+        check_labels(cfg)
+
+
 @pytest.mark.parametrize(
     'spoil, words',
     [

@@ -49,6 +49,7 @@ class AnnotationChecker:
         self._crowd: list[np.ndarray] = []
         self._signatures: list[np.ndarray] = []
         self._trainable: list[np.ndarray] = []
+        self._extents: list[np.ndarray] = []
         self.labels = np.zeros(0, dtype=np.int64)  # Index of the category, -1: none.
         self.summary = SummaryCounter()
         self._spans = CoordinateSpans()
@@ -83,7 +84,9 @@ class AnnotationChecker:
         if self.leaks:
             check_leaks(chunk)
         self._spans.add(chunk)
-        self._trainable.append(_trainable(chunk))
+        extents = _extents(chunk)
+        self._extents.append(extents)
+        self._trainable.append(_trainable(chunk, extents))
         mask_area, checksum = np.full(len(chunk), np.nan), np.zeros(len(chunk))
         if self.masks and chunk.masked.any():
             mask_area, checksum = check_masks(chunk)
@@ -121,6 +124,10 @@ class AnnotationChecker:
     def trainable(self) -> np.ndarray:
         """Whether loaders take each annotation for an object to learn; bool (n,)."""
         return np.concatenate(self._trainable or [np.zeros(0, dtype=bool)])
+
+    def extents(self) -> np.ndarray:
+        """Width and height of the box of every annotation; float32 (n, 2), or NaN."""
+        return np.concatenate(self._extents or [np.zeros((0, 2), dtype=np.float32)])
 
     def _check_references(self, chunk: Annotations) -> None:
         ids = [entry.get('id') for entry in chunk.entries]
@@ -272,14 +279,19 @@ def _check_flag(chunk: Annotations, key: str) -> None:
     )
 
 
-def _trainable(chunk: Annotations) -> np.ndarray:
-    """The rule of MMDetection's datasets; extreme points have a box, too."""
+def _extents(chunk: Annotations) -> np.ndarray:
     boxes = chunk.box.values[:, 2:]
-    if chunk.extreme.valid.any():
+    if chunk.extreme.valid.any():  # They have a box, too.
         extent = box_of_points(chunk.extreme.values)[:, 2:]
         boxes = np.where(chunk.extreme.valid[:, None], extent, boxes)
+    with np.errstate(over='ignore'):
+        return boxes.astype(np.float32)
+
+
+def _trainable(chunk: Annotations, extents: np.ndarray) -> np.ndarray:
+    """The rule of MMDetection's datasets."""
     left_out = chunk.box_wrong | chunk.crowd | chunk.ignored
-    return (boxes >= 1).all(axis=1) & ~left_out & ~(chunk.area.values <= 0)
+    return (extents >= 1).all(axis=1) & ~left_out & ~(chunk.area.values <= 0)
 
 
 def _signatures(chunk: Annotations, checksum: np.ndarray) -> np.ndarray:

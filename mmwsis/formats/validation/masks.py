@@ -140,14 +140,15 @@ def _check_polygons(chunk: Annotations, rows: np.ndarray, columns: MaskColumns) 
             wrong,
             lambda k: f'a vertex lies {over[k]:g} px outside the image.',
         )
-    # Less than a pixel may still rasterise to one; nothing at all cannot.
-    _find(
-        chunk,
-        'mask-empty',
-        rows,
-        found.total <= 0,
-        lambda k: 'its polygons have no area.',
-    )
+    # Less than a pixel may still rasterise to one, and so do the two halves of a bow
+    # tie, which shapely counts against each other.
+    empty = found.total <= 0
+    for k in np.flatnonzero(empty).tolist():
+        raster = _raster(chunk, rows[k])
+        if raster is not None:
+            columns.area[rows[k]] = mask_api.area(raster)
+            empty[k] = columns.area[rows[k]] == 0
+    _find(chunk, 'mask-empty', rows, empty, lambda k: 'its polygons have no area.')
     # Outlines that cross themselves or leave the image, and spikes thinner than a
     # pixel, need the real raster.
     area = chunk.area.values[rows]
@@ -157,10 +158,8 @@ def _check_polygons(chunk: Annotations, rows: np.ndarray, columns: MaskColumns) 
     boxes = np.concatenate([found.low, found.high - found.low], axis=1)
     pixels = np.where(off_area, found.total, area)
     for k in np.flatnonzero(off_area | _off_box(chunk, rows, boxes)).tolist():
-        width, height = chunk.sizes[rows[k]]
-        if 0 < width * height <= MAX_PIXELS:
-            polygons = chunk.entries[rows[k]]['segmentation']
-            raster = checked_rle(polygons, int(height), int(width))
+        raster = _raster(chunk, rows[k])
+        if raster is not None:
             boxes[k] = mask_api.toBbox(raster)
             if off_area[k]:
                 pixels[k] = mask_api.area(raster)
@@ -170,6 +169,15 @@ def _check_polygons(chunk: Annotations, rows: np.ndarray, columns: MaskColumns) 
     hole &= found.total > found.largest
     _find_area(chunk, rows, pixels, hole)
     _find_mask_box(chunk, rows, boxes)
+
+
+def _raster(chunk: Annotations, row: int) -> dict | None:
+    """RLE of polygons; None where the image has no size that can be true."""
+    width, height = chunk.sizes[row]
+    if not 0 < width * height <= MAX_PIXELS:
+        return None
+    polygons = chunk.entries[row]['segmentation']
+    return checked_rle(polygons, int(height), int(width))
 
 
 def _check_rles(chunk: Annotations, rows: np.ndarray, columns: MaskColumns) -> None:

@@ -44,6 +44,7 @@ class ValidationReport:
         labels: int64 (n,), index of its category, -1 if unknown.
         trainable: bool (n,), it is one object with a box that MMDetection's datasets
             do not leave out.
+        extents: float32 (n, 2), width and height of its box in pixels, NaN without one.
     """
 
     path: str
@@ -56,6 +57,7 @@ class ValidationReport:
     rows: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     labels: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     trainable: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=bool))
+    extents: np.ndarray = field(default_factory=lambda: np.zeros((0, 2), np.float32))
 
     def failed(self, strict: bool = False) -> bool:
         """Whether there are errors, or with ``strict`` warnings."""
@@ -278,6 +280,7 @@ class _Run:
             rows,
             checker.labels,
             checker.trainable(),
+            checker.extents(),
         )
 
     def _check_presence(self, level: Supervision) -> None:
