@@ -77,7 +77,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--dry-run', action='store_true', help='as --list, with the commands'
     )
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.gpus is not None and args.gpus < 1:
+        parser.error('--gpus must be at least 1')
+    return args
 
 
 def main() -> None:

@@ -35,16 +35,18 @@ def read_content(path: str, backend_args: dict | None = None) -> bytes:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: ``path`` is empty.
+        ValueError: ``path`` is empty, or a folder.
     """
     if not path:
         raise ValueError('ann_file is empty; give the path of a COCO JSON.')
     try:
         return get(path, backend_args=backend_args)
-    except (FileNotFoundError, IsADirectoryError):
+    except IsADirectoryError:
+        raise ValueError(f'{path} is a folder; give the JSON file.') from None
+    except FileNotFoundError:
         raise FileNotFoundError(
-            f'Annotation file {path} does not exist. Check data_root and ann_file in '
-            'the config; weak label files are made by '
+            f'Annotation file {path} does not exist. Check the path (in a config, '
+            'data_root and ann_file); weak label files are made by '
             'tools/dataset_converters/coco2weak.py, pseudo labels by '
             'tools/generate_pseudo_labels.py.'
         ) from None

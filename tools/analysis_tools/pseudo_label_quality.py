@@ -109,7 +109,10 @@ def parse_args() -> argparse.Namespace:
         action='store_true',
         help='value 0 of semantic maps is background and the classes start at 1',
     )
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.workers < 1 or args.worst < 0:
+        parser.error('--workers must be at least 1, --worst at least 0')
+    return args
 
 
 def main() -> None:
