@@ -72,7 +72,7 @@ def read_labels(path: str | os.PathLike, what: str) -> np.ndarray:
     if '16 bit' in what and labels.dtype == np.uint8 and labels.any():
         raise ValueError(
             f'{path}: expected a {what}, found 8 bits per pixel, which hold no numbers '
-            'of objects'
+            f'of objects; its largest are {np.unique(labels)[-5:].tolist()}'
         )
     # Pillow gives 16 bit files as int32 in some versions.
     return labels if labels.dtype == np.uint8 else labels.astype(np.uint16)

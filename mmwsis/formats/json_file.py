@@ -35,15 +35,13 @@ def read_content(path: str, backend_args: dict | None = None) -> bytes:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: ``path`` is empty, or a folder.
+        ValueError: ``path`` is empty.
     """
     if not path:
         raise ValueError('ann_file is empty; give the path of a COCO JSON.')
     try:
         return get(path, backend_args=backend_args)
-    except IsADirectoryError:
-        raise ValueError(f'{path} is a folder; give the JSON file.') from None
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         raise FileNotFoundError(
             f'Annotation file {path} does not exist. Check the path (in a config, '
             'data_root and ann_file); weak label files are made by '

@@ -124,7 +124,7 @@ def merge_aug_relations(
         logits are, else float32, under autocast too.
 
     Raises:
-        ValueError: Wrong shapes, or logits that are not finite.
+        ValueError: Wrong shapes, or logits or displacements that are not finite.
 
     Example:
         >>> edge_logit = torch.tensor([[[[4.0, 0.0, 9.0]]], [[[0.0, 4.0, 9.0]]]])
@@ -142,6 +142,7 @@ def merge_aug_relations(
         raise ValueError('displacement: expected 1 or 2 of them, got none.')
     # The sigmoid of infinity would be a plain boundary.
     check_finite('edge_logit', edge_logit, 'The network has diverged.')
+    check_finite('displacement', displacement, 'The network has diverged.')
     height, width = as_size('grid_size', grid_size)
     if not (height <= edge_logit.shape[2] and width <= edge_logit.shape[3]):
         raise ValueError(

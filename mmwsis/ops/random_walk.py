@@ -8,6 +8,7 @@ from torch import Tensor
 from .tensor_checks import (
     as_integer,
     as_number,
+    check_finite,
     check_shape,
     full_precision,
     to_full_precision,
@@ -58,7 +59,7 @@ def propagation_scores(
         too.
 
     Raises:
-        ValueError: Wrong shapes, ``hops`` or ``beta``.
+        ValueError: Wrong shapes, ``hops`` or ``beta``, or scores that are not finite.
 
     Example:
         >>> similarity = torch.tensor([[[0.8, 0.2], [0.2, 0.8]]])
@@ -83,10 +84,14 @@ def propagation_scores(
             # Horner's rule from the smallest term outwards.
             for _ in range(steps):
                 scores = torch.add(start, _step(matrix, scores, r, c), alpha=beta)
-            return scores * (1 - beta)
-        for _ in range(steps):
-            scores = _step(matrix, scores, r, c)
-        return scores
+            scores = scores * (1 - beta)
+        else:
+            for _ in range(steps):
+                scores = _step(matrix, scores, r, c)
+    # One look at the small result instead of one at each matrix: NaN stays NaN.
+    hint = 'All of similarity, seeds, row_scale and col_scale must be, and not huge.'
+    check_finite('scores', scores, hint)
+    return scores
 
 
 def _step(matrix: Tensor, vectors: Tensor, r: Tensor, c: Tensor) -> Tensor:

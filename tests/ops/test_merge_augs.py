@@ -86,3 +86,10 @@ def test_wrong_arguments():
         merge_aug_relations(torch.zeros(2, 1, 8, 8), torch.zeros(2, 2, 8, 9), (8, 8))
     with pytest.raises(ValueError, match=r'at most \(8, 8\), .* got \(9, 8\)'):
         merge_aug_relations(torch.zeros(2, 1, 8, 8), torch.zeros(2, 2, 8, 8), (9, 8))
+
+
+def test_displacements_that_are_not_finite_are_refused():
+    displacement = torch.zeros(1, 2, 4, 4)
+    displacement[0, 1, 2, 3] = torch.nan
+    with pytest.raises(ValueError, match='displacement: expected finite numbers'):
+        merge_aug_relations(torch.zeros(2, 1, 4, 4), displacement, (4, 4))

@@ -133,3 +133,14 @@ def test_wrong_arguments(change, message):
     )
     with pytest.raises(ValueError, match=message):
         propagation_scores(**{**arguments, **change})
+
+
+@pytest.mark.parametrize('place', range(4))
+@pytest.mark.parametrize('value', [torch.nan, torch.inf, -torch.inf])
+def test_numbers_that_are_not_finite_are_refused(place, value):
+    given = [torch.eye(3)[None], torch.ones(1, 2, 3), torch.ones(1, 3)]
+    given.append(torch.ones(1, 3))
+    given[place].view(-1)[0] = value
+    for hops in (1, 'inf'):
+        with pytest.raises(ValueError, match='scores: expected finite'):
+            propagation_scores(*given, hops=hops)
