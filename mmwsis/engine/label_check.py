@@ -1,6 +1,7 @@
 """Label files and the configs that read them: before training, and on their own."""
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from mmwsis.formats.checks import check_document
 from mmwsis.formats.json_file import encoding_fault, read_json
 from mmwsis.formats.validation import (
     IssueLog,
+    PanopticFileError,
     Severity,
     ValidationReport,
     validate_file,
@@ -113,7 +115,7 @@ def panoptic_problem(dataset: DatasetClasses) -> str | None:
     path = str(dataset.ann_file)
     folder = os.path.join(dataset.config.get('data_root') or '', prefix)
     try:
-        log = validate_panoptic(path, folder, max_examples=2)
+        log = validate_panoptic(path, folder, max_examples=2).log
     except (ValueError, OSError) as error:
         return f'{dataset.where}: {error}'
     if log.first_error is None:
@@ -143,6 +145,7 @@ def check_dataset(
     decode: bool = True,
     masks: bool = True,
     max_examples: int = 5,
+    panoptic_dir: str | os.PathLike | None = None,
     reading: Callable[[float], None] | None = None,
     looking: Callable[[int, int], None] | None = None,
 ) -> ValidationReport:
@@ -157,6 +160,8 @@ def check_dataset(
         decode: Decode image files to their end.
         masks: Check ``segmentation`` too.
         max_examples: Examples kept per rule.
+        panoptic_dir: Folder of the PNGs of a panoptic file. Defaults to the one of the
+            file's name beside it.
         reading: Called with the share of the label file that has been read.
         looking: Called with the number of image files finished just now, and of all.
 
@@ -165,22 +170,29 @@ def check_dataset(
 
     Raises:
         FileNotFoundError: There is no such file.
-        NotADirectoryError: There is no such image folder.
-        ValueError: The file is no COCO instances JSON, or the config cannot be read.
+        NotADirectoryError: There is no such image folder, or no folder of PNGs.
+        ValueError: The file is no COCO JSON, a panoptic one is claimed to have a level,
+            or the config cannot be read.
     """
     found = [] if cfg is None else datasets_of(cfg)
     readers = [dataset for dataset in found if _reads(dataset, path)]
-    report = validate_file(
-        path,
-        supervision=supervision,
-        config_supervision=readers[0].supervision if readers else None,
-        masks=masks,
-        own_levels=not readers or readers[0].by_name,
-        max_examples=max_examples,
-        progress=reading,
-    )
-    if cfg is not None:
-        _compare(report, cfg, found, readers)
+    try:
+        report = validate_file(
+            path,
+            supervision=supervision,
+            config_supervision=readers[0].supervision if readers else None,
+            masks=masks,
+            own_levels=not readers or readers[0].by_name,
+            max_examples=max_examples,
+            progress=reading,
+        )
+        if cfg is not None:
+            _compare(report, cfg, found, readers)
+    except PanopticFileError:
+        if supervision is not None:
+            raise
+        folder = os.fspath(panoptic_dir or Path(path).with_suffix(''))
+        report = validate_panoptic(path, folder, sys.maxsize, max_examples)
     if images is not None:
         total = sum(name is not None for name in report.images.files)
         check_image_files(
