@@ -14,7 +14,7 @@ def check_loaded_images(cfg: Config, splits: Sequence[str]) -> None:
     """Let data loaders stop at images that do not fit their labels, in place.
 
     MMDetection trains on an image of any size, whatever the label file says. Pixels
-    are the same with :class:`mmwsis.datasets.transforms.LoadImageFromFile`.
+    are the same with :class:`mmwsis.datasets.transforms.LoadCheckedImage`.
 
     Args:
         cfg: Config of a run.
@@ -29,4 +29,4 @@ def check_loaded_images(cfg: Config, splits: Sequence[str]) -> None:
         for dataset in inner_datasets(cfg[key]):
             for step in dataset.get('pipeline') or ():
                 if step.get('type') in _TYPES:
-                    step['type'] = 'mmwsis.LoadImageFromFile'
+                    step['type'] = 'mmwsis.LoadCheckedImage'

@@ -128,7 +128,7 @@ def test_labels_lie_on_the_object(photograph, orientation, suffix, capsys):
     for name, step in (
         ('ours', loader),
         ('mmdet', dict(type='LoadImageFromFile')),
-        ('checked', dict(type='mmwsis.LoadImageFromFile')),
+        ('checked', dict(type='mmwsis.LoadCheckedImage')),
     ):
         annotations = dict(type='mmdet.LoadAnnotations', with_mask=True)
         results = sample('mmdet.CocoDataset', path, folder, step, annotations)
@@ -163,7 +163,7 @@ def test_a_file_of_the_lying_size_is_an_error_everywhere(
         assert checked(path, folder, *options) == 1
         said = capsys.readouterr().out
         assert 'image-size-differs' in said and 'EXIF orientation' in said
-    for step in ('mmwsis.LoadCachedImage', 'mmwsis.LoadImageFromFile'):
+    for step in ('mmwsis.LoadCachedImage', 'mmwsis.LoadCheckedImage'):
         with pytest.raises(ValueError, match=r'a.jpg .image id 1.*size before that'):
             sample('mmdet.CocoDataset', path, folder, dict(type=step))
     # The polygon reaches x = 72, which the lying image of width 64 does not have.

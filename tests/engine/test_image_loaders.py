@@ -13,7 +13,7 @@ from mmwsis.engine.image_loaders import check_loaded_images
 from mmwsis.engine.run_config import load_run_config
 from mmwsis.registry import TRANSFORMS
 
-OURS = 'mmwsis.LoadImageFromFile'
+OURS = 'mmwsis.LoadCheckedImage'
 
 
 def first_steps(loader):

@@ -139,16 +139,16 @@ def test_worker_processes_change_nothing(config, scene, finished):
 
 
 def test_images_are_decoded_once(config, scene, monkeypatch):
-    from mmwsis.datasets.transforms import loading
+    from mmwsis.formats import image_file
 
     read = []
-    get = loading.get
+    get = image_file.get
 
     def counted(path, **kwargs):
         read.append(Path(path).name)
         return get(path, **kwargs)
 
-    monkeypatch.setattr(loading, 'get', counted)
+    monkeypatch.setattr(image_file, 'get', counted)
     generate(config, scene, batch_size=1)
     assert sorted(read) == [f'{image_id}.png' for image_id in (1, 2, 3, 4, 6, 7, 8, 9)]
 

@@ -58,8 +58,9 @@ def test_training_on_a_cut_off_image_read_by_a_worker(tmp_path):
     assert 'Traceback' not in done.stderr
     assert done.stderr.splitlines()[-1] == (
         f'error: Image {files.root / "1.png"} (image id 1) cannot be decoded (700 '
-        'bytes): image file is truncated. The file is truncated or no image; fetch it '
-        'again.'
+        'bytes): this PNG file is truncated, damaged or of a kind that OpenCV, which '
+        'decodes images for training, does not know; fetch it again, or save it as PNG '
+        'or JPEG of 8 bits.'
     )
     assert not list(tmp_path.rglob('*.pth'))
 

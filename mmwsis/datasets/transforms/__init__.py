@@ -1,6 +1,6 @@
 """Transforms of data pipelines; a config writes them ``type='mmwsis.X'``."""
 
-from .loading import LoadCachedImage, LoadImageFromFile
+from .loading import LoadCachedImage, LoadCheckedImage
 from .object_crop import ObjectCrop, ObjectCropFlip
 from .pack_weak import PackWeakInputs
 from .packing import PackObjectCrop
@@ -13,7 +13,7 @@ from .views import RandomResizedCropView, TeacherStudentViews
 __all__ = [
     'ImageScales',
     'LoadCachedImage',
-    'LoadImageFromFile',
+    'LoadCheckedImage',
     'LoadPanopticAnnotations',
     'LoadClassMaps',
     'LoadSemanticMap',

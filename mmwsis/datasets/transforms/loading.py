@@ -5,8 +5,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from mmcv.transforms import BaseTransform
-from mmcv.transforms import LoadImageFromFile as _LoadImageFromFile
+from mmcv.transforms import BaseTransform, LoadImageFromFile
 from mmengine.fileio import get
 
 from mmwsis.formats.image_file import (
@@ -105,7 +104,7 @@ class LoadCachedImage(BaseTransform):
 
 
 @TRANSFORMS.register_module()
-class LoadImageFromFile(_LoadImageFromFile):
+class LoadCheckedImage(LoadImageFromFile):
     """MMDetection's loader of images, which refuses those that do not fit their labels.
 
     The pixels are the same. A file that is missing, damaged or of another size than the

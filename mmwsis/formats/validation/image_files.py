@@ -80,7 +80,7 @@ def _check_chunk(job: _Job) -> tuple[list[tuple[str, str, dict]], int]:
     issues = []
     for image_id, name, size in job.files:
         for rule, message in _faults(job.folder, name, size, job.decode):
-            if rule == 'image-missing':
+            if rule == 'image-missing' and not osp.lexists(osp.join(job.folder, name)):
                 message += missing_hint(job.folder, name)
             where = dict(image_id=image_id, place=f'image id {image_id!r} ({name})')
             issues.append((rule, message, where))
