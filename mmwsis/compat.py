@@ -8,6 +8,7 @@
 - MMEngine chooses a CUDA device for every process, which a machine without one cannot.
 - MMEngine reads downloaded checkpoints without that safety, which is turned on.
 - MMEngine resumes training by iterations by loading all data again that was seen.
+- MMEngine and MMCV import pkg_resources, which warns on every reload of itself.
 - pycocotools reads files in the encoding of the locale, and no byte order mark.
 """
 
@@ -15,12 +16,14 @@ import contextlib
 import functools
 import itertools
 import pickle
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
 
 def apply_compat() -> None:
     """Make everything that upstream needs known to it; safe to call twice."""
+    warnings.filterwarnings('ignore', message='pkg_resources is deprecated')
     register_config_prefix()
     allow_checkpoint_globals()
     read_checkpoints_safely()

@@ -86,7 +86,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Run the command line."""
     args = parse_args()
-    # MMEngine's; it would stand between the stages for no reason.
+    # As in mmwsis.compat; imports since then have put filters of their own before it.
     warnings.filterwarnings('ignore', message='pkg_resources is deprecated')
     gpus = args.gpus or 1
     train_args = [

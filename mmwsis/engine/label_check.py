@@ -1,83 +1,59 @@
 """Label files and the configs that read them: before training, and on their own."""
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.logging import print_log
 
 from mmwsis.formats.checks import check_document
 from mmwsis.formats.json_file import encoding_fault, read_json
 from mmwsis.formats.validation import (
     IssueLog,
+    PanopticFileError,
     Severity,
     ValidationReport,
     validate_file,
 )
 from mmwsis.formats.validation.image_files import check_image_files
-from mmwsis.formats.validation.labels import LABEL_KEYS
 from mmwsis.formats.validation.panoptic import validate_panoptic
 from mmwsis.formats.validation.repairs import repair_coco
 from mmwsis.structures.supervision import Supervision
 from mmwsis.utils.fileio import atomic_write_json
 
-from .label_reading import check_reading, check_some_images, is_training
+from .label_files import CHEAP_MEGABYTES, LabelFiles
+from .label_reading import check_reading, is_training
 from .preflight import (
     DatasetClasses,
-    PreflightError,
     datasets_of,
     file_problems,
     model_problems,
 )
 
-# Read in a few seconds; larger files are for check_dataset.py.
-CHEAP_MEGABYTES = 64
 _TOOL = 'python tools/analysis_tools/check_dataset.py'
-_RANKS = ('RANK', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK')
-
-
-def check_labels(
-    cfg: Config,
-    splits: Sequence[str] = ('train', 'val'),
-    max_megabytes: float = CHEAP_MEGABYTES,
-) -> None:
-    """Check the label files of a run against the rules, on the first rank.
-
-    Each file is judged at the level that its dataset reads, so a broken label that no
-    loader sees stops nothing; at masks, masks are looked at. Of the image files, a
-    sample is opened.
-
-    Args:
-        cfg: Config of a run.
-        splits: Which data loaders to look at: ``'train'``, ``'val'``, ``'test'``,
-            ``'pseudo_label'``.
-        max_megabytes: Larger files are left to the datasets of mmwsis, which check what
-            they read, and to ``tools/analysis_tools/check_dataset.py``. Files of
-            MMDetection's datasets, which do not, are checked whatever their size.
-
-    Raises:
-        PreflightError: Errors in a file; lists them by rule.
-    """
-    if any(os.environ.get(name, '0') != '0' for name in _RANKS):
-        return
-    for problem in label_problems(datasets_of(cfg, splits), max_megabytes):
-        raise PreflightError(problem)
 
 
 def label_problems(
-    datasets: Sequence[DatasetClasses], max_megabytes: float = CHEAP_MEGABYTES
+    datasets: Sequence[DatasetClasses], files: LabelFiles | None = None
 ) -> Iterator[str]:
     """Find what breaks the rules in the label files of datasets.
 
+    Each file is judged at the level that its dataset reads, so a broken label that no
+    loader sees stops nothing; at masks, masks are looked at. Of the image files that
+    are there, a sample is opened. Large files are left to the datasets of mmwsis, which
+    check what they read, and to ``tools/analysis_tools/check_dataset.py``; those of
+    MMDetection's datasets, which do not, are checked whatever their size.
+
     Args:
         datasets: Of :func:`~mmwsis.engine.preflight.datasets_of`.
-        max_megabytes: As in :func:`check_labels`.
+        files: What has been read already; takes what is read. Defaults to nothing.
 
     Yields:
         The errors of each file, as one message.
     """
+    files = LabelFiles() if files is None else files
     done = set()
     for dataset in datasets:
         path, level = dataset.ann_file, dataset.supervision
@@ -90,33 +66,23 @@ def label_problems(
             continue
         use = dataset.by_name, is_training(dataset), bool(dataset.evaluator)
         task = (path.resolve(), level, *use)
-        too_large = path.stat().st_size > max_megabytes * 2**20
+        too_large = path.stat().st_size > CHEAP_MEGABYTES * 2**20
         if task in done or (too_large and dataset.by_name):
             continue
         done.add(task)
-        if too_large:
-            megabytes = path.stat().st_size / 2**20
-            print_log(f'Checking {path} ({megabytes:.0f} MB)...', None)
-        problem = _problem(dataset, Supervision.parse(level))
+        problem = _problem(dataset, Supervision.parse(level), files)
         if problem is not None:
             yield problem
 
 
-def _problem(dataset: DatasetClasses, level: Supervision) -> str | None:
+def _problem(
+    dataset: DatasetClasses, level: Supervision, files: LabelFiles
+) -> str | None:
     """All errors of a file; its warnings are logged."""
     path = str(dataset.ann_file)
     try:
-        report = validate_file(
-            path,
-            config_supervision=level,
-            masks=level is Supervision.MASKS,
-            leaks=False,
-            keys=_readable(level),
-            own_levels=dataset.by_name,
-            max_examples=2,
-        )
+        report = files.report(dataset, level)
         check_reading(report, dataset)
-        check_some_images(report, dataset)
     except (ValueError, OSError) as error:
         return f'{dataset.where}: {error}'
     log = report.log
@@ -132,14 +98,8 @@ def _problem(dataset: DatasetClasses, level: Supervision) -> str | None:
     warnings = [rule for rule in log.rules() if rule.severity is Severity.WARNING]
     if warnings:
         named = ', '.join(f'{rule.name} ({log.counts[rule.name]})' for rule in warnings)
-        print_log(f'{path}: {named}. Shown by: {command}', None)
+        files.warn(f'{path}: {named}. Shown by: {command}')
     return None
-
-
-def _readable(level: Supervision) -> set[str] | None:
-    if level is Supervision.MASKS:
-        return None
-    return {key for key, own in LABEL_KEYS.items() if own <= level}
 
 
 def panoptic_problem(dataset: DatasetClasses) -> str | None:
@@ -155,7 +115,7 @@ def panoptic_problem(dataset: DatasetClasses) -> str | None:
     path = str(dataset.ann_file)
     folder = os.path.join(dataset.config.get('data_root') or '', prefix)
     try:
-        log = validate_panoptic(path, folder, max_examples=2)
+        log = validate_panoptic(path, folder, max_examples=2).log
     except (ValueError, OSError) as error:
         return f'{dataset.where}: {error}'
     if log.first_error is None:
@@ -185,6 +145,7 @@ def check_dataset(
     decode: bool = True,
     masks: bool = True,
     max_examples: int = 5,
+    panoptic_dir: str | os.PathLike | None = None,
     reading: Callable[[float], None] | None = None,
     looking: Callable[[int, int], None] | None = None,
 ) -> ValidationReport:
@@ -199,6 +160,8 @@ def check_dataset(
         decode: Decode image files to their end.
         masks: Check ``segmentation`` too.
         max_examples: Examples kept per rule.
+        panoptic_dir: Folder of the PNGs of a panoptic file. Defaults to the one of the
+            file's name beside it.
         reading: Called with the share of the label file that has been read.
         looking: Called with the number of image files finished just now, and of all.
 
@@ -207,22 +170,29 @@ def check_dataset(
 
     Raises:
         FileNotFoundError: There is no such file.
-        NotADirectoryError: There is no such image folder.
-        ValueError: The file is no COCO instances JSON, or the config cannot be read.
+        NotADirectoryError: There is no such image folder, or no folder of PNGs.
+        ValueError: The file is no COCO JSON, a panoptic one is claimed to have a level,
+            or the config cannot be read.
     """
     found = [] if cfg is None else datasets_of(cfg)
     readers = [dataset for dataset in found if _reads(dataset, path)]
-    report = validate_file(
-        path,
-        supervision=supervision,
-        config_supervision=readers[0].supervision if readers else None,
-        masks=masks,
-        own_levels=not readers or readers[0].by_name,
-        max_examples=max_examples,
-        progress=reading,
-    )
-    if cfg is not None:
-        _compare(report, cfg, found, readers)
+    try:
+        report = validate_file(
+            path,
+            supervision=supervision,
+            config_supervision=readers[0].supervision if readers else None,
+            masks=masks,
+            own_levels=not readers or readers[0].by_name,
+            max_examples=max_examples,
+            progress=reading,
+        )
+        if cfg is not None:
+            _compare(report, cfg, found, readers)
+    except PanopticFileError:
+        if supervision is not None:
+            raise
+        folder = os.fspath(panoptic_dir or Path(path).with_suffix(''))
+        report = validate_panoptic(path, folder, sys.maxsize, max_examples)
     if images is not None:
         total = sum(name is not None for name in report.images.files)
         check_image_files(

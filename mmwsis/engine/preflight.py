@@ -177,7 +177,10 @@ def _category_names(file: Path, classes: DatasetClasses) -> list[str]:
         )
     categories = read_categories(file)
     if categories is None:
-        read_json(str(file))  # says where it breaks, if it does
+        try:
+            read_json(str(file))  # says where it breaks, if it does
+        except ValueError as error:
+            raise PreflightError(f'{classes.where}: {error}') from error
         raise PreflightError(
             f'{file} has no list "categories" of {{"id", "name"}}; is it a COCO '
             'annotation file?'

@@ -1,7 +1,6 @@
 """What can be wrong with a run: one rule for each kind."""
 
 import os
-import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,12 +12,12 @@ from typing import Any
 import torch
 from mmengine.config import Config
 
-from mmwsis.formats.coco_file import image_file_name, read_json
 from mmwsis.utils.checkpoint import CheckpointError, check_checkpoint_file
 
 from .fit_config import inner_datasets
 from .fit_model import nested_dicts
-from .label_check import CHEAP_MEGABYTES, label_problems
+from .label_check import label_problems
+from .label_files import LabelFiles
 from .model_outline import ModelOutline, outline_problems
 from .preflight import class_problems, datasets_of, missing_requirements
 
@@ -47,7 +46,6 @@ _PACKAGES = dict(
     CocoPanopticMetric='panopticapi',
     CityScapesMetric='cityscapesscripts',
 )
-_IMAGES_TOLD = re.compile('image-missing|image folder', re.IGNORECASE)
 
 
 class Made:
@@ -91,6 +89,7 @@ class Run:
         outputs: Files and folders that it writes, besides ``work_dir``.
         made: What is not there yet, and will be.
         artifact: What generation makes. Defaults to what the config says.
+        files: Label files that have been read. Defaults to none.
     """
 
     cfg: Config
@@ -98,6 +97,7 @@ class Run:
     outputs: Sequence[str | os.PathLike] = ()
     made: Made = field(default_factory=Made)
     artifact: str | None = None
+    files: LabelFiles = field(default_factory=LabelFiles)
 
     @cached_property
     def outline(self) -> ModelOutline:
@@ -172,17 +172,10 @@ def _classes(run: Run) -> Iterator[str]:
 
 
 def _labels(run: Run) -> Iterator[str]:
-    """Rules of the label files, and their images."""
+    """Rules of the label files."""
     datasets = datasets_of(run.cfg, SPLITS[run.task])
-    found = list(
-        label_problems(
-            [one for one in datasets if one.ann_file and one.ann_file not in run.made]
-        )
-    )
-    yield from found
-    # It opens a sample of the images and may have told already that they are missing.
-    if not any(_IMAGES_TOLD.search(text) for text in found):
-        yield from _images(run)
+    there = [one for one in datasets if one.ann_file and one.ann_file not in run.made]
+    yield from label_problems(there, run.files)
 
 
 def _images(run: Run) -> Iterator[str]:
@@ -206,33 +199,19 @@ def _images(run: Run) -> Iterator[str]:
                 f'{Path.cwd()}). Correct data_root and data_prefix.img.'
             )
         elif os.path.isfile(file):
-            yield from _missing_images(file, folder, key)
-
-
-def _missing_images(file: str, folder: str, key: str) -> Iterator[str]:
-    if os.path.getsize(file) > CHEAP_MEGABYTES * 2**20:
-        return
-    document = read_json(file)
-    images = document.get('images') if isinstance(document, dict) else None
-    images = [image for image in images or () if isinstance(image, dict)]
-    missing = []
-    for image in images:
-        if 'file_name' in image or 'coco_url' in image:
-            name = image_file_name(image)
-            if not os.path.isfile(os.path.join(folder, name)):
-                missing.append(f'{name!r} (image id {image.get("id")})')
-    if missing:
-        yield (
-            f'{key}.dataset: {len(missing)} of the {len(images)} images of {file} are '
-            f'not in {folder or Path.cwd()}, the first is {missing[0]}. Correct '
-            'data_root and data_prefix.img, or take them out of the file.'
-        )
+            try:
+                problem = run.files.missing_images(file, folder)
+            except ValueError as error:
+                problem = str(error)
+            if problem:
+                yield f'{key}.dataset: {problem}'
 
 
 def label_file(dataset: Mapping[str, Any]) -> str | None:
     """Label file of a dataset, if it is a local one."""
     name, root = dataset.get('ann_file'), dataset.get('data_root') or ''
-    if not isinstance(name, str) or not name.endswith('.json'):
+    is_json = str(name).endswith('.json') or 'Coco' in str(dataset.get('type'))
+    if not isinstance(name, str) or not name or not is_json:
         return None
     remote = '://' in name or '://' in root or dataset.get('backend_args')
     return None if remote else os.path.join(root, name)
@@ -383,6 +362,7 @@ RULES = (
     _label_files,
     _classes,
     _labels,
+    _images,
     _evaluators,
     _palettes,
     _packages,

@@ -9,6 +9,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from mmwsis.engine.disk_space import Need, space_problems
+from mmwsis.engine.label_files import LabelFiles
 from mmwsis.engine.run_check import one_message, run_problems, run_space
 from mmwsis.engine.run_rules import Made, Run, device_problems, place_problems
 
@@ -58,6 +59,7 @@ class PipelineCheck:
             self._add(str(error), name)
         self._sources: dict[Path, Path | None] = {}
         self._makers: dict[Path, str] = {}
+        self._files = LabelFiles()
         needs: list[Need] = []
         for stage, job, decision in self.planned:
             if decision.action == 'skip':
@@ -105,7 +107,8 @@ class PipelineCheck:
         outputs = [stage.out] if isinstance(stage, GenerateStage) else job.outputs
         outputs = [] if task == 'train' else outputs
         artifact = stage.artifact if isinstance(stage, GenerateStage) else None
-        run = Run(cfg, task, outputs, Made(self._sources), artifact)
+        made = Made(self._sources)
+        run = Run(cfg, task, outputs, made, artifact, self._files)
         yield from run_problems(run)
         needs += run_space(run)
 

@@ -125,7 +125,7 @@ def load_pipeline(
             f'{file} is not a pipeline file: it has no `pipeline = dict(...)`. '
             'A single config is trained with tools/train.py.'
         )
-    content = _with_names(cfg.pipeline.to_dict(), data, str(file))
+    content = _with_names(_without_scope(cfg.pipeline.to_dict()), data, str(file))
     other = data_spec is not None
     spec = data_spec if other else _own_spec(cfg, content, file)
     overrides = content.get('fast', {}) or {} if fast else {}
@@ -152,6 +152,15 @@ def load_pipeline(
         data_spec=spec,
         fast=fast,
     )
+
+
+def _without_scope(value: Any) -> Any:
+    """Drop MMEngine's mark of whatever a base of a package (``mmwsis::``) defines."""
+    if isinstance(value, dict):
+        return {k: _without_scope(v) for k, v in value.items() if k != '_scope_'}
+    if isinstance(value, (list, tuple)):
+        return [_without_scope(entry) for entry in value]
+    return value
 
 
 def _with_names(

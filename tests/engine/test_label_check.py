@@ -1,15 +1,21 @@
 """Label files before training, and against a config."""
 
 import json
+import sys
+from pathlib import Path
 
 import pytest
 from mmengine.config import Config
 from PIL import Image
 
-from mmwsis.engine import label_check
-from mmwsis.engine.label_check import check_dataset, check_labels, repair_file
-from mmwsis.engine.preflight import PreflightError
+from mmwsis.engine import label_check, label_files
+from mmwsis.engine.label_check import check_dataset, label_problems, repair_file
+from mmwsis.engine.label_files import LabelFiles
+from mmwsis.engine.preflight import PreflightError, datasets_of
 from mmwsis.formats.validation import RULES
+
+sys.path.insert(0, str(Path(__file__).parent))
+from first_problem import check_labels
 
 NAMES = ('disc', 'ring')
 
@@ -116,25 +122,45 @@ def test_annotation_ids_do_not_matter_at_image_tags(write, config):
 
 def test_warnings_are_said_and_do_not_stop(write, config, monkeypatch):
     said = []
-    monkeypatch.setattr(label_check, 'print_log', lambda text, _: said.append(text))
+    monkeypatch.setattr(label_files, 'print_log', lambda text, _: said.append(text))
     content = coco(bbox=[5, 5, 20, 0.5])
     content['annotations'] += coco(bbox=[5, 5, 20, 9], id=10)['annotations']
     path = write(content)
-    label_check.check_labels(config())
+    files = LabelFiles()
+    for _ in range(3):
+        assert list(label_problems(datasets_of(config()), files)) == []
     assert said == [
         f'{path}: bbox-flat (1). Shown by: python tools/analysis_tools/'
         f'check_dataset.py {path} --supervision boxes'
     ]
 
 
-def test_large_files_and_other_ranks_are_left_alone(write, config, monkeypatch):
+def test_large_files_are_left_to_our_datasets(write, config, monkeypatch):
     write(coco(bbox='broken'))
-    check_labels(config(), max_megabytes=0)
-    monkeypatch.setenv('RANK', '1')
+    monkeypatch.setattr(label_check, 'CHEAP_MEGABYTES', 0)
     check_labels(config())
-    monkeypatch.setenv('RANK', '0')
     with pytest.raises(PreflightError):
-        check_labels(config())
+        check_labels(config(kind='mmdet.CocoDataset'))
+
+
+def test_a_file_is_read_once_by_all_stages_and_judged_for_each(
+    write, config, monkeypatch
+):
+    read = []
+    real = label_files.validate_file
+    monkeypatch.setattr(
+        label_files, 'validate_file', lambda *a, **k: read.append(a) or real(*a, **k)
+    )
+    write(coco(bbox=[5, 5, 20, 10]))
+    files = LabelFiles()
+    for _ in range(2):
+        assert list(label_problems(datasets_of(config()), files)) == []
+        screws = datasets_of(config(names=('screw',)))
+        (problem,) = label_problems(screws, files)
+        assert 'config-nothing-left: no annotation is of' in problem
+    assert len(read) == 1
+    list(label_problems(datasets_of(config(kind='mmdet.CocoDataset')), files))
+    assert len(read) == 2  # at masks
 
 
 def test_no_json_is_told_with_the_place_in_the_config(tmp_path, config):

@@ -124,6 +124,23 @@ def test_labels_with_errors_before_the_stage_that_reads_them(project):
     assert f'annotation id {content["annotations"][0]["id"]}' in refusal()
 
 
+def test_a_fault_of_a_file_is_one_line_for_all_stages(project, capsys):
+    file = Path('data/annotations/instances_train.json')
+    content = json.loads(file.read_text())
+    content['annotations'][0]['id'] = 0
+    file.write_text(json.dumps(content))
+    print_plan(options(), commands=False, say=lambda line: None)
+    assert capsys.readouterr().out.count('annotation-id-zero (1)') == 1
+    missing = Path('data/train', content['images'][0]['file_name'])
+    missing.unlink()
+    text = refusal()
+    assert text.count(missing.name) == 1 and 'problems:' not in text
+    assert text.startswith('mae, ') and ' 1 of the 3 images of ' in text
+    file.write_text('{"images": [')
+    text = refusal()
+    assert text.count('no valid JSON') == 1
+
+
 def test_weak_labels_that_would_replace_the_masks(project):
     weak = "weak=dict(extreme_points='annotations/instances_train.json')"
     text = (

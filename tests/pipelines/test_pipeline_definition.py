@@ -1,8 +1,11 @@
 """Pipeline files: what is read from them, and what is refused."""
 
+from pathlib import Path
+
 import pytest
 
 from mmwsis.pipelines import load_pipeline
+from mmwsis.pipelines.locate import find_config
 from mmwsis.pipelines.stages import CommandStage, ReportStage, TrainStage
 
 
@@ -34,6 +37,26 @@ def test_fast_overrides_keys_and_config_options(tmp_path):
     assert stage.work_dir == 'elsewhere'
     assert pipeline.root == 'work_dirs/fast'
     assert load_pipeline(write(tmp_path, body)).root is None
+
+
+@pytest.mark.parametrize(
+    'name, fast',
+    [
+        ('exits/pipeline.py', False),
+        ('irnet/pipeline.py', False),
+        ('exits/pipeline_synthetic.py', True),
+    ],
+)
+def test_base_by_the_name_of_its_package(tmp_path, name, fast):
+    base = f'mmwsis::{name}'
+    shipped = load_pipeline(Path(find_config(base, tmp_path)), fast=fast)
+    spec = f"dict(dataset='mmwsis::data_specs/{shipped.data_spec['name']}.py'"
+    body = f"_base_ = '{base}'\npipeline = {spec}"
+    assert (
+        load_pipeline(write(tmp_path, body + ')'), fast=fast).stages == shipped.stages
+    )
+    body = f'_base_ = {base!r}\npipeline = {spec}, stages=_base_.pipeline.stages)'
+    assert load_pipeline(write(tmp_path, body), fast=fast).stages == shipped.stages
 
 
 def test_placeholders_come_from_the_data_spec(tmp_path):

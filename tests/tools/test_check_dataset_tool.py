@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from mmwsis.formats.validation import RULES
 
@@ -150,3 +151,47 @@ def test_as_a_command(labels):
     assert done.returncode == 1
     assert 'ERROR bbox-outside (1)' in done.stdout
     assert 'Traceback' not in done.stderr
+
+
+@pytest.fixture
+def panoptic(tmp_path):
+    """Write a panoptic file and its PNG, of one segment; returns its path."""
+
+    def write(number, folder='panoptic', **change):
+        segment = dict(id=5, category_id=1, bbox=[0, 0, 6, 4], area=24, **change)
+        entry = dict(image_id=7, file_name='a.png', segments_info=[segment])
+        content = dict(
+            images=[dict(id=7, file_name='a.jpg', width=6, height=4)],
+            annotations=[entry],
+            categories=[dict(id=1, name='bolt', isthing=1)],
+        )
+        (tmp_path / 'panoptic.json').write_text(json.dumps(content))
+        (tmp_path / folder).mkdir()
+        Image.new('RGB', (6, 4), (number, 0, 0)).save(tmp_path / folder / 'a.png')
+        return str(tmp_path / 'panoptic.json')
+
+    return write
+
+
+def test_panoptic_file_of_the_usual_names(tool, panoptic, capsys):
+    path = panoptic(5)
+    assert tool.main([path]) == 0
+    assert capsys.readouterr().out == (
+        f'{path}: COCO panoptic file\n\n1 images, 1 segments\n\nNo issues.\n'
+    )
+    assert tool.main([path, '--supervision', 'boxes']) == 2
+    assert 'is a COCO panoptic file' in capsys.readouterr().err
+
+
+def test_faulty_panoptic_file(tool, panoptic, tmp_path, capsys):
+    path = panoptic(9, 'maps')
+    assert tool.main([path]) == 2
+    assert 'there is no folder' in capsys.readouterr().err
+    out = tmp_path / 'report.json'
+    folder = str(tmp_path / 'maps')
+    assert tool.main([path, '--panoptic-dir', folder, '--json', str(out)]) == 1
+    text = capsys.readouterr().out
+    assert 'segment id 9, which segments_info lacks' in text
+    assert 'segments_info has segment id 5' in text
+    found = json.loads(out.read_text())['findings']
+    assert [one['rule'] for one in found] == ['panoptic-unlisted', 'panoptic-absent']

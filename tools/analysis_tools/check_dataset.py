@@ -26,6 +26,10 @@ EXAMPLES = """examples:
   python tools/analysis_tools/check_dataset.py bolts/extreme_points.json \\
       --config configs/exits/labeler_vit-b_coco.py --dataset bolts.py
 
+  # a panoptic file and its PNGs
+  python tools/analysis_tools/check_dataset.py panoptic_train.json \\
+      --panoptic-dir panoptic_train
+
   # repair what has one possible repair, and check the result
   python tools/analysis_tools/check_dataset.py bolts/clicks.json \\
       --fix bolts/clicks_fixed.json
@@ -42,7 +46,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument('file', help='COCO JSON with labels of any level')
+    parser.add_argument('file', help='COCO JSON, panoptic or of any level')
     parser.add_argument(
         '--supervision',
         choices=[level.label for level in Supervision],
@@ -56,6 +60,11 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         '--dataset', metavar='SPEC', help='with --config: dataset file to fit it to'
     )
     parser.add_argument('--images', metavar='DIR', help='look at the image files too')
+    parser.add_argument(
+        '--panoptic-dir',
+        metavar='DIR',
+        help='PNGs of a panoptic file (default: the folder of its name beside it)',
+    )
     parser.add_argument(
         '--no-decode',
         action='store_true',
@@ -147,6 +156,7 @@ def _check(args: argparse.Namespace, path: str) -> ValidationReport:
             decode=not args.no_decode,
             masks=not args.no_masks,
             max_examples=args.max_examples,
+            panoptic_dir=args.panoptic_dir,
             reading=lambda share: bar.update(labels, completed=share),
             looking=looking,
         )

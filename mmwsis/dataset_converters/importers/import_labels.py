@@ -7,10 +7,10 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from mmwsis.utils.fileio import atomic_write_json
 from mmwsis.utils.parallel import OrderedPool
 
 from ..conversion import Progress, RunOptions, refuse_existing
+from ..outputs import Outputs
 from .assemble import ImportResult, LabelImportError, assemble, refuse
 from .build import build_image
 from .class_names import class_names, name_issues
@@ -94,10 +94,17 @@ def import_labels(
             images.append(image)
             advance(1)
     result = assemble(tool, path, read, images, ids, settings)
-    if report is not None:
-        atomic_write_json(report, result.report(), indent=1)
-    refuse(result, settings, path, run.skip_invalid)
-    atomic_write_json(out, result.coco)
+    with Outputs() as files:
+        if report is not None:
+            files.json(report, result.report(), path, indent=1)
+        refused = None
+        try:
+            refuse(result, settings, path, run.skip_invalid)
+            files.json(out, result.coco, path)
+        except ValueError as error:  # the report alone goes in place
+            refused = error
+    if refused is not None:
+        raise refused
     return result
 
 

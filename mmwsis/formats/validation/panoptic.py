@@ -2,6 +2,7 @@
 
 import os.path as osp
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -15,14 +16,16 @@ from ..json_file import read_json, refuse_other_json
 from .columns import ImageTable, is_id
 from .header import check_categories, check_images, check_lists
 from .issues import IssueLog
+from .validator import ValidationReport
 
 _SEGMENT_KEYS = ('id', 'category_id', 'bbox', 'area')
 _LISTED = 5
+_JPEG = b'\xff\xd8'
 
 
 def validate_panoptic(
     path: str, seg_dir: str, max_pngs: int = 100, max_examples: int = 5
-) -> IssueLog:
+) -> ValidationReport:
     """Check a panoptic file as MMDetection's dataset reads it.
 
     Args:
@@ -32,13 +35,17 @@ def validate_panoptic(
         max_examples: Examples kept per rule.
 
     Returns:
-        What was found, under the rules of the label file and the ``panoptic-`` ones.
+        A report by the rules of the label file and the ``panoptic-`` ones; its summary
+        has the numbers of ``images`` and ``segments``.
 
     Raises:
         FileNotFoundError: There is no such file.
+        NotADirectoryError: There is no such folder.
         ValueError: It is no panoptic JSON.
     """
     document = read_json(path)
+    if not osp.isdir(seg_dir):
+        raise NotADirectoryError(f'{path}: there is no folder {seg_dir} of its PNGs.')
     refuse_other_json(document, path)
     check_lists(document, path, ('images', 'annotations', 'categories'))
     log, images = IssueLog(max_examples), ImageTable()
@@ -63,7 +70,9 @@ def validate_panoptic(
             png = osp.join(seg_dir, name.replace('.jpg', '.png'))
             for rule, text in _png_faults(png, size, segments[image_id]):
                 log.add_image(rule, image_id, text)
-    return log
+    counts = dict(images=len(images.ids), segments=sum(map(len, segments.values())))
+    names = list(known.values())
+    return ValidationReport(path, log, names, None, 'panoptic', counts, images)
 
 
 def _entry_fault(entry: Any, images: ImageTable, known: Mapping[Any, str]) -> str:
@@ -100,10 +109,20 @@ def _entry_fault(entry: Any, images: ImageTable, known: Mapping[Any, str]) -> st
 def _png_faults(
     path: str, size: tuple[float, float], listed: set[int]
 ) -> Iterator[tuple[str, str]]:
-    pixels = cv2.imread(path, cv2.IMREAD_COLOR) if osp.isfile(path) else None
+    try:
+        content = Path(path).read_bytes()
+        pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    except (OSError, ValueError, cv2.error):
+        content, pixels = b'', None
     if pixels is None:
         yield 'panoptic-png', f'there is no readable file {path}.'
         return
+    if content.startswith(_JPEG) or pixels.ndim != 3 or pixels.dtype != np.uint8:
+        kind = 'a JPEG' if content.startswith(_JPEG) else 'grey or of 16 bits'
+        text = f'{path} is {kind}; segment ids need a PNG of 8-bit RGB.'
+        yield 'panoptic-png', text
+        return
+    pixels = pixels[..., :3]
     if pixels.shape[1::-1] != tuple(size):
         height, width = pixels.shape[:2]
         text = f'{path} has {width} x {height} pixels, the JSON says {size}.'

@@ -20,6 +20,10 @@ def report_text(report: ValidationReport, max_classes: int = 20) -> str:
     Returns:
         Several lines, without a line end at the end.
     """
+    if report.level_source == 'panoptic':
+        counts = '{images} images, {segments} segments'.format(**report.summary)
+        lines = [f'{report.path}: COCO panoptic file', '', counts, '']
+        return '\n'.join([*lines, *_issue_lines(report), _verdict(report)])
     lines = [f'{report.path}: supervision {report.level_text()}', '']
     lines += _summary_lines(report.summary)
     lines += ['', *_class_lines(report.summary['classes'], max_classes), '']

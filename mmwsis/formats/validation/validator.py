@@ -27,6 +27,10 @@ _SOURCES = {
 }
 
 
+class PanopticFileError(ValueError):
+    """It is a COCO panoptic file, for which other rules hold."""
+
+
 @dataclass
 class ValidationReport:
     """What was found in a file.
@@ -37,7 +41,8 @@ class ValidationReport:
         categories: Names in the order of the file.
         level: Level that the file was judged at; None if objects have nothing in
             common.
-        level_source: 'option', 'config', 'file' or 'content'.
+        level_source: 'option', 'config', 'file' or 'content'; 'panoptic': a panoptic
+            file, which has no level.
         summary: Of :meth:`SummaryCounter.table`.
         images: The images, for a check of their files.
         rows: int64 (n,), row of the image of every annotation, -1 if unknown.
@@ -236,7 +241,7 @@ class _Run:
         if not isinstance(entries, list):
             raise ValueError(f'{self.path}: annotations must be a list.')
         if self.checker is None and _is_panoptic(entries):
-            raise ValueError(
+            raise PanopticFileError(
                 f'{self.path} is a COCO panoptic file (its annotations have '
                 'segments_info). Label files of mmwsis are COCO instances files, one '
                 'annotation per object; stuff classes go into images[].tags.'

@@ -45,7 +45,7 @@ def found(tmp_path):
         for k, number in enumerate(ids):
             values[:, 10 * k : 10 * k + 10] = number
         cv2.imwrite(str(tmp_path / 'a.png'), colours_of_ids(values))
-        log = validate_panoptic(str(path), str(tmp_path))
+        log = validate_panoptic(str(path), str(tmp_path)).log
         return {rule: str(issues[0]) for rule, issues in log.examples.items()}
 
     return find
@@ -68,6 +68,21 @@ def test_the_png(document, found):
     assert 'has 10 x 10 pixels' in text
     document['images'][0]['file_name'] = 'b.jpg'
     assert 'no readable file' in found(document)['panoptic-png']
+
+
+@pytest.mark.parametrize(
+    'pixels, kind, words',
+    [
+        (np.full((HEIGHT, WIDTH, 3), 90, np.uint8), '.jpg', 'is a JPEG'),
+        (np.full((HEIGHT, WIDTH), 90, np.uint8), '.png', 'is grey or'),
+        (np.full((HEIGHT, WIDTH, 3), 90, np.uint16), '.png', 'of 16 bits'),
+    ],
+)
+def test_pictures_that_hold_no_segment_ids(document, tmp_path, pixels, kind, words):
+    (tmp_path / 'panoptic.json').write_text(json.dumps(document))
+    (tmp_path / 'a.png').write_bytes(cv2.imencode(kind, pixels)[1].tobytes())
+    log = validate_panoptic(str(tmp_path / 'panoptic.json'), str(tmp_path)).log
+    assert words in str(log.examples['panoptic-png'][0])
 
 
 SEGMENTS = {
