@@ -1,8 +1,8 @@
 """Checks before a run: cheap now, instead of an error or silent nonsense an hour later.
 
-- Files that an earlier stage makes are there (:func:`check_requirements`).
+- Files that an earlier stage makes are there (:func:`missing_requirements`).
 - Class names of the config, categories of the annotation files and ``num_classes`` of
-  the model agree (:func:`check_classes`).
+  the model agree (:func:`class_problems`).
 """
 
 import os
@@ -58,8 +58,8 @@ class DatasetClasses(NamedTuple):
     evaluator: Any = None
 
 
-def check_requirements(cfg: Config, reader: Any = None) -> None:
-    """Check that the files which earlier stages make are there.
+def missing_requirements(cfg: Config, reader: Any = None) -> dict[str, str]:
+    """Find the files which earlier stages make and that are not there.
 
     Args:
         cfg: Config; its ``wsis`` names the configs of the stages before it, see
@@ -67,25 +67,6 @@ def check_requirements(cfg: Config, reader: Any = None) -> None:
         reader: The part of the config that is going to read files; all of it by
             default. A path that it does not name is not asked for: an option has put
             another in its place.
-
-    Raises:
-        FileNotFoundError: Names every missing file and the command that makes it, or a
-            config in ``wsis`` that does not exist.
-    """
-    missing = list(missing_requirements(cfg, reader).values())
-    if missing:
-        raise FileNotFoundError(
-            f'{cfg.filename or "this config"} needs what an earlier stage makes '
-            f'(looked in {Path.cwd()}):\n' + '\n'.join(missing)
-        )
-
-
-def missing_requirements(cfg: Config, reader: Any = None) -> dict[str, str]:
-    """Find the files which earlier stages make and that are not there.
-
-    Args:
-        cfg: As in :func:`check_requirements`.
-        reader: As there.
 
     Returns:
         Path -> what is wrong with it, and the command that makes it.
@@ -125,21 +106,6 @@ def _is_unfinished(path: Path) -> bool:
     if not path.is_dir() or (path / INDEX_NAME).exists():
         return False
     return path.with_name(f'{path.name}.parts').exists()
-
-
-def check_classes(cfg: Config, splits: Sequence[str] = SPLITS) -> None:
-    """Check that class names, annotation files and the model agree.
-
-    Args:
-        cfg: Config of a run.
-        splits: Which data loaders to look at: ``'train'``, ``'val'``, ``'test'``.
-
-    Raises:
-        PreflightError: Names on one side only, another order, or another count.
-        FileNotFoundError: An annotation file does not exist.
-    """
-    for problem in class_problems(cfg, splits):
-        raise PreflightError(problem.message)
 
 
 def class_problems(

@@ -18,11 +18,13 @@ from mmengine.registry import init_default_scope
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
-from mmwsis.engine.preflight import check_requirements
 from mmwsis.pseudo_labels import GenerationOptions, Shard, generate_pseudo_labels
 from mmwsis.registry import DATASETS
 from mmwsis.utils.process_lock import ProcessLock
 from mmwsis.version import __version__
+
+sys.path.insert(0, str(Path(__file__).parents[1] / 'engine'))
+from first_problem import check_requirements
 
 HERE = Path(__file__).parent
 TOOL = HERE.parents[1] / 'tools' / 'generate_pseudo_labels.py'
