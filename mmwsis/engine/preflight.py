@@ -143,10 +143,7 @@ def _category_names(file: Path, classes: DatasetClasses) -> list[str]:
         )
     categories = read_categories(file)
     if categories is None:
-        try:
-            read_json(str(file))  # says where it breaks, if it does
-        except ValueError as error:
-            raise PreflightError(f'{classes.where}: {error}') from error
+        read_json(str(file))  # says where it breaks, if it does
         raise PreflightError(
             f'{file} has no list "categories" of {{"id", "name"}}; is it a COCO '
             'annotation file?'

@@ -19,7 +19,12 @@ from .fit_model import nested_dicts
 from .label_check import label_problems
 from .label_files import LabelFiles
 from .model_outline import ModelOutline, outline_problems
-from .preflight import class_problems, datasets_of, missing_requirements
+from .preflight import (
+    PreflightError,
+    class_problems,
+    datasets_of,
+    missing_requirements,
+)
 
 # Which loaders a task reads, by the first part of their keys.
 SPLITS = dict(train=('train', 'val'), test=('test',), generate=('pseudo_label',))
@@ -167,8 +172,13 @@ def _classes(run: Run) -> Iterator[str]:
 
     file = (run.cfg.get('data_spec') or {}).get('file')
     source = f' The classes are those of {file} (data_spec.classes).' if file else ''
-    for issue in class_problems(run.cfg, SPLITS[run.task], there):
-        yield issue.message + source
+    try:
+        for issue in class_problems(run.cfg, SPLITS[run.task], there):
+            yield issue.message + source
+    except PreflightError:
+        raise
+    except ValueError:  # no JSON, as the next rules say with its place in the config
+        return
 
 
 def _labels(run: Run) -> Iterator[str]:
