@@ -105,12 +105,13 @@ def test_mistake_in_the_command(train):
     is_the_one_message(*train('--dataset', 'none.py'), 'none.py does not exist')
 
 
+@pytest.mark.slow
 def test_missing_file_on_every_process(train):
     result = train('--cfg-options', 'train_dataloader.dataset.fault=all')
     is_the_one_message(*result, 'missing.json does not exist')
 
 
-@pytest.mark.parametrize('workers', [0, 1])
+@pytest.mark.parametrize('workers', [pytest.param(0, marks=pytest.mark.slow), 1])
 def test_missing_file_on_the_second_process_alone(train, workers):
     result = train(
         '--cfg-options',
@@ -120,6 +121,7 @@ def test_missing_file_on_the_second_process_alone(train, workers):
     is_the_one_message(*result, 'missing.json does not exist')
 
 
+@pytest.mark.slow
 def test_error_of_the_system_in_a_worker(train):
     result = train(
         '--cfg-options',
@@ -137,6 +139,7 @@ def test_error_in_the_program_keeps_its_traceback(train):
     assert 'ChildFailedError' not in text
 
 
+@pytest.mark.slow
 def test_process_that_the_system_ended(train):
     code, text = train('--cfg-options', 'train_dataloader.dataset.fault=kill')
     assert code == 137
