@@ -1,5 +1,6 @@
 """Tags in, masks out: train, generate, quality, final model, with a toy labeler."""
 
+import copy
 import json
 import os
 import signal
@@ -17,6 +18,7 @@ from mmengine.structures import InstanceData, PixelData
 from pycocotools.coco import COCO
 
 from mmwsis.engine.data_spec import apply_data_spec, load_data_spec
+from mmwsis.engine.image_loaders import check_loaded_images
 from mmwsis.engine.run_config import build_runner, load_run_config
 from mmwsis.evaluation import compare_files, write_quality_report
 from mmwsis.formats.class_maps import ClassMapStore
@@ -242,6 +244,8 @@ def test_kill_in_two_ranks_then_resume_in_one(config, trained, tmp_path):
     assert first.returncode != 0, output
     assert not (out / 'index.json').exists()
     killed = content(out)
+    config = copy.deepcopy(config)
+    check_loaded_images(config, ('pseudo_label',))  # as the tool does
     generate(config, trained, out, artifact='class_maps')
     whole = generate(config, trained, tmp_path / 'whole', artifact='class_maps')
     resumed, reference = content(out), content(whole)
