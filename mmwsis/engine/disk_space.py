@@ -28,7 +28,8 @@ from mmengine.config import Config
 from mmwsis.formats.coco_file import read_json
 from mmwsis.pseudo_labels.artifacts import artifact_settings
 
-_LARGE = 64 * 2**20  # a label file that takes more than seconds to read
+from .label_files import CHEAP_MEGABYTES
+
 _HALF_FLOAT = 2
 _NETWORK_SIZE = 1 + 1 / 16
 _COMPRESSED = 1 / 20
@@ -67,7 +68,7 @@ def artifact_space(
     Returns:
         One need; none where the label file is too large to be read now.
     """
-    if os.path.getsize(file) > _LARGE:
+    if os.path.getsize(file) > CHEAP_MEGABYTES * _MEBIBYTE:
         return []
     kind = artifact_settings(artifact)['type']
     place = Path(out)

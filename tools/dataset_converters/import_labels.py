@@ -168,9 +168,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         parser.error(f'--classes: there is no file {one}')
     if one and os.path.isfile(one):
         try:
-            text = Path(args.classes[0]).read_text(encoding='utf-8-sig')
+            text = Path(one).read_text(encoding='utf-8-sig')
         except UnicodeDecodeError as error:
-            parser.error(f'--classes: {args.classes[0]} is no UTF-8 text: {error}')
+            parser.error(f'--classes: {one} is no UTF-8 text: {error}')
         args.classes = [line.strip() for line in text.splitlines() if line.strip()]
     return args
 

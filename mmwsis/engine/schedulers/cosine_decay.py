@@ -7,11 +7,11 @@ from mmengine.optim import CosineAnnealingLR
 
 from mmwsis.registry import PARAM_SCHEDULERS
 
-from .linear_warmup import epochs_to_iters, first_step
+from .partial_epochs import PartialEpochs, first_step
 
 
 @PARAM_SCHEDULERS.register_module()
-class CosineDecayLR(CosineAnnealingLR):
+class CosineDecayLR(PartialEpochs, CosineAnnealingLR):
     r"""Cosine decay to a share of the learning rate.
 
     .. math::
@@ -49,32 +49,6 @@ class CosineDecayLR(CosineAnnealingLR):
         # There may be no whole step between the two: then nothing is set that counts.
         end = max(first_step(end), begin + 1)
         super().__init__(*args, begin=begin, end=end, **kwargs)
-
-    @classmethod
-    def build_iter_from_epoch(
-        cls,
-        *args: Any,
-        end: float,
-        begin: float = 0,
-        by_epoch: bool = True,
-        epoch_length: int | None = None,
-        **kwargs: Any,
-    ) -> 'CosineDecayLR':
-        """Build the schedule of iterations from one of epochs, as MMEngine does.
-
-        Args:
-            *args: As for the class.
-            end: Epoch at which the least rate would be reached.
-            begin: Epoch at which the decay begins. Defaults to 0.
-            by_epoch: Must be True.
-            epoch_length: Iterations of an epoch.
-            **kwargs: As for the class.
-
-        Raises:
-            ValueError: An epoch has no iteration.
-        """
-        begin, end = (epochs_to_iters(one, epoch_length) for one in (begin, end))
-        return cls(*args, begin=begin, end=end, by_epoch=False, **kwargs)
 
     def _get_value(self) -> list[float]:
         share = (self.last_step + self.begin - self.position) / self.length

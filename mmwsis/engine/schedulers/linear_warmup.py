@@ -1,46 +1,16 @@
 """Linear warm-up that reaches the full learning rate where it ends."""
 
-import math
 from typing import Any
 
 from mmengine.optim import LinearLR
 
 from mmwsis.registry import PARAM_SCHEDULERS
 
-# A smaller share of an iteration is a rounding error: 0.07 * 100 is 7.000000000000001.
-_ROUNDING = 1e-6
-
-
-def first_step(position: float) -> int:
-    """First whole step at or after a position.
-
-    Args:
-        position: In steps, for example 0.1 epochs of 7 iterations.
-    """
-    return math.ceil(position - _ROUNDING)
-
-
-def epochs_to_iters(epochs: float, epoch_length: int | None) -> float:
-    """Position in iterations, not rounded.
-
-    Args:
-        epochs: Position in epochs.
-        epoch_length: Iterations of an epoch.
-
-    Raises:
-        ValueError: An epoch has no iteration.
-    """
-    if not epoch_length:
-        raise ValueError(
-            'an epoch has no iteration: the dataset has fewer images than '
-            'train_dataloader.batch_size, and incomplete batches are dropped. Give '
-            'a smaller batch_size, or train_dataloader.drop_last=False.'
-        )
-    return epochs * epoch_length
+from .partial_epochs import PartialEpochs, first_step
 
 
 @PARAM_SCHEDULERS.register_module()
-class LinearWarmupLR(LinearLR):
+class LinearWarmupLR(PartialEpochs, LinearLR):
     r"""Linear warm-up from zero, counted from step 0.
 
     .. math::
@@ -86,32 +56,6 @@ class LinearWarmupLR(LinearLR):
         super().__init__(
             *args, start_factor=start_factor, begin=begin, end=end, **kwargs
         )
-
-    @classmethod
-    def build_iter_from_epoch(
-        cls,
-        *args: Any,
-        end: float,
-        begin: float = 0,
-        by_epoch: bool = True,
-        epoch_length: int | None = None,
-        **kwargs: Any,
-    ) -> 'LinearWarmupLR':
-        """Build the schedule of iterations from one of epochs, as MMEngine does.
-
-        Args:
-            *args: As for the class.
-            end: Epoch at which the full rate is reached; need not be whole.
-            begin: First epoch. Defaults to 0.
-            by_epoch: Must be True.
-            epoch_length: Iterations of an epoch.
-            **kwargs: As for the class.
-
-        Raises:
-            ValueError: An epoch has no iteration.
-        """
-        begin, end = (epochs_to_iters(one, epoch_length) for one in (begin, end))
-        return cls(*args, begin=begin, end=end, by_epoch=False, **kwargs)
 
     def _factor(self, step: int) -> float:
         share = (step + self.begin - self.position) / self.length

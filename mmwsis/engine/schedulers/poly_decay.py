@@ -6,7 +6,7 @@ from mmengine.optim import PolyLR
 
 from mmwsis.registry import PARAM_SCHEDULERS
 
-from .linear_warmup import epochs_to_iters
+from .partial_epochs import epochs_to_iters
 
 
 @PARAM_SCHEDULERS.register_module()
