@@ -57,11 +57,19 @@ def resized_image(
 
     Returns:
         The resized image; ``image`` itself where the size stays.
+
+    Raises:
+        ValueError: Pillow has to resize an image that is not uint8.
     """
     if geometry.resized_size == geometry.size:
         return image
     filter_, size = _FILTERS[backend][interpolation], geometry.resized_size[::-1]
     if backend == 'pillow':
+        if image.dtype != np.uint8:
+            raise ValueError(
+                f'Pillow resizes images of 8 bits, this one is {image.dtype} (padding '
+                "with a colour of fractions makes it so); resize before, or with 'cv2'."
+            )
         return np.array(Image.fromarray(image).resize(size, filter_))
     source = image.astype(np.float32) if truncate else image
     if geometry.factor is None:
@@ -130,7 +138,7 @@ def _resized_maps(stack: np.ndarray, geometry: Geometry) -> np.ndarray:
 def moved_boxes(
     boxes: BaseBoxes | np.ndarray, geometry: Geometry
 ) -> tuple[BaseBoxes | np.ndarray, np.ndarray]:
-    """Boxes, cut off at the border where a window is taken.
+    """Boxes, cut off at the image's border.
 
     Args:
         boxes: MMDetection's boxes, whose own methods fit, as they are edges; or (N, 4).
@@ -149,7 +157,7 @@ def moved_boxes(
         top, left = geometry.corner
         boxes.translate_((-left, -top))
         inside = boxes.is_inside(geometry.window).numpy()
-        boxes.clip_(geometry.window)
+    boxes.clip_(geometry.new_size)
     if geometry.mirror:
         boxes.flip_(geometry.new_size)
     return boxes, inside
