@@ -48,7 +48,7 @@ def resized_image(
     """Image after the first step of ``geometry``.
 
     Args:
-        image: uint8 (H, W, 3); with 'cv2' also float32.
+        image: uint8 or float32 (H, W, 3).
         geometry: What is done.
         interpolation: 'bilinear' or 'bicubic'.
         backend: 'cv2', or 'pillow', whose filters grow wider where an image shrinks.
@@ -57,20 +57,17 @@ def resized_image(
 
     Returns:
         The resized image; ``image`` itself where the size stays.
-
-    Raises:
-        ValueError: Pillow has to resize an image that is not uint8.
     """
     if geometry.resized_size == geometry.size:
         return image
     filter_, size = _FILTERS[backend][interpolation], geometry.resized_size[::-1]
     if backend == 'pillow':
-        if image.dtype != np.uint8:
-            raise ValueError(
-                f'Pillow resizes images of 8 bits, this one is {image.dtype} (padding '
-                "with a colour of fractions makes it so); resize before, or with 'cv2'."
-            )
-        return np.array(Image.fromarray(image).resize(size, filter_))
+        if image.dtype == np.uint8:
+            return np.array(Image.fromarray(image).resize(size, filter_))
+        # It has no colour images of other types.
+        channels = image.astype(np.float32).transpose(2, 0, 1)
+        resized = [Image.fromarray(one).resize(size, filter_) for one in channels]
+        return np.stack([np.array(one) for one in resized], axis=-1)
     source = image.astype(np.float32) if truncate else image
     if geometry.factor is None:
         resized = cv2.resize(source, size, interpolation=filter_)

@@ -286,6 +286,16 @@ def test_fields_that_do_not_fit_are_refused_by_name():
     ):
         with pytest.raises(ValueError, match=message):
             flip({**sample, name: wrong})
-    padded = RandomCropOrPad(20)(whole_image_sample(9, 8, []))
-    with pytest.raises(ValueError, match='images of 8 bits, this one is float32'):
-        RandomRescale((2, 2))(padded)
+
+
+@pytest.mark.parametrize('filter_', [dict(interpolation='bilinear'), OPENCV])
+def test_padded_images_of_floats_are_resized_too(filter_):
+    sample = whole_image_sample(9, 8, [])
+    whole = RandomCropOrPad(20, (124, 116, 104)).transform_with(
+        copy.deepcopy(sample), top=-3, left=-4
+    )
+    mean = RandomCropOrPad(20).transform_with(sample, top=-3, left=-4)
+    assert mean['img'].dtype == np.float32 and whole['img'].dtype == np.uint8
+    for padded in (mean, whole):
+        RandomRescale(**filter_).transform_with(padded, factor=1.7)
+    assert np.abs(mean['img'] - whole['img']).max() < 2
