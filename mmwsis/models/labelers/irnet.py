@@ -10,6 +10,7 @@ from mmengine.structures import BaseDataElement, InstanceData, PixelData
 from torch import Tensor
 from torch.nn import functional as F
 
+from mmwsis.models.prediction_settings import filled_test_cfg
 from mmwsis.ops import (
     merge_aug_relations,
     stride4_labels,
@@ -18,8 +19,6 @@ from mmwsis.ops import (
     synthesize_semantics,
 )
 from mmwsis.registry import MODELS
-
-from .prediction_settings import filled_test_cfg
 
 TEST_DEFAULTS = dict(
     min_size=512,

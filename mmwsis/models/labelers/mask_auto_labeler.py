@@ -10,12 +10,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mmwsis.models.losses import downsample_box_mask
+from mmwsis.models.prediction_settings import filled_test_cfg
 from mmwsis.ops import combine_logits, crop_mask_patches, encode_patch
 from mmwsis.registry import MODELS
 from mmwsis.structures import ObjectCropSample
 
 from .loss_ramp import LossRamp
-from .prediction_settings import filled_test_cfg
 
 TEST_DEFAULTS = dict(
     weights='student',
