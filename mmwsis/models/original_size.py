@@ -14,36 +14,38 @@ def labels_at_original_size(maps: Tensor, sample: BaseDataElement) -> Tensor:
     """Masks, or maps of classes or ids, by the nearest pixel.
 
     Args:
-        maps: ``(..., H, W)`` of any type, of the network's image, padding included.
+        maps: ``(N, H, W)`` bool or integers, of the network's image, with or without
+            its padding.
         sample: With the metainfo ``img_shape`` and ``ori_shape``, (height, width).
 
     Returns:
-        ``(..., *ori_shape)`` of the same type.
+        ``(N, *ori_shape)`` of the same type.
 
     Example:
         >>> import torch
         >>> from mmengine.structures import BaseDataElement
         >>> sample = BaseDataElement(metainfo=dict(img_shape=(2, 2), ori_shape=(2, 4)))
-        >>> padded = torch.tensor([[1, 2, 0], [3, 4, 0]])
+        >>> padded = torch.tensor([[[1, 2, 0], [3, 4, 0]]])
         >>> labels_at_original_size(padded, sample)
-        tensor([[1, 1, 2, 2],
-                [3, 3, 4, 4]])
+        tensor([[[1, 1, 2, 2],
+                 [3, 3, 4, 4]]])
     """
-    maps = _unpadded(maps, sample)
-    if maps.shape[-2:] == tuple(sample.ori_shape):
+    maps, size = _unpadded(maps, sample), tuple(sample.ori_shape)
+    if maps.shape[1:] == size:
         return maps
-    for dim, side in zip((-2, -1), sample.ori_shape):
-        indices = torch.arange(maps.shape[dim], dtype=torch.float32, device=maps.device)
-        nearest = F.interpolate(indices[None, None], size=side, mode='nearest-exact')
-        maps = maps.index_select(dim, nearest[0, 0].long())
-    return maps
+    if not len(maps):
+        return maps.new_zeros((0, *size))
+    # Of the types that torch resizes, the smallest that holds every value.
+    small = maps.dtype in (torch.bool, torch.uint8)
+    values = maps[None].to(torch.uint8 if small else torch.float64)
+    return F.interpolate(values, size=size, mode='nearest-exact')[0].to(maps.dtype)
 
 
 def scores_at_original_size(maps: Tensor, sample: BaseDataElement) -> Tensor:
     """Scores, logits or offsets of pixels, bilinear; their values stay as they are.
 
     Args:
-        maps: ``(N, H, W)`` floats of the network's image, padding included.
+        maps: ``(N, H, W)`` floats of the network's image, with or without its padding.
         sample: With the metainfo ``img_shape`` and ``ori_shape``, (height, width).
 
     Returns:
