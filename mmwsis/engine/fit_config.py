@@ -242,8 +242,9 @@ def _fit_evaluator(evaluator: dict[str, Any], spec: Mapping[str, Any]) -> bool:
         return True
     part = spec['val']
     if kind in _PANOPTIC_METRICS:
-        # Without the files its loader has been refused.
         part = part['panoptic']
+        if part is None:
+            return False
         evaluator['seg_prefix'] = os.path.join(spec['data_root'], part['seg'])
     if part['ann_file'] is None:
         return False
