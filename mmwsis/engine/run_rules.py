@@ -186,7 +186,7 @@ def _classes(run: Run) -> Iterator[str]:
 def _stage(run: Run) -> Iterator[str]:
     """What the config is, by what it reads; what its model can make."""
     if run.task != 'test':
-        yield from stage_problems(run.cfg, (SPLITS[run.task][0],))
+        yield from stage_problems(run.cfg, SPLITS[run.task][0])
     if run.task == 'generate':
         kind = artifact_settings(run.artifact or run.cfg.get('artifact'))['type']
         check_model_makes(run.cfg.model, kind)

@@ -1,6 +1,6 @@
 """Whether a config trains on what its ``wsis`` says."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from mmengine.config import Config
 
@@ -13,7 +13,7 @@ from .preflight import datasets_of
 END_TO_END = 'end_to_end'
 
 
-def stage_problems(cfg: Config, splits: Sequence[str]) -> Iterator[str]:
+def stage_problems(cfg: Config, split: str) -> Iterator[str]:
     """Find labels that are stronger than declared, and final models that hide theirs.
 
     A model that learns from weak labels and is itself the final model has the stage
@@ -21,7 +21,7 @@ def stage_problems(cfg: Config, splits: Sequence[str]) -> Iterator[str]:
 
     Args:
         cfg: Config.
-        splits: Data loaders whose labels are read: 'train', 'pseudo_label'.
+        split: Data loader whose labels are read: 'train' or 'pseudo_label'.
 
     Yields:
         Messages, each of one problem.
@@ -29,9 +29,10 @@ def stage_problems(cfg: Config, splits: Sequence[str]) -> Iterator[str]:
     wsis = cfg.get('wsis') or {}
     stage, own = wsis.get('stage', 'final_model'), wsis.get('supervision')
     name = cfg.filename or 'this config'
-    read = _levels(cfg, splits)
+    read = _levels(cfg, split)
     weak = [(level, place) for place, level in read if level < Supervision.MASKS]
-    if weak and (stage == 'final_model' or _is_end_to_end(cfg)) and stage != END_TO_END:
+    is_final = stage == 'final_model' or _is_end_to_end(cfg)
+    if weak and split == 'train' and is_final and stage != END_TO_END:
         level, place = max(weak)
         yield (
             f'{name} trains the final model itself on weak labels: {place} has '
@@ -55,10 +56,10 @@ def stage_problems(cfg: Config, splits: Sequence[str]) -> Iterator[str]:
                 )
 
 
-def _levels(cfg: Config, splits: Sequence[str]) -> list[tuple[str, Supervision]]:
+def _levels(cfg: Config, split: str) -> list[tuple[str, Supervision]]:
     """Place and level of every dataset that reads labels."""
     found = []
-    for dataset in datasets_of(cfg, splits):
+    for dataset in datasets_of(cfg, (split,)):
         panoptic = str(dataset.config.get('type')).endswith('CocoPanopticDataset')
         level = Supervision.MASKS.label if panoptic else dataset.supervision
         if level is not None:

@@ -61,9 +61,7 @@ val_dataloader = dict(
 )
 test_dataloader = val_dataloader
 val_evaluator = [
-    dict(
-        type='mmwsis.CocoInstanceMetric', ann_file=truth, metric=['bbox', 'segm']
-    ),
+    dict(type='mmwsis.CocoInstanceMetric', ann_file=truth, metric=['bbox', 'segm']),
     dict(type='mmwsis.VOCInstanceMetric', ann_file=truth),
     dict(
         type='mmwsis.PanopticQualityMetric',
