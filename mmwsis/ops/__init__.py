@@ -2,6 +2,7 @@
 
 from .affinity_walk import affinity_walk
 from .centroids import InstanceMap, centroid_instance_map, refine_centroids
+from .connected_components import Components, connected_components
 from .crf_kernels import CRF_PRESETS, BilateralKernel, GaussianKernel
 from .crf_unaries import unary_from_labels, unary_from_probabilities
 from .dense_crf import DenseCRF, crf_refine_labels, dense_crf
@@ -36,6 +37,7 @@ __all__ = [
     'CRF_PRESETS',
     'BestChannels',
     'BilateralKernel',
+    'Components',
     'DenseCRF',
     'GaussianKernel',
     'InstanceMap',
@@ -51,6 +53,7 @@ __all__ = [
     'cells_to_grid',
     'centroid_instance_map',
     'combine_logits',
+    'connected_components',
     'crf_refine_labels',
     'crop_mask_patches',
     'dense_crf',
