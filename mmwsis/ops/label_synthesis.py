@@ -3,7 +3,6 @@
 import math
 from typing import NamedTuple
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -11,6 +10,7 @@ from torch import Tensor
 from .affinity_walk import affinity_walk
 from .centroids import InstanceMap, centroid_instance_map
 from .connected_components import connected_components
+from .peaks import region_peaks
 from .stride4_grid import STRIDE, stride4_size
 from .tensor_checks import (
     as_integer,
@@ -357,18 +357,15 @@ def split_components(
     check_integers('best.index', best.index)
     check_within('best.index', best.index, 0, len(labels) * per_class)
     check_finite('best.score', best.score)
-    found = connected_components(best.index.cpu().long().numpy(), connectivity=4)
-    score = to_full_precision(best.score.detach()).cpu().numpy()
-    scores = np.zeros(len(found.areas) + 1, dtype=score.dtype)
-    np.maximum.at(scores, found.labels.ravel(), score.ravel())
+    found = connected_components(best.index.cpu().long(), connectivity=4)
+    scores = region_peaks(found.labels, best.score.cpu()).scores
     # The smallest number of pixels that is no fragment.
-    least = math.ceil(min_area * score.size - ROUNDING)
-    scores = np.where(found.areas < least, 0, scores[1:])
-    positions = (torch.from_numpy(found.classes) - 1) // per_class
+    least = math.ceil(min_area * best.index.numel() - ROUNDING)
+    scores = scores.masked_fill(found.areas < least, 0)
     numbers = torch.arange(1, len(found.areas) + 1, dtype=torch.int32)
     return SynthesizedInstances(
-        torch.from_numpy(scores).float(),
-        torch.from_numpy(found.labels) == numbers[:, None, None],
-        labels.cpu().long()[positions],
+        scores.float(),
+        found.labels == numbers[:, None, None],
+        labels.cpu().long()[(found.classes - 1) // per_class],
         instances,
     )
