@@ -67,7 +67,7 @@ def draw_centers(
     check_integers('points', points)
     check_shape('labels', labels, (len(points),), like=points)
     check_integers('labels', labels)
-    num_classes = as_integer('num_classes', num_classes, 0)
+    num_classes = as_integer('num_classes', num_classes, 1)
     check_within('labels', labels, 0, num_classes - 1)
     height, width = as_size('image_size', image_size)
     sigma = as_number('sigma', sigma, '(0, inf)')
@@ -124,11 +124,9 @@ def group_pixels(
         >>> group_pixels(offsets, torch.tensor([[6, 0], [0, 0]]))  # column 3 is a tie
         tensor([[2, 2, 1, 1, 1, 1, 1]])
     """
-    check_shape('offsets', offsets, (2, 'H', 'W'))
+    offsets, mask = _offsets_and_mask(offsets, mask)
     check_shape('centers', centers, ('K', 2), like=offsets)
-    check_finite('offsets', offsets, 'The network has diverged.')
     check_finite('centers', centers)
-    offsets, mask = _in_mask(offsets, mask)
     ids = torch.zeros(mask.shape, dtype=torch.int64, device=offsets.device)
     rows, columns = mask.nonzero().T
     if not len(centers) or not len(rows):
@@ -181,11 +179,9 @@ def cluster_centers(
         >>> cluster_centers(torch.stack([dy, dx]))
         tensor([[5, 4]])
     """
-    check_shape('offsets', offsets, (2, 'H', 'W'))
-    check_finite('offsets', offsets, 'The network has diverged.')
     radius = as_number('radius', radius, '[0, inf)')
     tolerance = as_number('tolerance', tolerance, '[0, inf)')
-    (dy, dx), mask = _in_mask(offsets, mask)
+    (dy, dx), mask = _offsets_and_mask(offsets, mask)
     found = connected_components(
         mask & ((dy * dy + dx * dx).sqrt() < radius), connectivity=4
     )
@@ -193,13 +189,14 @@ def cluster_centers(
     return found.centroids[is_round].long()
 
 
-def _in_mask(offsets: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
-    offsets = to_full_precision(offsets.detach())
+def _offsets_and_mask(offsets: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+    check_shape('offsets', offsets, (2, 'H', 'W'))
     if mask is None:
-        return offsets, torch.ones_like(offsets[0], dtype=torch.bool)
+        mask = torch.ones_like(offsets[0], dtype=torch.bool)
     check_shape('mask', mask, tuple(offsets.shape[1:]), like=offsets)
     check_integers('mask', mask)
-    return offsets, mask.bool()
+    check_finite('offsets', offsets, 'The network has diverged.')
+    return to_full_precision(offsets.detach()), mask.bool()
 
 
 def _bell(radius: int, sigma: float) -> Tensor:

@@ -86,12 +86,9 @@ def merge_crop_labels(
         tensor([[  1,   2, 255,   4, 255]])
     """
     check_shape('crops', crops, ('N', 'h', 'w'))
-    check_integers('crops', crops)
     image_size = as_size('image_size', image_size)
-    ignore_index = as_integer('ignore_index', ignore_index)
+    crops, ignore_index = _labels('crops', crops, ignore_index)
     windows = _windows(boxes, image_size, crops)
-    if crops.dtype == torch.bool:
-        crops = crops.byte()
     limits = torch.iinfo(crops.dtype)
     # Least and largest label of the crops over each pixel; the least is larger where
     # there is none.
@@ -100,7 +97,7 @@ def merge_crop_labels(
     for crop, window in zip(crops, windows):
         torch.minimum(least[window], crop, out=least[window])
         torch.maximum(largest[window], crop, out=largest[window])
-    return least.where(least == largest, torch.tensor(ignore_index).to(least))
+    return least.masked_fill(least != largest, ignore_index)
 
 
 def keep_allowed_labels(
@@ -130,10 +127,9 @@ def keep_allowed_labels(
         tensor([[  0, 255, 255]])
     """
     check_shape('labels', labels, ('H', 'W'))
-    check_integers('labels', labels)
+    labels, ignore_index = _labels('labels', labels, ignore_index)
     check_shape('allowed', allowed, ('N', 'C'), like=labels)
     check_integers('allowed', allowed)
-    ignore_index = as_integer('ignore_index', ignore_index)
     windows = _windows(boxes, tuple(labels.shape), allowed)
     ignored = labels == ignore_index
     num_classes = allowed.shape[1]
@@ -150,6 +146,19 @@ def _starts(side: int, crop: int) -> list[int]:
     count = -(-side // crop)
     overlap = -(-(count * crop - side) // (count - 1)) if count > 1 else 0
     return [index * (crop - overlap) for index in range(count)]
+
+
+def _labels(name: str, labels: Tensor, ignore_index: int) -> tuple[Tensor, int]:
+    check_integers(name, labels)
+    labels = labels.byte() if labels.dtype == torch.bool else labels
+    ignore_index = as_integer('ignore_index', ignore_index)
+    limits = torch.iinfo(labels.dtype)
+    if not limits.min <= ignore_index <= limits.max:
+        raise ValueError(
+            f'ignore_index: expected an integer that {labels.dtype} holds, the type of '
+            f'{name}, got {ignore_index}.'
+        )
+    return labels, ignore_index
 
 
 def _windows(

@@ -136,7 +136,9 @@ def merge_flipped_cams(
             for maps in to_full_precision(logits).relu()
         )
         mean = (image + mirrored.flip(-1)) / 2
-        return F.avg_pool2d(mean, smoothing, stride=1, padding=smoothing // 2)
+        # As a batch of single maps: no map is an empty batch.
+        padding = smoothing // 2
+        return F.avg_pool2d(mean[:, None], smoothing, stride=1, padding=padding)[:, 0]
 
 
 def _resized_sum(maps: list[Tensor], size: Sequence[int]) -> Tensor:

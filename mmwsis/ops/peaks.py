@@ -80,15 +80,19 @@ def find_peaks(
         ([1, 3, 3], [9.0, 6.0, 5.0])
     """
     check_shape('maps', maps, ('K', 'H', 'W'))
+    if mask is not None:
+        size = tuple(maps.shape[getattr(mask, 'ndim', 3) == 2 :])
+        check_shape('mask', mask, size, like=maps)
+        check_integers('mask', mask)
     check_finite('maps', maps)
     kernel_size = as_integer('kernel_size', kernel_size, 3)
     if kernel_size % 2 == 0:
         raise ValueError(f'kernel_size: expected an odd integer, got {kernel_size}.')
     min_distance = as_number('min_distance', min_distance, '[0, inf)')
-    maps, (left, top) = _restrict(to_full_precision(maps.detach()), mask)
-    is_peak = maps == _window_maximum(maps, kernel_size)
+    maps, left, top = to_full_precision(maps.detach()), 0, 0
     if mask is not None:
-        is_peak &= maps > -torch.inf
+        maps, left, top = _within(maps, mask.bool().expand_as(maps))
+    is_peak = (maps == _window_maximum(maps, kernel_size)) & (maps > -torch.inf)
     if min_score is not None:
         is_peak &= maps >= as_number('min_score', min_score)
     if merge_plateaus:
@@ -143,20 +147,14 @@ def region_peaks(regions: Tensor, scores: Tensor) -> Peaks:
     return Peaks(*(torch.from_numpy(entry).to(regions.device) for entry in found))
 
 
-def _restrict(maps: Tensor, mask: Tensor | None) -> tuple[Tensor, tuple[int, int]]:
-    """Return the maps in the tight box of a mask, -inf outside it; first (x, y)."""
-    if mask is None:
-        return maps, (0, 0)
-    size = tuple(maps.shape[getattr(mask, 'ndim', 3) == 2 :])
-    check_shape('mask', mask, size, like=maps)
-    check_integers('mask', mask)
-    mask = mask.bool().expand_as(maps)
+def _within(maps: Tensor, mask: Tensor) -> tuple[Tensor, int, int]:
+    """Return the maps in the mask's tight box, -inf outside the mask; its corner."""
     rows, columns = (mask.any(0).any(dim).nonzero()[:, 0] for dim in (1, 0))
     if not len(rows):
-        return maps[:, :0], (0, 0)
+        return maps[:, :0], 0, 0
     (top, bottom), (left, right) = rows[[0, -1]].tolist(), columns[[0, -1]].tolist()
     box = (slice(None), slice(top, bottom + 1), slice(left, right + 1))
-    return maps[box].where(mask[box], -torch.inf), (left, top)
+    return maps[box].where(mask[box], -torch.inf), left, top
 
 
 def _window_maximum(maps: Tensor, kernel_size: int) -> Tensor:

@@ -189,7 +189,9 @@ def test_a_strict_bound_and_one_component():
 
 def test_class_relative_bound_keeps_the_maximum_of_each_map():
     generator = torch.Generator().manual_seed(0)
-    maps = torch.rand(4, 40, 50, generator=generator) * torch.rand(4, 1, 1, generator=generator)
+    maps = torch.rand(4, 40, 50, generator=generator) * torch.rand(
+        4, 1, 1, generator=generator
+    )
     largest = maps.amax((1, 2), keepdim=True)
     peaks = find_peaks(maps, 3, mask=maps >= 0.5 * largest, min_distance=16)
     assert peaks.labels.unique().tolist() == [0, 1, 2, 3]
