@@ -1,16 +1,31 @@
 """Transforms of data pipelines; a config writes them ``type='mmwsis.X'``."""
 
+from .geometric import GeometricTransform
+from .geometry import Geometry
 from .loading import LoadCachedImage, LoadCheckedImage
 from .object_crop import ObjectCrop, ObjectCropFlip
 from .pack_weak import PackWeakInputs
 from .packing import PackObjectCrop
 from .panoptic import LoadPanopticAnnotations
 from .random_crop_or_pad import RandomCropOrPad
-from .rescaling import ImageScales, RandomLongSide, RandomRescale, rescale_image
+from .random_flip import RandomFlip
+from .rescaling import (
+    ImageScales,
+    RandomChoiceRescale,
+    RandomLongSide,
+    RandomRescale,
+    ResizeToMultiple,
+    ResizeToSize,
+    ResizeToStride,
+    Resizing,
+    rescale_image,
+)
 from .stored_maps import LoadClassMaps, LoadSemanticMap
 from .views import RandomResizedCropView, TeacherStudentViews
 
 __all__ = [
+    'Geometry',
+    'GeometricTransform',
     'ImageScales',
     'LoadCachedImage',
     'LoadCheckedImage',
@@ -22,9 +37,15 @@ __all__ = [
     'PackObjectCrop',
     'PackWeakInputs',
     'RandomCropOrPad',
+    'RandomFlip',
     'RandomLongSide',
     'RandomRescale',
+    'RandomChoiceRescale',
     'RandomResizedCropView',
     'TeacherStudentViews',
+    'Resizing',
+    'ResizeToMultiple',
+    'ResizeToSize',
+    'ResizeToStride',
     'rescale_image',
 ]
