@@ -1,6 +1,7 @@
 """Supervision levels, what each may see, and the samples that labelers consume."""
 
 from .extreme_points import box_of_extreme_points, check_extreme_points
+from .grid_map import GridMap
 from .object_crop_sample import ObjectCropSample
 from .segment_ids import colours_of_ids, ids_of_colours
 from .supervision import (
@@ -12,6 +13,7 @@ from .supervision import (
 from .tags import tags_to_vector
 
 __all__ = [
+    'GridMap',
     'ObjectCropSample',
     'Supervision',
     'annotation_place',
