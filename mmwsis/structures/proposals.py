@@ -38,7 +38,7 @@ class Proposals:
         array([[[0, 1, 0],
                 [1, 1, 0]]])
         >>> mirrored = GridMap.identity((2, 3)).mirrored()
-        >>> proposals.moved(mirrored).decode().astype(int)
+        >>> proposals.transformed(mirrored).decode().astype(int)
         array([[[0, 1, 0],
                 [0, 1, 1]]])
     """
@@ -102,7 +102,7 @@ class Proposals:
         rles = [self.rles[place] for place in places]
         return replace(self, rles=rles, scores=self.scores[places])
 
-    def moved(self, step: GridMap) -> 'Proposals':
+    def transformed(self, step: GridMap) -> 'Proposals':
         """The proposals after a geometric transform of the image.
 
         Args:
@@ -120,12 +120,21 @@ class Proposals:
         return RunLengths.from_rles(self.rles, self.source_size)
 
     @cached_property
+    def current_runs(self) -> RunLengths:
+        """The masks in the image as it is now, unpacked."""
+        if self.grid is None:
+            return self.source_runs
+        return self.source_runs.gathered(self.grid.rows, self.grid.columns)
+
+    @property
     def current_rles(self) -> Sequence[Mapping[str, Any]]:
         """Compressed RLEs of the image as it is now, for pycocotools."""
-        if self.grid is None:
-            return self.rles
-        runs = self.source_runs.gathered(self.grid.rows, self.grid.columns)
-        return runs.to_rles()
+        return self.rles if self.grid is None else self.current_runs.to_rles()
+
+    @property
+    def areas(self) -> np.ndarray:
+        """Pixels of each mask in the image as it is now, (N,) int64."""
+        return self.current_runs.areas
 
     def decode(self) -> np.ndarray:
         """Masks of the image as it is now, bool (N, H, W).

@@ -65,22 +65,25 @@ class RunLengths:
         return len(self.first) - 1
 
     @property
+    def areas(self) -> np.ndarray:
+        """Pixels of each mask, (N,) int64."""
+        owner, start, stop = self.spans
+        return np.bincount(owner, stop - start, len(self)).astype(np.int64)
+
+    @property
     def spans(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Runs of 1s: ``(owner, start, stop)``, each ``(S,)`` int64.
 
         ``owner`` is the mask; start and stop count its own pixels, down the columns.
         """
-        place = np.arange(len(self.ends)) - np.repeat(self.first[:-1], self._counts)
-        runs = np.flatnonzero(place % 2)
-        start, stop = self.ends[runs - 1], self.ends[runs]
-        owner = np.repeat(np.arange(len(self)), self._counts)[runs]
-        kept = stop > start
-        offset = owner[kept] * (self.size[0] * self.size[1])
-        return owner[kept], start[kept] - offset, stop[kept] - offset
-
-    @property
-    def _counts(self) -> np.ndarray:
-        return np.diff(self.first)
+        counts = np.diff(self.first)
+        owner = np.repeat(np.arange(len(self)), counts)
+        is_one = (np.arange(len(self.ends)) - self.first[owner]) % 2 == 1
+        is_one[1:] &= self.ends[1:] > self.ends[:-1]
+        runs = np.flatnonzero(is_one)
+        owner = owner[runs]
+        offset = owner * (self.size[0] * self.size[1])
+        return owner, self.ends[runs - 1] - offset, self.ends[runs] - offset
 
     def at(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Whether masks cover pixels; a binary search for each pair, no decoding.

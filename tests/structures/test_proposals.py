@@ -74,7 +74,7 @@ def test_large_runs_are_unpacked(runs, copies):
 def test_a_moved_proposal_is_the_moved_mask(drawn):
     masks, grid = drawn
     scores = np.linspace(1, 0, len(masks))
-    proposals = Proposals(encode(masks), scores, masks.shape[1:]).moved(grid)
+    proposals = Proposals(encode(masks), scores, masks.shape[1:]).transformed(grid)
     expected = grid.apply(masks, False)
     np.testing.assert_array_equal(proposals.decode(), expected)
     assert proposals.current_rles == encode(expected)
@@ -87,7 +87,7 @@ def test_two_steps_are_one(drawn, data):
     following = data.draw(grids(grid.size))
     proposals = Proposals(encode(masks), np.zeros(len(masks)), masks.shape[1:])
     np.testing.assert_array_equal(
-        proposals.moved(grid).moved(following).decode(),
+        proposals.transformed(grid).transformed(following).decode(),
         following.apply(grid.apply(masks, False), False),
     )
 
@@ -119,7 +119,7 @@ def test_wrong_scores_are_refused(scores, message):
 def test_what_does_not_fit_is_refused():
     rles = encode(np.ones((1, 2, 3), bool))
     with pytest.raises(ValueError, match='grid is of an image of'):
-        Proposals(rles, [1], (2, 3)).moved(GridMap.identity((3, 2)))
+        Proposals(rles, [1], (2, 3)).transformed(GridMap.identity((3, 2)))
     with pytest.raises(ValueError, match=r'not all of the 1 RLEs .* 3 x 2'):
         Proposals(rles, [1], (3, 2)).source_runs  # noqa: B018
     runs = RunLengths.from_rles(rles, (2, 3))
