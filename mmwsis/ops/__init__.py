@@ -28,6 +28,16 @@ from .point_retrieval import (
     lacks_pseudo_points,
     retrieve_points,
 )
+from .proposals import (
+    best_proposals,
+    match_boxes_to_proposals,
+    points_in_proposals,
+    proposal_boxes,
+    proposal_candidates,
+    proposal_jaccard,
+    proposal_probabilities,
+    proposal_union,
+)
 from .random_walk import propagation_scores
 from .sinkhorn import NonFiniteSimilarityError, sinkhorn_scaling
 from .stride4_grid import stride4_labels, stride4_size
@@ -47,6 +57,7 @@ __all__ = [
     'SynthesizedInstances',
     'affinity_walk',
     'best_channels',
+    'best_proposals',
     'box_cells',
     'cells_to_grid',
     'centroid_instance_map',
@@ -61,13 +72,20 @@ __all__ = [
     'extreme_points_to_cells',
     'instance_channels',
     'lacks_pseudo_points',
+    'match_boxes_to_proposals',
     'mean_field_refine',
     'merge_aug_cams',
     'merge_aug_relations',
     'path_affinity',
     'pixel_directions',
     'pixel_paths',
+    'points_in_proposals',
+    'proposal_boxes',
     'propagation_scores',
+    'proposal_candidates',
+    'proposal_jaccard',
+    'proposal_probabilities',
+    'proposal_union',
     'refine_centroids',
     'retrieve_points',
     'sinkhorn_scaling',

@@ -80,7 +80,7 @@ class Proposals:
             size: ``(H, W)`` of the image.
             max_num: How many are kept. Defaults to None: all.
         """
-        scores = np.asarray(scores, np.float32)
+        scores = np.asarray(scores, np.float64)
         order = np.argsort(-scores, kind='stable')[:max_num]
         return cls([rles[place] for place in order], scores[order], size)
 
