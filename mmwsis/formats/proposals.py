@@ -13,7 +13,7 @@ import json
 import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,7 +27,7 @@ from mmwsis.utils.fileio import json_rows
 from .coco_file import image_file_name
 from .coco_masks import MaskError, check_segmentation, checked_rle, rle_runs, shorten
 from .json_file import read_json, stream_list
-from .map_index import INDEX_NAME, MapIndex, map_file
+from .map_index import INDEX_NAME, MapIndex
 
 KIND = 'proposals'
 SUFFIX = '.json'
@@ -85,8 +85,8 @@ class ProposalStore:
     Args:
         path: Folder with one JSON per image: of label generation or of the importer
             (with an index), or any folder whose files are named as the images are, in
-            folders of the same names. Or one JSON with the proposals of a small
-            dataset; it is read through once, for the places of each image's entries.
+            folders of the same names or in none. Or one JSON with the proposals of a
+            small dataset; it is read through once, for where each image's entries are.
         max_num: How many are kept of an image, the best. Defaults to 1000.
         min_score: Proposals with a lower score are left out. Defaults to None: none.
         resize: Whether masks of another size are resized to the image, by nearest
@@ -128,8 +128,8 @@ class ProposalStore:
         """Proposals of one image, best first.
 
         Args:
-            image: Entry of ``images`` of a label file: ``id``, ``file_name``,
-                ``height`` and ``width``.
+            image: Entry of ``images`` of a label file: ``id``, ``file_name`` (or a
+                whole path), ``height`` and ``width``.
 
         Returns:
             Those that cover a pixel, for the size of the image.
@@ -164,12 +164,11 @@ class ProposalStore:
         if self._stretches is not None:
             own = self._stretches.get(image['id'])
             return None if own is None else (self.path, *self._read_stretches(own))
-        path = self.path / map_file(image, SUFFIX)
         if self._index is not None:
-            if image['id'] not in self._index:
-                return None
-            path = self._indexed(image, path.stem)
-        elif not path.is_file():
+            path = self._indexed(image) if image['id'] in self._index else None
+        else:
+            path = self._named_alike(image)
+        if path is None:
             return None
         entries = read_json(str(path))
         if not isinstance(entries, list):
@@ -179,16 +178,25 @@ class ProposalStore:
             )
         return path, range(len(entries)), entries
 
-    def _indexed(self, image: Mapping[str, Any], stem: str) -> Path:
+    def _indexed(self, image: Mapping[str, Any]) -> Path:
         """File that the index names, which must be that of this image."""
-        path = self._index.path(image['id'])
-        if path.stem != stem:
+        path, name = self._index.path(image['id']), image_file_name(image)
+        if path.stem != _parts(name)[-1]:
             raise ValueError(
                 f'{self.path}: image id {image["id"]!r} has the file {path.name}, but '
-                f'is {image_file_name(image)}. The proposals were made from another '
-                'label file; make them anew.'
+                f'is {name}. The proposals were made from another label file; make '
+                'them anew.'
             )
         return path
+
+    def _named_alike(self, image: Mapping[str, Any]) -> Path | None:
+        """File with the image's name in folders of the same names, or in fewer."""
+        parts = _parts(image_file_name(image))
+        for start in range(len(parts)):
+            path = self.path.joinpath(*parts[start:-1], parts[-1] + SUFFIX)
+            if path.is_file():
+                return path
+        return None
 
     def _read_stretches(self, stretches: list[_Stretch]) -> tuple[list, list]:
         """Places and entries of one image in the file of all."""
@@ -228,6 +236,12 @@ class ProposalStore:
                 'that was turned.'
             )
         return proposals.transformed(GridMap.identity(proposals.size).resized(size))
+
+
+def _parts(file_name: str) -> tuple[str, ...]:
+    """Folders and stem of an image's name or path."""
+    path = PurePosixPath(file_name.replace('\\', '/')).with_suffix('')
+    return tuple(part for part in path.parts if part not in (path.anchor, '..'))
 
 
 def _parse(entries: list[Any], places: Sequence[int], where: str) -> Proposals:

@@ -54,7 +54,7 @@ class ProposalFolder(MapFolder):
                 f'{empty:.0%} of {len(entries)} images have no proposal. Look at some '
                 'before training on them; were their scores or sizes filtered out?'
             )
-        return dict(maps=len(entries), empty=round(empty, 4), warnings=warnings)
+        return dict(images=len(entries), empty=round(empty, 4), warnings=warnings)
 
     def encode(
         self, sample: BaseDataElement, image_size: tuple[int, int], where: str

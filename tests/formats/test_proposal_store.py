@@ -69,6 +69,14 @@ def test_written_files_are_read_again(folder):
     assert encode_proposals(7, [], []) == (b'[]\n', 0)
 
 
+@pytest.mark.parametrize('name', ['day/a.json', 'a.json', 'img/day/a.json'])
+def test_folders_are_looked_through(folder, name):
+    path = folder(entries(), name)
+    folder([], 'b/a.json')
+    for known in ('img/day/a.jpg', '/data/img/day/a.jpg', '..\\img\\day\\a.jpg'):
+        assert len(ProposalStore(path).read(dict(IMAGE, file_name=known))) == 3
+
+
 def test_options_choose(folder):
     path = folder(entries())
     assert len(ProposalStore(path, max_num=2).read(IMAGE)) == 2

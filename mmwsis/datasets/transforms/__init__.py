@@ -5,6 +5,7 @@ from .object_crop import ObjectCrop, ObjectCropFlip
 from .pack_weak import PackWeakInputs
 from .packing import PackObjectCrop
 from .panoptic import LoadPanopticAnnotations
+from .proposals import LoadProposals
 from .random_crop_or_pad import RandomCropOrPad
 from .rescaling import ImageScales, RandomLongSide, RandomRescale, rescale_image
 from .stored_maps import LoadClassMaps, LoadSemanticMap
@@ -16,6 +17,7 @@ __all__ = [
     'LoadCheckedImage',
     'LoadPanopticAnnotations',
     'LoadClassMaps',
+    'LoadProposals',
     'LoadSemanticMap',
     'ObjectCrop',
     'ObjectCropFlip',
