@@ -70,17 +70,17 @@ class RunLengths:
             members: (N, R) bool, the regions of each mask.
 
         Example:
-            >>> regions = np.array([[0, 1, 2], [1, 1, 2]])
-            >>> masks = RunLengths.from_regions(regions, np.array([[False, True, False]]))
-            >>> masks.to_rles()
+            >>> regions, members = np.array([[0, 1, 2], [1, 1, 2]]), [[0, 1, 0]]
+            >>> RunLengths.from_regions(regions, np.array(members)).to_rles()
             [{'size': [2, 3], 'counts': b'132'}]
         """
         height, width = regions.shape
         flat = np.asarray(regions).ravel(order='F')
         start = np.flatnonzero(np.diff(flat, prepend=-1))  # Where a region begins.
         inside = np.asarray(members, bool)[:, flat[start]]
-        change = np.diff(inside.astype(np.int8), axis=1, prepend=0) != 0
-        owner, place = change.nonzero()
+        change = inside.copy()
+        change[:, 1:] ^= inside[:, :-1]
+        owner, place = np.divmod(np.flatnonzero(change), len(start))
         total = height * width
         limits = np.arange(1, len(inside) + 1) * total
         ends = np.sort(np.concatenate([owner * total + start[place], limits]))
