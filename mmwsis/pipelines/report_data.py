@@ -148,6 +148,10 @@ def _collapse(content: dict[str, Any]) -> dict[str, Any]:
 def _generation_result(content: dict[str, Any]) -> dict[str, float]:
     """How many labels a file holds, or maps a folder."""
     collapse = _collapse(content)
+    if content.get('type') == 'proposals':
+        counts = [image['count'] for image in content['images']]
+        mean = sum(counts) / max(len(counts), 1)
+        return {'images': len(counts), 'proposals per image': round(mean, 1)}
     if 'annotations' not in content:
         flat = collapse.get('flat')
         known = {} if flat is None else {'of one class everywhere': flat}

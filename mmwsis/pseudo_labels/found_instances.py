@@ -82,7 +82,9 @@ class FoundInstances(Artifact):
             )
         size = self.source.image_size(sample.get('img_id'))
         instances = []
-        for label, score, rle in zip(labels, scores, _rles(found.masks), strict=True):
+        for label, score, rle in zip(
+            labels, scores, mask_rles(found.masks), strict=True
+        ):
             if list(rle['size']) != list(size):
                 raise ValueError(
                     f'{where}: a predicted mask has size {list(rle["size"])}, the '
@@ -135,13 +137,20 @@ class FoundInstances(Artifact):
                 )
 
 
-def _rles(masks: Any) -> list[dict[str, Any]]:
-    """RLEs of a stack of masks, or the RLEs that are there already."""
+def mask_rles(masks: Any) -> list[dict[str, Any]]:
+    """RLEs of a stack of masks, or the RLEs that are there already.
+
+    Args:
+        masks: Bool (N, H, W), or a list of N compressed RLEs.
+
+    Raises:
+        ValueError: The stack has another shape.
+    """
     if isinstance(masks, (list, tuple)) and all(isinstance(m, Mapping) for m in masks):
         return list(masks)
     stack = to_numpy(masks).astype(bool)
     if not len(stack):
         return []
     if stack.ndim != 3:
-        raise ValueError(f'pred_instances.masks must be (N, H, W), got {stack.shape}.')
+        raise ValueError(f'masks must be (N, H, W), got {stack.shape}.')
     return coco_mask.encode(np.asfortranarray(stack.transpose(1, 2, 0), np.uint8))

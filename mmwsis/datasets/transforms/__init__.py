@@ -7,6 +7,7 @@ from .object_crop import ObjectCrop, ObjectCropFlip
 from .pack_weak import PackWeakInputs
 from .packing import PackObjectCrop
 from .panoptic import LoadPanopticAnnotations
+from .proposals import LoadProposals
 from .random_crop_or_pad import RandomCropOrPad
 from .random_flip import RandomFlip
 from .rescaling import (
@@ -31,6 +32,7 @@ __all__ = [
     'LoadCheckedImage',
     'LoadPanopticAnnotations',
     'LoadClassMaps',
+    'LoadProposals',
     'LoadSemanticMap',
     'ObjectCrop',
     'ObjectCropFlip',
