@@ -9,6 +9,7 @@ from .random_crop_or_pad import RandomCropOrPad
 from .rescaling import ImageScales, RandomLongSide, RandomRescale, rescale_image
 from .stored_maps import LoadClassMaps, LoadSemanticMap
 from .views import RandomResizedCropView, TeacherStudentViews
+from .weak_annotations import LoadWeakAnnotations
 
 __all__ = [
     'ImageScales',
@@ -17,6 +18,7 @@ __all__ = [
     'LoadPanopticAnnotations',
     'LoadClassMaps',
     'LoadSemanticMap',
+    'LoadWeakAnnotations',
     'ObjectCrop',
     'ObjectCropFlip',
     'PackObjectCrop',
