@@ -14,12 +14,19 @@ from typing import Any
 from .artifact import Artifact, LabelSource
 from .class_maps import ClassMapFolder
 from .found_instances import FoundInstances
+from .found_points import FoundPoints
 from .object_masks import ObjectMasks
 from .semantic_maps import SemanticMapFolder
 
 ARTIFACTS: dict[str, type[Artifact]] = {
     artifact.kind: artifact
-    for artifact in (ObjectMasks, FoundInstances, ClassMapFolder, SemanticMapFolder)
+    for artifact in (
+        ObjectMasks,
+        FoundInstances,
+        FoundPoints,
+        ClassMapFolder,
+        SemanticMapFolder,
+    )
 }
 
 
