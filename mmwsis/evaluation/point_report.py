@@ -30,7 +30,7 @@ _HEADER = (
     'several times, %',
 )
 # Once, never, several times; as in the other figures, the good is blue.
-_COLORS = dict(once='#3b6fb6', never='#c9ced6', several='#e08a2e')
+_COLORS = dict(once='#3b6fb6', never='#9aa3ad', several='#e08a2e')
 _MAX_CLASSES = 40
 
 
