@@ -3,11 +3,13 @@
 from . import backbones, detectors, heads, labelers, losses
 from .encoder_pretrained import EncoderPretrained
 from .object_crop_preprocessor import ObjectCropPreprocessor
+from .weak_data_preprocessor import WeakDataPreprocessor
 from .whole_image_preprocessor import WholeImagePreprocessor
 
 __all__ = [
     'EncoderPretrained',
     'ObjectCropPreprocessor',
+    'WeakDataPreprocessor',
     'WholeImagePreprocessor',
     'backbones',
     'detectors',

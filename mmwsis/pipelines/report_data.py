@@ -89,6 +89,8 @@ def quality_summary(quality: dict[str, Any]) -> dict[str, float]:
         'pseudo labels as predictions, AP75': ('average_precision', 'AP75'),
         'mean IoU of maps': ('mIoU',),
         'mean IoU of class maps at the best threshold': ('mIoU_best',),
+        'points inside an object of their class': ('inside',),
+        'objects that one point hits': ('once',),
     }
     found = {}
     for name, keys in places.items():

@@ -16,6 +16,7 @@ from mmwsis.registry import MODELS
 from .artifact import Artifact, LabelSource
 from .class_maps import ClassMapFolder
 from .found_instances import FoundInstances
+from .found_points import FoundPoints
 from .object_masks import ObjectMasks
 from .proposals import ProposalFolder
 from .semantic_maps import SemanticMapFolder
@@ -25,6 +26,7 @@ ARTIFACTS: dict[str, type[Artifact]] = {
     for artifact in (
         ObjectMasks,
         FoundInstances,
+        FoundPoints,
         ClassMapFolder,
         SemanticMapFolder,
         ProposalFolder,

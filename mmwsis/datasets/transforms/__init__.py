@@ -23,6 +23,7 @@ from .rescaling import (
 )
 from .stored_maps import LoadClassMaps, LoadSemanticMap
 from .views import RandomResizedCropView, TeacherStudentViews
+from .weak_annotations import LoadWeakAnnotations
 
 __all__ = [
     'Geometry',
@@ -34,6 +35,7 @@ __all__ = [
     'LoadClassMaps',
     'LoadProposals',
     'LoadSemanticMap',
+    'LoadWeakAnnotations',
     'ObjectCrop',
     'ObjectCropFlip',
     'PackObjectCrop',
