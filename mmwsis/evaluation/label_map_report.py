@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from mmwsis.formats.map_index import INDEX_NAME
+from mmwsis.formats.panoptic_files import PanopticFile, is_panoptic_file
 from mmwsis.utils.config_files import read_config
 from mmwsis.utils.fileio import atomic_write_json, atomic_write_text
 from mmwsis.utils.markdown import markdown_table
@@ -17,7 +18,6 @@ from .collapse_report import collapse_of_maps, collapse_section
 from .compare_files import check_same_classes
 from .map_folder_report import map_folder_report, semantic_figures
 from .metric_tables import percent, plain_number
-from .panoptic_files import PanopticFile, is_panoptic_file
 from .panoptic_quality import category_quality, panoptic_counts
 from .panoptic_quality_metric import quality_figures
 from .semantic_iou import folder_confusion, semantic_quality

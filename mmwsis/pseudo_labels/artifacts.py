@@ -15,11 +15,18 @@ from .artifact import Artifact, LabelSource
 from .class_maps import ClassMapFolder
 from .found_instances import FoundInstances
 from .object_masks import ObjectMasks
+from .panoptic_maps import PanopticMaps
 from .semantic_maps import SemanticMapFolder
 
 ARTIFACTS: dict[str, type[Artifact]] = {
     artifact.kind: artifact
-    for artifact in (ObjectMasks, FoundInstances, ClassMapFolder, SemanticMapFolder)
+    for artifact in (
+        ObjectMasks,
+        FoundInstances,
+        ClassMapFolder,
+        SemanticMapFolder,
+        PanopticMaps,
+    )
 }
 
 

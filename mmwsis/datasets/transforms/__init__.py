@@ -7,7 +7,7 @@ from .packing import PackObjectCrop
 from .panoptic import LoadPanopticAnnotations
 from .random_crop_or_pad import RandomCropOrPad
 from .rescaling import ImageScales, RandomLongSide, RandomRescale, rescale_image
-from .stored_maps import LoadClassMaps, LoadSemanticMap
+from .stored_maps import LoadClassMaps, LoadPanopticMap, LoadSemanticMap
 from .views import RandomResizedCropView, TeacherStudentViews
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     'LoadCheckedImage',
     'LoadPanopticAnnotations',
     'LoadClassMaps',
+    'LoadPanopticMap',
     'LoadSemanticMap',
     'ObjectCrop',
     'ObjectCropFlip',
