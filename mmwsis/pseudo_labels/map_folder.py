@@ -7,7 +7,6 @@ stand for, and, like pseudo instances, where the maps come from (``info.mmwsis``
 
 import logging
 import os
-import zlib
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,9 +17,9 @@ from mmengine.logging import print_log
 from mmengine.structures import BaseDataElement
 
 from mmwsis.formats.coco_file import image_file_name
-from mmwsis.formats.map_index import INDEX_NAME, map_file
+from mmwsis.formats.map_index import INDEX_NAME, index_document, map_entry, map_file
 from mmwsis.formats.semantic_maps import BACKGROUND
-from mmwsis.utils.fileio import atomic_write_bytes, atomic_write_text, json_rows
+from mmwsis.utils.fileio import atomic_write_bytes, atomic_write_text
 
 from .artifact import Artifact, Records
 from .collapse import index_collapse, log_collapse
@@ -143,8 +142,7 @@ class MapFolder(Artifact):
         content, extra = self.encode(sample, size, self.place(sample))
         file = map_file(image, self.suffix)
         atomic_write_bytes(self.folder / file, content)
-        entry = dict(id=image['id'], file=file, bytes=len(content))
-        return dict(entry, crc32=zlib.crc32(content), **extra)
+        return map_entry(image['id'], file, content) | extra
 
     def finish(
         self,
@@ -183,8 +181,7 @@ class MapFolder(Artifact):
             info: Its ``info``.
             entries: Record of every image, in the order of the source.
         """
-        head = dict(info=info, type=self.kind, **self.index_keys())
-        return json_rows(head, 'images', entries)
+        return index_document(self.kind, info, entries, **self.index_keys())
 
     def _check_files(self, entries: Sequence[Mapping[str, Any]]) -> None:
         wrong = []

@@ -110,7 +110,7 @@ def test_who_reads_it(config, scenes, tmp_path):
             metainfo=metainfo,
             test_mode=True,
             pipeline=[
-                dict(type='mmdet.LoadImageFromFile'),
+                dict(type='LoadImageFromFile'),
                 dict(type='mmwsis.LoadPanopticAnnotations'),
                 dict(type='mmdet.PackDetInputs'),
             ],

@@ -76,12 +76,14 @@ class LoadSemanticMap(BaseTransform):
     """Load the semantic map of an image from a folder of them.
 
     Sets ``gt_seg_map``, uint8 (H, W): 0 is the background, ``k + 1`` the dataset's
-    class ``k``, matched by name, and 255 unknown. Transforms of MMDetection and
-    MMSegmentation treat it as their own. The folder is opened at the first sample, once
-    per process.
+    class ``k``, matched by name, and 255 unknown. Where the folder has no background
+    (Cityscapes), or the dataset names it among its classes (panoptic labels), class
+    ``k`` is ``k``. Transforms of MMDetection and MMSegmentation treat it as their own.
+    The folder is opened at the first sample, once per process.
 
     Args:
-        folder: What ``tools/generate_pseudo_labels.py --artifact semantic_maps`` wrote.
+        folder: What ``tools/generate_pseudo_labels.py --artifact semantic_maps`` or
+            ``tools/dataset_converters/import_semantic_maps.py`` wrote.
     """
 
     def __init__(self, folder: str) -> None:
@@ -123,17 +125,18 @@ class LoadSemanticMap(BaseTransform):
     def _open(self, classes: tuple[str, ...]) -> None:
         """Read the index; prepare the value of every number in the files."""
         index = MapIndex(self.folder, 'semantic_maps')
-        first, names = index.classes[:1], index.classes[1:]
-        unknown = [name for name in names if name not in classes]
-        if first != (BACKGROUND,) or unknown:
+        values = tuple(classes)
+        if BACKGROUND in index.classes and BACKGROUND not in values:
+            values = (BACKGROUND, *values)
+        unknown = [name for name in index.classes if name not in values]
+        if unknown:
             raise ValueError(
                 f'{self.folder} holds maps of {index.classes}; expected {BACKGROUND!r} '
-                f'and classes among {tuple(classes)}.'
+                f'and classes among {tuple(classes)}.{alike_hint(unknown, classes)}'
             )
         self._value = np.full(256, IGNORE_INDEX, np.uint8)
-        self._value[0] = 0
-        for number, name in enumerate(names, start=1):
-            self._value[number] = classes.index(name) + 1
+        for number, name in enumerate(index.classes):
+            self._value[number] = values.index(name)
         self._index = index
 
     def __getstate__(self) -> dict[str, Any]:
