@@ -18,6 +18,7 @@ from .class_maps import ClassMapFolder
 from .found_instances import FoundInstances
 from .found_points import FoundPoints
 from .object_masks import ObjectMasks
+from .panoptic_maps import PanopticMaps
 from .proposals import ProposalFolder
 from .semantic_maps import SemanticMapFolder
 
@@ -29,6 +30,7 @@ ARTIFACTS: dict[str, type[Artifact]] = {
         FoundPoints,
         ClassMapFolder,
         SemanticMapFolder,
+        PanopticMaps,
         ProposalFolder,
     )
 }

@@ -148,11 +148,19 @@ def _require_checkpoint(
     return path
 
 
-def _maps_read(cfg: Config) -> list[Path]:
-    """Indices of the folders of maps that the model or its data pipeline reads."""
+def _maps_read(cfg: Config, source: str) -> list[Path]:
+    """What the model or its data pipeline reads besides the source.
+
+    Indices of folders of maps, and JSONs such as that of panoptic maps.
+    """
     named = dict(model=cfg.model, data=cfg.pseudo_label_dataloader.dataset)
     found = files_named_in(Config(named).to_dict(), Path(), INDEX_NAME)
-    return [path for path in found if path.name == INDEX_NAME]
+    return [
+        path
+        for path in found
+        if path.name == INDEX_NAME
+        or (path.suffix == '.json' and not path.samefile(source))
+    ]
 
 
 def _plan(
@@ -174,7 +182,10 @@ def _plan(
     dataset = DATASETS.build(dataset_cfg)
     classes = tuple(dataset.metainfo['classes'])
     ids = match_classes(classes, source.coco['categories'], path)
-    source = replace(source, classes=classes, category_ids=tuple(ids))
+    stuff = tuple(dataset.metainfo.get('stuff_classes') or ())
+    source = replace(
+        source, classes=classes, category_ids=tuple(ids), stuff_classes=stuff
+    )
     artifact = build_artifact(settings, out, source)
     chunks = plan_chunks(artifact.items(dataset), batch_size)
     return _Work(*how, artifact, settings, dataset, chunks)
@@ -196,7 +207,7 @@ def _enter(work: _Work) -> dict[str, Any] | None:
             dataset=cfg.pseudo_label_dataloader.dataset.to_dict(),
         ),
         artifact=None if isinstance(artifact, ObjectMasks) else work.settings,
-        maps=_maps_read(cfg),
+        maps=_maps_read(cfg, artifact.source.path),
     )
     result = artifact.result
     if not parts.exists():

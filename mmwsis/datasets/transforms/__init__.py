@@ -21,7 +21,7 @@ from .rescaling import (
     Resizing,
     rescale_image,
 )
-from .stored_maps import LoadClassMaps, LoadSemanticMap
+from .stored_maps import LoadClassMaps, LoadPanopticMap, LoadSemanticMap
 from .views import RandomResizedCropView, TeacherStudentViews
 from .weak_annotations import LoadWeakAnnotations
 
@@ -33,6 +33,7 @@ __all__ = [
     'LoadCheckedImage',
     'LoadPanopticAnnotations',
     'LoadClassMaps',
+    'LoadPanopticMap',
     'LoadProposals',
     'LoadSemanticMap',
     'LoadWeakAnnotations',
