@@ -182,9 +182,7 @@ class PipelineCheck:
             source = Made(self._sources).stand_in(source)
             if source is not None and source.suffix != '.json':
                 source = None
-        folder = [Path(stage.out)] if isinstance(stage, GenerateStage) else []
-        folder += [job.train_dir] if job.train_dir is not None else []
-        for path in [*job.outputs, *folder]:
+        for path in [*job.outputs, *job.resumable]:
             self._sources[path] = source
             self._makers.setdefault(path, stage.name)
 

@@ -26,7 +26,7 @@ from .stages import (
     TrainStage,
 )
 
-_METRICS_WITH_RESULTS = ('CocoMetric', 'LVISMetric')
+_METRICS_WITH_RESULTS = ('CocoMetric', 'CocoInstanceMetric', 'LVISMetric')
 
 
 @dataclass
@@ -94,6 +94,12 @@ class JobFactory:
             cfg = Config(cfg.to_dict(), filename=cfg.filename)
             cfg.merge_from_dict(options)
         return cfg
+
+    def artifact_of(self, stage: GenerateStage) -> str:
+        """Return the kind of artifact that a stage makes."""
+        settings = stage.artifact or self.config_of(stage).get('artifact')
+        settings = settings or 'object_masks'
+        return settings if isinstance(settings, str) else settings['type']
 
     def _plain_config(self, stage: ConfigStage) -> Config:
         """A stage's config without its own overrides."""
@@ -231,6 +237,8 @@ class JobFactory:
         job.inputs += map(Path, checkpoints)
         job.outputs = [stage.result]
         job.resumable = [out, out.with_name(out.name + '.parts')]
+        if self.artifact_of(stage) == 'panoptic_maps':
+            job.resumable.append(out.with_suffix(''))  # the PNGs of the JSON
         job.settings.update(flatten_settings({'args': [*stage.args, stage.out]}))
         if stage.artifact is not None:
             job.settings.update(flatten_settings({'artifact': stage.artifact}))

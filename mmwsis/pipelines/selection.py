@@ -29,10 +29,7 @@ def named_stages(names: Iterable[str], stages: Sequence[Stage]) -> list[str]:
 
 def _listed(stages: Sequence[Stage]) -> str:
     """Names as the file has them; of repeated stages, how to name a round."""
-    names: dict[str, None] = {}
-    for stage in stages:
-        place = stage.round
-        names[place.stage if place else stage.name] = None
+    names = dict.fromkeys(stage.name_in_file for stage in stages)
     groups = {stage.round.group: stage.round.total for stage in stages if stage.round}
     hints = [
         f'; {group} stands for its stages, {group}@1 to {group}@{total} for its rounds'

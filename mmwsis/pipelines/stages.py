@@ -54,6 +54,11 @@ class Stage:
     round: Round | None = None
 
     @property
+    def name_in_file(self) -> str:
+        """Name without the round."""
+        return self.round.stage if self.round else self.name
+
+    @property
     def handles(self) -> tuple[str, ...]:
         """Names that it answers to on the command line.
 

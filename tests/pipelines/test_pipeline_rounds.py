@@ -1,5 +1,7 @@
 """Stages that are repeated: how they are written out, run, continued and reported."""
 
+import json
+
 import pytest
 
 from mmwsis.pipelines import Selection, StageFailedError, load_pipeline
@@ -272,3 +274,28 @@ def test_training_in_the_folder_of_another(refining):
     with pytest.raises(StageFailedError, match='lies in work_dirs/network, that of st'):
         refining.run()
     assert refining.calls() == []
+
+
+def test_report_shows_rounds(refining):
+    refining.run()
+    folder = refining.root / 'work_dirs/pipelines/toy'
+    text = (folder / 'report.md').read_text()
+    for part in ('## Rounds of refine', 'reads the last round, 3.',
+                 '| measure | round 1 | round 2 | round 3 | best |',
+                 '| class-mean IoU, all | 50.0 | 75.0 | 70.0 | round 2 |',
+                 '| mask AP | 40.0 | 40.0 | 40.0 | round 1 |',
+                 '](pictures/rounds_refine.png)'):  # fmt: skip
+        assert part in text
+    assert text.count('Training curves of network') == 2  # a title and a text
+    report = json.loads((folder / 'report.json').read_text())
+    shown = [one['title'] for one in report['pictures'] if not one['problem']]
+    assert {'Curves over the rounds of refine', 'Training curves of network'} <= set(
+        shown
+    )
+    (group,) = report['rounds']
+    assert list(group['seconds']) == ['1', '2', '3']
+    assert group['measures'][0]['best'] == 2
+    assert (folder / 'pictures/curves_network.png').stat().st_size > 1000
+    assert 'refine, class-mean IoU, all, by round: 1: 50.0, 2: 75.0' in refining.said
+    # What the last round is worth is what counts in the summary.
+    assert report['summary']['quality'] == {'class-mean IoU, all': 0.7}
