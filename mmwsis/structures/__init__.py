@@ -3,6 +3,8 @@
 from .extreme_points import box_of_extreme_points, check_extreme_points
 from .grid_map import GridMap
 from .object_crop_sample import ObjectCropSample
+from .proposals import Proposals
+from .run_lengths import RunLengths
 from .segment_ids import colours_of_ids, ids_of_colours
 from .supervision import (
     Supervision,
@@ -15,6 +17,8 @@ from .tags import tags_to_vector
 __all__ = [
     'GridMap',
     'ObjectCropSample',
+    'Proposals',
+    'RunLengths',
     'Supervision',
     'annotation_place',
     'box_of_extreme_points',

@@ -7,6 +7,7 @@ from .object_crop import ObjectCrop, ObjectCropFlip
 from .pack_weak import PackWeakInputs
 from .packing import PackObjectCrop
 from .panoptic import LoadPanopticAnnotations
+from .proposals import LoadProposals
 from .random_crop_or_pad import RandomCropOrPad
 from .random_flip import RandomFlip
 from .rescaling import (
@@ -20,8 +21,9 @@ from .rescaling import (
     Resizing,
     rescale_image,
 )
-from .stored_maps import LoadClassMaps, LoadSemanticMap
+from .stored_maps import LoadClassMaps, LoadPanopticMap, LoadSemanticMap
 from .views import RandomResizedCropView, TeacherStudentViews
+from .weak_annotations import LoadWeakAnnotations
 
 __all__ = [
     'Geometry',
@@ -31,7 +33,10 @@ __all__ = [
     'LoadCheckedImage',
     'LoadPanopticAnnotations',
     'LoadClassMaps',
+    'LoadPanopticMap',
+    'LoadProposals',
     'LoadSemanticMap',
+    'LoadWeakAnnotations',
     'ObjectCrop',
     'ObjectCropFlip',
     'PackObjectCrop',
