@@ -137,7 +137,7 @@ class GeometricTransform(BaseTransform):
             self.backend,
             self.truncate_image,
         )
-        results['img'] = placed_image(image, geometry.placement(), self.pad_value)
+        results['img'] = placed_image(image, geometry, self.pad_value)
         grid = geometry.grid(self.pixel_rule)
         if 'gt_seg_map' in results:
             results['gt_seg_map'] = grid.apply(

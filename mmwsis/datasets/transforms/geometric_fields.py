@@ -1,12 +1,14 @@
 """How the fields of a sample follow a geometric transform of their image."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 from mmdet.structures.bbox import BaseBoxes, HorizontalBoxes
 from mmdet.structures.mask import BitmapMasks, PolygonMasks
 from PIL import Image
 
-from mmwsis.structures.grid_map import GridMap, PixelRule
+from mmwsis.structures.grid_map import PixelRule
 
 from .geometry import Geometry
 
@@ -78,23 +80,28 @@ def resized_image(
 
 
 def placed_image(
-    image: np.ndarray, placement: GridMap, colour: tuple[float, ...]
+    image: np.ndarray, geometry: Geometry, colour: tuple[float, ...]
 ) -> np.ndarray:
-    """Image after the other steps.
+    """Image after the other steps of ``geometry``.
 
     Args:
-        image: (H, W, 3).
-        placement: Of the geometry.
+        image: (H, W, 3), already resized.
+        geometry: What is done.
         colour: Three values for what lies outside. Where it is used and holds a
             fraction, an image of integers becomes float32.
 
     Returns:
-        A new array.
+        A new array; ``image`` itself where no step is left.
     """
+    if geometry.window is None and not geometry.mirror:
+        return image
+    window = replace(geometry, mirror=False).placement()
     whole = all(float(value).is_integer() for value in colour)
-    if placement.reaches_outside and not whole:
+    if window.reaches_outside and not whole:
         image = image.astype(np.float32)
-    return placement.apply(image, colour, axis=0)
+    placed = window.apply(image, colour, axis=0)
+    # Twenty times as fast as NumPy's copy of pixels in reverse.
+    return cv2.flip(placed, 1) if geometry.mirror else placed
 
 
 def moved_class_maps(
@@ -125,11 +132,10 @@ def _resized_maps(stack: np.ndarray, geometry: Geometry) -> np.ndarray:
     if geometry.resized_size == geometry.size:
         return stack
     # OpenCV has no float16.
-    resized = [
-        resized_image(one.astype(np.float32), geometry, 'bilinear', 'cv2')
-        for one in stack
-    ]
-    return np.array(resized, stack.dtype).reshape(-1, *geometry.resized_size)
+    resized = np.empty((len(stack), *geometry.resized_size), np.float32)
+    for place, one in zip(resized, stack.astype(np.float32), strict=True):
+        place[:] = resized_image(one, geometry, 'bilinear', 'cv2')
+    return resized.astype(stack.dtype)
 
 
 def moved_boxes(
@@ -175,17 +181,23 @@ def moved_masks(
         rule: Nearest neighbours of bitmaps, as in :meth:`GridMap.resized`.
 
     Returns:
-        New masks, and bool (N,): not all of the mask has gone. One that was empty
-        before has nothing to lose.
+        New masks, and bool (N,): a window has left something of the mask, or it was
+        empty before.
     """
     if isinstance(masks, BitmapMasks):
         bits = geometry.grid(rule).apply(masks.masks)
         moved = BitmapMasks(bits, *geometry.new_size)
-        before, after = (one.masks.any(axis=(1, 2)) for one in (masks, moved))
     else:
         moved = _moved_polygons(masks, geometry)
-        before, after = masks.areas > 0, moved.areas > 0
-    return moved, after | ~before
+    if geometry.window is None:
+        return moved, np.ones(len(masks), bool)
+    return moved, ~_is_empty(moved) | _is_empty(masks)
+
+
+def _is_empty(masks: BitmapMasks | PolygonMasks) -> np.ndarray:
+    if isinstance(masks, BitmapMasks):
+        return ~masks.masks.any(axis=(1, 2))
+    return masks.areas <= 0
 
 
 def _moved_polygons(masks: PolygonMasks, geometry: Geometry) -> PolygonMasks:
