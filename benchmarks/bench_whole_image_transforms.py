@@ -31,7 +31,7 @@ OURS = (
     dict(type='mmwsis.ResizeToStride', **OPENCV),
     dict(type='mmwsis.RandomChoiceRescale', **OPENCV),
     dict(type='mmwsis.RandomCropOrPad', crop_size=416, pad_value=(123, 116, 103)),
-    dict(type='mmwsis.RandomFlip'),
+    dict(type='mmwsis.RandomMirror'),
 )
 THEIRS = (
     dict(type='mmdet.Resize', scale=(449, 353), keep_ratio=False),

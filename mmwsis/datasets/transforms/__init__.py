@@ -9,7 +9,7 @@ from .packing import PackObjectCrop
 from .panoptic import LoadPanopticAnnotations
 from .proposals import LoadProposals
 from .random_crop_or_pad import RandomCropOrPad
-from .random_flip import RandomFlip
+from .random_mirror import RandomMirror
 from .rescaling import (
     ImageScales,
     RandomChoiceRescale,
@@ -42,7 +42,7 @@ __all__ = [
     'PackObjectCrop',
     'PackWeakInputs',
     'RandomCropOrPad',
-    'RandomFlip',
+    'RandomMirror',
     'RandomLongSide',
     'RandomRescale',
     'RandomChoiceRescale',

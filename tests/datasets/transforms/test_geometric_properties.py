@@ -13,8 +13,8 @@ from mmdet.structures.mask import PolygonMasks
 from mmwsis.datasets.transforms import (
     RandomChoiceRescale,
     RandomCropOrPad,
-    RandomFlip,
     RandomLongSide,
+    RandomMirror,
     RandomRescale,
     ResizeToMultiple,
     ResizeToSize,
@@ -37,13 +37,13 @@ RESIZING = [
 PLACING = [
     RandomCropOrPad((13, 21)),
     RandomCropOrPad(24, (123, 116, 103), 0, 0),
-    RandomFlip(),
+    RandomMirror(),
 ]
 # The other rule of pixels is for parity and keeps less.
 CORNER = [
     RandomChoiceRescale(**OPENCV, pixel_rule='corner'),
     ResizeToStride(20, 8, **OPENCV, pixel_rule='corner', truncate_points=True),
-    RandomFlip(pixel_rule='corner', truncate_points=True),
+    RandomMirror(pixel_rule='corner', truncate_points=True),
 ]
 SEED = st.integers(0, 9999)
 
@@ -56,11 +56,11 @@ def cut(sample, top, left, window):
 @given(samples(polygons=True))
 def test_mirroring_twice_changes_nothing(sample):
     before = copy.deepcopy(sample)
-    once = RandomFlip(1.0)(sample)
+    once = RandomMirror(1.0)(sample)
     assert once['flip'] and once['flip_direction'] == 'horizontal'
     assert np.array_equal(once['img'], before['img'][:, ::-1])
     assert np.array_equal(once['gt_seg_map'], before['gt_seg_map'][:, ::-1])
-    twice = RandomFlip(1.0)(once)
+    twice = RandomMirror(1.0)(once)
     assert not twice['flip'] and twice['flip_direction'] is None
     assert_same(before, twice)
 

@@ -12,7 +12,7 @@ from pycocotools import mask as coco_mask
 from mmwsis.datasets.transforms import (
     RandomChoiceRescale,
     RandomCropOrPad,
-    RandomFlip,
+    RandomMirror,
     RandomRescale,
     ResizeToStride,
 )
@@ -27,7 +27,7 @@ STEPS = [
     RandomChoiceRescale(backend='cv2', pixel_rule='corner'),
     ResizeToStride(20, 8),
     RandomCropOrPad((13, 21)),
-    RandomFlip(),
+    RandomMirror(),
 ]
 
 
@@ -65,4 +65,4 @@ def test_proposals_of_another_image_are_refused():
         r'mask_proposals has \(height, width\) \(9, 8\), the image \(9, 9\).* id 7'
     )
     with pytest.raises(ValueError, match=message):
-        RandomFlip(1.0)(other)
+        RandomMirror(1.0)(other)

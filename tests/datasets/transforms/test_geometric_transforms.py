@@ -15,8 +15,8 @@ from mmwsis.datasets.transforms import (
     PackWeakInputs,
     RandomChoiceRescale,
     RandomCropOrPad,
-    RandomFlip,
     RandomLongSide,
+    RandomMirror,
     RandomRescale,
     ResizeToMultiple,
     ResizeToSize,
@@ -64,7 +64,7 @@ def test_golden_training_pipeline(case):
         top=int(golden['crop_y'] - golden['pad_top']),
         left=int(golden['crop_x'] - golden['pad_left']),
     )
-    flip = RandomFlip(pixel_rule='corner', truncate_points=True)
+    flip = RandomMirror(pixel_rule='corner', truncate_points=True)
     flip.transform_with(sample, flip=bool(golden['flip']))
 
     rows = np.column_stack(
@@ -117,7 +117,7 @@ def irnet_of_before(image, labels, long_side, crop, colour):
     return canvas, label_canvas
 
 
-@pytest.mark.parametrize('flip', ['mmdet.RandomFlip', 'mmwsis.RandomFlip'])
+@pytest.mark.parametrize('flip', ['mmdet.RandomFlip', 'mmwsis.RandomMirror'])
 def test_irnet_has_the_pixels_and_draws_that_it_had(flip):
     rng = np.random.default_rng(0)
     steps = [
@@ -188,7 +188,7 @@ def test_an_object_without_a_point_or_mask_stays():
     sample = whole_image_sample(20, 30, [(0, 0, 10, 5), (2, 2, 9, 9)])
     sample['gt_points'][1] = np.nan  # a crowd
     sample['gt_masks'].masks[1] = 0
-    for step in (RandomRescale((2, 2)), RandomFlip(1.0), RandomCropOrPad(70)):
+    for step in (RandomRescale((2, 2)), RandomMirror(1.0), RandomCropOrPad(70)):
         sample = step(sample)
     assert sample['num_dropped'] == 0 and np.isnan(sample['gt_points'][1]).all()
     polygons = PolygonMasks([[np.zeros(6)]], 20, 30)  # MMDetection's missing mask
@@ -211,7 +211,7 @@ def test_coarse_class_maps_are_mirrored_but_not_cut():
     sample = whole_image_sample(16, 24, [])
     coarse = np.arange(24, dtype=np.float16).reshape(1, 4, 6)
     sample['class_maps'] = dict(labels=np.array([1]), cam=coarse)
-    sample = RandomFlip(1.0)(RandomRescale((2, 2))(sample))
+    sample = RandomMirror(1.0)(RandomRescale((2, 2))(sample))
     assert np.array_equal(sample['class_maps']['cam'], coarse[..., ::-1])
     message = r"class map 'cam' has \(height, width\) \(4, 6\), the image .* id 7"
     with pytest.raises(ValueError, match=message):
@@ -225,7 +225,7 @@ def test_transforms_of_mmdetection_may_stand_between():
     ours, theirs = copy.deepcopy(sample), copy.deepcopy(sample)
     flip = TRANSFORMS.build(dict(type='mmdet.RandomFlip', prob=1.0))
     pad = TRANSFORMS.build(dict(type='mmdet.Pad', size=(40, 40)))
-    assert_same(RandomFlip(1.0)(ours), flip(theirs), (*names, 'flip'))
+    assert_same(RandomMirror(1.0)(ours), flip(theirs), (*names, 'flip'))
     enlarged = RandomRescale(**OPENCV).transform_with(pad(theirs), factor=2)
     assert enlarged['gt_masks'].masks.shape == (2, 80, 80)
     resize = TRANSFORMS.build(dict(type='mmdet.Resize', scale_factor=2.0))
@@ -236,7 +236,7 @@ def test_transforms_of_mmdetection_may_stand_between():
 def test_boxes_may_be_an_array():
     boxes = np.array([[1, 2, 5, 7]], np.float32)
     sample = dict(img=np.zeros((10, 12, 3), np.uint8), gt_bboxes=boxes)
-    flipped = RandomFlip(1.0)(sample)['gt_bboxes']
+    flipped = RandomMirror(1.0)(sample)['gt_bboxes']
     assert isinstance(flipped, np.ndarray) and flipped.tolist() == [[7, 2, 11, 7]]
     assert boxes[0].tolist() == [1, 2, 5, 7]
 
@@ -244,7 +244,7 @@ def test_boxes_may_be_an_array():
 def test_a_transformed_sample_packs():
     sample = whole_image_sample(24, 30, [(3, 2, 20, 9), (1, 10, 8, 22)])
     sample.update(tags=[0, 1], num_classes=3)
-    for step in (ResizeToSize((48, 60)), RandomCropOrPad(64), RandomFlip(1.0)):
+    for step in (ResizeToSize((48, 60)), RandomCropOrPad(64), RandomMirror(1.0)):
         sample = step(sample)
     packed = PackWeakInputs()(sample)
     instances = packed['data_samples'].gt_instances
@@ -256,8 +256,8 @@ def test_a_transformed_sample_packs():
 @pytest.mark.parametrize(
     ('make', 'message'),
     [
-        (lambda: RandomFlip(1.5), 'prob must be from 0 to 1, got 1.5'),
-        (lambda: RandomFlip(pixel_rule='edge'), "'centre' or 'corner', got 'edge'"),
+        (lambda: RandomMirror(1.5), 'prob must be from 0 to 1, got 1.5'),
+        (lambda: RandomMirror(pixel_rule='edge'), "'centre' or 'corner', got 'edge'"),
         (lambda: ResizeToSize((3, 0)), r'size must be .*\(3, 0\)'),
         (lambda: ResizeToMultiple(0), 'divisor must be positive, got 0'),
         (lambda: ResizeToStride(416, 0), 'must be positive, got 416 and 0'),
@@ -273,7 +273,7 @@ def test_impossible_settings_are_refused(make, message):
 
 def test_fields_that_do_not_fit_are_refused_by_name():
     sample = whole_image_sample(9, 8, [(0, 0, 5, 5), (1, 1, 3, 3)])
-    flip = RandomFlip(1.0)
+    flip = RandomMirror(1.0)
     for name, wrong, message in (
         ('gt_instance_map', np.zeros((8, 9)), r'gt_instance_map has .*\(8, 9\).* id 7'),
         ('gt_masks', PolygonMasks([], 9, 9), r'gt_masks has .*\(9, 9\).* id 7'),

@@ -11,7 +11,7 @@ from .geometry import Geometry
 
 
 @TRANSFORMS.register_module()
-class RandomFlip(GeometricTransform):
+class RandomMirror(GeometricTransform):
     """Exchange left and right at random, of every field.
 
     With the same random numbers as ``mmdet.RandomFlip``, which knows no points,
