@@ -20,6 +20,7 @@ from mmwsis.engine.run_check import check_run
 from mmwsis.engine.run_config import load_run_config
 from mmwsis.formats.map_index import MapIndex
 from mmwsis.models.detectors import fill_instances, fill_panoptic
+from mmwsis.pseudo_labels import GenerationOptions, generate_pseudo_labels
 
 HERE = Path(__file__).parent
 TOOLS = HERE.parents[2] / 'tools'
@@ -138,6 +139,11 @@ def test_an_artifact_that_it_cannot_make_is_refused(inside, monkeypatch):
     text = str(end.value)
     assert "BoxNetwork cannot make the artifact 'class_maps'; it makes" in text
     assert "'instances', 'semantic_maps'" in text
+    options = GenerationOptions(artifact='class_maps')
+    with pytest.raises(ValueError, match='BoxNetwork cannot make'):
+        generate_pseudo_labels(
+            load_run_config('toy_config.py'), CHECKPOINT, 'maps', options
+        )
     assert not list(Path().glob('maps*'))
 
 
