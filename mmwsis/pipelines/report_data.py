@@ -251,4 +251,16 @@ def _summary(runner: 'PipelineRunner', stage: ReportStage) -> dict[str, Any]:
             ('quality', stage.quality),
         )
     }
-    return {**found, 'retention': headline_retention(found['weak'], found['full'])}
+    found['retention'] = headline_retention(found['weak'], found['full'])
+    return {**found, 'trained_on': trained_on(runner, by_name[stage.weak])}
+
+
+def trained_on(runner: 'PipelineRunner', stage: TestStage) -> str:
+    """Say what a weakly-supervised final model is trained on.
+
+    Args:
+        runner: The runner.
+        stage: Tests it.
+    """
+    wsis = runner.factory.config_of(stage).get('wsis') or {}
+    return 'weak labels' if wsis.get('stage') == 'end_to_end' else 'pseudo labels'
