@@ -32,6 +32,16 @@ from .point_retrieval import (
     lacks_pseudo_points,
     retrieve_points,
 )
+from .proposals import (
+    best_proposals,
+    match_boxes_to_proposals,
+    points_in_proposals,
+    proposal_boxes,
+    proposal_candidates,
+    proposal_jaccard,
+    proposal_probabilities,
+    proposal_union,
+)
 from .random_walk import propagation_scores
 from .sinkhorn import NonFiniteSimilarityError, sinkhorn_scaling
 from .stride4_grid import stride4_labels, stride4_size
@@ -53,6 +63,7 @@ __all__ = [
     'SynthesizedInstances',
     'affinity_walk',
     'best_channels',
+    'best_proposals',
     'box_cells',
     'cells_to_grid',
     'centroid_instance_map',
@@ -74,6 +85,7 @@ __all__ = [
     'instance_channels',
     'keep_allowed_labels',
     'lacks_pseudo_points',
+    'match_boxes_to_proposals',
     'mean_field_refine',
     'merge_aug_cams',
     'merge_aug_relations',
@@ -82,7 +94,13 @@ __all__ = [
     'path_affinity',
     'pixel_directions',
     'pixel_paths',
+    'points_in_proposals',
+    'proposal_boxes',
     'propagation_scores',
+    'proposal_candidates',
+    'proposal_jaccard',
+    'proposal_probabilities',
+    'proposal_union',
     'refine_centroids',
     'region_peaks',
     'retrieve_points',

@@ -126,7 +126,7 @@ def layouts(value):
     """The same numbers laid out in memory in other ways."""
     if isinstance(value, np.ndarray):
         yield np.asfortranarray(value)
-        yield np.repeat(value, 2, 1)[:, ::2]
+        yield np.repeat(value, 2, -1)[..., ::2]
         return
     yield value.transpose(0, -1).contiguous().transpose(0, -1)
     yield torch.stack([value, value], -1)[..., 0]
