@@ -113,11 +113,24 @@ class ProposalStore:
         self._index: MapIndex | None = None
         self._results: ResultsFile | None = None
         if self.path.is_file():
+            self._warn_of_large_file()
             self._results = ResultsFile(self.path)
         elif (self.path / INDEX_NAME).is_file():
             self._index = MapIndex(self.path, KIND)
         elif not self.path.is_dir() or self._is_unfinished:
             MapIndex(self.path, KIND)  # says how such a folder is made, or finished
+
+    def _warn_of_large_file(self) -> None:
+        size = self.path.stat().st_size
+        if size > _LARGE:
+            print_log(
+                f'{self.path} has {size / 2**30:.1f} GiB, which every process reads '
+                'through before it begins. python '
+                'tools/dataset_converters/import_proposals.py --from coco makes a '
+                'folder of it that is read image by image.',
+                logger='current',
+                level=logging.WARNING,
+            )
 
     @property
     def _is_unfinished(self) -> bool:
@@ -334,15 +347,6 @@ class ResultsFile:
     """
 
     def __init__(self, path: Path) -> None:
-        if path.stat().st_size > _LARGE:
-            print_log(
-                f'{path} has {path.stat().st_size / 2**30:.1f} GiB, which every '
-                'process reads through before it begins. python '
-                'tools/dataset_converters/import_proposals.py --from coco makes a '
-                'folder of it that is read image by image.',
-                logger='current',
-                level=logging.WARNING,
-            )
         self.path = path
         self._stretches: dict[Any, list[_Stretch]] = {}
         before = None
