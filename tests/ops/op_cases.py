@@ -355,18 +355,6 @@ CASES = {
         lambda: dict(foreground=no_labels(0, 5), background=no_labels(0, 5)),
         [(0, 5)],
     ),
-    'label_components': Case(
-        op('connected_components.label_components'),
-        lambda: dict(mask=mask()),
-        lambda: dict(mask=np.zeros((0, 4))),
-        [(0, 4), None],
-    ),
-    'count_components': Case(
-        op('connected_components.count_components'),
-        lambda: dict(mask=mask(), min_area=2),
-        lambda: dict(mask=np.zeros((0, 4))),
-        [None],
-    ),
     'is_separated': Case(
         op('connected_components.is_separated'),
         lambda: dict(gt=mask(), min_area=1),
