@@ -1,6 +1,6 @@
-"""Labelers and their parts; importing the package registers all of them."""
+"""Labelers, end-to-end detectors and their parts; importing registers them all."""
 
-from . import backbones, heads, labelers, losses
+from . import backbones, detectors, heads, labelers, losses
 from .encoder_pretrained import EncoderPretrained
 from .object_crop_preprocessor import ObjectCropPreprocessor
 from .weak_data_preprocessor import WeakDataPreprocessor
@@ -12,6 +12,7 @@ __all__ = [
     'WeakDataPreprocessor',
     'WholeImagePreprocessor',
     'backbones',
+    'detectors',
     'heads',
     'labelers',
     'losses',

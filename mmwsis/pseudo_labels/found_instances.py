@@ -56,7 +56,7 @@ class FoundInstances(FoundObjects):
             size: ``(H, W)`` of the image in pixels.
             where: Names the image in messages.
         """
-        for score, rle in zip(scores, _rles(found.masks), strict=True):
+        for score, rle in zip(scores, mask_rles(found.masks), strict=True):
             if list(rle['size']) != list(size):
                 raise ValueError(
                     f'{where}: a predicted mask has size {list(rle["size"])}, the '
@@ -88,13 +88,20 @@ class FoundInstances(FoundObjects):
         return self.summary(annotations)
 
 
-def _rles(masks: Any) -> list[dict[str, Any]]:
-    """RLEs of a stack of masks, or the RLEs that are there already."""
+def mask_rles(masks: Any) -> list[dict[str, Any]]:
+    """RLEs of a stack of masks, or the RLEs that are there already.
+
+    Args:
+        masks: Bool (N, H, W), or a list of N compressed RLEs.
+
+    Raises:
+        ValueError: The stack has another shape.
+    """
     if isinstance(masks, (list, tuple)) and all(isinstance(m, Mapping) for m in masks):
         return list(masks)
     stack = to_numpy(masks).astype(bool)
     if not len(stack):
         return []
     if stack.ndim != 3:
-        raise ValueError(f'pred_instances.masks must be (N, H, W), got {stack.shape}.')
+        raise ValueError(f'masks must be (N, H, W), got {stack.shape}.')
     return coco_mask.encode(np.asfortranarray(stack.transpose(1, 2, 0), np.uint8))

@@ -30,6 +30,8 @@ class Labeler(Protocol):
                               ascending, and maps (K, ...) under names of your choice
     'semantic_maps'  an image ``pred_sem_seg.sem_seg`` integers (1, H, W); 0 is
                               the background, ``k + 1`` class ``k``, 255 unknown
+    'proposals'      an image ``pred_proposals``: InstanceData with ``scores`` (N,) in
+                              [0, 1] and ``masks`` bool (N, H, W) or N RLEs; no classes
     ================ ======== =========================================================
 
     Masks and semantic maps have the size of the original image, points are pixels of

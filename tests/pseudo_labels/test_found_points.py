@@ -66,7 +66,9 @@ def write(folder, found, **options):
 def objects(draw, image_id):
     height, width = SIZES[image_id]
     # Distinct pixels in eighths, which float32 and the file hold exactly.
-    eighths = st.tuples(st.integers(16, 8 * (width - 1)), st.integers(0, 8 * height - 8))
+    eighths = st.tuples(
+        st.integers(16, 8 * (width - 1)), st.integers(0, 8 * height - 8)
+    )
     rows = draw(
         st.lists(eighths, max_size=6, unique_by=lambda p: (p[0] // 8, p[1] // 8))
     )

@@ -238,6 +238,11 @@ _TABLE: dict[Severity, dict[str, tuple[str, ...]]] = {
         ),
     },
     Severity.WARNING: {
+        'panoptic-grey': (
+            'Panoptic PNGs are in colours, id = R + 256 G + 65536 B.',
+            'mmwsis reads 16 bits of grey too, other tools do not: make the labels '
+            "anew with encoding='rgb' for them.",
+        ),
         'file-encoding': (
             'The file is UTF-8 without a byte order mark.',
             'Our tools read it all the same; plain pycocotools and MMDetection do not.',
