@@ -116,11 +116,17 @@ def test_crowds(load):
 
 def test_boxes_without_points(load):
     annotations = [ann(4, bbox=[2, 3, 10, 8])]
-    with pytest.raises(ValueError, match=r'id 7\), annotation id 4 has no point'):
+    with pytest.raises(ValueError, match=r'id 7\), annotation id 4 has no point at'):
         load(annotations, 'boxes', with_bbox=True)
     options = dict(with_point=False, with_bbox=True)
     sample = load(annotations, 'boxes', **options)[0]['data_samples']
     assert 'points' not in sample.gt_instances
+    with pytest.raises(
+        ValueError, match=r"no mask at supervision 'boxes'; set with_mask"
+    ):
+        load(annotations, 'boxes', **options, with_mask=True)
+    with pytest.raises(ValueError, match="id 4 has no bbox at supervision 'points'"):
+        load([ann(4, point=[2, 3])], **options)
     assert sample.gt_instances.ann_ids.tolist() == [4]
 
 
