@@ -37,9 +37,8 @@ class Labeler(Protocol):
     ================ ======== =========================================================
 
     Masks and semantic maps have the size of the original image, points are pixels of
-    it. ``labels`` are indices
-    into ``metainfo['classes']`` of the dataset; category ids are found by name. Images
-    are known by the metainfo ``img_id``.
+    it. ``labels`` are indices into ``metainfo['classes']`` of the dataset; category ids
+    are found by name. Images are known by the metainfo ``img_id``.
 
     Optional attributes:
 
