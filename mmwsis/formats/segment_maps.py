@@ -105,6 +105,16 @@ def decode_segment_map(content: bytes, where: str = 'segment map') -> np.ndarray
     return ids_of_colours(pixels[..., :3])
 
 
+def is_segment_id(value: Any) -> bool:
+    """Whether a value of ``segments_info`` can be the id of a segment.
+
+    Args:
+        value: Anything that a JSON holds.
+    """
+    is_integer = isinstance(value, int) and not isinstance(value, bool)
+    return is_integer and VOID < value <= ENCODINGS['rgb']
+
+
 def is_grey(content: bytes) -> bool:
     """Whether a PNG stores one channel of 16 bits, by its header.
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmwsis.formats.coco_file import image_file_name
+from mmwsis.pseudo_labels.artifacts import artifact_settings
+from mmwsis.pseudo_labels.panoptic_maps import PanopticMaps
 from mmwsis.registry import MODELS
 from mmwsis.visualization.coco_files import LabelFile
 from mmwsis.visualization.comparison import MaskColumn, comparison_sheet
@@ -127,16 +129,20 @@ class _Figures:
                 models.add(entry.config)
                 draw = partial(self._by_tool, entry, own['tool'])
                 yield own['title'], f'{entry.name}.png', draw
-            if entry.result != Path(entry.out):
+            if entry.result != Path(entry.out) or self._is_panoptic(entry):
                 title = f'Maps of {entry.name}'
                 yield title, f'{entry.name}_maps.png', partial(self._maps, entry)
+
+    def _is_panoptic(self, entry: GenerateStage) -> bool:
+        artifact = entry.artifact or self.factory.config_of(entry).get('artifact')
+        return artifact_settings(artifact)['type'] == PanopticMaps.kind
 
     def _of_quality(
         self, entry: QualityStage, generators: list[GenerateStage]
     ) -> Iterator[_Plan]:
         labels = Path(entry.pseudo).stem
         makers = [one for one in generators if Path(one.out) == Path(entry.pseudo)]
-        if makers:
+        if makers and not self._is_panoptic(makers[0]):
             title = f'Pseudo masks of {labels} beside ground truth'
             draw = partial(self._pseudo_masks, entry, makers[0])
             yield title, f'{entry.name}_masks.png', draw
