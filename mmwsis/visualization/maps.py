@@ -160,14 +160,12 @@ def map_sheet(
         FileNotFoundError: The folder is not finished, or an image is missing.
         ValueError: The folder has no image of ``file_names``.
     """
+    path, kind = Path(folder), 'panoptic_maps'
     index: MapIndex | PanopticFile
-    if Path(folder).suffix == '.json':
-        index, kind = (
-            PanopticFile(folder, Path(folder).with_suffix('')),
-            'panoptic_maps',
-        )
+    if path.suffix == '.json':
+        index = PanopticFile(path, path.with_suffix(''))
     else:
-        index = MapIndex(folder)
+        index = MapIndex(path)
         kind = index.kind
     ids = [key for key in index.image_ids if key in file_names]
     if kind == 'class_maps':
