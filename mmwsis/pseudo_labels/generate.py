@@ -23,7 +23,12 @@ from mmwsis.utils.config_files import files_named_in
 from mmwsis.utils.process_lock import ProcessLock
 
 from .artifact import Artifact, LabelSource
-from .artifacts import ARTIFACTS, artifact_settings, build_artifact
+from .artifacts import (
+    ARTIFACTS,
+    artifact_settings,
+    build_artifact,
+    check_model_makes,
+)
 from .distributed import default_device, on_first_rank
 from .labeling import label_chunks, load_labeler
 from .loading import build_loader
@@ -167,6 +172,7 @@ def _plan(
     settings = artifact_settings(cfg.get('artifact'))
     if options.artifact not in (None, settings['type']):
         settings = artifact_settings(options.artifact)
+    check_model_makes(cfg.model, settings['type'])
     dataset_cfg = cfg.pseudo_label_dataloader.dataset
     path = os.path.join(dataset_cfg.get('data_root') or '', dataset_cfg.ann_file)
     source = LabelSource(path, load_coco(path, dataset_cfg.supervision))

@@ -128,6 +128,17 @@ class MapFolder(Artifact):
         """What the index says of all files."""
         return dict(classes=list(self.source.classes))
 
+    def collapse(self, entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """What is odd about the maps as a whole.
+
+        Args:
+            entries: ``images`` of the index.
+
+        Returns:
+            Shares of the images, and ``warnings``.
+        """
+        return index_collapse(entries, self.values)
+
     def record(self, sample: BaseDataElement) -> dict[str, Any]:
         """Write one image's file.
 
@@ -164,7 +175,7 @@ class MapFolder(Artifact):
             raise ValueError(f'{self.title} have no list of results; leave it out.')
         entries = [records[key] for key in self.source.images if key in records]
         self._check_files(entries)
-        collapse = index_collapse(entries, self.values)
+        collapse = self.collapse(entries)
         provenance = {**provenance, 'collapse': collapse}
         info = {**self.source.coco.get('info', {}), 'mmwsis': provenance}
         atomic_write_text(self.result, self.document(info, entries))
