@@ -89,6 +89,7 @@ def quality_summary(quality: dict[str, Any]) -> dict[str, float]:
         'pseudo labels as predictions, AP50': ('average_precision', 'AP50'),
         'pseudo labels as predictions, AP75': ('average_precision', 'AP75'),
         'mean IoU of maps': ('mIoU',),
+        'panoptic quality': ('PQ',),
         'mean IoU of class maps at the best threshold': ('mIoU_best',),
         'points inside an object of their class': ('inside',),
         'objects that one point hits': ('once',),

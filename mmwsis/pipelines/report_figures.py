@@ -147,7 +147,7 @@ class _Figures:
                 draw = partial(self._by_tool, entry, own['tool'])
                 yield own['title'], f'{entry.name_in_file}.png', draw
             kind = self.factory.artifact_of(entry)
-            if kind in ('class_maps', 'semantic_maps'):
+            if kind in ('class_maps', 'semantic_maps', 'panoptic_maps'):
                 name = f'{entry.name_in_file}_maps.png'
                 yield f'Maps of {entry.name}', name, partial(self._maps, entry)
             if kind == 'points':

@@ -32,11 +32,15 @@ class Labeler(Protocol):
                               ascending, and maps (K, ...) under names of your choice
     'semantic_maps'  an image ``pred_sem_seg.sem_seg`` integers (1, H, W); 0 is
                               the background, ``k + 1`` class ``k``, 255 unknown
+    'panoptic_maps'  an image ``pred_panoptic_seg.sem_seg`` integers (1, H, W), ``label
+                              + 1000 * instance``, the number of classes unknown;
+                              optionally ``pred_segments``: InstanceData with
+                              ``codes`` (S,), values of the map, and ``scores`` (S,)
     'proposals'      an image ``pred_proposals``: InstanceData with ``scores`` (N,) in
                               [0, 1] and ``masks`` bool (N, H, W) or N RLEs; no classes
     ================ ======== =========================================================
 
-    Masks and semantic maps have the size of the original image, points are pixels of
+    Masks and maps of pixels have the size of the original image, points are pixels of
     it. ``labels`` are indices into ``metainfo['classes']`` of the dataset; category ids
     are found by name. Images are known by the metainfo ``img_id``.
 
