@@ -92,6 +92,8 @@ def quality_summary(quality: dict[str, Any]) -> dict[str, float]:
         'pseudo labels as predictions, AP75': ('average_precision', 'AP75'),
         'mean IoU of maps': ('mIoU',),
         'mean IoU of class maps at the best threshold': ('mIoU_best',),
+        'points inside an object of their class': ('inside',),
+        'objects that one point hits': ('once',),
     }
     found = {}
     for name, keys in places.items():
@@ -153,13 +155,16 @@ def _generation_result(content: dict[str, Any]) -> dict[str, float]:
     collapse = _collapse(content)
     kind = (provenance_of(content).get('artifact') or {}).get('type')
     annotations = content.get('annotations')
+    if kind == 'proposals':
+        counts = [image['count'] for image in content['images']]
+        mean = sum(counts) / max(len(counts), 1)
+        return {'images': len(counts), 'proposals per image': round(mean, 1)}
     if annotations is None or kind == 'panoptic_maps':
         flat = collapse.get('flat')
         known = {} if flat is None else {'of one class everywhere': flat}
         if annotations is not None:
             known['segments'] = sum(len(one['segments_info']) for one in annotations)
-        noun = 'images with proposals' if kind == 'proposals' else 'maps'
-        return {noun: len(content.get('images', [])), **known}
+        return {'maps': len(content.get('images', [])), **known}
     made = {'points' if kind == 'points' else 'pseudo labels': len(annotations)}
     if any('weak_bbox' in entry for entry in annotations):  # masks of known objects
         empty = sum(bool(entry.get('empty_prediction')) for entry in annotations)

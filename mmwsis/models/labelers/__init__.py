@@ -1,3 +1,4 @@
+from .base_labeler import BaseLabeler
 from .cam_classifier import CAMClassifier
 from .class_map_labelers import ClassMapComponents, RelationLabeler
 from .exits_labeler import ExitsLabeler
@@ -9,8 +10,10 @@ from .mask_label_network import MaskLabelNetwork
 from .multi_scale_cam import MultiScaleCAM
 from .patch_grid import patchify, sincos_positions, unpatchify
 from .similarity_extractor import SimilarityExtractor
+from .weight_free_labeler import WeightFreeLabeler
 
 __all__ = [
+    'BaseLabeler',
     'CAMClassifier',
     'ClassMapComponents',
     'ExitsLabeler',
@@ -22,6 +25,7 @@ __all__ = [
     'MultiScaleCAM',
     'RelationLabeler',
     'SimilarityExtractor',
+    'WeightFreeLabeler',
     'patchify',
     'sincos_positions',
     'unpatchify',

@@ -1,11 +1,9 @@
 """Labelers without weights: what stored CAMs already say."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
-from mmengine.model import BaseModel
 from mmengine.structures import BaseDataElement, InstanceData, PixelData
 from torch import Tensor
 
@@ -13,73 +11,37 @@ from mmwsis.ops import BestChannels, split_components
 from mmwsis.ops.relation_labels import relation_labels, threshold_argmax
 from mmwsis.registry import MODELS
 
-from .prediction_settings import filled_test_cfg
+from .weight_free_labeler import WeightFreeLabeler
 
 
-class ClassMapLabeler(BaseModel):
-    """A labeler that reads stored CAMs and has no weights of its own.
-
-    ``tools/generate_pseudo_labels.py`` runs it without a checkpoint, so that it has
-    ranks, shards, progress and resumption like any other.
+class ClassMapLabeler(WeightFreeLabeler):
+    """A labeler without weights that reads stored CAMs.
 
     The data pipeline is ``LoadCachedImage``, ``LoadClassMaps`` with the map
-    ``high_res``, ``PackWeakInputs``.
-
-    Args:
-        test_cfg: Settings; a subclass says which, with defaults. Defaults to None.
-        data_preprocessor: Config; if None, images are moved to the device as they are.
-            Defaults to None.
-
-    Raises:
-        ValueError: An unknown key in ``test_cfg``.
+    ``high_res``, ``PackWeakInputs``. A subclass has :meth:`label_maps`.
     """
 
-    defaults: ClassVar[dict[str, Any]] = {}
-
-    def __init__(
-        self, test_cfg: dict | None = None, data_preprocessor: dict | None = None
-    ) -> None:
-        super().__init__(data_preprocessor)
-        self.test_cfg = filled_test_cfg(test_cfg, self.defaults)
-
-    def forward(
-        self,
-        inputs: Sequence[Tensor],
-        data_samples: Sequence[BaseDataElement] | None = None,
-        mode: str = 'predict',
-    ) -> Sequence[BaseDataElement]:
-        """Label a batch.
+    def label(self, image: Tensor, sample: BaseDataElement) -> None:
+        """Label the maps of one image.
 
         Args:
-            inputs: B images uint8 ``(3, H, W)``, RGB.
-            data_samples: B samples with ``class_maps``: ``labels`` (K,) and
-                ``high_res`` (K, H, W). Defaults to None, which no mode takes.
-            mode: 'predict'; there is nothing to train. Defaults to 'predict'.
-
-        Returns:
-            The samples with predictions.
+            image: uint8 ``(3, H, W)``.
+            sample: With ``class_maps``: ``labels`` (K,) and ``high_res`` (K, H, W).
 
         Raises:
-            ValueError: Another mode, or maps of another size than the image.
+            ValueError: Maps of another size than the image.
         """
-        if mode != 'predict':
+        maps = sample.class_maps.high_res.float()
+        size = tuple(image.shape[-2:])
+        if tuple(maps.shape[1:]) != size:
             raise ValueError(
-                f"{type(self).__name__} has no weights: mode must be 'predict', got "
-                f'{mode!r}.'
+                f'image id {sample.get("img_id")!r}: the class maps high_res are '
+                f'{tuple(maps.shape[1:])}, the image is {size} (height, width).'
             )
-        for image, sample in zip(inputs, data_samples, strict=True):
-            maps = sample.class_maps.high_res.float()
-            size = tuple(image.shape[-2:])
-            if tuple(maps.shape[1:]) != size:
-                raise ValueError(
-                    f'image id {sample.get("img_id")!r}: the class maps high_res are '
-                    f'{tuple(maps.shape[1:])}, the image is {size} (height, width).'
-                )
-            self.label(image, maps, sample.class_maps.labels, sample)
-        return data_samples
+        self.label_maps(image, maps, sample.class_maps.labels, sample)
 
     @abstractmethod
-    def label(
+    def label_maps(
         self, image: Tensor, maps: Tensor, labels: Tensor, sample: BaseDataElement
     ) -> None:
         """Fill the predictions of one image.
@@ -118,12 +80,12 @@ class RelationLabeler(ClassMapLabeler):
         tensor([0, 7], dtype=torch.uint8)
     """
 
-    artifact = 'semantic_maps'
-    defaults: ClassVar[dict[str, Any]] = dict(
+    artifacts = ('semantic_maps',)
+    test_defaults: ClassVar[dict[str, Any]] = dict(
         foreground_threshold=0.30, background_threshold=0.05, crf='irnet'
     )
 
-    def label(
+    def label_maps(
         self, image: Tensor, maps: Tensor, labels: Tensor, sample: BaseDataElement
     ) -> None:
         """Fill ``pred_sem_seg``; see the base class."""
@@ -156,10 +118,10 @@ class ClassMapComponents(ClassMapLabeler):
         ([6, 6], [0.5, 0.75], torch.Size([2, 8, 12]))
     """
 
-    artifact = 'instances'
-    defaults: ClassVar[dict[str, Any]] = dict(threshold=0.25, min_area=0.01)
+    artifacts = ('instances',)
+    test_defaults: ClassVar[dict[str, Any]] = dict(threshold=0.25, min_area=0.01)
 
-    def label(
+    def label_maps(
         self, image: Tensor, maps: Tensor, labels: Tensor, sample: BaseDataElement
     ) -> None:
         """Fill ``pred_instances``; see the base class."""

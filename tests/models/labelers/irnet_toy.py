@@ -8,7 +8,7 @@ import torch
 from mmengine.config import Config
 from mmengine.structures import InstanceData
 
-from mmwsis.models.labelers.class_map_labelers import ClassMapLabeler
+from mmwsis.models.labelers import WeightFreeLabeler
 from mmwsis.registry import MODELS
 
 sys.path.insert(0, str(Path(__file__).parents[2] / 'pseudo_labels'))
@@ -18,26 +18,21 @@ CROP = 48
 
 
 @MODELS.register_module(force=True)
-class ColorMaps(ClassMapLabeler):
+class ColorMaps(WeightFreeLabeler):
     """Class maps that say how near a pixel's colour is to that of the class."""
 
-    artifact = 'class_maps'
+    artifacts = ('class_maps',)
 
-    def forward(self, inputs, data_samples=None, mode='predict'):
-        for image, sample in zip(inputs, data_samples):
-            colors = torch.tensor([list(COLORS.values())[tag] for tag in sample.tags])
-            colors = colors.reshape(-1, 3, 1, 1).float()
-            far = (image.float()[None] - colors).abs().mean(1)
-            maps = (1 - far / 60).clamp(0, 1)
-            sample.pred_class_maps = InstanceData(
-                labels=torch.tensor(sample.tags, dtype=torch.int64),
-                cam=maps[:, ::4, ::4],
-                high_res=maps,
-            )
-        return data_samples
-
-    def label(self, image, maps, labels, sample):
-        raise NotImplementedError
+    def label(self, image, sample):
+        colors = torch.tensor([list(COLORS.values())[tag] for tag in sample.tags])
+        colors = colors.reshape(-1, 3, 1, 1).float()
+        far = (image.float()[None] - colors).abs().mean(1)
+        maps = (1 - far / 60).clamp(0, 1)
+        sample.pred_class_maps = InstanceData(
+            labels=torch.tensor(sample.tags, dtype=torch.int64),
+            cam=maps[:, ::4, ::4],
+            high_res=maps,
+        )
 
 
 def data_set(folder, *steps, **changes):

@@ -1,4 +1,4 @@
-"""A labeler's settings of prediction."""
+"""Settings of prediction, with their defaults."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,11 +7,11 @@ from typing import Any
 def filled_test_cfg(
     test_cfg: Mapping[str, Any] | None, defaults: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Add the defaults to a labeler's ``test_cfg``.
+    """Add the defaults to a ``test_cfg``.
 
     Args:
         test_cfg: Settings of the config, or None.
-        defaults: Every setting that the labeler knows.
+        defaults: Every setting that the model knows.
 
     Returns:
         A dictionary with every key of ``defaults``.
