@@ -28,6 +28,7 @@ from .point_retrieval import (
     lacks_pseudo_points,
     retrieve_points,
 )
+from .proposal_generation import GeneratedProposals, generate_proposals
 from .random_walk import propagation_scores
 from .sinkhorn import NonFiniteSimilarityError, sinkhorn_scaling
 from .stride4_grid import stride4_labels, stride4_size
@@ -38,6 +39,7 @@ __all__ = [
     'BilateralKernel',
     'DenseCRF',
     'GaussianKernel',
+    'GeneratedProposals',
     'InstanceMap',
     'MaskPatch',
     'NonFiniteSimilarityError',
@@ -59,6 +61,7 @@ __all__ = [
     'encode_patch',
     'filled_box_span',
     'extreme_points_to_cells',
+    'generate_proposals',
     'instance_channels',
     'lacks_pseudo_points',
     'mean_field_refine',
