@@ -48,7 +48,6 @@ from torch import Tensor, nn
 from mmwsis.datasets.transforms import object_crop
 from mmwsis.formats.coco_file import load_coco
 from mmwsis.models.labelers import MaskAutoLabeler
-from mmwsis.models.labelers.mask_auto_labeler import TEST_DEFAULTS
 from mmwsis.pseudo_labels.artifact import LabelSource
 from mmwsis.pseudo_labels.labeling import label_chunks
 from mmwsis.pseudo_labels.loading import build_loader
@@ -68,7 +67,7 @@ class GivenLogits(MaskAutoLabeler):
 
     def __init__(self, logits: dict[int, Tensor]) -> None:
         BaseModel.__init__(self)
-        self.test_cfg, self.teacher = dict(TEST_DEFAULTS), None
+        self.test_cfg, self.teacher = dict(self.test_defaults), None
         self.given = logits
         self.anchor = nn.Parameter(torch.zeros(1))  # tells the device
 

@@ -10,6 +10,8 @@
 - MMEngine resumes training by iterations by loading all data again that was seen.
 - MMEngine and MMCV import pkg_resources, which warns on every reload of itself.
 - pycocotools reads files in the encoding of the locale, and no byte order mark.
+- MMDetection draws no panoptic prediction without segments, and hands none over to
+  users without panopticapi, which is not on PyPI.
 """
 
 import contextlib
@@ -53,6 +55,34 @@ def read_coco_files_in_any_encoding() -> None:
             self.createIndex()
 
     module.COCO.__init__ = read
+
+
+def show_all_panoptic_predictions() -> None:
+    """Let MMDetection's visualizer and inferencer take any panoptic prediction.
+
+    The visualizer stacks the areas of the segments, of which there may be none. The
+    inferencer needs a constant and one function of panopticapi.
+    """
+    import mmdet.apis.det_inferencer as inferencer
+    import numpy as np
+    from mmdet.visualization import DetLocalVisualizer
+
+    if inferencer.VOID is None:
+        inferencer.VOID = 0
+        inferencer.id2rgb = lambda ids: np.stack(
+            [ids >> shift & 255 for shift in (0, 8, 16)], axis=-1
+        )
+    plain = DetLocalVisualizer._draw_panoptic_seg
+    if hasattr(plain, '__wrapped__'):
+        return
+
+    @functools.wraps(plain)
+    def draw(self: Any, image: Any, panoptic: Any, classes: Any, palette: Any) -> Any:
+        if (panoptic.sem_seg == len(classes)).all():
+            return image
+        return plain(self, image, panoptic, classes, palette)
+
+    DetLocalVisualizer._draw_panoptic_seg = draw
 
 
 def allow_checkpoint_globals() -> None:

@@ -9,7 +9,8 @@ PACKAGE = Path(__file__).parents[1] / 'mmwsis'
 # From the bottom up; what stands in one line may not import its neighbours.
 LAYERS = (
     ('version',),
-    ('utils', 'structures', 'ops'),
+    ('utils', 'structures'),
+    ('ops',),
     ('formats',),
     ('dataset_converters', 'compat'),
     ('registry',),

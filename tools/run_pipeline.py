@@ -22,7 +22,9 @@ def parse_args() -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(
         description='Run the stages of a pipeline in order.',
-        epilog='Relative paths of data and results start from the current directory.',
+        epilog='Relative paths of data and results start from the current directory. '
+        'Of stages that are repeated, STAGE@2 is the one of round 2, GROUP@2 the whole '
+        'round; STAGE and GROUP mean all rounds.',
     )
     parser.add_argument('config', help='pipeline file, or mmwsis::METHOD/pipeline.py')
     parser.add_argument(
@@ -69,6 +71,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--seed', type=int, metavar='N', help='of every training; give each a --root'
     )
+    parser.add_argument(
+        '--rounds', type=int, metavar='N', help='of the stages that are repeated'
+    )
     parser.add_argument('--work-dir', help='directory of logs, manifest and report')
     parser.add_argument(
         '--root', metavar='DIR', help='directory that holds data/ and work_dirs/'
@@ -111,6 +116,7 @@ def main() -> None:
         train_args=tuple(train_args),
         adopt=tuple(args.adopt),
         seed=args.seed,
+        rounds=args.rounds,
     )
     if args.list or args.dry_run:
         print_plan(options, commands=args.dry_run)

@@ -25,14 +25,22 @@ from .conversion import (
     with_source,
 )
 from .outputs import Outputs
-from .weak_labels import WeakProtocol, derive_weak_labels
+from .weak_labels import WeakProtocol, derive_weak_labels, holds_point_alone
 
 CHUNK = 256
-_NEEDED_KEYS = ('id', 'image_id', 'segmentation', 'bbox', 'iscrowd')
+_NEEDED_KEYS = (
+    'id',
+    'image_id',
+    'segmentation',
+    'bbox',
+    'iscrowd',
+    'point',
+    'score',
+)
 # A file holds its own level's labels; weaker ones are not repeated in it.
 _LABEL_KEYS = {
     Supervision.IMAGE_TAGS: (),
-    Supervision.POINTS: ('point',),
+    Supervision.POINTS: ('point', 'score'),
     Supervision.BOXES: ('bbox',),
     Supervision.EXTREME_POINTS: ('extreme_points',),
 }
@@ -208,8 +216,8 @@ def convert_file(
     """Convert a file; all outputs are written at the end, each in one step.
 
     Args:
-        source: COCO or LVIS JSON with masks, or a COCO panoptic JSON, whose things
-            become objects and whose stuff becomes image tags.
+        source: COCO or LVIS JSON with masks, or with points alone, or a COCO panoptic
+            JSON, whose things become objects and whose stuff becomes image tags.
         outputs: File to write by level. MASKS is for files that hold no COCO masks
             with stuff tags yet: panoptic ones, or any with ``stuff_tags``.
         protocol: How labels are simulated; the defaults if None.
@@ -317,6 +325,10 @@ def _assemble(
         kept = ('bbox',) if is_crowd and level >= Supervision.BOXES else keys
         entry.update({key: label[key] for key in kept if key in label})
         weak.append(entry)
+    settings = protocol.describe(level)
+    objects = [one for one in coco['annotations'] if not one.get('iscrowd')]
+    if level is Supervision.POINTS and objects and all(map(holds_point_alone, objects)):
+        settings = {'points_mode': 'file'}
     images = with_file_names(coco['images'])
     result = restrict_coco(
         {**coco, 'images': images, 'annotations': weak}, level, source=source
@@ -326,6 +338,6 @@ def _assemble(
         'coco2weak',
         source,
         level,
-        protocol=protocol.describe(level),
+        protocol=settings,
         skipped_annotations=sum(label is None for label in labels),
     )

@@ -14,10 +14,9 @@ import numpy as np
 
 from mmwsis.formats.checks import check_coco
 from mmwsis.formats.coco_file import read_json
-from mmwsis.formats.image_file import decode_stored_colours
+from mmwsis.formats.segment_maps import VOID, decode_segment_map
 from mmwsis.formats.validation.box_readings import are_apart
 from mmwsis.formats.validation.columns import is_id, number_column
-from mmwsis.structures import ids_of_colours
 from mmwsis.structures.supervision import sort_ids
 from mmwsis.utils.parallel import OrderedPool
 
@@ -299,15 +298,15 @@ def _masks_of_map(job: _MapJob) -> list[dict[str, Any]]:
     """RLEs of the wanted segments of one PNG."""
     if not Path(job.path).is_file():
         raise FileNotFoundError(f'{job.path} does not exist; {job.where} names it')
-    pixels = decode_stored_colours(Path(job.path).read_bytes())
-    if pixels is None:
-        raise ValueError(f'{job.path} is no readable PNG; {job.where} names it')
-    if pixels.shape[:2] != tuple(job.size):
+    ids = decode_segment_map(
+        Path(job.path).read_bytes(), f'{job.path}, which {job.where} names,'
+    )
+    if ids.shape != tuple(job.size):
         raise ValueError(
-            f'{job.path} is {pixels.shape[1]}x{pixels.shape[0]} pixels, but '
-            f'{job.where} is {job.size[1]}x{job.size[0]}'
+            f'{job.path} is {ids.shape[1]}x{ids.shape[0]} pixels, but {job.where} is '
+            f'{job.size[1]}x{job.size[0]}'
         )
-    regions = label_regions(ids_of_colours(pixels))
+    regions = label_regions(np.maximum(ids, VOID))
     for segment in job.listed:
         own = regions.get(segment['id'])
         if own is None:
@@ -321,7 +320,7 @@ def _masks_of_map(job: _MapJob) -> list[dict[str, Any]]:
                 f'{job.where}, segment {segment["id"]}: bbox {segment["bbox"]!r} is '
                 f'not that of its pixels in {job.path}, {own.bbox}'
             )
-    unlisted = sorted(regions.keys() - {0, *(one['id'] for one in job.listed)})
+    unlisted = sorted(regions.keys() - {VOID, *(one['id'] for one in job.listed)})
     if unlisted:
         raise ValueError(
             f'{job.path} has {regions[unlisted[0]].area} pixels of segment '

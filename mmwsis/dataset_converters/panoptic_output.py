@@ -8,7 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from mmwsis.structures import colours_of_ids
+from mmwsis.formats.segment_maps import encode_segment_map
 from mmwsis.utils.fileio import atomic_write_bytes
 
 from .image_records import Record
@@ -21,7 +21,7 @@ def write_segment_ids(path: str | os.PathLike, ids: np.ndarray) -> None:
         path: PNG to write, in one step.
         ids: Integers (H, W), 0 (void) to 2**24 - 1.
     """
-    write_png(path, colours_of_ids(ids))
+    atomic_write_bytes(path, encode_segment_map(ids, where=str(path)))
 
 
 def write_png(path: str | os.PathLike, pixels: np.ndarray) -> None:

@@ -26,14 +26,15 @@ from mmwsis.formats.coco_masks import (
     tight_box,
 )
 from mmwsis.formats.validation.box_readings import BOX_PIXELS, are_apart
-from mmwsis.formats.validation.geometry import MAX_BOX_IN_IMAGES
+from mmwsis.formats.validation.columns import number_column
+from mmwsis.formats.validation.geometry import MAX_BOX_IN_IMAGES, outside_by
 from mmwsis.formats.validation.masks import contradiction_text, contradictions
 from mmwsis.ops.extreme_points import (
     extreme_points_from_mask,
     extreme_points_from_polygons,
 )
 from mmwsis.ops.interior_points import interior_point
-from mmwsis.structures.supervision import Supervision
+from mmwsis.structures.supervision import Supervision, strongest_label
 
 POINTS_MODES = ('distance', 'centre', 'uniform')
 EXTREME_MODES = ('auto', 'band', 'rowmajor', 'polygon', 'polygon-cyclic')
@@ -95,16 +96,20 @@ def derive_weak_labels(
     """Weak labels of one annotation.
 
     Crowd regions have no single object to click on: they get a box and nothing else.
+    An annotation that holds a point and nothing stronger, as in a file of points, keeps
+    it, and its score.
 
     Args:
-        annotation: COCO annotation with ``segmentation``; ``iscrowd`` may be missing.
+        annotation: COCO annotation with ``segmentation``, or with a point alone;
+            ``iscrowd`` may be missing.
         size: Height and width of its image in pixels.
         levels: The levels wanted; the mask is decoded once for all of them.
         protocol: How labels are simulated.
 
     Returns:
-        ``point`` ``[x, y]`` for POINTS, ``bbox`` ``[x, y, w, h]`` for BOXES,
-        ``extreme_points`` for EXTREME_POINTS (a crowd region: ``bbox``).
+        ``point`` ``[x, y]`` for POINTS (and the ``score`` of a given one), ``bbox``
+        ``[x, y, w, h]`` for BOXES, ``extreme_points`` for EXTREME_POINTS (a crowd
+        region: ``bbox``).
 
     Raises:
         ValueError: The mask or the box is broken; the message says how.
@@ -124,10 +129,44 @@ def derive_weak_labels(
         segmentation = _segmentation(annotation)
         labels['extreme_points'] = _extreme_points(segmentation, size, crop, protocol)
     if Supervision.POINTS in levels and not is_crowd:
-        labels['point'] = _point(annotation, crop(), protocol)
+        if holds_point_alone(annotation):
+            labels.update(_given_point(annotation, size))
+        else:
+            labels['point'] = _point(annotation, crop(), protocol)
     if labels:
         _refuse_other_box(annotation, size)
     return labels
+
+
+def holds_point_alone(annotation: Mapping[str, Any]) -> bool:
+    """Whether an annotation holds a point and nothing stronger.
+
+    Args:
+        annotation: COCO annotation.
+    """
+    return strongest_label(annotation) is Supervision.POINTS
+
+
+def _given_point(
+    annotation: Mapping[str, Any], size: tuple[int, int]
+) -> dict[str, Any]:
+    """The point of a file of points, and its score, where it has one."""
+    column = number_column([annotation], 'point', (2,))
+    if (
+        not column.valid[0]
+        or outside_by(column.values[:, None], np.array([size[::-1]]))[0] > 0
+    ):
+        raise ValueError(
+            f'point must be [x, y] in its image of {size[1]} x {size[0]} pixels, given '
+            f'{annotation["point"]!r}'
+        )
+    given = {key: annotation[key] for key in ('point', 'score') if key in annotation}
+    score = number_column([annotation], 'score', ())
+    if score.given[0] and not 0 <= score.values[0] <= 1:
+        raise ValueError(
+            f'score must be a number from 0 to 1, given {annotation["score"]!r}'
+        )
+    return given
 
 
 def _segmentation(annotation: Mapping[str, Any]) -> Any:

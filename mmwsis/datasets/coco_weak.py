@@ -40,8 +40,9 @@ class CocoWeakDataset(SeededDraws, CocoDataset):
       names, for transforms that match by name; ``supervision``: its level;
     - in every instance ``ann_id`` and ``ignore_flag`` (1 for crowd), ``bbox_label``,
       from 'boxes' on ``bbox`` (x0, y0, x1, y1), at 'masks' ``mask``, and where the file
-      has them and the level may see them ``point`` (float64 (2,)) and
-      ``extreme_points`` (float64 (4, 2)), all in image pixels.
+      has them and the level may see them ``point`` (float64 (2,)),
+      ``extreme_points`` (float64 (4, 2)), all in image pixels, and ``score``, 0 to 1,
+      of a point or box that a network found. The score of a mask is not read.
 
     At 'image_tags' ``instances`` is empty. ``filter_cfg`` is MMDetection's:
     ``filter_empty_gt`` asks for an annotation of a wanted class (at 'image_tags' for a
@@ -166,6 +167,8 @@ class CocoWeakDataset(SeededDraws, CocoDataset):
                 instance[key] = annotation[key]
         if level is Supervision.MASKS and annotation.get('segmentation'):
             instance['mask'] = annotation['segmentation']
+        elif annotation.get('score') is not None:
+            instance['score'] = annotation['score']
         return instance
 
     def filter_data(self) -> list[dict[str, Any]]:

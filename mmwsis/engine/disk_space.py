@@ -139,7 +139,7 @@ def _bounds(kind: str, document: Mapping[str, Any]) -> tuple[float, float]:
         most = sum(area * count for area, count in zip(pixels, tags, strict=True))
         most *= _HALF_FLOAT * _NETWORK_SIZE
         return _COMPRESSED * most, most
-    if kind == 'semantic_maps':
+    if kind in ('semantic_maps', 'panoptic_maps'):
         return _PNG[0] * len(images), _PNG[1] * sum(pixels) + _PNG[0] * len(images)
     objects = len(document.get('annotations') or ()) or len(images)
     return _RLE[0] * objects, _RLE[1] * objects

@@ -179,13 +179,16 @@ def _panoptic_files(
         return ann_file, dataset['data_prefix']['seg']
     files = part.get('panoptic')
     if files is None:
-        name = 'train' if part is spec['train'] else 'val'
-        raise ValueError(
-            f'{spec.get("file", "the dataset")}: this config reads panoptic files, '
-            f'but data_spec.{name}.panoptic is missing. Write '
-            'panoptic=dict(ann_file=..., seg=...): the JSON and the folder of its PNGs.'
-        )
+        raise _lacks_panoptic(spec, 'train' if part is spec['train'] else 'val')
     return files['ann_file'], files['seg']
+
+
+def _lacks_panoptic(spec: Mapping[str, Any], part: str) -> ValueError:
+    return ValueError(
+        f'{spec.get("file", "the dataset")}: this config reads panoptic files, but '
+        f'data_spec.{part}.panoptic is missing. Write panoptic=dict(ann_file=..., '
+        'seg=...): the JSON and the folder of its PNGs.'
+    )
 
 
 def _lacks_masks(spec: Mapping[str, Any]) -> ValueError:
@@ -229,7 +232,8 @@ def _fit_evaluators(given: Any, spec: Mapping[str, Any]) -> Any:
     listed = given if isinstance(given, (list, tuple)) else [given]
     fitted = [item for item in listed if _fit_evaluator(item, spec)]
     if not fitted:
-        raise _lacks_masks(spec)
+        no_masks = spec['val']['ann_file'] is None
+        raise _lacks_masks(spec) if no_masks else _lacks_panoptic(spec, 'val')
     return fitted if isinstance(given, (list, tuple)) else fitted[0]
 
 
@@ -242,8 +246,9 @@ def _fit_evaluator(evaluator: dict[str, Any], spec: Mapping[str, Any]) -> bool:
         return True
     part = spec['val']
     if kind in _PANOPTIC_METRICS:
-        # Without the files its loader has been refused.
         part = part['panoptic']
+        if part is None:
+            return False
         evaluator['seg_prefix'] = os.path.join(spec['data_root'], part['seg'])
     if part['ann_file'] is None:
         return False

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from mmengine.config import Config
 
+from mmwsis.pseudo_labels.artifacts import artifact_settings, check_model_makes
 from mmwsis.utils.checkpoint import CheckpointError, check_checkpoint_file
 
 from .fit_config import inner_datasets
@@ -25,6 +26,7 @@ from .preflight import (
     datasets_of,
     missing_requirements,
 )
+from .stage_rules import stage_problems
 
 # Which loaders a task reads, by the first part of their keys.
 SPLITS = dict(train=('train', 'val'), test=('test',), generate=('pseudo_label',))
@@ -179,6 +181,15 @@ def _classes(run: Run) -> Iterator[str]:
         raise
     except ValueError:  # no JSON, as the next rules say with its place in the config
         return
+
+
+def _stage(run: Run) -> Iterator[str]:
+    """What the config is, by what it reads; what its model can make."""
+    if run.task != 'test':
+        yield from stage_problems(run.cfg, SPLITS[run.task][0])
+    if run.task == 'generate':
+        kind = artifact_settings(run.artifact or run.cfg.get('artifact'))['type']
+        check_model_makes(run.cfg.model, kind)
 
 
 def _labels(run: Run) -> Iterator[str]:
@@ -371,6 +382,7 @@ RULES = (
     _requirements,
     _label_files,
     _classes,
+    _stage,
     _labels,
     _images,
     _evaluators,

@@ -12,6 +12,7 @@ from mmwsis.formats.class_maps import KIND, read_class_maps
 from mmwsis.formats.coco_file import load_coco
 from mmwsis.formats.coco_masks import check_segmentation, checked_rle
 from mmwsis.formats.map_index import MapIndex
+from mmwsis.formats.panoptic_files import PanopticFile, is_panoptic_file
 from mmwsis.formats.semantic_maps import BACKGROUND, IGNORE_INDEX, read_semantic_map
 from mmwsis.pseudo_labels.collapse import (
     dominant_class,
@@ -25,7 +26,6 @@ from mmwsis.utils.markdown import markdown_table
 
 from .matched_quality import matched_by_overlap
 from .metric_tables import percent
-from .panoptic_files import PanopticFile, is_panoptic_file
 from .quality_figures import draw_fill
 
 

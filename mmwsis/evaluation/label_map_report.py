@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from mmwsis.formats.map_index import INDEX_NAME
+from mmwsis.formats.map_index import INDEX_NAME, MapIndex
+from mmwsis.formats.panoptic_files import PanopticFile, is_panoptic_file
 from mmwsis.utils.config_files import read_config
 from mmwsis.utils.fileio import atomic_write_json, atomic_write_text
 from mmwsis.utils.markdown import markdown_table
@@ -17,14 +18,16 @@ from .collapse_report import collapse_of_maps, collapse_section
 from .compare_files import check_same_classes
 from .map_folder_report import map_folder_report, semantic_figures
 from .metric_tables import percent, plain_number
-from .panoptic_files import PanopticFile, is_panoptic_file
 from .panoptic_quality import category_quality, panoptic_counts
 from .panoptic_quality_metric import quality_figures
 from .semantic_iou import folder_confusion, semantic_quality
 
 
 def semantic_report(
-    pred_dir: str | os.PathLike, gt_dir: str | os.PathLike, classes: Sequence[str]
+    pred_dir: str | os.PathLike,
+    gt_dir: str | os.PathLike,
+    classes: Sequence[str],
+    names: Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """Mean IoU of a folder of semantic label maps.
 
@@ -32,6 +35,7 @@ def semantic_report(
         pred_dir: Folder of PNGs, 255 where the class is left open.
         gt_dir: Ground truth with the same file names, 255 ignored.
         classes: Names of the values 0, 1, ... in the maps, background included.
+        names: Files to compare. Defaults to every PNG of ``pred_dir``.
 
     Returns:
         JSON-serialisable: ``mIoU``, ``mIoU_decided`` (pixels that are left open do not
@@ -43,8 +47,9 @@ def semantic_report(
         FileNotFoundError: A folder or a map is missing.
         ValueError: A map cannot be read or has wrong values; the message names it.
     """
-    counts, images = folder_confusion(pred_dir, gt_dir, len(classes))
-    left_out = len(list(Path(gt_dir).glob('*.png'))) - images
+    counts, images = folder_confusion(pred_dir, gt_dir, len(classes), names)
+    found = Path(gt_dir).glob('*.png') if names is None else Path(gt_dir).rglob('*.png')
+    left_out = len(list(found)) - images
     return dict(
         kind='semantic',
         pseudo_labels=str(pred_dir),
@@ -218,8 +223,9 @@ def report_of_maps(
                     "folder of the ground truth's maps."
                 )
             return _write(map_folder_report(pseudo, gt), [pseudo], out_dir)
-        names = semantic_class_names(classes, background)
-        return _write(semantic_report(pseudo, gt, names), [pseudo], out_dir)
+        return _write(
+            _folder_report(pseudo, gt, classes, background), [pseudo], out_dir
+        )
     if not is_panoptic_file(pseudo):
         return None
     files = [
@@ -227,6 +233,39 @@ def report_of_maps(
         for path, folder in ((pseudo, pseudo_seg_dir), (gt, gt_seg_dir))
     ]
     return _write(panoptic_report(*files), [pseudo, pseudo_seg_dir], out_dir)
+
+
+def _folder_report(
+    pseudo: str | os.PathLike,
+    gt: str | os.PathLike,
+    classes: Sequence[str] | None,
+    background: bool,
+) -> dict[str, Any]:
+    """Report of two folders; an index says which classes and files there are."""
+    folders = [Path(pseudo), Path(gt)]
+    indices = [
+        MapIndex(one, 'semantic_maps')
+        for one in folders
+        if (one / INDEX_NAME).is_file()
+    ]
+    if classes or not indices:
+        names = semantic_class_names(classes, background)
+        return semantic_report(pseudo, gt, names)
+    tables = {index.classes for index in indices}
+    if len(tables) > 1:
+        raise ValueError(
+            f'{pseudo} holds maps of {indices[0].classes}, {gt} of '
+            f'{indices[1].classes}; import one of them with the names and the order of '
+            'the other.'
+        )
+    files = [
+        {index.entry(image_id)['file'] for image_id in index.image_ids}
+        for index in indices
+    ]
+    shared = sorted(set.intersection(*files))
+    if not shared:
+        raise ValueError(f'{pseudo} and {gt} have no map of the same name.')
+    return semantic_report(pseudo, gt, tables.pop(), shared)
 
 
 def semantic_class_names(

@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .panoptic_files import VOID, check_segments
+from mmwsis.formats.panoptic_files import check_segments
+from mmwsis.formats.segment_maps import VOID
 
 
 class Quality(NamedTuple):

@@ -9,11 +9,11 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 
 from mmwsis.formats.coco_file import match_classes
+from mmwsis.formats.panoptic_files import PanopticFile
 from mmwsis.registry import METRICS
 from mmwsis.utils.arrays import to_numpy
 
 from .metric_tables import class_names, class_table
-from .panoptic_files import PanopticFile
 from .panoptic_quality import (
     VOID,
     category_quality,

@@ -14,6 +14,7 @@ import numpy as np
 from pycocotools import mask as mask_api
 
 from mmwsis.structures.extreme_points import is_finite_number
+from mmwsis.structures.run_lengths import decompress_counts
 
 MIN_VERTICES = 3
 _DAMAGED = 'The file is damaged, or was written for another image.'
@@ -162,7 +163,8 @@ def rle_runs(rle: Mapping[str, Any], height: int, width: int) -> np.ndarray:
             'rle-size',
         )
     if isinstance(counts, (str, bytes)):
-        runs = _decompress(counts)
+        found = decompress_counts([counts])
+        runs = None if found is None else found[0]
         if runs is None or runs.min() < 0:
             raise MaskError(
                 f'the counts of the RLE are damaged; got {shorten(counts)}. {_DAMAGED}',
@@ -184,33 +186,6 @@ def rle_runs(rle: Mapping[str, Any], height: int, width: int) -> np.ndarray:
             f'{_DAMAGED}',
             'rle-counts',
         )
-    return runs
-
-
-def _decompress(counts: str | bytes) -> np.ndarray | None:
-    """Undo COCO's compression of an RLE; None if no RLE has such counts.
-
-    Every character holds five bits and says whether more follow; from the fourth run
-    on, the difference to the run before the last is stored.
-    """
-    if isinstance(counts, str):
-        counts = counts.encode('utf-8', 'replace')
-    chars = np.frombuffer(counts, dtype=np.uint8).astype(np.int64) - 48
-    if not len(chars) or chars.min() < 0 or chars.max() > 63:
-        return None
-    ends = np.flatnonzero((chars & 0x20) == 0)
-    if not len(ends) or ends[-1] != len(chars) - 1:
-        return None  # Cut off: the last run goes on.
-    starts = np.concatenate([[0], ends[:-1] + 1])
-    lengths = ends - starts + 1
-    if lengths.max() > 7:  # 35 bits: more than any image has pixels
-        return None
-    shifts = 5 * (np.arange(len(chars)) - np.repeat(starts, lengths))
-    runs = np.add.reduceat((chars & 0x1F) << shifts, starts)
-    negative = (chars[ends] & 0x10) != 0
-    runs[negative] -= np.int64(1) << (5 * lengths[negative])
-    runs[1::2] = runs[1::2].cumsum()
-    runs[2::2] = runs[2::2].cumsum()
     return runs
 
 

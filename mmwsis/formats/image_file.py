@@ -239,6 +239,23 @@ def read_stored(path: str | os.PathLike) -> tuple[str, np.ndarray]:
         return image.mode, np.array(image)
 
 
+def read_palette(path: str | os.PathLike) -> np.ndarray:
+    """Read the colours that a palette's indices stand for.
+
+    Args:
+        path: Image with a palette.
+
+    Returns:
+        uint8 ``(N, 3)``, red first.
+
+    Raises:
+        OSError: It cannot be decoded; says why, without a name.
+    """
+    with open(path, 'rb') as file, _pillow(file) as image:
+        image.load()
+        return np.array(image.getpalette('RGB'), dtype=np.uint8).reshape(-1, 3)
+
+
 def decode_stored_colours(content: bytes) -> np.ndarray | None:
     """Decode a map whose colours are numbers, such as a panoptic PNG: never turned.
 

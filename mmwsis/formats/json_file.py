@@ -6,6 +6,8 @@ tenth of that. :class:`CocoStream` therefore hands out the long lists in chunks.
 
 import gc
 import json
+import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +16,7 @@ import msgspec
 from mmengine.fileio import get
 
 CHUNK = 1 << 14
+_STREAMED, _LONGEST_ENTRY = 1 << 26, 1 << 24  # bytes
 _LISTS = ('images', 'annotations')
 _Unreadable = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _PACKED = ((b'\x1f\x8b', 'gzip'), (b'PK\x03\x04', 'zip'), (b'BZh', 'bzip2'))
@@ -128,6 +131,48 @@ def refuse_other_json(value: Any, path: str) -> None:
             f'{path}: expected a COCO JSON, one object with the lists images, '
             f'annotations and categories; got a {type(value).__name__}.'
         )
+
+
+def stream_list(path: str | os.PathLike) -> Iterator[tuple[Any, int, int]]:
+    """Go through a JSON that is one long list, of any length, in little memory.
+
+    Args:
+        path: The file, in UTF-8; its entries are shorter than 16 MiB.
+
+    Yields:
+        Every entry, with the bytes of the file at which it begins and ends. Texts
+        beyond ASCII are those of the bytes (Latin-1).
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is no list, or an entry is no valid JSON.
+    """
+    decode, skip = json.JSONDecoder().raw_decode, re.compile(r'[ \t\r\n]*').match
+    with open(path, 'rb') as file:
+        # One character for one byte: so that places in both are the same.
+        text, offset, place = file.read(_STREAMED).decode('latin-1'), 0, 0
+        place = skip(text, 3 if text.startswith('\xef\xbb\xbf') else 0).end()
+        if text[place : place + 1] != '[':
+            raise ValueError(
+                f'{path}: expected a JSON list, got {text[place : place + 20]!r}.'
+            )
+        place = skip(text, place + 1).end()
+        while text[place : place + 1] != ']':
+            try:
+                entry, end = decode(text, place)
+            except ValueError as error:
+                raise ValueError(
+                    f'{path} is no valid JSON: byte {offset + place}: {error}. An '
+                    'interrupted download or copy looks like this.'
+                ) from None
+            yield entry, offset + place, offset + end
+            place = skip(text, end).end()
+            if text[place : place + 1] == ',':
+                place = skip(text, place + 1).end()
+            if len(text) - place < _LONGEST_ENTRY:
+                more = file.read(_STREAMED).decode('latin-1')
+                text, offset, place = text[place:] + more, offset + place, 0
+                place = skip(text, 0).end()
 
 
 @contextmanager

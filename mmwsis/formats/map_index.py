@@ -2,9 +2,12 @@
 
 import json
 import os
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
+
+from mmwsis.utils.fileio import json_rows
 
 from .coco_file import image_file_name
 
@@ -28,6 +31,35 @@ def map_file(image: Mapping[str, Any], suffix: str) -> str:
             'folder; its map would land anywhere. Give file names below data_prefix.'
         )
     return str(path.with_suffix(suffix))
+
+
+def index_document(
+    kind: str,
+    info: Mapping[str, Any],
+    entries: Iterable[Mapping[str, Any]],
+    **keys: Any,
+) -> str:
+    """Content of the index of a finished folder.
+
+    Args:
+        kind: Of the maps, such as 'semantic_maps'.
+        info: Where they come from.
+        entries: ``id``, ``file`` below the folder, ``bytes`` and ``crc32`` of each
+            image.
+        **keys: What it says of all files, ``classes`` at least.
+    """
+    return json_rows(dict(info=info, type=kind, **keys), 'images', entries)
+
+
+def map_entry(image_id: Any, file: str, content: bytes) -> dict[str, Any]:
+    """What the index says of every image.
+
+    Args:
+        image_id: As in the label file.
+        file: Path below the folder.
+        content: Of the file.
+    """
+    return dict(id=image_id, file=file, bytes=len(content), crc32=zlib.crc32(content))
 
 
 class UnknownImageError(KeyError, ValueError):

@@ -1,15 +1,18 @@
-"""Labelers and their parts; importing the package registers all of them."""
+"""Labelers, end-to-end detectors and their parts; importing registers them all."""
 
-from . import backbones, heads, labelers, losses
+from . import backbones, detectors, heads, labelers, losses
 from .encoder_pretrained import EncoderPretrained
 from .object_crop_preprocessor import ObjectCropPreprocessor
+from .weak_data_preprocessor import WeakDataPreprocessor
 from .whole_image_preprocessor import WholeImagePreprocessor
 
 __all__ = [
     'EncoderPretrained',
     'ObjectCropPreprocessor',
+    'WeakDataPreprocessor',
     'WholeImagePreprocessor',
     'backbones',
+    'detectors',
     'heads',
     'labelers',
     'losses',

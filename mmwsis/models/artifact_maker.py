@@ -6,9 +6,9 @@ from typing import ClassVar
 class ArtifactMaker:
     """Mixin of models that ``tools/generate_pseudo_labels.py`` runs.
 
-    The base classes of labelers and of end-to-end detectors have it. Any other model
-    labels too (:class:`mmwsis.pseudo_labels.Labeler`); this one refuses an artifact
-    that it cannot make, before the first image.
+    The bases of labelers and of end-to-end detectors have it. Any other model labels
+    too (:class:`mmwsis.pseudo_labels.Labeler`); these refuse an artifact that they
+    cannot make, before the first image.
 
     Attributes:
         artifacts: Kinds that ``predict`` can fill, the usual one first.
@@ -24,19 +24,35 @@ class ArtifactMaker:
 
     @property
     def artifact(self) -> str | None:
-        """Kind that ``predict`` fills now; at first the usual one.
+        """Kind that generation has asked for.
+
+        None outside of generation: a labeler then fills its usual kind, a final model
+        all that is evaluated.
 
         Raises:
             ValueError: It is set to a kind that the model cannot make.
         """
-        return self._artifact or next(iter(self.artifacts), None)
+        return self._artifact
 
     @artifact.setter
-    def artifact(self, kind: str) -> None:
-        if kind not in self.artifacts:
-            known = ', '.join(map(repr, self.artifacts)) or 'none'
-            raise ValueError(
-                f'{type(self).__name__} cannot make the artifact {kind!r}; it makes '
-                f"{known}. Set the config's artifact, or --artifact."
-            )
+    def artifact(self, kind: str | None) -> None:
+        if kind is not None:
+            self.check_artifact(kind)
         self._artifact = kind
+
+    @classmethod
+    def check_artifact(cls, kind: str) -> None:
+        """Refuse a kind that models of this class cannot make.
+
+        Args:
+            kind: Such as 'instances'.
+
+        Raises:
+            ValueError: It is none of ``artifacts``; the message names these.
+        """
+        if kind not in cls.artifacts:
+            known = ', '.join(map(repr, cls.artifacts)) or 'none'
+            raise ValueError(
+                f'{cls.__name__} cannot make the artifact {kind!r}; it makes {known}. '
+                "Correct the config's artifact, or --artifact."
+            )

@@ -1,9 +1,12 @@
 """Stateless tensor algorithms: no registry, no configuration, no files."""
 
 from .affinity_walk import affinity_walk
+from .center_maps import cluster_centers, draw_centers, group_pixels
 from .centroids import InstanceMap, centroid_instance_map, refine_centroids
+from .connected_components import Components, connected_components
 from .crf_kernels import CRF_PRESETS, BilateralKernel, GaussianKernel
 from .crf_unaries import unary_from_labels, unary_from_probabilities
+from .crop_grid import crop_grid, keep_allowed_labels, merge_crop_labels
 from .dense_crf import DenseCRF, crf_refine_labels, dense_crf
 from .grid_cells import PointCells, box_cells, cells_to_grid, extreme_points_to_cells
 from .label_synthesis import (
@@ -16,10 +19,11 @@ from .label_synthesis import (
     synthesize_semantics,
 )
 from .mean_field import mean_field_refine
-from .merge_augs import merge_aug_cams, merge_aug_relations
+from .merge_augs import merge_aug_cams, merge_aug_relations, merge_flipped_cams
 from .paste_crop import MaskPatch, combine_logits, crop_mask_patches
 from .patch_rle import encode_filled_box, encode_patch, filled_box_span
 from .path_affinity import path_affinity
+from .peaks import Peaks, find_peaks, region_peaks
 from .permutohedral import PermutohedralLattice
 from .pixel_paths import pixel_directions, pixel_paths, source_window
 from .point_retrieval import (
@@ -28,7 +32,17 @@ from .point_retrieval import (
     lacks_pseudo_points,
     retrieve_points,
 )
-from .proposal_generation import GeneratedProposals, generate_proposals
+from .proposal_generation import generate_proposals
+from .proposals import (
+    best_proposals,
+    match_boxes_to_proposals,
+    points_in_proposals,
+    proposal_boxes,
+    proposal_candidates,
+    proposal_jaccard,
+    proposal_probabilities,
+    proposal_union,
+)
 from .random_walk import propagation_scores
 from .sinkhorn import NonFiniteSimilarityError, sinkhorn_scaling
 from .stride4_grid import stride4_labels, stride4_size
@@ -37,41 +51,60 @@ __all__ = [
     'CRF_PRESETS',
     'BestChannels',
     'BilateralKernel',
+    'Components',
     'DenseCRF',
     'GaussianKernel',
-    'GeneratedProposals',
     'InstanceMap',
     'MaskPatch',
     'NonFiniteSimilarityError',
+    'Peaks',
     'PermutohedralLattice',
     'PointCells',
     'PointRetrieval',
     'SynthesizedInstances',
     'affinity_walk',
     'best_channels',
+    'best_proposals',
     'box_cells',
     'cells_to_grid',
     'centroid_instance_map',
+    'cluster_centers',
     'combine_logits',
+    'connected_components',
     'crf_refine_labels',
+    'crop_grid',
     'crop_mask_patches',
     'dense_crf',
+    'draw_centers',
     'drop_points',
     'encode_filled_box',
     'encode_patch',
-    'filled_box_span',
     'extreme_points_to_cells',
+    'filled_box_span',
+    'find_peaks',
     'generate_proposals',
+    'group_pixels',
     'instance_channels',
+    'keep_allowed_labels',
     'lacks_pseudo_points',
+    'match_boxes_to_proposals',
     'mean_field_refine',
     'merge_aug_cams',
     'merge_aug_relations',
+    'merge_crop_labels',
+    'merge_flipped_cams',
     'path_affinity',
     'pixel_directions',
     'pixel_paths',
+    'points_in_proposals',
+    'proposal_boxes',
     'propagation_scores',
+    'proposal_candidates',
+    'proposal_jaccard',
+    'proposal_probabilities',
+    'proposal_union',
     'refine_centroids',
+    'region_peaks',
     'retrieve_points',
     'sinkhorn_scaling',
     'source_window',

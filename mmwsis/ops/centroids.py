@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .connected_components import label_components
+from .connected_components import connected_components
 from .tensor_checks import (
     as_integer,
     as_number,
@@ -65,9 +65,9 @@ def centroid_instance_map(
     rows, cols = refine_centroids(displacement, num_updates)
     dy, dx = to_full_precision(displacement.detach())
     weak = (dy * dy + dx * dx).sqrt() < weak_threshold
-    regions, _ = label_components(weak.cpu().numpy())
+    regions = connected_components(weak, connectivity=4).labels
     # The region at the centroid of each pixel, 0 for none; (h, w).
-    groups = torch.from_numpy(regions).to(displacement.device)[rows, cols]
+    groups = regions[rows, cols]
     # Number the regions that occur from 0 on.
     found, ids = torch.unique(groups, return_inverse=True)
     return InstanceMap(ids, len(found))

@@ -11,9 +11,8 @@ Points come in the order top, left, bottom, right, each ``(x, y)`` in pixels.
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import ndimage
 
-from .connected_components import EIGHT_CONNECTED
+from .connected_components import connected_components
 from .tensor_checks import as_integer, as_mask
 
 TOLERANCE = 0.02
@@ -190,9 +189,9 @@ def _first_component_extent(band: np.ndarray) -> tuple[int, int]:
         gap = int(band[0, first:].argmin())
         # argmin is 0 where the run reaches the end of the row.
         return first, first + gap - 1 if gap else band.shape[1] - 1
-    labels, _ = ndimage.label(band, structure=EIGHT_CONNECTED)
-    columns = np.flatnonzero((labels == labels[0, first]).any(axis=0))
-    return int(columns[0]), int(columns[-1])
+    found = connected_components(band)
+    left, _, right, _ = found.boxes[found.labels[0, first] - 1]
+    return int(left), int(right) - 1
 
 
 def _rowmajor_points(crop: np.ndarray) -> np.ndarray:

@@ -17,10 +17,10 @@ def interior_point(
     Args:
         mask: Bool or 0/1 array (H, W): the image, or any crop that holds the object.
         mode: 'distance': the pixel farthest from everything outside the mask, the
-            outside of the array included; of several the one nearest to the mask's
-            centroid, then the topmost, then the leftmost. 'centre': the middle of the
-            tight box, or if that is not on the mask the mask pixel nearest to it,
-            ties as before. 'uniform': a random mask pixel. Defaults to 'distance'.
+            outside of the array included. 'centre': the middle of the tight box, or if
+            that is not on the mask the mask pixel nearest to it. Of several pixels both
+            take the topmost, of these the leftmost. 'uniform': a random mask pixel.
+            Defaults to 'distance'.
         generator: Random generator, needed by 'uniform' alone. Defaults to None.
         offset: ``(x, y)`` of the crop's first pixel in the image. Defaults to (0, 0).
 
@@ -61,13 +61,9 @@ def _most_interior(mask: np.ndarray, x: np.ndarray, y: np.ndarray) -> int:
     # A border of zeros makes the outside of the array count as outside the mask.
     padded = np.pad(np.ascontiguousarray(mask).view(np.uint8), 1)
     distance = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    # Squared distances are integers: compare them exactly.
+    # Squared distances are integers: rounded, those that are equal are so exactly.
     squared = np.rint(distance[y + 1, x + 1] ** 2)
-    best = np.flatnonzero(squared == squared.max())
-    # Nearest to the centroid, in integers: |n * p - sum(p)|^2.
-    n = len(y)
-    away = (n * x[best] - x.sum()) ** 2 + (n * y[best] - y.sum()) ** 2
-    return int(best[away.argmin()])
+    return int(squared.argmax())
 
 
 def _nearest(x: np.ndarray, y: np.ndarray, to_x: int, to_y: int) -> int:

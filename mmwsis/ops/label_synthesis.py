@@ -3,15 +3,14 @@
 import math
 from typing import NamedTuple
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy import ndimage
 from torch import Tensor
 
 from .affinity_walk import affinity_walk
 from .centroids import InstanceMap, centroid_instance_map
-from .connected_components import label_components
+from .connected_components import connected_components
+from .peaks import region_peaks
 from .stride4_grid import STRIDE, stride4_size
 from .tensor_checks import (
     as_integer,
@@ -358,33 +357,15 @@ def split_components(
     check_integers('best.index', best.index)
     check_within('best.index', best.index, 0, len(labels) * per_class)
     check_finite('best.score', best.score)
-    index, score = (
-        best.index.cpu().long().numpy(),
-        to_full_precision(best.score.detach()).cpu().numpy(),
-    )
-    # Number the components of all channels from 1 on in one (H, W) map; each is looked
-    # for in the tight box of its channel only.
-    components = np.zeros(index.shape, dtype=np.int32)
-    channels = []  # the channel of each component
-    for channel, box in enumerate(ndimage.find_objects(index)):
-        if box is None:
-            continue
-        inside = index[box] == channel + 1
-        numbers, count = label_components(inside)
-        components[box][inside] = numbers[inside] + len(channels)
-        channels += [channel] * count
-    # Area and largest score of each, in one pass over the image.
-    areas = np.bincount(components.ravel(), minlength=len(channels) + 1)[1:]
-    scores = np.zeros(len(channels) + 1, dtype=score.dtype)
-    np.maximum.at(scores, components.ravel(), score.ravel())
+    found = connected_components(best.index.cpu().long(), connectivity=4)
+    scores = region_peaks(found.labels, best.score.cpu()).scores
     # The smallest number of pixels that is no fragment.
-    least = math.ceil(min_area * index.size - ROUNDING)
-    scores = np.where(areas < least, 0, scores[1:])
-    positions = torch.tensor(channels, dtype=torch.int64) // per_class
-    numbers = torch.arange(1, len(channels) + 1, dtype=torch.int32)
+    least = math.ceil(min_area * best.index.numel() - ROUNDING)
+    scores = scores.masked_fill(found.areas < least, 0)
+    numbers = torch.arange(1, len(found.areas) + 1, dtype=torch.int32)
     return SynthesizedInstances(
-        torch.from_numpy(scores).float(),
-        torch.from_numpy(components) == numbers[:, None, None],
-        labels.cpu().long()[positions],
+        scores.float(),
+        found.labels == numbers[:, None, None],
+        labels.cpu().long()[(found.classes - 1) // per_class],
         instances,
     )

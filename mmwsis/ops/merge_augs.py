@@ -85,6 +85,62 @@ def merge_aug_cams(
         return _over_maximum(cam), _over_maximum(high_res)
 
 
+def merge_flipped_cams(
+    logits: Tensor, image_size: tuple[int, int], smoothing: int = 3
+) -> Tensor:
+    r"""Smooth class activation maps (CAMs) from those of an image and its mirror image.
+
+    Unlike :func:`merge_aug_cams`, each map is divided by its own maximum before both
+    are averaged, and a mean over k x k pixels follows, in which what is outside the
+    image counts as 0 (instance cues of `BESTIE <https://arxiv.org/abs/2109.09477>`__,
+    section 3.3; resizing, small constant and mean are the released code's):
+
+    .. math::
+        M_c = \mathrm{mean}_{k \times k}\Big(\tfrac{1}{2}\big(N(\phi_c)
+              + \mathrm{mirror}(N(\phi'_c))\big)\Big), \quad
+        N(\phi) = \frac{\mathrm{resize}(\mathrm{ReLU}(\phi))}
+                 {\max \mathrm{resize}(\mathrm{ReLU}(\phi)) + 10^{-5}}.
+
+    Give only the classes that are in the image; :func:`mmwsis.ops.find_peaks` finds the
+    cues in the result.
+
+    Args:
+        logits: (2, K, h, w) CAMs before the cut-off, of the image and of its mirror
+            image.
+        image_size: (H, W) of the image in pixels.
+        smoothing: Side k of the square of the mean in pixels, odd. Defaults to 3.
+
+    Returns:
+        (K, H, W) in [0, 1); float64 if the logits are, else float32.
+
+    Raises:
+        ValueError: Wrong shapes or sizes, or logits that are not finite.
+
+    Example:
+        >>> logits = torch.zeros(2, 1, 1, 2)
+        >>> logits[0, 0, 0, 0] = logits[1, 0, 0, 1] = 8.0  # the same place in both
+        >>> merge_flipped_cams(logits, image_size=(1, 2), smoothing=1)
+        tensor([[[1.0000, 0.0000]]])
+    """
+    check_shape('logits', logits, (2, 'K', 'h', 'w'))
+    if not min(logits.shape[2:]):
+        raise ValueError(f'logits: expected maps of pixels, got {(*logits.shape,)}.')
+    check_finite('logits', logits, 'The classifier has diverged.')
+    image_size = as_size('image_size', image_size, 1)
+    smoothing = as_integer('smoothing', smoothing, 1)
+    if smoothing % 2 == 0:
+        raise ValueError(f'smoothing: expected an odd integer, got {smoothing}.')
+    with torch.no_grad(), full_precision(logits):
+        image, mirrored = (
+            _over_maximum(_resized_sum([maps[None]], image_size))
+            for maps in to_full_precision(logits).relu()
+        )
+        mean = (image + mirrored.flip(-1)) / 2
+        # As a batch of single maps: no map is an empty batch.
+        padding = smoothing // 2
+        return F.avg_pool2d(mean[:, None], smoothing, stride=1, padding=padding)[:, 0]
+
+
 def _resized_sum(maps: list[Tensor], size: Sequence[int]) -> Tensor:
     if not maps[0].shape[1]:
         return maps[0].new_zeros(0, *size)

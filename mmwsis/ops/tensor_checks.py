@@ -287,6 +287,36 @@ def as_mask(mask: Any) -> np.ndarray:
     return mask if mask.dtype == bool else mask != 0
 
 
+def as_label_map(name: str, label_map: Any) -> np.ndarray:
+    """Return a map of labels as a two-dimensional array of integers or booleans.
+
+    Args:
+        name: Argument name used in the message.
+        label_map: (H, W) array, or tensor on any device.
+
+    Raises:
+        TypeError: No integers.
+        ValueError: Not two-dimensional.
+
+    Example:
+        >>> as_label_map('ids', torch.tensor([[0, 2]]))
+        array([[0, 2]])
+    """
+    if isinstance(label_map, Tensor):
+        check_shape(name, label_map, ('H', 'W'))
+        check_integers(name, label_map)
+        return label_map.detach().cpu().numpy()
+    label_map = np.asarray(label_map)
+    if label_map.ndim != 2:
+        raise ValueError(f'{name}: expected shape (H, W), got {label_map.shape}.')
+    if label_map.dtype.kind not in 'bui':
+        raise TypeError(
+            f'{name}: expected integers or booleans, got {label_map.dtype}; convert it '
+            'on purpose, .astype(int) or .astype(bool).'
+        )
+    return label_map
+
+
 def _is_bool(value: Any) -> bool:
     return isinstance(value, (bool, np.bool_)) or (
         isinstance(value, Tensor) and value.dtype == torch.bool

@@ -60,6 +60,7 @@ class PipelineCheck:
         self._sources: dict[Path, Path | None] = {}
         self._makers: dict[Path, str] = {}
         self._files = LabelFiles()
+        self._nested_runs()
         needs: list[Need] = []
         for stage, job, decision in self.planned:
             if decision.action == 'skip':
@@ -150,6 +151,18 @@ class PipelineCheck:
                     'the dataset file a file of their own.'
                 )
 
+    def _nested_runs(self) -> None:
+        """Note training runs in the folder of another, which a new start moves away."""
+        folders = {job.train_dir: stage.name for stage, job, _ in self.planned}
+        for folder, name in folders.items():
+            for outer in folder.parents if folder is not None else ():
+                if outer in folders:
+                    self._add(
+                        f'its work dir {folder} lies in {outer}, that of stage '
+                        f'{folders[outer]!r}. Give the latter a work_dir of its own.',
+                        name,
+                    )
+
     def _quality(self, stage: QualityStage) -> Iterator[str]:
         """Images for the figures."""
         folder = stage.img_dir
@@ -169,9 +182,7 @@ class PipelineCheck:
             source = Made(self._sources).stand_in(source)
             if source is not None and source.suffix != '.json':
                 source = None
-        folder = [Path(stage.out)] if isinstance(stage, GenerateStage) else []
-        folder += [job.train_dir] if job.train_dir is not None else []
-        for path in [*job.outputs, *folder]:
+        for path in [*job.outputs, *job.resumable]:
             self._sources[path] = source
             self._makers.setdefault(path, stage.name)
 

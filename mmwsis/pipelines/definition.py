@@ -33,14 +33,16 @@ Strings may hold placeholders:
 - ``{out:STAGE}``: file or folder that an earlier stage makes;
 - ``{checkpoint:STAGE}``: last checkpoint of an earlier train stage.
 
+Stages that are repeated, each round on the outputs of the one before, stand in an entry
+of type ``rounds``: see :mod:`mmwsis.pipelines.rounds`.
+
 A stage with ``only_with=['train.ann_file']`` is left out on a dataset whose
 ``data_spec`` has no such entry. The stages that all methods have are in
 ``configs/_base_/pipelines``, under ``common``.
 """
 
-import re
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -49,19 +51,21 @@ from mmengine.config import Config
 from mmwsis.utils.config_files import read_config
 
 from .locate import find_config
+from .placeholders import fill_placeholders
+from .rounds import expand_rounds, file_names, is_group
 from .stages import (
     STAGE_TYPES,
     CommandStage,
     ConfigStage,
     GenerateStage,
     ReportStage,
+    Round,
     Stage,
     build_stage,
 )
 
 _KEYS = {'name', 'title', 'work_dir', 'stages', 'fast', 'root'}
 _KEYS |= {'data', 'dataset', 'common', 'supervision'}
-_PLACEHOLDER = re.compile(r'\{([A-Za-z_][\w.]*(?::[\w.-]+)?)\}')
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,7 @@ def load_pipeline(
     data_spec: dict[str, Any] | None = None,
     fast: bool = False,
     data: str | None = None,
+    rounds: int | None = None,
 ) -> Pipeline:
     """Read and check a pipeline file.
 
@@ -105,6 +110,7 @@ def load_pipeline(
         fast: Apply the file's ``fast`` overrides.
         data: Which of the file's ``data`` the recipe is for (``--data``). Defaults to
             the first.
+        rounds: How many rounds, instead of the file's number. Defaults to None.
 
     Returns:
         The pipeline, its placeholders filled except for ``{checkpoint:...}``.
@@ -128,14 +134,13 @@ def load_pipeline(
     content = _with_names(_without_scope(cfg.pipeline.to_dict()), data, str(file))
     other = data_spec is not None
     spec = data_spec if other else _own_spec(cfg, content, file)
-    overrides = content.get('fast', {}) or {} if fast else {}
-    if fast and not overrides:
-        raise ValueError(f'{file}: there is no `fast=dict(...)`; run without --fast.')
     entries = _with_common(content['stages'], content.get('common') or {}, str(file))
-    entries = _apply_fast(entries, overrides, str(file))
+    _check_names(entries, str(file))
+    overrides = _fast_overrides(content, entries, str(file)) if fast else {}
+    entries, places = expand_rounds(entries, overrides, str(file), rounds)
     entries = _with_data(entries, spec)
     entries = fill_placeholders(entries, _spec_lookup(spec), str(file))
-    stages = _with_outputs(entries, str(file))
+    stages = _with_outputs(entries, places, str(file))
     _check_stages(stages, str(file))
     work_dir = content.get('work_dir') or f'work_dirs/pipelines/{content["name"]}'
     if other:
@@ -179,6 +184,8 @@ def _with_names(
         raise ValueError(f'{where}: --data {data} is unknown; there is {known}.')
     data = data or next(iter(choices), None)
     names = {'data': data, **choices[data]} if data else {}
+    if {'round', 'rounds'} & set(names):
+        raise ValueError(f'{where}: data may not define round and rounds; rename them.')
     names.update(supervision=content.get('supervision'))
     return fill_placeholders(content, names.get, where)
 
@@ -200,10 +207,14 @@ def _with_common(
     for entry in merged:
         if not (isinstance(entry.get('name'), str) and entry['name']):
             raise ValueError(f'{where}: a stage needs a name, got {entry!r}.')
+        if is_group(entry):
+            entry['stages'] = _with_common(entry.get('stages') or [], common, where)
     return merged
 
 
-def _with_outputs(entries: list[dict[str, Any]], where: str) -> tuple[Stage, ...]:
+def _with_outputs(
+    entries: list[dict[str, Any]], places: dict[str, Round], where: str
+) -> tuple[Stage, ...]:
     """Build the stages; fill in what the ones before make, ``{out:STAGE}``."""
     made: dict[str, str] = {}
 
@@ -220,50 +231,14 @@ def _with_outputs(entries: list[dict[str, Any]], where: str) -> tuple[Stage, ...
 
     stages = []
     for entry in entries:
-        stage = build_stage(fill_placeholders(entry, lookup, where), where)
+        entry = fill_placeholders(entry, lookup, where)
+        stage = build_stage(entry, where, places.get(entry['name']))
         stages.append(stage)
         if isinstance(stage, GenerateStage):
             made[stage.name] = stage.out
         elif isinstance(stage, CommandStage) and stage.outputs:
             made[stage.name] = stage.outputs[0]
     return tuple(stages)
-
-
-def fill_placeholders(value: Any, lookup: Callable[[str], Any], where: str) -> Any:
-    """Fill ``{name}`` placeholders in all strings of nested settings.
-
-    Args:
-        value: Nested dicts, lists and strings.
-        lookup: Gives the text of a placeholder, or None to leave it for later; raises
-            KeyError for unknown ones.
-        where: File, for messages.
-
-    Returns:
-        A copy with the placeholders filled.
-
-    Raises:
-        ValueError: A placeholder is unknown.
-    """
-    if isinstance(value, dict):
-        return {
-            key: fill_placeholders(entry, lookup, where) for key, entry in value.items()
-        }
-    if isinstance(value, (list, tuple)):
-        return [fill_placeholders(entry, lookup, where) for entry in value]
-    if not isinstance(value, str):
-        return value
-
-    def fill(match: re.Match) -> str:
-        try:
-            text = lookup(match[1])
-        except KeyError as error:
-            raise ValueError(
-                f'{where}: placeholder {match[0]} in {value!r} is unknown: '
-                f'{error.args[0]}.'
-            ) from error
-        return match[0] if text is None else str(text)
-
-    return _PLACEHOLDER.sub(fill, value)
 
 
 def _spec_lookup(spec: dict[str, Any]) -> Callable[[str], Any]:
@@ -310,36 +285,36 @@ def _with_data(
     return kept
 
 
-def _apply_fast(
-    entries: list[dict[str, Any]], overrides: dict[str, Any], where: str
-) -> list[dict[str, Any]]:
-    """Merge the ``fast`` overrides into the stages, those of its type first."""
-    names = [entry.get('name') for entry in entries]
-    unknown = sorted(set(overrides) - set(names) - set(STAGE_TYPES) - {'root'})
-    if unknown:
-        raise ValueError(f'{where}: fast names {unknown}, stages are {names}.')
-    merged = []
-    for entry in entries:
-        entry = dict(entry)
-        kind = entry.get('type')
-        changes = {**overrides.get(kind, {}), **overrides.get(entry['name'], {})}
-        keys = {item.name for item in fields(STAGE_TYPES.get(kind, Stage))}
-        options = dict(changes.pop('cfg_options', {}))
-        # What is no key of the stage is a dotted key of its config.
-        options.update({k: changes.pop(k) for k in list(changes) if k not in keys})
-        entry.update(changes)
-        if options:
-            entry['cfg_options'] = {**entry.get('cfg_options', {}), **options}
-        merged.append(entry)
-    return merged
-
-
-def _check_stages(stages: tuple[Stage, ...], where: str) -> None:
-    """Refuse double names and a report that refers to stages that are not there."""
-    names = [stage.name for stage in stages]
+def _check_names(entries: list[dict[str, Any]], where: str) -> None:
+    """Refuse names that stand for several stages, or for one round of a stage."""
+    names = file_names(entries)
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
         raise ValueError(f'{where}: several stages are named {doubled}.')
+    marked = [name for name in names if '@' in name]
+    if marked:
+        raise ValueError(
+            f'{where}: stages are named {marked}, but what follows an @ is the round '
+            'of a stage that is repeated. Choose other names.'
+        )
+
+
+def _fast_overrides(
+    content: dict[str, Any], entries: list[dict[str, Any]], where: str
+) -> dict[str, Any]:
+    """The file's ``fast``; its keys are types and names of stages, and ``root``."""
+    overrides = content.get('fast') or {}
+    if not overrides:
+        raise ValueError(f'{where}: there is no `fast=dict(...)`; run without --fast.')
+    names = file_names(entries)
+    unknown = sorted(set(overrides) - {*names, *STAGE_TYPES, 'rounds', 'root'})
+    if unknown:
+        raise ValueError(f'{where}: fast names {unknown}, stages are {names}.')
+    return overrides
+
+
+def _check_stages(stages: tuple[Stage, ...], where: str) -> None:
+    """Refuse a report that refers to stages that are not there, and odd options."""
     kinds = {stage.name: stage.kind for stage in stages}
     for stage in stages:
         if isinstance(stage, ReportStage):

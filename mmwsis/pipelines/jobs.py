@@ -11,9 +11,10 @@ from mmwsis.formats.map_index import INDEX_NAME
 from mmwsis.utils.config_files import default_work_dir, files_named_in, read_config
 from mmwsis.utils.hashing import flatten_settings
 
-from .definition import Pipeline, fill_placeholders
+from .definition import Pipeline
 from .launch import Launch, option_arguments
 from .locate import PACKAGE_DIR, find_config, find_tool
+from .placeholders import fill_placeholders
 from .stages import (
     CommandStage,
     ConfigStage,
@@ -25,7 +26,7 @@ from .stages import (
     TrainStage,
 )
 
-_METRICS_WITH_RESULTS = ('CocoMetric', 'LVISMetric')
+_METRICS_WITH_RESULTS = ('CocoMetric', 'CocoInstanceMetric', 'LVISMetric')
 
 
 @dataclass
@@ -94,6 +95,12 @@ class JobFactory:
             cfg.merge_from_dict(options)
         return cfg
 
+    def artifact_of(self, stage: GenerateStage) -> str:
+        """Return the kind of artifact that a stage makes."""
+        settings = stage.artifact or self.config_of(stage).get('artifact')
+        settings = settings or 'object_masks'
+        return settings if isinstance(settings, str) else settings['type']
+
     def _plain_config(self, stage: ConfigStage) -> Config:
         """A stage's config without its own overrides."""
         if stage.config not in self._configs:
@@ -125,8 +132,21 @@ class JobFactory:
 
     def train_dir(self, stage: ConfigStage) -> Path:
         """Return the work dir of a stage's training run, relative to the root."""
-        if stage.work_dir is not None:
-            return Path(stage.work_dir)
+        trained = stage
+        for other in self.pipeline.stages:
+            if isinstance(stage, TrainStage) or other.name == stage.name:
+                break
+            if isinstance(other, TrainStage) and other.config == stage.config:
+                trained = other
+        work_dir = stage.work_dir or trained.work_dir
+        if work_dir is not None:
+            return Path(work_dir)
+        if trained.round is None or not isinstance(trained, TrainStage):
+            return self._own_dir(stage)
+        return self._own_dir(stage) / f'round{trained.round.number}'
+
+    def _own_dir(self, stage: ConfigStage) -> Path:
+        """Work dir that the tools choose for a stage's config."""
         cfg = self._plain_config(stage)
         name = None if self.dataset is None else str(self.pipeline.data_spec['name'])
         return Path(cfg.get('work_dir') or default_work_dir(cfg, stage.config, name))
@@ -217,6 +237,8 @@ class JobFactory:
         job.inputs += map(Path, checkpoints)
         job.outputs = [stage.result]
         job.resumable = [out, out.with_name(out.name + '.parts')]
+        if self.artifact_of(stage) == 'panoptic_maps':
+            job.resumable.append(out.with_suffix(''))  # the PNGs of the JSON
         job.settings.update(flatten_settings({'args': [*stage.args, stage.out]}))
         if stage.artifact is not None:
             job.settings.update(flatten_settings({'artifact': stage.artifact}))
@@ -264,6 +286,10 @@ class JobFactory:
         for other in self.pipeline.stages:
             if isinstance(other, TrainStage):
                 inputs.append(self.train_dir(other) / 'last_checkpoint')
+            elif other.round is not None and isinstance(other, QualityStage):
+                inputs.append(self.quality_dir(other.name) / 'quality.json')
+            elif other.round is not None and isinstance(other, TestStage):
+                inputs.append(self.metrics_file(other.name))
         drawing = [
             *(PACKAGE_DIR / 'visualization').glob('*.py'),
             *(PACKAGE_DIR / 'pipelines').glob('*report*.py'),
@@ -272,7 +298,7 @@ class JobFactory:
             inputs=inputs,
             outputs=[self.work_path('report.md'), self.work_path('report.json')],
             settings=flatten_settings(
-                {key: value for key, value in vars(stage).items() if key != 'name'}
+                {k: v for k, v in vars(stage).items() if k not in ('name', 'round')}
             ),
             scripts=sorted(drawing),
         )
@@ -330,8 +356,9 @@ class JobFactory:
     def _dataset_arguments(self, stage: ConfigStage) -> list[str]:
         """Dataset and work dir, where they are not the tools' own defaults."""
         arguments = self._data_option()
-        if self.dataset is not None or stage.work_dir is not None:
-            arguments += ['--work-dir', str(self.train_dir(stage))]
+        folder = self.train_dir(stage)
+        if self.dataset is not None or folder != self._own_dir(stage):
+            arguments += ['--work-dir', str(folder)]
         return arguments
 
     def shown_path(self, path: Path) -> Path:

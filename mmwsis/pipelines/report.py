@@ -10,6 +10,7 @@ from mmwsis.utils.markdown import markdown_table
 from .durations import format_duration
 from .launch import shown
 from .report_data import gather
+from .report_rounds import gather_rounds, rounds_lines, rounds_section
 from .stages import ReportStage
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def write_report(runner: 'PipelineRunner', stage: ReportStage) -> None:
     # Here, because figures bring MMDetection with them, and the table needs none.
     from .report_figures import draw_figures
 
-    report = gather(runner, stage)
+    report = {**gather(runner, stage), 'rounds': gather_rounds(runner)}
     now = datetime.datetime.now().astimezone()
     report['date'] = now.isoformat(timespec='seconds')
     figures = draw_figures(runner, stage)
@@ -60,6 +61,8 @@ def markdown(report: dict[str, Any], figures: 'list[Figure]') -> str:
     summary = _summary_rows(report.get('summary', {}))
     if summary:
         lines += ['## Result', '', markdown_table(['measure', 'value'], summary), '']
+    for group in report.get('rounds', []):
+        lines += rounds_section(group)
     rows = [
         (
             *(row['stage'], row['type'], format_duration(row['seconds'])),
@@ -95,6 +98,7 @@ def console_table(runner: 'PipelineRunner') -> str:
     """
     reports = [s for s in runner.pipeline.stages if isinstance(s, ReportStage)]
     report = gather(runner, reports[0] if reports else None)
+    report['rounds'] = gather_rounds(runner)
     rows = [('stage', 'status', 'time', 'result')]
     for row in report['stages']:
         time = format_duration(row['seconds'])
@@ -107,6 +111,8 @@ def console_table(runner: 'PipelineRunner') -> str:
     lines.insert(1, '-' * max(len(line) for line in lines))
     for name, value in _summary_rows(report.get('summary', {})):
         lines.append(f'{name}: {value}')
+    for group in report['rounds']:
+        lines += rounds_lines(group)
     lines += [f'warning: {line}' for line in _warning_lines(report)]
     return '\n'.join(lines)
 

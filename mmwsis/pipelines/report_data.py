@@ -1,6 +1,7 @@
 """The numbers of a report, read from what the stages wrote."""
 
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,6 +90,8 @@ def quality_summary(quality: dict[str, Any]) -> dict[str, float]:
         'pseudo labels as predictions, AP75': ('average_precision', 'AP75'),
         'mean IoU of maps': ('mIoU',),
         'mean IoU of class maps at the best threshold': ('mIoU_best',),
+        'points inside an object of their class': ('inside',),
+        'objects that one point hits': ('once',),
     }
     found = {}
     for name, keys in places.items():
@@ -146,14 +149,21 @@ def _collapse(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def _generation_result(content: dict[str, Any]) -> dict[str, float]:
-    """How many labels a file holds, or maps a folder."""
+    """How many labels a file holds, or maps or proposals a folder."""
     collapse = _collapse(content)
-    if 'annotations' not in content:
+    kind = (provenance_of(content).get('artifact') or {}).get('type')
+    annotations = content.get('annotations')
+    if kind == 'proposals':
+        counts = [image['count'] for image in content['images']]
+        mean = sum(counts) / max(len(counts), 1)
+        return {'images': len(counts), 'proposals per image': round(mean, 1)}
+    if annotations is None or kind == 'panoptic_maps':
         flat = collapse.get('flat')
         known = {} if flat is None else {'of one class everywhere': flat}
+        if annotations is not None:
+            known['segments'] = sum(len(one['segments_info']) for one in annotations)
         return {'maps': len(content.get('images', [])), **known}
-    annotations = content['annotations']
-    made = {'pseudo labels': len(annotations)}
+    made = {'points' if kind == 'points' else 'pseudo labels': len(annotations)}
     if any('weak_bbox' in entry for entry in annotations):  # masks of known objects
         empty = sum(bool(entry.get('empty_prediction')) for entry in annotations)
         made['empty predictions'] = empty
@@ -171,15 +181,24 @@ def _training_result(work_dir: Path) -> dict[str, float]:
         curves = read_scalars(work_dir)
     except FileNotFoundError:
         return {}
-    shown = {}
-    for key, points in curves.items():
-        if key == 'loss':
-            shown['loss'] = points[-1][1]
-        elif '/' in key and not key.startswith(('data', 'optim')):
-            name = key.rpartition('/')[2]
-            if name in _TRAINING_METRICS:
-                shown[name] = points[-1][1]
-    return shown
+    return {name: curves[key][-1][1] for key, name in training_measures(curves).items()}
+
+
+def training_measures(curves: Iterable[str]) -> dict[str, str]:
+    """Choose the scalars of a training run that tell how it went.
+
+    Args:
+        curves: Names of scalars that were logged.
+
+    Returns:
+        Name -> name for people, of the loss and of the metrics of validation.
+    """
+    names = {key: key.rpartition('/')[2] for key in curves}
+    return {
+        key: name
+        for key, name in names.items()
+        if key == 'loss' or (key != name and name in _TRAINING_METRICS)
+    }
 
 
 def gather(runner: 'PipelineRunner', stage: ReportStage | None) -> dict[str, Any]:

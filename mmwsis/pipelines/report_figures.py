@@ -13,7 +13,7 @@ from mmwsis.formats.coco_file import image_file_name
 from mmwsis.registry import MODELS
 from mmwsis.visualization.coco_files import LabelFile
 from mmwsis.visualization.comparison import MaskColumn, comparison_sheet
-from mmwsis.visualization.curves import plot_curves, read_scalars
+from mmwsis.visualization.curves import Curve, plot_curves, plot_panels, read_scalars
 from mmwsis.visualization.maps import map_sheet
 from mmwsis.visualization.sheet import save_image
 from mmwsis.visualization.weak_labels import weak_label_sheet
@@ -21,7 +21,16 @@ from mmwsis.visualization.weak_labels import weak_label_sheet
 from .launch import option_arguments
 from .locate import find_config, find_tool
 from .process import last_lines, run_logged
-from .stages import GenerateStage, QualityStage, ReportStage, TestStage, TrainStage
+from .report_data import training_measures
+from .report_rounds import gather_rounds
+from .stages import (
+    GenerateStage,
+    QualityStage,
+    ReportStage,
+    Stage,
+    TestStage,
+    TrainStage,
+)
 
 if TYPE_CHECKING:
     from .runner import PipelineRunner
@@ -100,22 +109,32 @@ class _Figures:
             for entry in runner.pipeline.stages
             if entry.name in records and records[entry.name].status == 'finished'
         ]
+        # Of stages that are repeated, those of the last round.
+        self.latest = list({one.name_in_file: one for one in self.done}.values())
 
     def planned(self) -> Iterator[_Plan]:
         """List the figures that the finished stages allow."""
-        generators = [one for one in self.done if isinstance(one, GenerateStage)]
+        for group in gather_rounds(self.runner):
+            if group['measures']:
+                name = group['name']
+                draw = partial(_draw_rounds, group)
+                yield f'Curves over the rounds of {name}', f'rounds_{name}.png', draw
+        generators = [one for one in self.latest if isinstance(one, GenerateStage)]
         if generators:
-            draw = partial(self._weak_labels, generators[0])
+            # A later round may label what an earlier one has made.
+            first = next(one for one in self.done if isinstance(one, GenerateStage))
+            draw = partial(self._weak_labels, first)
             yield 'Weak labels', 'weak_labels.png', draw
         yield from self._of_generators(generators)
-        for entry in self.done:
+        for entry in self.latest:
             if isinstance(entry, QualityStage):
                 yield from self._of_quality(entry, generators)
         yield from self._of_predictions()
-        for entry in self.done:
+        for entry in self.latest:
             if isinstance(entry, TrainStage):
-                title = f'Training curves of {entry.name}'
-                yield title, f'curves_{entry.name}.png', partial(self._curves, entry)
+                name = entry.name_in_file
+                title = f'Training curves of {name}'
+                yield title, f'curves_{name}.png', partial(self._curves, entry)
 
     def _of_generators(self, generators: list[GenerateStage]) -> Iterator[_Plan]:
         models = set()
@@ -126,24 +145,34 @@ class _Figures:
             if own is not None and entry.config not in models:
                 models.add(entry.config)
                 draw = partial(self._by_tool, entry, own['tool'])
-                yield own['title'], f'{entry.name}.png', draw
-            if entry.result != Path(entry.out):
-                title = f'Maps of {entry.name}'
-                yield title, f'{entry.name}_maps.png', partial(self._maps, entry)
+                yield own['title'], f'{entry.name_in_file}.png', draw
+            kind = self.factory.artifact_of(entry)
+            if kind in ('class_maps', 'semantic_maps'):
+                name = f'{entry.name_in_file}_maps.png'
+                yield f'Maps of {entry.name}', name, partial(self._maps, entry)
+            if kind == 'points':
+                name = f'{entry.name_in_file}_points.png'
+                yield f'Points of {entry.name}', name, partial(self._points, entry)
 
     def _of_quality(
         self, entry: QualityStage, generators: list[GenerateStage]
     ) -> Iterator[_Plan]:
         labels = Path(entry.pseudo).stem
-        makers = [one for one in generators if Path(one.out) == Path(entry.pseudo)]
+        makers = [
+            one
+            for one in generators
+            if Path(one.out) == Path(entry.pseudo)
+            and self.factory.artifact_of(one) in ('object_masks', 'instances')
+        ]
         if makers:
             title = f'Pseudo masks of {labels} beside ground truth'
             draw = partial(self._pseudo_masks, entry, makers[0])
-            yield title, f'{entry.name}_masks.png', draw
+            yield title, f'{entry.name_in_file}_masks.png', draw
         folder = self.root / self.factory.quality_dir(entry.name)
         for source in sorted(folder.glob('*.png')):
             title = f'Quality of {labels}: {source.stem}'
-            yield title, f'{entry.name}_{source.name}', partial(_copy, source)
+            name = f'{entry.name_in_file}_{source.name}'
+            yield title, name, partial(_copy, source)
 
     def _of_predictions(self) -> Iterator[_Plan]:
         """Masks of the final model and the fully-supervised baseline."""
@@ -176,6 +205,10 @@ class _Figures:
         maps = self.root / entry.out
         save_image(file, map_sheet(maps, img_dir, names, num=self.stage.num_pictures))
 
+    def _points(self, entry: GenerateStage, file: Path) -> None:
+        img_dir, num = self._labeled_files(entry)[1], self.stage.num_pictures
+        save_image(file, weak_label_sheet(self.root / entry.out, img_dir, num=num))
+
     def _by_tool(self, entry: GenerateStage, tool: str, file: Path) -> None:
         # A process of its own: the model's memory is returned, and relative paths in
         # the config start from the root.
@@ -198,11 +231,18 @@ class _Figures:
     def _pseudo_masks(
         self, entry: QualityStage, maker: GenerateStage, file: Path
     ) -> None:
-        pseudo = LabelFile.read(self.root / entry.pseudo)
+        first, last = (self._all_rounds(entry)[at] for at in (0, -1))
+        columns = [
+            MaskColumn(
+                f'round {one.round.number}' if one.round else 'pseudo labels',
+                LabelFile.read(self.root / one.pseudo),
+            )
+            for one in ([first, last] if first != last else [last])
+        ]
         sheet = comparison_sheet(
             self._labeled_files(maker)[1],
             LabelFile.read(self.root / entry.gt),
-            [MaskColumn('pseudo labels', pseudo)],
+            columns,
             num=self.stage.num_pictures,
             title='Pseudo labels beside ground truth',
         )
@@ -225,9 +265,32 @@ class _Figures:
         )
         save_image(file, sheet)
 
+    def _all_rounds(self, entry: Stage) -> list[Stage]:
+        """A stage, and where it is repeated those of all rounds that are done."""
+        return [one for one in self.done if one.name_in_file == entry.name_in_file]
+
     def _curves(self, entry: TrainStage, file: Path) -> None:
-        work_dir = self.root / self.factory.train_dir(entry)
-        plot_curves(read_scalars(work_dir), file, entry.name)
+        runs = [
+            (one.round, read_scalars(self.root / self.factory.train_dir(one)))
+            for one in self._all_rounds(entry)
+        ]
+        if len(runs) == 1:
+            plot_curves(runs[0][1], file, entry.name)
+            return
+        panels: dict[str, dict[str, Curve]] = {}
+        for place, curves in runs:
+            for key in training_measures(curves):
+                panels.setdefault(key, {})[f'round {place.number}'] = curves[key]
+        plot_panels(panels, file, f'{entry.name_in_file}, round by round')
+
+
+def _draw_rounds(group: dict[str, Any], file: Path) -> None:
+    """Measures of the rounds of repeated stages, one panel for each stage."""
+    panels: dict[str, dict[str, Curve]] = {}
+    for one in group['measures']:
+        points = [(number, 100 * value) for number, value in one['values'].items()]
+        panels.setdefault(f'{one["stage"]} (%)', {})[one['name']] = points
+    plot_panels(panels, file, f'Rounds of {group["name"]}', steps='round')
 
 
 def _copy(source: Path, file: Path) -> None:

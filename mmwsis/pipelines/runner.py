@@ -26,7 +26,7 @@ from .manifest import (
     write_stamp,
 )
 from .process import last_lines, run_logged
-from .selection import Selection
+from .selection import Selection, named_stages
 from .stages import Stage, TrainStage
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class PipelineRunner:
         self.pipeline: Pipeline = self.factory.pipeline
         self.root = self.factory.root
         self.names = [stage.name for stage in self.pipeline.stages]
-        self.selection.check(self.names)
+        self.selection = self.selection.resolved(self.pipeline.stages)
         self.work_dir = self.root / self.pipeline.work_dir
         self.hasher = FileHasher(self.work_dir / 'hash_cache.json')
         self.manifest = Manifest(self.work_dir / 'manifest.json', self.pipeline.name)
@@ -163,6 +163,9 @@ class PipelineRunner:
         with self._lock() as lock:
             for number, stage in enumerate(self.pipeline.stages, start=1):
                 title = f'[{number}/{len(self.names)}] {stage.name} ({stage.kind})'
+                if stage.round:
+                    place = stage.round
+                    title = f'{title}, round {place.number} of {place.total}'
                 if not self.selection.picks(stage.name, self.names):
                     self.outcomes.append(self._left_out(stage))
                     continue
@@ -370,12 +373,13 @@ class PipelineRunner:
         """Take the outputs of stages that were run by hand as finished.
 
         Args:
-            names: Stages whose outputs exist.
+            names: Stages whose outputs exist, as of
+                :func:`~mmwsis.pipelines.selection.named_stages`.
 
         Raises:
             ValueError: An output is missing, or there is no such stage.
         """
-        Selection(only=tuple(names)).check(self.names)
+        names = named_stages(names, self.pipeline.stages)
         for stage in self.pipeline.stages:
             if stage.name not in names:
                 continue

@@ -9,6 +9,7 @@ from .definition import load_pipeline
 from .jobs import JobFactory
 from .launch import Launch, shown
 from .locate import find_config, working_in
+from .rounds import round_heading, unused_rounds
 from .runner import PipelineRunner, StageFailedError, noted
 from .selection import Selection
 from .stages import ReportStage
@@ -30,6 +31,7 @@ class PipelineOptions:
         train_args: Further arguments of ``tools/train.py``.
         adopt: Stages run by hand whose outputs are taken as finished first.
         seed: Random seed of every training. Defaults to the configs' own.
+        rounds: Number of rounds of stages that are repeated. Defaults to the file's.
     """
 
     config: str
@@ -43,6 +45,7 @@ class PipelineOptions:
     train_args: tuple[str, ...] = ()
     adopt: tuple[str, ...] = ()
     seed: int | None = None
+    rounds: int | None = None
 
 
 def make_runner(
@@ -69,9 +72,8 @@ def make_runner(
         dataset = Path(options.dataset).resolve()
         with working_in(Path(options.root or here)):  # where its data_root starts
             spec = load_data_spec(dataset)
-    pipeline = load_pipeline(
-        find_config(options.config, here), spec, options.fast, options.data
-    )
+    file = find_config(options.config, here)
+    pipeline = load_pipeline(file, spec, options.fast, options.data, options.rounds)
     if options.work_dir is not None:
         work_dir = os.path.abspath(options.work_dir)
         pipeline = type(pipeline)(**{**vars(pipeline), 'work_dir': work_dir})
@@ -113,6 +115,8 @@ def run_pipeline(
     if options.adopt:
         runner.adopt(options.adopt)
     say(f'{runner.pipeline.title}: {len(runner.names)} stages in {runner.root}')
+    for text in unused_rounds(runner.pipeline.stages, runner.manifest.stages):
+        say(text)
     runner.run()
     from .report import console_table
 
@@ -141,16 +145,25 @@ def print_plan(
     if commands:
         say(f'In {runner.root}:')
     planned, _ = runner.plan_what_can_be()
+    place = None
     for number, (stage, job, decision) in enumerate(planned, start=1):
+        if stage.round and (place is None or stage.round.name != place.name):
+            records = runner.manifest.stages
+            heading = round_heading(stage.round, runner.pipeline.stages, records)
+            say(f'     {heading}')
+        place = stage.round
         what = {'skip': 'unchanged', 'resume': 'would resume', 'run': 'would run'}
         text = decision.why if decision.action == 'skip' and decision.why else ''
         text = text or what[decision.action]
         if decision.action != 'skip':
             text += f', because {decision.why}'
         text += noted(decision, stage)
-        say(f'{number:3d}. {stage.name} ({stage.kind}): {text}')
+        indent = '  ' if place else ''
+        say(f'{number:3d}. {indent}{stage.name} ({stage.kind}): {text}')
         if commands and job.command:
-            say(f'     $ {shown(job.command)}')
+            say(f'     {indent}$ {shown(job.command)}')
+    for text in unused_rounds(runner.pipeline.stages, runner.manifest.stages):
+        say(text)
     check = runner.check()
     for text in check.warnings:
         say(f'warning: {text}')

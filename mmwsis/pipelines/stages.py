@@ -1,10 +1,33 @@
 """The kinds of stages that a pipeline file may list, as typed values."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
 from mmwsis.formats.map_index import INDEX_NAME
+
+
+@dataclass(frozen=True)
+class Round:
+    """Which repetition of a group of stages a stage belongs to.
+
+    Attributes:
+        group: Name of the entry of type ``rounds``.
+        number: Of the round, from 1.
+        total: Number of rounds.
+        stage: Name of the stage in the file; its own is ``stage@number``.
+    """
+
+    group: str
+    number: int
+    total: int
+    stage: str
+
+    @property
+    def name(self) -> str:
+        """What the round is called on the command line."""
+        return f'{self.group}@{self.number}'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +42,7 @@ class Stage:
             kind implies.
         only_with: Dotted keys of the ``data_spec``, such as ``'train.ann_file'``. On a
             dataset that lacks one of them there is no such stage.
+        round: Of a stage that is repeated; no key of the file.
     """
 
     kind: ClassVar[str]
@@ -27,6 +51,23 @@ class Stage:
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     only_with: tuple[str, ...] = ()
+    round: Round | None = None
+
+    @property
+    def name_in_file(self) -> str:
+        """Name without the round."""
+        return self.round.stage if self.round else self.name
+
+    @property
+    def handles(self) -> tuple[str, ...]:
+        """Names that it answers to on the command line.
+
+        A stage that is repeated shares some with others: its name in the file, its
+        group's and its round's.
+        """
+        if self.round is None:
+            return (self.name,)
+        return self.name, self.round.stage, self.round.group, self.round.name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,8 +90,10 @@ class ConfigStage(Stage):
     Attributes:
         config: Config file, relative to the pipeline file, or ``'mmwsis::...'``.
         cfg_options: Dotted key -> value, as ``--cfg-options`` of the tools.
-        work_dir: Where the config's training run lives. By default the config's own
-            ``work_dir``, else ``work_dirs/<config stem>``.
+        work_dir: Where the config's training run lives. By default that of the last
+            train stage of the same config; for that one the config's own ``work_dir``,
+            else ``work_dirs/<config stem>``, and in it ``round<number>`` where the
+            training is repeated.
     """
 
     config: str
@@ -159,12 +202,15 @@ STAGE_TYPES: dict[str, type[Stage]] = {
 }
 
 
-def build_stage(settings: dict[str, Any], where: str) -> Stage:
+def build_stage(
+    settings: dict[str, Any], where: str, round_: Round | None = None
+) -> Stage:
     """Turn one entry of a pipeline file's ``stages`` into a stage.
 
     Args:
         settings: ``dict(name=..., type=..., ...)``; has a name.
         where: Pipeline file, for messages.
+        round_: Of a stage that is repeated. Defaults to None.
 
     Returns:
         The typed stage; lists have become tuples.
@@ -177,11 +223,11 @@ def build_stage(settings: dict[str, Any], where: str) -> Stage:
     kind = entry.pop('type', None)
     if kind not in STAGE_TYPES:
         raise ValueError(
-            f'{where}: stage {name!r}: type must be one of {sorted(STAGE_TYPES)}, '
-            f'got {kind!r}.'
+            f'{where}: stage {name!r}: type must be one of '
+            f'{sorted([*STAGE_TYPES, "rounds"])}, got {kind!r}.'
         )
     stage_type = STAGE_TYPES[kind]
-    known = {item.name: item for item in fields(stage_type)}
+    known = {item.name: item for item in fields(stage_type) if item.name != 'round'}
     unknown = sorted(set(entry) - set(known))
     if unknown:
         raise ValueError(
@@ -192,9 +238,29 @@ def build_stage(settings: dict[str, Any], where: str) -> Stage:
         if str(known[key].type).startswith('tuple'):
             entry[key] = _as_strings(value, f'{where}: stage {name!r}: {key}')
     try:
-        return stage_type(**entry)
+        return stage_type(**entry, round=round_)
     except TypeError as error:
         raise ValueError(f'{where}: stage {name!r}: {error}.') from error
+
+
+def override_stage(entry: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Change settings of an entry of a pipeline file.
+
+    Args:
+        entry: ``dict(name=..., type=..., ...)``.
+        changes: Keys of the stage; what is none is a dotted key of its config.
+
+    Returns:
+        A changed copy.
+    """
+    keys = {item.name for item in fields(STAGE_TYPES.get(entry.get('type'), Stage))}
+    options = dict(changes.get('cfg_options', {}))
+    options.update({k: v for k, v in changes.items() if k not in keys})
+    own = {k: v for k, v in changes.items() if k in keys and k != 'cfg_options'}
+    changed = {**entry, **own}
+    if options:
+        changed['cfg_options'] = {**entry.get('cfg_options', {}), **options}
+    return changed
 
 
 def _as_strings(value: Any, what: str) -> tuple[str, ...]:

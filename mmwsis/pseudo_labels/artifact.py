@@ -22,12 +22,14 @@ class LabelSource:
         coco: Its content, restricted to the supervision of the run.
         classes: Class names of the config; the index is the label.
         category_ids: Category id in the file of every class.
+        stuff_classes: ``metainfo['stuff_classes']`` of the config.
     """
 
     path: str
     coco: dict[str, Any]
     classes: tuple[str, ...] = ()
     category_ids: tuple[int, ...] = ()
+    stuff_classes: tuple[str, ...] = ()
 
     @cached_property
     def images(self) -> dict[Any, dict[str, Any]]:

@@ -11,15 +11,28 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mmwsis.registry import MODELS
+
 from .artifact import Artifact, LabelSource
 from .class_maps import ClassMapFolder
 from .found_instances import FoundInstances
+from .found_points import FoundPoints
 from .object_masks import ObjectMasks
+from .panoptic_maps import PanopticMaps
+from .proposals import ProposalFolder
 from .semantic_maps import SemanticMapFolder
 
 ARTIFACTS: dict[str, type[Artifact]] = {
     artifact.kind: artifact
-    for artifact in (ObjectMasks, FoundInstances, ClassMapFolder, SemanticMapFolder)
+    for artifact in (
+        ObjectMasks,
+        FoundInstances,
+        FoundPoints,
+        ClassMapFolder,
+        SemanticMapFolder,
+        PanopticMaps,
+        ProposalFolder,
+    )
 }
 
 
@@ -49,6 +62,21 @@ def artifact_settings(value: str | Mapping[str, Any] | None) -> dict[str, Any]:
             f'{sorted(known)}.'
         )
     return settings
+
+
+def check_model_makes(model: Mapping[str, Any], kind: str) -> None:
+    """Refuse an artifact that a model says it cannot make.
+
+    Args:
+        model: The config's ``model``; one that names no artifacts may make any.
+        kind: Kind of the artifact.
+
+    Raises:
+        ValueError: The model makes others.
+    """
+    check = getattr(MODELS.get(str(model.get('type'))), 'check_artifact', None)
+    if check is not None:
+        check(kind)
 
 
 def build_artifact(

@@ -7,7 +7,7 @@ from pycocotools import mask as coco_mask
 
 from mmwsis.ops import encode_filled_box
 
-_SCORE_DIGITS = 6
+SCORE_DIGITS = 6
 
 
 def prediction_record(sample: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def mask_keys(mask: Mapping[str, Any], score: float) -> dict[str, Any]:
         segmentation=dict(size=[int(side) for side in mask['size']], counts=counts),
         bbox=coco_mask.toBbox(mask).tolist(),
         area=int(coco_mask.area(mask)),
-        score=round(float(score), _SCORE_DIGITS),
+        score=round(float(score), SCORE_DIGITS),
     )
 
 

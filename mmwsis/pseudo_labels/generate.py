@@ -23,7 +23,12 @@ from mmwsis.utils.config_files import files_named_in
 from mmwsis.utils.process_lock import ProcessLock
 
 from .artifact import Artifact, LabelSource
-from .artifacts import ARTIFACTS, artifact_settings, build_artifact
+from .artifacts import (
+    ARTIFACTS,
+    artifact_settings,
+    build_artifact,
+    check_model_makes,
+)
 from .distributed import default_device, on_first_rank
 from .labeling import label_chunks, load_labeler
 from .loading import build_loader
@@ -143,11 +148,19 @@ def _require_checkpoint(
     return path
 
 
-def _maps_read(cfg: Config) -> list[Path]:
-    """Indices of the folders of maps that the model or its data pipeline reads."""
+def _maps_read(cfg: Config, source: str) -> list[Path]:
+    """What the model or its data pipeline reads besides the source.
+
+    Indices of folders of maps, and JSONs such as that of panoptic maps.
+    """
     named = dict(model=cfg.model, data=cfg.pseudo_label_dataloader.dataset)
     found = files_named_in(Config(named).to_dict(), Path(), INDEX_NAME)
-    return [path for path in found if path.name == INDEX_NAME]
+    return [
+        path
+        for path in found
+        if path.name == INDEX_NAME
+        or (path.suffix == '.json' and not path.samefile(source))
+    ]
 
 
 def _plan(
@@ -159,6 +172,7 @@ def _plan(
     settings = artifact_settings(cfg.get('artifact'))
     if options.artifact not in (None, settings['type']):
         settings = artifact_settings(options.artifact)
+    check_model_makes(cfg.model, settings['type'])
     dataset_cfg = cfg.pseudo_label_dataloader.dataset
     path = os.path.join(dataset_cfg.get('data_root') or '', dataset_cfg.ann_file)
     source = LabelSource(path, load_coco(path, dataset_cfg.supervision))
@@ -168,7 +182,10 @@ def _plan(
     dataset = DATASETS.build(dataset_cfg)
     classes = tuple(dataset.metainfo['classes'])
     ids = match_classes(classes, source.coco['categories'], path)
-    source = replace(source, classes=classes, category_ids=tuple(ids))
+    stuff = tuple(dataset.metainfo.get('stuff_classes') or ())
+    source = replace(
+        source, classes=classes, category_ids=tuple(ids), stuff_classes=stuff
+    )
     artifact = build_artifact(settings, out, source)
     chunks = plan_chunks(artifact.items(dataset), batch_size)
     return _Work(*how, artifact, settings, dataset, chunks)
@@ -190,7 +207,7 @@ def _enter(work: _Work) -> dict[str, Any] | None:
             dataset=cfg.pseudo_label_dataloader.dataset.to_dict(),
         ),
         artifact=None if isinstance(artifact, ObjectMasks) else work.settings,
-        maps=_maps_read(cfg),
+        maps=_maps_read(cfg, artifact.source.path),
     )
     result = artifact.result
     if not parts.exists():

@@ -24,13 +24,18 @@ class Labeler(Protocol):
                               metainfo ``ann_id``, ``img_id``, ``height``, ``width``
     'instances'      an image ``pred_instances``: ``labels`` (N,), ``scores`` (N,) in
                               [0, 1], ``masks`` bool (N, H, W) or N RLEs
+    'points'         an image ``pred_points``: InstanceData with ``labels`` (N,),
+                              ``points`` (N, 2), (x, y), ``scores`` (N,) in [0, 1]
     'class_maps'     an image ``pred_class_maps``: InstanceData with ``labels`` (K,),
                               ascending, and maps (K, ...) under names of your choice
     'semantic_maps'  an image ``pred_sem_seg.sem_seg`` integers (1, H, W); 0 is
                               the background, ``k + 1`` class ``k``, 255 unknown
+    'proposals'      an image ``pred_proposals``: InstanceData with ``scores`` (N,) in
+                              [0, 1] and ``masks`` bool (N, H, W) or N RLEs; no classes
     ================ ======== =========================================================
 
-    Masks and semantic maps have the size of the original image. ``labels`` are indices
+    Masks and semantic maps have the size of the original image, points are pixels of
+    it. ``labels`` are indices
     into ``metainfo['classes']`` of the dataset; category ids are found by name. Images
     are known by the metainfo ``img_id``.
 

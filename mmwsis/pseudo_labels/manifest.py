@@ -10,6 +10,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from mmwsis.formats.map_index import INDEX_NAME
 from mmwsis.utils.fileio import atomic_write_json
 from mmwsis.utils.hashing import flatten_settings, hash_file
 from mmwsis.version import __version__
@@ -51,8 +52,8 @@ def build_manifest(
         settings: Model and dataset of the config, nested.
         artifact: ``type`` and options of the artifact; masks of the weak file's own
             objects, which need no further word, have None, the default.
-        maps: Indices of the folders of maps that are read; hashed. An index holds the
-            checksums of its files. Defaults to none.
+        maps: Indices of the folders of maps that are read, and JSONs that are; hashed.
+            An index holds the checksums of its files. Defaults to none.
 
     Returns:
         JSON-serialisable dictionary. ``date`` is the present time.
@@ -68,13 +69,17 @@ def build_manifest(
         source_sha256=hash_file(Path(source)),
         supervision=supervision,
         **({} if artifact is None else dict(artifact=dict(artifact))),
-        **({} if not maps else dict(maps={str(p.parent): hash_file(p) for p in maps})),
+        **({} if not maps else dict(maps={_name(p): hash_file(p) for p in maps})),
         options=json.loads(json.dumps(dict(options), default=list)),
         version=__version__,
         date=datetime.now(timezone.utc).isoformat(timespec='seconds'),
         config_sha256=digest,
         settings=flat,
     )
+
+
+def _name(path: Path) -> str:
+    return str(path.parent if path.name == INDEX_NAME else path)
 
 
 def result_info(manifest: Mapping[str, Any]) -> dict[str, Any]:

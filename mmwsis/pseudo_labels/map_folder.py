@@ -7,7 +7,6 @@ stand for, and, like pseudo instances, where the maps come from (``info.mmwsis``
 
 import logging
 import os
-import zlib
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,9 +17,9 @@ from mmengine.logging import print_log
 from mmengine.structures import BaseDataElement
 
 from mmwsis.formats.coco_file import image_file_name
-from mmwsis.formats.map_index import INDEX_NAME, map_file
+from mmwsis.formats.map_index import INDEX_NAME, index_document, map_entry, map_file
 from mmwsis.formats.semantic_maps import BACKGROUND
-from mmwsis.utils.fileio import atomic_write_bytes, atomic_write_text, json_rows
+from mmwsis.utils.fileio import atomic_write_bytes, atomic_write_text
 
 from .artifact import Artifact, Records
 from .collapse import index_collapse, log_collapse
@@ -37,6 +36,11 @@ class MapFolder(Artifact):
     """
 
     suffix: ClassVar[str]
+
+    @property
+    def folder(self) -> Path:
+        """Where the files of the images go."""
+        return self.out
 
     @property
     def result(self) -> Path:
@@ -72,25 +76,29 @@ class MapFolder(Artifact):
         Args:
             overwrite: The folder may hold maps of another run.
         """
-        if not self.out.exists():
+        if not self.folder.exists():
             return
-        if not self.out.is_dir():
+        if not self.folder.is_dir():
             raise ValueError(
-                f'{self.out} is a file; {self.title} need a folder: choose another '
+                f'{self.folder} is a file; {self.title} need a folder: choose another '
                 '--out.'
             )
-        first = [image_file_name(im) for im in self.source.coco['images'][:20]]
-        if any((self.out / name).exists() for name in first):
+        self._check_images()
+        if not overwrite and any(self.folder.iterdir()):
             raise ValueError(
-                f'{self.out} holds the images themselves; choose another --out.'
-            )
-        if not overwrite and any(self.out.iterdir()):
-            raise ValueError(
-                f'{self.out} is not empty and has no {INDEX_NAME}, so it is no '
-                f'finished folder of {self.title}. Choose another --out, or add '
+                f'{self.folder} is not empty and has no {self.result.name}, so it is '
+                f'no finished folder of {self.title}. Choose another --out, or add '
                 '--overwrite to write into it.'
             )
         self.result.unlink(missing_ok=True)
+
+    def _check_images(self) -> None:
+        """Refuse the folder of the images, whose files would be written over."""
+        first = [image_file_name(im) for im in self.source.coco['images'][:20]]
+        if any((self.folder / name).exists() for name in first):
+            raise ValueError(
+                f'{self.folder} holds the images themselves; choose another --out.'
+            )
 
     @abstractmethod
     def encode(
@@ -120,6 +128,17 @@ class MapFolder(Artifact):
         """What the index says of all files."""
         return dict(classes=list(self.source.classes))
 
+    def collapse(self, entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """What is odd about the maps as a whole.
+
+        Args:
+            entries: ``images`` of the index.
+
+        Returns:
+            Shares of the images, and ``warnings``.
+        """
+        return index_collapse(entries, self.values)
+
     def record(self, sample: BaseDataElement) -> dict[str, Any]:
         """Write one image's file.
 
@@ -133,9 +152,8 @@ class MapFolder(Artifact):
         size = image['height'], image['width']
         content, extra = self.encode(sample, size, self.place(sample))
         file = map_file(image, self.suffix)
-        atomic_write_bytes(self.out / file, content)
-        entry = dict(id=image['id'], file=file, bytes=len(content))
-        return dict(entry, crc32=zlib.crc32(content), **extra)
+        atomic_write_bytes(self.folder / file, content)
+        return map_entry(image['id'], file, content) | extra
 
     def finish(
         self,
@@ -157,32 +175,43 @@ class MapFolder(Artifact):
             raise ValueError(f'{self.title} have no list of results; leave it out.')
         entries = [records[key] for key in self.source.images if key in records]
         self._check_files(entries)
-        collapse = index_collapse(entries, self.values)
+        collapse = self.collapse(entries)
         provenance = {**provenance, 'collapse': collapse}
         info = {**self.source.coco.get('info', {}), 'mmwsis': provenance}
-        head = dict(info=info, type=self.kind, **self.index_keys())
-        atomic_write_text(self.result, json_rows(head, 'images', entries))
+        atomic_write_text(self.result, self.document(info, entries))
         log_collapse(self.out, collapse)
         size = sum(entry['bytes'] for entry in entries) / 2**20
         return f'{self.title} of {len(entries)} images, {size:.1f} MiB'
 
+    def document(
+        self, info: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]
+    ) -> str:
+        """The JSON that ends the run.
+
+        Args:
+            info: Its ``info``.
+            entries: Record of every image, in the order of the source.
+        """
+        return index_document(self.kind, info, entries, **self.index_keys())
+
     def _check_files(self, entries: Sequence[Mapping[str, Any]]) -> None:
         wrong = []
         for entry in entries:
-            path = self.out / entry['file']
+            path = self.folder / entry['file']
             if not path.is_file() or os.path.getsize(path) != entry['bytes']:
                 wrong.append(entry)
         if wrong:
             raise ValueError(
-                f'{len(wrong)} of {len(entries)} files of {self.out} were made and are '
-                f'gone or changed, the first is {wrong[0]["file"]} (image id '
+                f'{len(wrong)} of {len(entries)} files of {self.folder} were made and '
+                f'are gone or changed, the first is {wrong[0]["file"]} (image id '
                 f'{wrong[0]["id"]!r}). Run the same command with --overwrite.'
             )
-        known = {self.out / entry['file'] for entry in entries}
-        strangers = [p for p in self.out.rglob(f'*{self.suffix}') if p not in known]
+        known = {self.folder / entry['file'] for entry in entries}
+        found = self.folder.rglob(f'*{self.suffix}')
+        strangers = [path for path in found if path not in known]
         if strangers:
             print_log(
-                f'{self.out} also holds {len(strangers)} files of no image of '
+                f'{self.folder} also holds {len(strangers)} files of no image of '
                 f'{self.source.path}, such as {strangers[0].name}; they stay.',
                 logger='current',
                 level=logging.WARNING,

@@ -1,7 +1,10 @@
 """Supervision levels, what each may see, and the samples that labelers consume."""
 
 from .extreme_points import box_of_extreme_points, check_extreme_points
+from .grid_map import GridMap
 from .object_crop_sample import ObjectCropSample
+from .proposals import Proposals
+from .run_lengths import RunLengths
 from .segment_ids import colours_of_ids, ids_of_colours
 from .supervision import (
     Supervision,
@@ -12,7 +15,10 @@ from .supervision import (
 from .tags import tags_to_vector
 
 __all__ = [
+    'GridMap',
     'ObjectCropSample',
+    'Proposals',
+    'RunLengths',
     'Supervision',
     'annotation_place',
     'box_of_extreme_points',

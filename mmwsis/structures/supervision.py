@@ -63,7 +63,15 @@ class Supervision(IntEnum):
         raise ValueError(f'supervision must be one of {names}, got {value!r}.')
 
 
-_POINT_KEYS = ('id', 'image_id', 'category_id', 'iscrowd', 'point')
+# What labels an object, and the level that may read it.
+LABEL_KEYS = {
+    'point': Supervision.POINTS,
+    'bbox': Supervision.BOXES,
+    'extreme_points': Supervision.EXTREME_POINTS,
+    'segmentation': Supervision.MASKS,
+}
+# A score goes with the strongest label of its annotation: see :func:`strongest_label`.
+_POINT_KEYS = ('id', 'image_id', 'category_id', 'iscrowd', 'point', 'score')
 _BOX_KEYS = (*_POINT_KEYS, 'bbox')
 _EXTREME_POINT_KEYS = (*_BOX_KEYS, 'extreme_points')
 
@@ -107,10 +115,40 @@ _INFO_KEYS = (
 )
 
 
+def strongest_label(annotation: Mapping[str, Any]) -> Supervision | None:
+    """The level of the strongest label that an annotation holds.
+
+    A ``score`` says how sure that label is: of a mask how good the mask, of a point
+    whether an object is there. So a level may read a score only if it may read the
+    strongest label of the annotation.
+
+    Args:
+        annotation: One entry of ``annotations``.
+
+    Returns:
+        The level; None without any label, as crowds have it at points.
+
+    Example:
+        >>> strongest_label(dict(point=[5, 6], bbox=[1, 2, 9, 9], score=0.8)).label
+        'boxes'
+    """
+    held = (
+        level
+        for key, level in LABEL_KEYS.items()
+        if annotation.get(key) is not None and annotation[key] != []
+    )
+    return max(held, default=None)
+
+
 def _restrict(
-    annotation: Mapping[str, Any], keys: tuple[str, ...], source: str
+    annotation: Mapping[str, Any], level: Supervision, source: str
 ) -> dict[str, Any]:
+    keys = ANNOTATION_KEYS[level]
     kept = {key: annotation[key] for key in keys if key in annotation}
+    if 'score' in kept:
+        strongest = strongest_label(annotation)
+        if strongest is None or strongest > level:
+            del kept['score']
     points = kept.get('extreme_points')
     if points is not None:
         if not are_extreme_points(points):
@@ -186,7 +224,8 @@ def restrict_coco(
 ) -> dict[str, Any]:
     """Keep what ``level`` may read of a whole COCO dictionary.
 
-    IMAGE_TAGS sees no annotation; POINTS ids, class, crowd flag and ``point`` of each;
+    IMAGE_TAGS sees no annotation; POINTS ids, class, crowd flag and ``point`` of each,
+    and its ``score`` if the annotation has no stronger label that the score is of;
     BOXES also ``bbox``, with ``area`` set to the area of that box; EXTREME_POINTS also
     ``extreme_points``, and then ``bbox`` is the box of these points, because the file's
     own may come from a mask; MASKS everything. An annotation without extreme points
@@ -352,5 +391,5 @@ def _restrict_annotations(
         if level is Supervision.MASKS:
             kept.append(annotation)
         elif level is not Supervision.IMAGE_TAGS:
-            kept.append(_restrict(annotation, ANNOTATION_KEYS[level], source))
+            kept.append(_restrict(annotation, level, source))
     return kept

@@ -84,13 +84,33 @@ def plot_curves(
     Raises:
         ValueError: Nothing is left to plot.
     """
+    panels = group_curves({k: v for k, v in curves.items() if not keys or k in keys})
+    if not panels:
+        raise ValueError(f'There is nothing to plot; the scalars are {sorted(curves)}.')
+    return plot_panels(panels, out_file, title)
+
+
+def plot_panels(
+    panels: dict[str, dict[str, Curve]],
+    out_file: str | Path,
+    title: str = '',
+    steps: str = 'iteration',
+) -> Path:
+    """Plot curves in panels beside each other.
+
+    Args:
+        panels: Title of a panel -> its curves by name.
+        out_file: Image file; the name's ending says the format.
+        title: Heading.
+        steps: What the curves run over.
+
+    Returns:
+        ``out_file``.
+    """
     # A figure of its own and no pyplot: no window system is ever asked for.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    panels = group_curves({k: v for k, v in curves.items() if not keys or k in keys})
-    if not panels:
-        raise ValueError(f'There is nothing to plot; the scalars are {sorted(curves)}.')
     columns = min(2, len(panels))
     rows = -(-len(panels) // columns)
     figure = Figure(figsize=(6.4 * columns, 3.9 * rows), layout='constrained')
@@ -98,7 +118,7 @@ def plot_curves(
     axes = figure.subplots(rows, columns, squeeze=False).flatten()
     for axis, (name, members) in zip(axes, panels.items(), strict=False):
         measured_once = all(len(points) == 1 for points in members.values())
-        (_draw_bars if measured_once else _draw_lines)(axis, members)
+        (_draw_bars if measured_once else _draw_lines)(axis, members, steps)
         axis.set_title(name)
     for axis in axes[len(panels) :]:
         axis.set_visible(False)
@@ -106,24 +126,25 @@ def plot_curves(
     return save_figure(figure, out_file)
 
 
-def _draw_lines(axis: 'Axes', members: dict[str, Curve]) -> None:
+def _draw_lines(axis: 'Axes', members: dict[str, Curve], steps: str) -> None:
     for key, points in members.items():
-        steps, values = zip(*points, strict=True)
+        places, values = zip(*points, strict=True)
         few = 'o' if len(points) < 15 else None
-        axis.plot(steps, values, label=key, marker=few, markersize=3, linewidth=1.3)
-    axis.set_xlabel('iteration')
+        axis.plot(places, values, label=key, marker=few, markersize=3, linewidth=1.3)
+    axis.set_xlabel(steps)
+    axis.xaxis.get_major_locator().set_params(integer=True)
     axis.grid(alpha=0.3)
     axis.legend(fontsize=7, loc='best')
 
 
-def _draw_bars(axis: 'Axes', members: dict[str, Curve]) -> None:
+def _draw_bars(axis: 'Axes', members: dict[str, Curve], steps: str) -> None:
     # Curves of one point each, as of a single validation, cannot be told apart.
     names = sorted(members, reverse=True)
     bars = axis.barh(names, [members[name][0][1] for name in names])
     axis.bar_label(bars, fmt='%.3g', fontsize=7, padding=2)
     axis.tick_params(axis='y', labelsize=7)
     axis.margins(x=0.12)
-    axis.set_xlabel(f'at iteration {members[names[0]][0][0]}')
+    axis.set_xlabel(f'at {steps} {members[names[0]][0][0]}')
 
 
 def save_figure(figure: object, out_file: str | Path) -> Path:

@@ -13,7 +13,6 @@ EXTREME_POINT_COLORS: dict[str, Color] = {
     'bottom': (255, 200, 30),
     'right': (40, 200, 120),
 }
-POINT_COLOR: Color = (255, 60, 200)
 # EXITS, Fig. 6: initial points white, pseudo foreground red, pseudo background green.
 INITIAL_FG_COLOR: Color = (255, 255, 255)
 INITIAL_BG_COLOR: Color = (170, 90, 255)

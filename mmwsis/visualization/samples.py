@@ -13,7 +13,7 @@ from .canvas import Canvas
 from .palette import distinct_color
 from .retrieval import points_on_crop
 from .sheet import Tile
-from .weak_labels import draw_object
+from .weak_labels import draw_object, draw_points, score_text
 
 
 def to_rgb(image: torch.Tensor | np.ndarray, bgr: bool = False) -> np.ndarray:
@@ -111,6 +111,8 @@ def detection_tile(
     tags = [class_name(tag, classes) for tag in sample.get('tags', None) or ()]
     if tags and not count:
         caption += f', tags: {", ".join(tags)}'
+    if sample.get('num_dropped'):
+        caption += f', {sample.num_dropped} left out'
     return Tile(drawn, caption)
 
 
@@ -122,7 +124,7 @@ def draw_instances(
     Args:
         rgb: RGB ``(H, W, 3)``, uint8.
         instances: ``InstanceData`` with any of ``masks``, ``bboxes``, ``labels``,
-            ``points`` and ``extreme_points``; ``None`` draws nothing.
+            ``points``, ``scores`` and ``extreme_points``; ``None`` draws nothing.
         classes: Class names.
 
     Returns:
@@ -136,6 +138,9 @@ def draw_instances(
         canvas.mask(mask, distinct_color(i))
     boxes = instances.get('bboxes')
     boxes = None if boxes is None else to_numpy(getattr(boxes, 'tensor', boxes))
+    scores, points = (
+        instances.get(key, [None] * len(instances)) for key in ('scores', 'points')
+    )
     for i in range(len(instances)):
         label = instances.labels[i] if 'labels' in instances else None
         corner = None
@@ -145,12 +150,13 @@ def draw_instances(
         draw_object(
             canvas,
             distinct_color(i),
-            class_name(label, classes),
+            class_name(label, classes) + score_text(scores[i]),
             boxes[i] if boxes is not None and boxes[i].sum() > 0 else None,
             instances.extreme_points[i] if 'extreme_points' in instances else None,
-            instances.points[i] if 'points' in instances else None,
+            points[i],
             corner,
         )
+    draw_points(canvas, points, [distinct_color(i) for i in range(len(points))])
     return canvas.image
 
 
@@ -179,8 +185,11 @@ def original_tile(
             )
             canvas.mask(annotation_mask(mask, rgb.shape[:2], where), color)
         name = class_name(entry.get('bbox_label', entry.get('label')), classes)
+        name += score_text(entry.get('score'))
         shape = [entry.get(key) for key in ('bbox', 'extreme_points', 'point')]
         draw_object(canvas, color, name, *shape)
+    points = [entry.get('point') for entry in objects]
+    draw_points(canvas, points, [distinct_color(i) for i in range(len(points))])
     caption = f'image {info.get("img_id")}'
     if 'ann_id' in info:
         caption += f', annotation {info["ann_id"]}'

@@ -9,12 +9,15 @@ import numpy as np
 from mmwsis.formats.coco_file import image_file_name
 from mmwsis.formats.coco_masks import annotation_mask
 from mmwsis.structures import annotation_place
+from mmwsis.structures.supervision import Supervision, strongest_label
 
 from .canvas import Canvas
 from .coco_files import LabelFile, read_image
-from .palette import EXTREME_POINT_COLORS, POINT_COLOR, Color, distinct_color
+from .palette import EXTREME_POINT_COLORS, Color, distinct_color
 from .sheet import Tile, contact_sheet
 
+# Up to so many points in an image have this radius in canvas pixels.
+_RADII = ((8, 5.0), (20, 4.0), (np.inf, 3.0))
 EXTREME_POINT_LEGEND: list[tuple[str, Color]] = list(EXTREME_POINT_COLORS.items())
 
 
@@ -65,6 +68,11 @@ def draw_weak_labels(
             canvas.mask(mask, _class_color(category, order))
     for annotation in annotations:
         _draw_geometry(canvas, annotation, classes, order)
+    draw_points(
+        canvas,
+        [annotation.get('point') for annotation in annotations],
+        [_class_color(one.get('category_id', 0), order) for one in annotations],
+    )
     words = [classes.get(tag, str(tag)) for tag in tags]
     if words:
         canvas.text(0, 0, 'tags: ' + ', '.join(words), (255, 255, 255))
@@ -77,17 +85,28 @@ def _draw_geometry(
     classes: Mapping[int, str],
     order: Sequence[int],
 ) -> None:
-    """Box, name, point and extreme points of one object."""
+    """Box, name and extreme points of one object."""
     category = annotation.get('category_id', 0)
     color = _class_color(category, order)
     name = classes.get(category, str(category))
     if annotation.get('iscrowd'):
         name += ' (crowd)'
+    if strongest_label(annotation) is not Supervision.MASKS:
+        name += score_text(annotation.get('score'))
     box = annotation.get('bbox')
     if box is not None:
         box = (*box[:2], box[0] + box[2], box[1] + box[3])
     points, point = annotation.get('extreme_points'), annotation.get('point')
     draw_object(canvas, color, name, box, points, point)
+
+
+def score_text(score: float | None) -> str:
+    """What stands behind the name of a point or box that a network found.
+
+    Args:
+        score: 0 to 1, or None.
+    """
+    return '' if score is None else f' {float(score):.2f}'
 
 
 def draw_object(
@@ -99,7 +118,7 @@ def draw_object(
     point: Sequence | None = None,
     corner: tuple | None = None,
 ) -> None:
-    """Draw the weak labels of one object, and its name beside the first of them.
+    """Draw box and extreme points of one object, and its name beside the first label.
 
     Args:
         canvas: Where to.
@@ -107,7 +126,7 @@ def draw_object(
         name: Class of the object.
         box: ``(x0, y0, x1, y1)``.
         extreme_points: Four ``(x, y)``: top, left, bottom, right.
-        point: ``(x, y)``.
+        point: ``(x, y)``, beside which the name stands; :func:`draw_points` draws it.
         corner: Place of the name where there is neither box nor point; without it
             there is no name then.
     """
@@ -116,11 +135,28 @@ def draw_object(
     if extreme_points is not None:
         canvas.extreme_points(extreme_points)
     if point is not None:
-        canvas.point(*point, POINT_COLOR)
         corner = point[0] + 3, point[1] - 3
     corner = corner if box is None else box[:2]
     if corner is not None:
         canvas.text(*corner, name, color)
+
+
+def draw_points(
+    canvas: Canvas, points: Sequence[Sequence | None], colors: Sequence[Color]
+) -> None:
+    """Draw the points of an image, smaller where there are many.
+
+    Args:
+        canvas: Where to. Draw the objects' names before: they would hide points.
+        points: ``(x, y)`` of each object, or None.
+        colors: Of each object, that of its name, RGB.
+    """
+    shown = [
+        (point, color) for point, color in zip(points, colors) if point is not None
+    ]
+    radius = next(size for most, size in _RADII if len(shown) <= most)
+    for point, color in shown:
+        canvas.point(*point, color, radius)
 
 
 def _class_color(category: int, order: Sequence[int]) -> Color:

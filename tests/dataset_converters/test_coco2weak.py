@@ -330,3 +330,58 @@ def test_protocol_and_levels_are_checked(coco, tmp_path):
         convert_file(
             source, {Supervision.BOXES: source}, run=RunOptions(overwrite=True)
         )
+
+
+def points_file(*annotations):
+    return dict(
+        images=[dict(id=7, file_name='7.png', height=40, width=50, tags=[3, 9])],
+        categories=[dict(id=3, name='cat'), dict(id=9, name='ring')],
+        annotations=[
+            dict(id=number, image_id=7, category_id=3, iscrowd=0, **own)
+            for number, own in enumerate(annotations, start=1)
+        ],
+    )
+
+
+def test_points_and_their_scores_stay(tmp_path):
+    found = points_file(dict(point=[4.5, 6], score=0.25), dict(point=[50, 40]))
+    found['annotations'].append(dict(id=5, image_id=7, category_id=9, iscrowd=1))
+    (tmp_path / 'cues.json').write_text(json.dumps(found))
+    levels = (Supervision.POINTS, Supervision.IMAGE_TAGS)
+    outputs = {level: tmp_path / f'{level.label}.json' for level in levels}
+    weak = convert_file(tmp_path / 'cues.json', outputs)
+    points = weak[Supervision.POINTS]
+    assert points['annotations'] == found['annotations']
+    assert points['images'] == found['images']
+    assert points['info']['mmwsis']['protocol'] == {'points_mode': 'file'}
+    assert weak[Supervision.IMAGE_TAGS]['annotations'] == []
+    with pytest.raises(WeakLabelError, match='id 1 of image id 7: segmentation is mis'):
+        convert_file(tmp_path / 'cues.json', {Supervision.BOXES: tmp_path / 'b.json'})
+
+
+def test_the_score_of_a_mask_or_box_is_not_that_of_its_point(coco):
+    coco['annotations'][1]['point'] = [30, 20]
+    points = derive_weak_coco(coco, [Supervision.POINTS])[Supervision.POINTS]
+    assert 'score' not in points['annotations'][1]
+    assert points['info']['mmwsis']['protocol'] == {'points_mode': 'distance'}
+    boxed = points_file(dict(point=[4, 6], bbox=[1, 2, 9, 9], score=0.25))
+    with pytest.raises(WeakLabelError, match='segmentation is missing'):
+        derive_weak_coco(boxed, [Supervision.POINTS])
+
+
+@pytest.mark.parametrize(
+    'own, message',
+    [
+        (dict(point=[50.5, 6]), r'in its image of 50 x 40 pixels, given \[50.5, 6\]'),
+        (dict(point=[4, float('nan')]), 'point must be'),
+        (dict(point=[4]), 'point must be'),
+        (
+            dict(point=[4, 6], score=1.5),
+            'score must be a number from 0 to 1, given 1.5',
+        ),
+        (dict(point=[4, 6], score='0.5'), 'score must be'),
+    ],
+)
+def test_broken_points_are_named(own, message):
+    with pytest.raises(WeakLabelError, match=f'id 1 of image id 7: .*{message}'):
+        derive_weak_coco(points_file(own), [Supervision.POINTS])

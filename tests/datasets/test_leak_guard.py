@@ -194,6 +194,24 @@ def test_unlabelled_images_see_nothing(coco, write_coco):
     }
 
 
+@pytest.mark.parametrize('stronger', ['bbox', 'extreme_points', 'segmentation'])
+def test_a_score_passes_with_its_point_and_not_with_that_of_a_mask(
+    coco, write_coco, stronger
+):
+    coco['annotations'][0]['score'] = 0.4296875
+    points = build('CocoWeakDataset', write_coco(coco), Supervision.POINTS)
+    assert 0.4296875 not in visible(points)
+    label = coco['annotations'][0][stronger]
+    for key in ('bbox', 'extreme_points', 'segmentation', 'area'):
+        del coco['annotations'][0][key]
+    points = build('CocoWeakDataset', write_coco(coco), Supervision.POINTS)
+    (instance,) = points.get_data_info(0)['instances']
+    assert instance['score'] == 0.4296875
+    coco['annotations'][0][stronger] = label
+    points = build('CocoWeakDataset', write_coco(coco), Supervision.POINTS)
+    assert 0.4296875 not in visible(points)
+
+
 def test_values_are_unique():
     """A secret of one level must not happen to equal one of a weaker level."""
     groups = [set(values) for values in SECRETS.values()]

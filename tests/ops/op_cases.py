@@ -8,6 +8,7 @@ from case_tools import (
     all_maxima,
     crf,
     fields,
+    generated,
     grid,
     ints,
     lattice,
@@ -29,6 +30,24 @@ from mmwsis.ops import (
     GaussianKernel,
     InstanceMap,
 )
+from mmwsis.structures import Proposals
+
+HITS = [[True, False, True], [False, True, True]]
+SCORES = [0.9, 0.5, 0.25]
+
+
+def proposals():
+    rles = [dict(size=[2, 3], counts=counts) for counts in ('132', '06', '51')]
+    return Proposals(rles, SCORES, (2, 3))
+
+
+def hits(**more):
+    return dict(hits=np.array(HITS), scores=np.array(SCORES), **more)
+
+
+def no_hits():
+    return dict(hits=np.zeros((0, 3), bool))
+
 
 CASES = {
     'DenseCRF': Case(
@@ -148,7 +167,7 @@ CASES = {
         [(0, 4, 2), (0, 4), (0, 4)],
     ),
     'generate_proposals': Case(
-        ops.generate_proposals,
+        generated,
         lambda: dict(
             image=(rand(12, 15, 3) * 256).byte().numpy(),
             scales=[100],
@@ -217,6 +236,36 @@ CASES = {
     ),
     'pixel_directions': Case(ops.pixel_directions, lambda: dict(radius=3)),
     'pixel_paths': Case(ops.pixel_paths, lambda: dict(radius=3)),
+    'best_proposals': Case(ops.best_proposals, hits, no_hits, [(0,)]),
+    'match_boxes_to_proposals': Case(
+        ops.match_boxes_to_proposals,
+        lambda: dict(boxes=np.array([[0, 0, 2, 2]]), proposals=proposals()),
+        lambda: dict(boxes=np.zeros((0, 4), int)),
+        [(0,)],
+    ),
+    'points_in_proposals': Case(
+        ops.points_in_proposals,
+        lambda: dict(points=np.array([[0.0, 1.0], [2.0, 1.0]]), proposals=proposals()),
+        lambda: dict(points=np.zeros((0, 2))),
+        [(0, 3)],
+    ),
+    'proposal_boxes': Case(
+        ops.proposal_boxes,
+        lambda: dict(proposals=proposals()),
+        lambda: dict(proposals=proposals()[:0]),
+        [(0, 4)],
+    ),
+    'proposal_candidates': Case(
+        ops.proposal_candidates, lambda: hits(min_score=0.5), no_hits, [(0, 3)]
+    ),
+    'proposal_jaccard': Case(
+        ops.proposal_jaccard,
+        lambda: dict(masks=np.ones((1, 2, 3), bool), proposals=proposals()),
+        lambda: dict(masks=np.ones((0, 2, 3), bool)),
+        [(0, 3)],
+    ),
+    'proposal_probabilities': Case(ops.proposal_probabilities, hits, no_hits, [(0, 3)]),
+    'proposal_union': Case(ops.proposal_union, lambda: dict(proposals=proposals())),
     'propagation_scores': Case(
         ops.propagation_scores,
         lambda: dict(
@@ -328,18 +377,6 @@ CASES = {
         lambda: dict(foreground=ints(4, 5), background=ints(4, 5, seed=1)),
         lambda: dict(foreground=no_labels(0, 5), background=no_labels(0, 5)),
         [(0, 5)],
-    ),
-    'label_components': Case(
-        op('connected_components.label_components'),
-        lambda: dict(mask=mask()),
-        lambda: dict(mask=np.zeros((0, 4))),
-        [(0, 4), None],
-    ),
-    'count_components': Case(
-        op('connected_components.count_components'),
-        lambda: dict(mask=mask(), min_area=2),
-        lambda: dict(mask=np.zeros((0, 4))),
-        [None],
     ),
     'is_separated': Case(
         op('connected_components.is_separated'),

@@ -1,7 +1,14 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
 
 from mmwsis.ops.interior_points import interior_point
+
+GOLDEN = Path(__file__).parents[1] / 'golden' / 'wise' / 'distance_points_a.npz'
 
 
 def test_distance_is_the_middle_of_the_widest_place():
@@ -25,15 +32,38 @@ def test_distance_agrees_with_brute_force():
 
 
 def test_the_border_of_the_array_counts_as_outside():
-    assert interior_point(np.ones((5, 9), dtype=bool)) == (4, 2)
+    assert interior_point(np.ones((5, 9), dtype=bool)) == (2, 2)
 
 
-def test_ties_go_to_the_centroid_then_up_then_left():
+def test_ties_go_to_the_first_pixel_in_row_major_order():
     mask = np.zeros((9, 9), dtype=bool)
     mask[1, 1] = mask[1, 7] = mask[7, 1] = mask[7, 7] = True
     assert interior_point(mask) == (1, 1)
-    # The ridge of a long bar: its middle, not its end.
-    assert interior_point(np.ones((3, 21), dtype=bool)) == (10, 1)
+    # The ridge of a long bar: its end, not its middle.
+    assert interior_point(np.ones((3, 21), dtype=bool)) == (1, 1)
+
+
+def test_golden_distances():
+    data = np.load(GOLDEN)
+    found = [interior_point(mask) for mask in data['masks']]
+    np.testing.assert_array_equal(found, data['points_row_col'][:, ::-1])
+
+
+def plain_distance_point(mask):
+    """First maximum of the distance transform within a ring of zeros."""
+    distance = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
+    squared = np.rint(distance**2)
+    y, x = np.unravel_index(squared.argmax(), mask.shape)
+    return x, y
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.integers(1, 12), st.integers(1, 12), st.integers(0, 9999), st.booleans())
+def test_distance_is_that_of_the_plain_transform(height, width, seed, full):
+    rng = np.random.default_rng(seed)
+    mask = rng.random((height, width)) < (0.95 if full else 0.5)
+    mask[rng.integers(height), rng.integers(width)] = True
+    assert interior_point(mask) == plain_distance_point(mask)
 
 
 def test_centre_moves_to_the_mask_if_it_falls_into_a_hole():

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from mmwsis.ops import merge_aug_cams, merge_aug_relations, stride4_size
+from mmwsis.ops import (
+    find_peaks,
+    merge_aug_cams,
+    merge_aug_relations,
+    merge_flipped_cams,
+    stride4_size,
+)
 
 GOLDEN = Path(__file__).parents[1] / 'golden' / 'irnet'
 
@@ -93,3 +99,81 @@ def test_displacements_that_are_not_finite_are_refused():
     displacement[0, 1, 2, 3] = torch.nan
     with pytest.raises(ValueError, match='displacement: expected finite numbers'):
         merge_aug_relations(torch.zeros(2, 1, 4, 4), displacement, (4, 4))
+
+
+def flipped_case(name):
+    data = np.load(GOLDEN.with_name('bestie') / f'{name}.npz')
+    (labels,) = np.nonzero(data['label'])
+    logits = np.concatenate([data['raw'], data['raw_flip']])[:, labels]
+    size = tuple(data['size_hw'].tolist())
+    return data, labels, merge_flipped_cams(torch.from_numpy(logits), size)
+
+
+@pytest.mark.parametrize('name', ['cam_peaks_0', 'cam_peaks_1'])
+def test_golden_smoothed_cams(name):
+    data, labels, maps = flipped_case(name)
+    expected = data['cam_final'][0]
+    np.testing.assert_allclose(maps, expected[labels], rtol=0, atol=1e-5)
+    assert not np.delete(expected, labels, axis=0).any()
+
+
+def merged_cues(cues):
+    """One of the rows of a class with equal confidence within 7 pixels."""
+    kept = []
+    for x, y, label, score in sorted(cues):
+        near = (
+            other
+            for other in kept
+            if other[2] == label
+            and np.hypot(other[0] - x, other[1] - y) < 7
+            and abs(other[3] - score) <= 1e-3
+        )
+        if not any(near):
+            kept.append((x, y, label, score))
+    return kept
+
+
+@pytest.mark.parametrize('merge', [False, True])
+@pytest.mark.parametrize('name', ['cam_peaks_0', 'cam_peaks_1'])
+def test_golden_cues(name, merge):
+    data, labels, maps = flipped_case(name)
+    peaks = find_peaks(
+        maps,
+        int(data['kernel']),
+        min_score=float(data['conf_thresh']),
+        max_per_class=int(data['topk']),
+        merge_plateaus=merge,
+    )
+    cues = [
+        (*point, labels[label], score)
+        for label, point, score in zip(*(entry.tolist() for entry in peaks))
+    ]
+    expected = data['rows'].tolist()
+    found, expected = (merged_cues(rows) for rows in (cues, expected))
+    assert len(found) == len(expected)
+    np.testing.assert_allclose(
+        [row[2:] for row in found], [row[2:] for row in expected], atol=1e-3
+    )
+    gaps = np.subtract([row[:2] for row in found], [row[:2] for row in expected])
+    assert np.abs(gaps).max() <= merge
+    # By class, then by score.
+    assert cues == sorted(cues, key=lambda cue: (cue[2], -cue[3]))
+
+
+def test_smoothed_cams_by_the_formula():
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(2, 3, 4, 5, generator=generator, dtype=torch.float64)
+    maps = merge_flipped_cams(logits, (4, 5), smoothing=5)
+    plain = logits.clamp(min=0).numpy()  # of the image's size already
+    plain /= plain.max((2, 3), keepdims=True) + 1e-5
+    mean = np.pad((plain[0] + plain[1][..., ::-1]) / 2, ((0, 0), (2, 2), (2, 2)))
+    for y, x in np.ndindex(4, 5):
+        expected = mean[:, y : y + 5, x : x + 5].mean((1, 2))
+        np.testing.assert_allclose(maps[:, y, x], expected, rtol=1e-12)
+
+
+def test_smoothed_cams_refuse_what_cannot_be_meant():
+    with pytest.raises(ValueError, match='smoothing: expected an odd integer, got 2'):
+        merge_flipped_cams(torch.zeros(2, 1, 3, 3), (9, 9), smoothing=2)
+    with pytest.raises(ValueError, match='logits: .* The classifier has diverged'):
+        merge_flipped_cams(torch.full((2, 1, 3, 3), -torch.inf), (9, 9))

@@ -15,10 +15,11 @@ from mmwsis import ops
 from mmwsis.models import heads, losses
 
 sys.path.insert(0, str(Path(__file__).parent))
+import instance_op_cases
 import module_cases
 import op_cases
 
-CASES = op_cases.CASES | module_cases.CASES
+CASES = op_cases.CASES | instance_op_cases.CASES | module_cases.CASES
 
 PACKAGE = Path(mmwsis.__file__).parent
 # The one kind of answer to arguments that cannot be meant.
@@ -125,7 +126,7 @@ def layouts(value):
     """The same numbers laid out in memory in other ways."""
     if isinstance(value, np.ndarray):
         yield np.asfortranarray(value)
-        yield np.repeat(value, 2, 1)[:, ::2]
+        yield np.repeat(value, 2, -1)[..., ::2]
         return
     yield value.transpose(0, -1).contiguous().transpose(0, -1)
     yield torch.stack([value, value], -1)[..., 0]
@@ -284,8 +285,10 @@ def test_what_is_no_tensor_or_of_another_shape_is_refused(title, name):
     case = CASES[title]
     value = case.call()[name]
     for other in (None, 'x', value[None, None], value.to(torch.complex64)):
-        no_box = other is None and name in ('target', 'box_target')
-        if no_box or (title in ANY_SHAPE and other is not None and len(other) == 1):
+        is_optional = name in ('target', 'box_target', 'mask', 'amplitudes')
+        if (other is None and is_optional) or (
+            title in ANY_SHAPE and other is not None and len(other) == 1
+        ):
             continue
         with pytest.raises(REFUSAL):
             run(case, **{name: other})
@@ -300,6 +303,8 @@ MOVED = {
     'crop_mask_patches': ('areas', 'crop_boxes'),
     'dense_crf': ('image', 'unary'),
     'extreme_points_to_cells': ('points', 'crop_boxes', 'flips'),
+    'keep_allowed_labels': ('boxes',),
+    'merge_crop_labels': ('crops', 'boxes'),
     'relation_labels': ('image',),
     'ScaleAwareMaskHead': ('features', 'areas'),
     'split_components': ('index', 'score', 'labels'),

@@ -14,6 +14,8 @@ import json, os, signal, sys, time
 from pathlib import Path
 config = Path(sys.argv[1])
 work = Path('work_dirs', config.stem)
+if '--work-dir' in sys.argv:
+    work = Path(sys.argv[sys.argv.index('--work-dir') + 1])
 work.mkdir(parents=True, exist_ok=True)
 resume = '--resume' in sys.argv
 epochs = int(config.read_text().split('epochs=')[1].split()[0].strip(')'))

@@ -15,6 +15,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.structures import InstanceData, PixelData
+from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
 from mmwsis.engine.data_spec import apply_data_spec, load_data_spec
@@ -23,6 +24,7 @@ from mmwsis.engine.run_config import build_runner, load_run_config
 from mmwsis.evaluation import compare_files, write_quality_report
 from mmwsis.formats.class_maps import ClassMapStore
 from mmwsis.formats.semantic_maps import read_semantic_map
+from mmwsis.formats.validation import validate_file
 from mmwsis.pseudo_labels import GenerationOptions, Shard, generate_pseudo_labels
 from mmwsis.registry import DATASETS
 
@@ -182,7 +184,35 @@ def test_semantic_maps(config, trained, tmp_path):
         read_semantic_map(tmp_path / 'colour.png')
 
 
-@pytest.mark.parametrize('artifact', ['instances', 'class_maps', 'semantic_maps'])
+def test_points_are_read_like_clicks(config, trained, tmp_path):
+    config.artifact = dict(type='points', min_score=0.5)
+    out = generate(config, trained, tmp_path / 'points.json')
+    report = validate_file(str(out))
+    assert not report.failed(strict=True)
+    assert report.level_text() == 'points (info.mmwsis of the file)'
+    assert report.summary['scores']['points'] == report.summary['objects'] > 20
+    assert report.summary['scores']['lowest'] >= 0.5
+    tags = json.loads((trained / 'tags.json').read_text())['images']
+    made = json.loads(out.read_text())
+    assert [{**im, 'supervision': 'image_tags'} for im in made['images']] == tags
+    assert made['info']['mmwsis']['supervision'] == 'image_tags'
+    config.pseudo_label_dataloader.dataset.update(
+        supervision='points', ann_file=str(out), pipeline=[]
+    )
+    dataset = DATASETS.build(config.pseudo_label_dataloader.dataset)
+    truth = json.loads((trained / 'masks.json').read_text())
+    hit = 0
+    for info in dataset:
+        own = [a for a in truth['annotations'] if a['image_id'] == info['img_id']]
+        masks = [coco_mask.decode(one['segmentation']) for one in own]
+        for x, y in (one['point'].astype(int) for one in info['instances']):
+            hit += any(mask[y, x] for mask in masks)
+    assert hit == len(made['annotations'])
+
+
+@pytest.mark.parametrize(
+    'artifact', ['instances', 'points', 'class_maps', 'semantic_maps']
+)
 def test_shards_and_interruptions_change_no_byte(
     config, trained, tmp_path, monkeypatch, artifact
 ):
@@ -206,15 +236,22 @@ def test_shards_and_interruptions_change_no_byte(
     before = content(out.parent)
     generate(config, trained, out, artifact=artifact)  # finished: nothing to do
     assert content(out.parent) == before
-    other = 'semantic_maps' if artifact == 'class_maps' else 'class_maps'
-    if artifact != 'instances':
+    others = dict(
+        class_maps='semantic_maps', semantic_maps='class_maps', points='instances'
+    )
+    if other := others.get(artifact):
         with pytest.raises(ValueError, match=f"artifact: was .*'{artifact}'.*{other}"):
             generate(config, trained, out, artifact=other)
 
 
 @pytest.mark.slow  # test_generate_pseudo_labels kills two ranks in any case
-def test_kill_in_two_ranks_then_resume_in_one(config, trained, tmp_path):
-    out = tmp_path / 'maps'
+@pytest.mark.parametrize(
+    'artifact, result', [('class_maps', 'index.json'), ('points', '')]
+)
+def test_kill_in_two_ranks_then_resume_in_one(
+    config, trained, tmp_path, artifact, result
+):
+    out = tmp_path / 'made'
 
     def start(rank, port, **environment):
         tool = ROOT / 'tools' / 'generate_pseudo_labels.py'
@@ -222,7 +259,7 @@ def test_kill_in_two_ranks_then_resume_in_one(config, trained, tmp_path):
         command = [sys.executable, tool, trained / 'labeler.py']
         command += [trained / 'work' / 'epoch_25.pth', '--out', out]
         return subprocess.Popen(
-            [*command, '--artifact', 'class_maps', '--launcher', 'pytorch'],
+            [*command, '--artifact', artifact, '--launcher', 'pytorch'],
             env={
                 **os.environ,
                 'PYTHONPATH': f'{Path(__file__).parent}:{ROOT}',
@@ -242,19 +279,21 @@ def test_kill_in_two_ranks_then_resume_in_one(config, trained, tmp_path):
     assert second.returncode == -signal.SIGKILL, output
     output, _ = first.communicate(timeout=100)
     assert first.returncode != 0, output
-    assert not (out / 'index.json').exists()
+    assert not (out / result).is_file()
     killed = content(out)
     config = copy.deepcopy(config)
     check_loaded_images(config, ('pseudo_label',))  # as the tool does
-    generate(config, trained, out, artifact='class_maps')
-    whole = generate(config, trained, tmp_path / 'whole', artifact='class_maps')
-    resumed, reference = content(out), content(whole)
-    assert killed.items() <= resumed.items() and len(killed) > 1
-    indices = [json.loads(files.pop('index.json')) for files in (resumed, reference)]
-    assert resumed == reference
-    for index in indices:
-        del index['info']['mmwsis']['date']
-    assert indices[0] == indices[1]
+    generate(config, trained, out, artifact=artifact)
+    whole = generate(config, trained, tmp_path / 'whole', artifact=artifact)
+    assert killed.items() <= content(out).items()
+    contents = [json.loads((folder / result).read_text()) for folder in (out, whole)]
+    for made in contents:
+        del made['info']['mmwsis']['date']
+    assert contents[0] == contents[1]
+    if artifact == 'class_maps':
+        resumed, reference = content(out), content(whole)
+        del resumed[result], reference[result]
+        assert resumed == reference and len(killed) > 1
 
 
 @pytest.mark.parametrize(
@@ -275,6 +314,32 @@ def test_kill_in_two_ranks_then_resume_in_one(config, trained, tmp_path):
             'instances',
             dict(labels=[0], scores=[0.5], masks=np.ones((1, 4, 6), bool)),
             r'mask has size \[4, 6\], the image \[40, 61\]',
+        ),
+        ('points', {}, 'no pred_points.labels, pred_points.scores, pred_points.points'),
+        (
+            'points',
+            dict(labels=[0], scores=[0.5], points=[[3.0, 39.6]]),
+            r'lie in the image of 61 x 40 pixels, got \[3.0, 39.6',
+        ),
+        (
+            'points',
+            dict(labels=[0], scores=[0.5], points=[[-1.0, 3.0]]),
+            r'lie in the image of 61 x 40 pixels, got \[-1.0, 3.0',
+        ),
+        (
+            'points',
+            dict(labels=[0], scores=[0.5], points=[[float('nan'), 3.0]]),
+            'lie in the image of 61 x 40 pixels, got',
+        ),
+        (
+            'points',
+            dict(labels=[0], scores=[0.5], points=[[3.0, 4.0, 5.0]]),
+            r'must be \(1, 2\), x and y of each point; got \(1, 3\)',
+        ),
+        (
+            'points',
+            dict(labels=[0], scores=[float('nan')], points=[[3.0, 4.0]]),
+            r'scores must lie in \[0, 1\], got \[nan\]',
         ),
         ('class_maps', {}, 'no pred_class_maps with labels and at least one map'),
         (
@@ -311,6 +376,7 @@ def test_wrong_predictions_name_the_image(
     def predict(self, responses, data_samples):
         name = dict(
             instances='pred_instances',
+            points='pred_points',
             class_maps='pred_class_maps',
             semantic_maps='pred_sem_seg',
         )[artifact]

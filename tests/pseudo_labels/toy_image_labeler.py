@@ -1,8 +1,8 @@
 """A labeler of whole images, trained with tags only; imported by the tests' configs.
 
 A linear classifier of the brightest response of every class. Its class maps are the
-responses, its semantic map their argmax, its instances the connected components of
-it. It inherits nothing of mmwsis.
+responses, its points their two highest pixels, its semantic map their argmax, its
+instances the connected components of it. It inherits nothing of mmwsis.
 """
 
 import os
@@ -57,6 +57,9 @@ class ToyImageLabeler(BaseModel):
                     labels=labels, cam=coarse, high_res=maps
                 )
                 continue
+            if self.artifact == 'points':
+                sample.pred_points = self.peaks(maps, labels)
+                continue
             scores = torch.cat([torch.full((1, height, width), 0.5), maps])
             index = torch.cat([torch.zeros(1, dtype=torch.int64), labels + 1])
             sem_seg = index[scores.argmax(0)]
@@ -65,6 +68,15 @@ class ToyImageLabeler(BaseModel):
             else:
                 sample.pred_instances = self.components(sem_seg.numpy(), maps, labels)
         return data_samples
+
+    def peaks(self, maps, labels):
+        values, places = maps.flatten(1).topk(2)
+        rows, columns = places // maps.shape[-1], places % maps.shape[-1]
+        return InstanceData(
+            labels=labels.repeat_interleave(2),
+            points=torch.stack([columns, rows], -1).reshape(-1, 2).float(),
+            scores=values.flatten(),
+        )
 
     def components(self, sem_seg, maps, labels):
         masks, found, scores = [], [], []

@@ -3,8 +3,11 @@ import re
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mmwsis.structures import Supervision, restrict_coco
+from mmwsis.structures.supervision import LABEL_KEYS, strongest_label
 
 ANNOTATION = dict(
     id=4,
@@ -77,6 +80,27 @@ def test_extreme_points_level_takes_the_box_from_the_points():
     assert restricted['area'] == 200
     assert restricted['extreme_points'] == ANNOTATION['extreme_points']
     assert not {'segmentation', 'score', 'attributes'} & set(restricted)
+
+
+@given(keys=st.sets(st.sampled_from(sorted(LABEL_KEYS))), empty=st.booleans())
+def test_a_level_sees_the_score_of_labels_that_it_sees(keys, empty):
+    annotation = {
+        key: value
+        for key, value in ANNOTATION.items()
+        if key in keys or key not in LABEL_KEYS
+    }
+    if empty:
+        annotation.setdefault('segmentation', [])
+        annotation.setdefault('bbox', None)
+    strongest = max((LABEL_KEYS[key] for key in keys), default=None)
+    assert strongest_label(annotation) is strongest
+    for level in (Supervision.POINTS, Supervision.BOXES, Supervision.EXTREME_POINTS):
+        restricted = restrict_annotation(annotation, level)
+        sees = strongest is not None and strongest <= level
+        assert ('score' in restricted) == sees
+        again = restrict_annotation(restricted, 'points')
+        assert again == restrict_annotation(annotation, 'points')
+    assert restrict_annotation(annotation, 'masks')['score'] == 0.5
 
 
 def test_masks_level_sees_everything():

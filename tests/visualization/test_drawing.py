@@ -4,6 +4,8 @@ import json
 
 import numpy as np
 import pytest
+import torch
+from mmengine.structures import InstanceData
 from PIL import Image
 from pycocotools import mask as mask_codec
 
@@ -19,6 +21,8 @@ from mmwsis.visualization import (
     weak_label_sheet,
 )
 from mmwsis.visualization.palette import EXTREME_POINT_COLORS, distinct_color, heatmap
+from mmwsis.visualization.samples import draw_instances
+from mmwsis.visualization.weak_labels import draw_points
 
 GRAY = np.full((40, 60, 3), 128, np.uint8)
 
@@ -102,6 +106,34 @@ def test_weak_labels_show_points_in_their_colours():
         spot = drawn[int((y + 0.5) * 6.4), int((x + 0.5) * 6.4)]
         assert (spot == color).all()
     assert (drawn == distinct_color(0)).all(-1).any()  # box and name
+
+
+def test_points_lie_over_all_names():
+    points = [[8, 20], [12, 19], [16, 18]]  # on the plate of the name before
+    own = [dict(category_id=7, point=point, score=0.25) for point in points]
+    drawn = draw_weak_labels(GRAY, own, {7: 'a long name of a class'})
+    labels = torch.zeros(3, dtype=torch.int64)
+    instances = InstanceData(labels=labels, points=torch.tensor(points))
+    scored = InstanceData(**dict(instances.items()), scores=torch.full((3,), 0.25))
+    without, packed = (
+        draw_instances(GRAY, one, ['a long name of a class'])
+        for one in (instances, scored)
+    )
+    for index, (x, y) in enumerate(points):
+        place = int((y + 0.5) * 6.4), int((x + 0.5) * 6.4)
+        assert (drawn[place] == distinct_color(0)).all()
+        assert (packed[place] == distinct_color(index)).all()
+    plate = [(image == 15).all(-1).sum() for image in (without, packed)]
+    assert plate[1] > plate[0]  # the score stands behind the name
+
+
+def test_many_points_are_smaller():
+    def area(count):
+        canvas = Canvas(GRAY)
+        draw_points(canvas, [(30, 20)] * count, [(255, 0, 0)] * count)
+        return (canvas.image == (255, 0, 0)).all(-1).sum()
+
+    assert area(1) == area(8) > area(9) > area(21) == area(500) > 20
 
 
 def test_sheet_places_tiles_and_refuses_none():

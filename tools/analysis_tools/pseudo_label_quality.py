@@ -4,8 +4,9 @@ Without GT only what shows without it: whether masks fill their boxes, are next 
 or empty, whether maps are of one class everywhere; a warning says so.
 
 PSEUDO and GT are two COCO instance files, two COCO panoptic files, or two folders of
-semantic label maps. A folder that label generation wrote, of class maps or of semantic
-maps, is also compared with a COCO instance file.
+semantic label maps; a folder with an index.json says its classes itself. A folder that
+label generation wrote, of class maps or of semantic maps, and a file of points (clicks,
+or cues that a network found) are also compared with a COCO instance file.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from mmwsis.evaluation.collapse_report import (
     write_collapse_report,
 )
 from mmwsis.evaluation.label_map_report import map_report_markdown, report_of_maps
+from mmwsis.evaluation.point_report import point_markdown, report_of_points
 
 EXAMPLES = """examples:
   python tools/analysis_tools/pseudo_label_quality.py \\
@@ -40,8 +42,10 @@ EXAMPLES = """examples:
       data/bolts/pseudo_labels/exits.json --out-dir work_dirs/quality/bolts
 
 Writes quality.json and quality.md: IoU and AP of instances, PQ of panoptic files, mean
-IoU of semantic maps, and of class maps at a threshold of 0.15 and at the best one. The
-PNGs of a panoptic file are looked for in the folder of its name without .json.
+IoU of semantic maps, and of class maps at a threshold of 0.15 and at the best one; of
+points the share that lies in an object of their class, and of objects that one point,
+none or several hit (also quality.png). The PNGs of a panoptic file are looked for in
+the folder of its name without .json.
 
 For instances also quality.png and worst.png; ground truth of some of the images is
 enough. Masks of known objects are compared by annotation id, instances that a labeler
@@ -118,6 +122,10 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Run the tool."""
     args = parse_args()
+    points = report_of_points(args.pseudo, args.gt, args.out_dir)
+    if points is not None:
+        print(point_markdown(points) + f'\nreport in {args.out_dir}')
+        return
     if args.gt is None:
         report = write_collapse_report(args.pseudo, args.out_dir, args.pseudo_seg_dir)
         print(f'{collapse_section(report["collapse"])}\n\nreport in {args.out_dir}')

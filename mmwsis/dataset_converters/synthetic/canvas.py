@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mmwsis.ops.connected_components import count_components
+from mmwsis.ops.connected_components import is_separated
 
 from .random_draws import between, chance
 from .regions import FRAME
@@ -165,7 +165,7 @@ class SceneCanvas:
                 return False
         if must_cut:
             least = max(MIN_PART_PIXELS, MIN_PART_SHARE * areas[must_cut])
-            return count_components(instances == must_cut, int(least)) > 1
+            return is_separated(instances == must_cut, int(least))
         return True
 
 

@@ -1,11 +1,12 @@
 """One scene as files and as a record of COCO documents."""
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from mmwsis.ops.connected_components import count_components
+from mmwsis.ops.connected_components import connected_components
 from mmwsis.structures import colours_of_ids
 
 from ..image_records import Record
@@ -73,6 +74,8 @@ def describe_scene(scene: Scene, file_name: str) -> Record:
     height, width = ids.shape
     image = dict(file_name=file_name, height=height, width=width)
     record = dict(image=image, objects=[], segments=[], parts=[])
+    found = connected_components(ids, min_area=MIN_PART_PIXELS)
+    parts = Counter(found.classes.tolist())
     for number, region in label_regions(ids).items():
         is_thing = number < STUFF_BASE
         # Objects have the ids 1, 2, ... in the order of the names.
@@ -83,7 +86,7 @@ def describe_scene(scene: Scene, file_name: str) -> Record:
         record['segments'].append({'id': number, **entry})
         if is_thing:
             record['objects'].append({**entry, 'segmentation': region.rle})
-            record['parts'].append(count_components(ids == number, MIN_PART_PIXELS))
+            record['parts'].append(parts[number])
     return record
 
 

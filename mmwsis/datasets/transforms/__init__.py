@@ -1,30 +1,56 @@
 """Transforms of data pipelines; a config writes them ``type='mmwsis.X'``."""
 
+from .geometric import GeometricTransform
+from .geometry import Geometry
 from .loading import LoadCachedImage, LoadCheckedImage
 from .object_crop import ObjectCrop, ObjectCropFlip
 from .pack_weak import PackWeakInputs
 from .packing import PackObjectCrop
 from .panoptic import LoadPanopticAnnotations
+from .proposals import LoadProposals
 from .random_crop_or_pad import RandomCropOrPad
-from .rescaling import ImageScales, RandomLongSide, RandomRescale, rescale_image
-from .stored_maps import LoadClassMaps, LoadSemanticMap
+from .random_flip import RandomFlip
+from .rescaling import (
+    ImageScales,
+    RandomChoiceRescale,
+    RandomLongSide,
+    RandomRescale,
+    ResizeToMultiple,
+    ResizeToSize,
+    ResizeToStride,
+    Resizing,
+    rescale_image,
+)
+from .stored_maps import LoadClassMaps, LoadPanopticMap, LoadSemanticMap
 from .views import RandomResizedCropView, TeacherStudentViews
+from .weak_annotations import LoadWeakAnnotations
 
 __all__ = [
+    'Geometry',
+    'GeometricTransform',
     'ImageScales',
     'LoadCachedImage',
     'LoadCheckedImage',
     'LoadPanopticAnnotations',
     'LoadClassMaps',
+    'LoadPanopticMap',
+    'LoadProposals',
     'LoadSemanticMap',
+    'LoadWeakAnnotations',
     'ObjectCrop',
     'ObjectCropFlip',
     'PackObjectCrop',
     'PackWeakInputs',
     'RandomCropOrPad',
+    'RandomFlip',
     'RandomLongSide',
     'RandomRescale',
+    'RandomChoiceRescale',
     'RandomResizedCropView',
     'TeacherStudentViews',
+    'Resizing',
+    'ResizeToMultiple',
+    'ResizeToSize',
+    'ResizeToStride',
     'rescale_image',
 ]

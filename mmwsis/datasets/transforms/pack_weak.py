@@ -1,11 +1,12 @@
 """Packing a whole image with its weak labels."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from mmdet.datasets.transforms import PackDetInputs
-from mmengine.structures import InstanceData
+from mmdet.structures import DetDataSample
+from mmengine.structures import InstanceData, PixelData
 
 from mmwsis.registry import TRANSFORMS
 from mmwsis.structures.tags import tags_to_vector
@@ -20,18 +21,30 @@ META_KEYS = (
     'flip_direction',
     'tags',
     'supervision',
+    'num_dropped',
 )
 
 
 @TRANSFORMS.register_module()
 class PackWeakInputs(PackDetInputs):
-    """``mmdet.PackDetInputs`` that also packs the image's tags.
+    """``mmdet.PackDetInputs`` that also packs tags, points, maps and proposals.
 
     ``data_samples.gt_tags`` is a float32 tensor (C,), 1 for every class that is present
     in the image, in the order of ``metainfo['classes']``: things and stuff alike, as
     the config names them. It is the target of a multi-label classifier. The labels
     themselves are the metainfo ``tags``. Tags are those of the whole image; a crop may
     show less.
+
+    ``data_samples.gt_instances`` gets beside MMDetection's ``labels``, ``bboxes`` and
+    ``masks`` what :class:`LoadWeakAnnotations` loaded: ``points`` float32 (N, 2), x and
+    y in pixels of ``inputs``, ``scores`` float32 (N,) and ``ann_ids`` (int64 tensor, or
+    an array where some are texts). Ignored rows (crowds) go to ``ignored_instances``.
+    The metainfo ``num_dropped`` counts the objects that loading and transforms left
+    out.
+
+    An instance map ``gt_instance_map`` (0 no instance, -1 ignore, n an id) becomes
+    ``data_samples.gt_panoptic_seg.instance_map`` (1, H, W), proposals
+    (``mask_proposals``) the attribute of this name.
 
     Class maps (:class:`LoadClassMaps`) become ``data_samples.class_maps``, an
     ``InstanceData`` of tensors with one entry per class.
@@ -45,6 +58,12 @@ class PackWeakInputs(PackDetInputs):
     Args:
         meta_keys: Keys that become meta information where they are present.
     """
+
+    mapping_table: ClassVar[dict[str, str]] = {
+        **PackDetInputs.mapping_table,
+        'gt_points': 'points',
+        'gt_point_scores': 'scores',
+    }
 
     def __init__(self, meta_keys: tuple[str, ...] = META_KEYS) -> None:
         super().__init__(meta_keys)
@@ -79,6 +98,26 @@ class PackWeakInputs(PackDetInputs):
         if 'class_maps' in results:
             maps = {k: torch.from_numpy(v) for k, v in results['class_maps'].items()}
             packed['data_samples'].class_maps = InstanceData(**maps)
+        _pack_ids(results, packed['data_samples'])
+        if 'gt_instance_map' in results:
+            instance_map = torch.from_numpy(results['gt_instance_map'][None].copy())
+            packed['data_samples'].gt_panoptic_seg = PixelData(
+                instance_map=instance_map
+            )
+        if 'mask_proposals' in results:
+            packed['data_samples'].mask_proposals = results['mask_proposals']
         vector = tags_to_vector(results['tags'], results['num_classes'])
         packed['data_samples'].gt_tags = torch.from_numpy(vector)
         return packed
+
+
+def _pack_ids(results: dict[str, Any], sample: DetDataSample) -> None:
+    """Pack the ids of objects; texts, which no tensor holds, stay an array."""
+    if 'gt_ann_ids' not in results:
+        return
+    ids, ignored = results['gt_ann_ids'], results['gt_ignore_flags'].astype(bool)
+    for instances, own in (
+        (sample.gt_instances, ids[~ignored]),
+        (sample.ignored_instances, ids[ignored]),
+    ):
+        instances.ann_ids = own if own.dtype == object else torch.from_numpy(own)

@@ -2,14 +2,13 @@
 
 from typing import Any
 
-import mmcv
 import numpy as np
 from mmdet.datasets.transforms import LoadAnnotations
 from mmdet.structures.mask import BitmapMasks
 from mmengine.fileio import get
 
+from mmwsis.formats.segment_maps import decode_segment_map, renumber
 from mmwsis.registry import TRANSFORMS
-from mmwsis.structures import ids_of_colours
 
 IGNORE_LABEL = 255
 
@@ -29,7 +28,7 @@ class LoadPanopticAnnotations(LoadAnnotations):
         with_mask: Load the masks.
         with_seg: Load the semantic map.
         box_type: MMDetection's type of boxes.
-        imdecode_backend: Of ``mmcv.imfrombytes``.
+        imdecode_backend: MMDetection's; PNGs of segment ids are decoded as stored.
         backend_args: Arguments of MMEngine's file backend.
     """
 
@@ -76,11 +75,12 @@ class LoadPanopticAnnotations(LoadAnnotations):
         return results
 
     def _load_maps(self, results: dict[str, Any]) -> None:
-        ids = self._segment_ids(results['seg_map_path'])
+        path = results['seg_map_path']
+        ids = decode_segment_map(get(path, backend_args=self.backend_args), path)
         size = tuple(results.get('ori_shape') or (results['height'], results['width']))
         if ids.shape != size:
             raise ValueError(
-                f'{results["seg_map_path"]} is {ids.shape[1]}x{ids.shape[0]} pixels, '
+                f'{path} is {ids.shape[1]}x{ids.shape[0]} pixels, '
                 f'but its image id {results.get("img_id")!r} is {size[1]}x{size[0]}'
             )
         segments = results['segments_info']
@@ -89,25 +89,5 @@ class LoadPanopticAnnotations(LoadAnnotations):
             masks = ids == np.array(things, dtype=ids.dtype)[:, None, None]
             results['gt_masks'] = BitmapMasks(masks.astype(np.uint8), *size)
         if self.with_seg:
-            results['gt_seg_map'] = _labels(ids, segments)
-
-    def _segment_ids(self, path: str) -> np.ndarray:
-        content = get(path, backend_args=self.backend_args)
-        # A map of numbers is never turned by EXIF data.
-        flag = 'color_ignore_orientation'
-        pixels = None
-        if content:
-            pixels = mmcv.imfrombytes(content, flag, backend=self.imdecode_backend)
-        if pixels is None:
-            raise ValueError(f'{path} is no readable image')
-        return ids_of_colours(pixels)
-
-
-def _labels(ids: np.ndarray, segments: list[dict[str, Any]]) -> np.ndarray:
-    """Label of every pixel; the ids that no segment has are ignored."""
-    # One entry more, so that a lookup never leaves the table; ids are below 2 ** 24.
-    known = np.array([*(one['id'] for one in segments), 1 << 24], dtype=ids.dtype)
-    labels = np.array([*(one['category'] for one in segments), 0], dtype=np.int32)
-    order = np.argsort(known)
-    index = order[np.searchsorted(known, ids, sorter=order)]
-    return np.where(known[index] == ids, labels[index], np.int32(IGNORE_LABEL))
+            labels = {one['id']: one['category'] for one in segments}
+            results['gt_seg_map'] = renumber(ids, labels, IGNORE_LABEL)

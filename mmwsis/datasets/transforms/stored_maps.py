@@ -1,12 +1,16 @@
-"""Loading what an earlier stage wrote for an image: class maps, semantic maps."""
+"""Loading what an earlier stage wrote for an image: class, semantic, panoptic maps."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from mmcv.transforms import BaseTransform
 
+from mmwsis.formats.categories import alike_hint, name_list
 from mmwsis.formats.class_maps import ClassMapStore
 from mmwsis.formats.map_index import MapIndex
+from mmwsis.formats.panoptic_files import PanopticFile
+from mmwsis.formats.segment_maps import IGNORED, renumber
 from mmwsis.formats.semantic_maps import BACKGROUND, IGNORE_INDEX, read_semantic_map
 from mmwsis.registry import TRANSFORMS
 
@@ -72,12 +76,14 @@ class LoadSemanticMap(BaseTransform):
     """Load the semantic map of an image from a folder of them.
 
     Sets ``gt_seg_map``, uint8 (H, W): 0 is the background, ``k + 1`` the dataset's
-    class ``k``, matched by name, and 255 unknown. Transforms of MMDetection and
-    MMSegmentation treat it as their own. The folder is opened at the first sample, once
-    per process.
+    class ``k``, matched by name, and 255 unknown. Where the folder has no background
+    (Cityscapes), or the dataset names it among its classes (panoptic labels), class
+    ``k`` is ``k``. Transforms of MMDetection and MMSegmentation treat it as their own.
+    The folder is opened at the first sample, once per process.
 
     Args:
-        folder: What ``tools/generate_pseudo_labels.py --artifact semantic_maps`` wrote.
+        folder: What ``tools/generate_pseudo_labels.py --artifact semantic_maps`` or
+            ``tools/dataset_converters/import_semantic_maps.py`` wrote.
     """
 
     def __init__(self, folder: str) -> None:
@@ -119,17 +125,18 @@ class LoadSemanticMap(BaseTransform):
     def _open(self, classes: tuple[str, ...]) -> None:
         """Read the index; prepare the value of every number in the files."""
         index = MapIndex(self.folder, 'semantic_maps')
-        first, names = index.classes[:1], index.classes[1:]
-        unknown = [name for name in names if name not in classes]
-        if first != (BACKGROUND,) or unknown:
+        values = tuple(classes)
+        if BACKGROUND in index.classes and BACKGROUND not in values:
+            values = (BACKGROUND, *values)
+        unknown = [name for name in index.classes if name not in values]
+        if unknown:
             raise ValueError(
                 f'{self.folder} holds maps of {index.classes}; expected {BACKGROUND!r} '
-                f'and classes among {tuple(classes)}.'
+                f'and classes among {tuple(classes)}.{alike_hint(unknown, classes)}'
             )
         self._value = np.full(256, IGNORE_INDEX, np.uint8)
-        self._value[0] = 0
-        for number, name in enumerate(names, start=1):
-            self._value[number] = classes.index(name) + 1
+        for number, name in enumerate(index.classes):
+            self._value[number] = values.index(name)
         self._index = index
 
     def __getstate__(self) -> dict[str, Any]:
@@ -138,3 +145,99 @@ class LoadSemanticMap(BaseTransform):
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}(folder={self.folder!r})'
+
+
+@TRANSFORMS.register_module()
+class LoadPanopticMap(BaseTransform):
+    """Load the semantic and the instance map of an image from a COCO panoptic file.
+
+    Sets ``gt_seg_map``, uint8 (H, W), the dataset's class ``k`` as ``k``, matched by
+    name, 255 where there is no segment; and ``gt_instance_map``, int32 (H, W): segments
+    are 1, 2, ... in the order of ``segments_info``, -1 where nothing is known of
+    instances (no segment, or a crowd region), 0 on stuff if that counts as no
+    instance. The file is opened at the first sample, once per process.
+
+    Args:
+        ann_file: COCO panoptic JSON, such as
+            ``tools/generate_pseudo_labels.py --artifact panoptic_maps`` wrote.
+        seg_prefix: Folder of its PNGs. Defaults to that of its name without ``.json``.
+        with_stuff: Number regions of stuff, too, as losses over all segments need it.
+            Defaults to True.
+    """
+
+    def __init__(
+        self, ann_file: str, seg_prefix: str | None = None, with_stuff: bool = True
+    ) -> None:
+        self.ann_file = ann_file
+        self.seg_prefix = seg_prefix
+        self.with_stuff = with_stuff
+        self._file: PanopticFile | None = None
+        self._labels: dict[int, int] = {}
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Load the maps of ``results['img_id']``.
+
+        Args:
+            results: Data of an image of ``mmwsis.CocoWeakDataset``.
+
+        Returns:
+            ``results``.
+
+        Raises:
+            FileNotFoundError: The JSON, or the PNG of the image, does not exist.
+            ValueError: The file has no such image or other classes than the dataset;
+                or the PNG is damaged or of another size. The message names it.
+        """
+        if self._file is None:
+            self._open(results['classes'])
+        image_id = results['img_id']
+        ids, segments = self._file.read_truth(image_id)
+        size = results['height'], results['width']
+        if ids.shape != size:
+            raise ValueError(
+                f'{self._file.map_path(image_id)}: the map of image id {image_id!r} is '
+                f'{ids.shape}, expected {size} (height, width).'
+            )
+        labels = {one['id']: self._labels[one['category_id']] for one in segments}
+        results['gt_seg_map'] = renumber(ids, labels, IGNORE_INDEX).astype(np.uint8)
+        results['gt_instance_map'] = renumber(ids, self._numbers(segments), IGNORED)
+        return results
+
+    def _numbers(self, segments: list[dict[str, Any]]) -> dict[int, int]:
+        """Number in the instance map of every segment that has one."""
+        numbers, count = {}, 0
+        for segment in segments:
+            is_thing = self._file.categories[segment['category_id']]['isthing']
+            if not is_thing and not self.with_stuff:
+                numbers[segment['id']] = 0
+            elif not segment.get('iscrowd'):
+                count += 1
+                numbers[segment['id']] = count
+        return numbers
+
+    def _open(self, classes: tuple[str, ...]) -> None:
+        """Read the JSON; find the label of every category."""
+        folder = self.seg_prefix or Path(self.ann_file).with_suffix('')
+        file = PanopticFile(self.ann_file, folder)
+        names = [category['name'] for category in file.categories.values()]
+        unknown = [name for name in names if name not in classes]
+        if unknown or len(classes) > IGNORE_INDEX:
+            raise ValueError(
+                f'{self.ann_file} has the categories {name_list(unknown or names)}; '
+                f'expected those of the dataset, at most {IGNORE_INDEX}: '
+                f'{name_list(classes)}.{alike_hint(unknown, classes)}'
+            )
+        self._labels = {
+            key: classes.index(name) for key, name in zip(file.categories, names)
+        }
+        self._file = file
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the file behind when a worker gets a copy."""
+        return {**self.__dict__, '_file': None, '_labels': {}}
+
+    def __repr__(self) -> str:
+        return (
+            f'{type(self).__name__}(ann_file={self.ann_file!r}, '
+            f'seg_prefix={self.seg_prefix!r}, with_stuff={self.with_stuff})'
+        )

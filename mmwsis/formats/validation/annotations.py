@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from mmwsis.structures.supervision import Supervision
+from mmwsis.structures.supervision import Supervision, strongest_label
 
 from .columns import NO_LEVEL, Annotations, ImageArrays, ImageTable, is_id, rows_of
 from .geometry import CoordinateSpans, box_of_points, check_boxes, check_points
@@ -13,6 +13,7 @@ from .header import some
 from .issues import Issue, IssueLog, annotation_issue
 from .labels import LABEL_KEYS, check_leaks, check_needed
 from .masks import check_masks
+from .repeated import copies_of, point_pixels, points_on_one_pixel, signatures
 from .summary import SummaryCounter
 
 _MAX_OWNERS = 5
@@ -48,6 +49,7 @@ class AnnotationChecker:
         self.image_rows: list[np.ndarray] = []
         self._crowd: list[np.ndarray] = []
         self._signatures: list[np.ndarray] = []
+        self._pixels: list[np.ndarray] = []
         self._trainable: list[np.ndarray] = []
         self._extents: list[np.ndarray] = []
         self.labels = np.zeros(0, dtype=np.int64)  # Index of the category, -1: none.
@@ -71,10 +73,7 @@ class AnnotationChecker:
         if not valid:
             return
         if self._hidden:
-            valid = [
-                {key: value for key, value in entry.items() if key not in self._hidden}
-                for entry in valid
-            ]
+            valid = [_without(entry, self._hidden) for entry in valid]
         chunk = Annotations(valid, self._arrays, self.log)
         self._check_references(chunk)
         check_needed(chunk, self.masks)
@@ -94,7 +93,8 @@ class AnnotationChecker:
         self._crowd.append(chunk.crowd)
         self.summary.add(chunk, mask_area)
         if self.masks:
-            self._signatures.append(_signatures(chunk, checksum))
+            self._signatures.append(signatures(chunk, checksum))
+            self._pixels.append(point_pixels(chunk))
 
     def finish(self, known: Mapping[Any, str]) -> None:
         """Check what needs the whole file: categories, unique ids, copies, tags.
@@ -114,7 +114,7 @@ class AnnotationChecker:
         self._check_unique()
         if self.masks and self.summary.given['segmentation']:
             self._check_ids_for_evaluation()
-        self._check_copies(rows)
+        self._check_repeated(rows, list(known.values()))
         self._check_tags(rows, list(known))
 
     def rows(self) -> np.ndarray:
@@ -156,6 +156,15 @@ class AnnotationChecker:
                 absent & chunk.masked,
                 lambda row: 'iscrowd is missing.',
             )
+        score = chunk.score
+        chunk.find(
+            'score-range',
+            score.given & ~((score.values >= 0) & (score.values <= 1)),
+            lambda row: (
+                'score must be a number from 0 to 1; got '
+                f'{chunk.entries[row]["score"]!r}.'
+            ),
+        )
         wrong = (chunk.area.given & ~chunk.area.valid) | (chunk.area.values < 0)
         chunk.find(
             'area-format',
@@ -222,26 +231,34 @@ class AnnotationChecker:
                 lambda row: f'the id is {self.ids[row]!r}.',
             )
 
-    def _check_copies(self, rows: np.ndarray) -> None:
-        """Find annotations that are equal in all but the id."""
+    def _check_repeated(self, rows: np.ndarray, names: Sequence[str]) -> None:
+        """Find annotations that are equal in all but the id, and points on a pixel."""
         if not self._signatures:
             return
-        signatures = np.concatenate(self._signatures)
-        columns = [signatures, rows.astype(np.uint64), self.labels.astype(np.uint64)]
-        keys = _mix(np.stack(columns, axis=1))
-        order = np.argsort(keys, kind='stable')
-        same = np.flatnonzero(keys[order[1:]] == keys[order[:-1]])
-        copies = order[same + 1]
-        first = dict(zip(copies.tolist(), order[same].tolist()))
-        copies = np.sort(copies[(rows[copies] >= 0) & (signatures[copies] > 0)])
+        first = copies_of(np.concatenate(self._signatures), rows, self.labels)
         self._find(
             'annotation-duplicate',
-            copies,
+            np.array(sorted(first), dtype=np.int64),
             lambda row: (
                 f'equal in everything but the id to annotation id '
                 f'{self.ids[first[row]]!r}.'
             ),
         )
+        pixels = np.concatenate(self._pixels)
+        usable = self.labels >= 0
+        usable[list(first)] = False
+        sharing = points_on_one_pixel(pixels, rows, usable)
+
+        def describe(row: int) -> str:
+            other = sharing[row]
+            mine, theirs = names[self.labels[row]], names[self.labels[other]]
+            classes = f'both {mine!r}' if mine == theirs else f'{mine!r} and {theirs!r}'
+            return (
+                f'point on the pixel of that of annotation id {self.ids[other]!r}, '
+                f'column {pixels[row, 0]}, row {pixels[row, 1]}: {classes}.'
+            )
+
+        self._find('point-shared', np.array(sorted(sharing), dtype=np.int64), describe)
 
     def _check_tags(self, rows: np.ndarray, categories: list[Any]) -> None:
         """Find classes of objects of an image that are not among its tags."""
@@ -260,6 +277,14 @@ class AnnotationChecker:
             tags = list(self.images.tags[row])
             text = f'tags {tags} lack the annotated category ids {absent}.'
             self.log.add_image('tags-incomplete', self.images.ids[row], text)
+
+
+def _without(entry: Mapping[str, Any], hidden: Collection[str]) -> dict[str, Any]:
+    """Leave keys out, and with a stronger label its score, as the guard does."""
+    kept = {key: value for key, value in entry.items() if key not in hidden}
+    if 'score' in kept and strongest_label(kept) != strongest_label(entry):
+        del kept['score']
+    return kept
 
 
 def _check_flag(chunk: Annotations, key: str) -> None:
@@ -292,36 +317,6 @@ def _trainable(chunk: Annotations, extents: np.ndarray) -> np.ndarray:
     """The rule of MMDetection's datasets."""
     left_out = chunk.box_wrong | chunk.crowd | chunk.ignored
     return (extents >= 1).all(axis=1) & ~left_out & ~(chunk.area.values <= 0)
-
-
-def _signatures(chunk: Annotations, checksum: np.ndarray) -> np.ndarray:
-    """Hashes (n,) that equal annotations share, class and image aside.
-
-    By chance two of a million differing ones share theirs once in 10^7 files. An
-    annotation without any label has 0.
-    """
-    columns = [
-        chunk.box.values,
-        chunk.point.values,
-        chunk.extreme.values.reshape(len(chunk), -1),
-        np.where(checksum == 0, np.nan, checksum)[:, None],
-    ]
-    values = np.concatenate(columns, axis=1)
-    empty = np.isnan(values).all(axis=1)
-    values[np.isnan(values)] = np.nan  # One bit pattern for all.
-    hashes = _mix((values + 0.0).view(np.uint64))
-    hashes[empty] = 0
-    return hashes
-
-
-def _mix(values: np.ndarray) -> np.ndarray:
-    """Hash the rows of a uint64 array (n, k), modulo 2^64."""
-    factors = np.random.default_rng(0).integers(1, 2**63, values.shape[1], np.uint64)
-    mixed = (values ^ (values >> np.uint64(31))) * (2 * factors + np.uint64(1))
-    mixed ^= mixed >> np.uint64(29)
-    mixed *= np.uint64(0x9E3779B97F4A7C15)
-    mixed ^= mixed >> np.uint64(32)
-    return (mixed * (2 * factors[::-1] + np.uint64(1))).sum(axis=1, dtype=np.uint64)
 
 
 def _image_text(image_id: Any, known: Mapping[Any, int]) -> str:

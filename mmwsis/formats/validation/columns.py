@@ -109,6 +109,8 @@ class Annotations:
         crowd: bool (n,), ``iscrowd`` is true.
         ignored: bool (n,), ``ignore`` is true: at masks, loaders leave it out.
         point: (n, 2), ``extreme``: (n, 4, 2), ``box``: (n, 4), ``area``: (n,).
+        score: (n,), of points and boxes; that of a mask is left alone, for it is not
+            read from a label file.
         box_wrong: bool (n,), the box is negative, huge or outside of its image.
         masked: bool (n,), there is a segmentation.
         given: Key of a label -> bool (n,), it is there.
@@ -139,6 +141,11 @@ class Annotations:
             (entry.get('segmentation') not in (None, []) for entry in entries),
             bool,
             len(entries),
+        )
+        self.score = number_column(
+            [{} if mask else one for one, mask in zip(entries, self.masked)],
+            'score',
+            (),
         )
         self.given = {
             'point': self.point.given,

@@ -4,17 +4,11 @@ from itertools import chain
 
 import numpy as np
 
-from mmwsis.structures.supervision import ANNOTATION_KEYS, Supervision
+from mmwsis.structures.supervision import ANNOTATION_KEYS, LABEL_KEYS, Supervision
 
 from .columns import NO_LEVEL, Annotations
 from .geometry import box_of_points
 
-LABEL_KEYS = {
-    'point': Supervision.POINTS,
-    'bbox': Supervision.BOXES,
-    'extreme_points': Supervision.EXTREME_POINTS,
-    'segmentation': Supervision.MASKS,
-}
 # Keys that every level has, or that have a rule of their own; the last two are kept by
 # the importers and by the converter of panoptic files, for people to read.
 _KNOWN_KEYS = {

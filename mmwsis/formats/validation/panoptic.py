@@ -5,14 +5,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from mmwsis.structures.extreme_points import is_finite_number
-from mmwsis.structures.segment_ids import ids_of_colours
 from mmwsis.structures.supervision import Supervision
 
 from ..json_file import read_json, refuse_other_json
+from ..segment_maps import VOID, decode_segment_map, is_grey
 from .columns import ImageTable, is_id
 from .header import check_categories, check_images, check_lists
 from .issues import IssueLog
@@ -20,7 +19,6 @@ from .validator import ValidationReport
 
 _SEGMENT_KEYS = ('id', 'category_id', 'bbox', 'area')
 _LISTED = 5
-_JPEG = b'\xff\xd8'
 
 
 def validate_panoptic(
@@ -111,24 +109,21 @@ def _png_faults(
 ) -> Iterator[tuple[str, str]]:
     try:
         content = Path(path).read_bytes()
-        pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
-    except (OSError, ValueError, cv2.error):
-        content, pixels = b'', None
-    if pixels is None:
+        ids = decode_segment_map(content, path)
+    except OSError:
         yield 'panoptic-png', f'there is no readable file {path}.'
         return
-    if content.startswith(_JPEG) or pixels.ndim != 3 or pixels.dtype != np.uint8:
-        kind = 'a JPEG' if content.startswith(_JPEG) else 'grey or of 16 bits'
-        text = f'{path} is {kind}; segment ids need a PNG of 8-bit RGB.'
-        yield 'panoptic-png', text
+    except ValueError as error:
+        yield 'panoptic-png', str(error)
         return
-    pixels = pixels[..., :3]
-    if pixels.shape[1::-1] != tuple(size):
-        height, width = pixels.shape[:2]
+    if is_grey(content):
+        yield 'panoptic-grey', f'{path} has one channel of 16 bits.'
+    if ids.shape[::-1] != tuple(size):
+        height, width = ids.shape
         text = f'{path} has {width} x {height} pixels, the JSON says {size}.'
         yield 'panoptic-png', text
         return
-    drawn = set(np.unique(ids_of_colours(pixels)).tolist()) - {0}
+    drawn = {number for number in np.unique(ids).tolist() if number > VOID}
     if drawn - listed:
         yield (
             'panoptic-unlisted',

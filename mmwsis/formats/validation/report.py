@@ -94,6 +94,13 @@ def _summary_lines(summary: dict[str, Any]) -> Iterator[str]:
             f'points outside their boxes: {summary["points_outside_their_boxes"]} of '
             f'{summary["points_with_box"]}'
         )
+    scores = summary['scores']
+    if scores:
+        yield (
+            '{points} points with a score, {lowest:.3f} to {highest:.3f}, median '
+            '{median:.3f}; by tenths from 0: '.format(**scores)
+            + ' '.join(map(str, scores['histogram']))
+        )
     yield f'images without labels: {summary["images_without_labels"]}'
 
 

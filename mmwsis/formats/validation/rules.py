@@ -104,6 +104,10 @@ _TABLE: dict[Severity, dict[str, tuple[str, ...]]] = {
             'point lies in its image.',
             'Are coordinates [x, y] in pixels of this image?',
         ),
+        'score-range': (
+            'score of a point or a box is a number from 0 to 1.',
+            'Divide by the largest possible score, or leave it out: a click has none.',
+        ),
         'extreme-format': (
             'extreme_points are four [x, y] of finite numbers.',
             _REWRITE,
@@ -234,6 +238,11 @@ _TABLE: dict[Severity, dict[str, tuple[str, ...]]] = {
         ),
     },
     Severity.WARNING: {
+        'panoptic-grey': (
+            'Panoptic PNGs are in colours, id = R + 256 G + 65536 B.',
+            'mmwsis reads 16 bits of grey too, other tools do not: make the labels '
+            "anew with encoding='rgb' for them.",
+        ),
         'file-encoding': (
             'The file is UTF-8 without a byte order mark.',
             'Our tools read it all the same; plain pycocotools and MMDetection do not.',
@@ -294,6 +303,10 @@ _TABLE: dict[Severity, dict[str, tuple[str, ...]]] = {
         'point-off-box': (
             'point lies in the bounding box of its object.',
             'A click on another object, or a swap of x and y?',
+        ),
+        'point-shared': (
+            'No two points of an image are on one pixel.',
+            'Remove one: two clicks on one object, or two classes for one pixel.',
         ),
         'extreme-flat': (
             'extreme_points span a box of at least one pixel each way.',

@@ -25,6 +25,7 @@ class SummaryCounter:
         self.objects_given: Counter[str] = Counter()
         self._areas: list[np.ndarray] = []
         self._crowd: list[np.ndarray] = []
+        self._scores: list[np.ndarray] = []
         self.points_off_boxes = 0
         self.both = 0
 
@@ -41,6 +42,7 @@ class SummaryCounter:
         self.objects_given['all'] += int((~chunk.crowd).sum())
         self._areas.append(_areas(chunk, mask_area))
         self._crowd.append(chunk.crowd)
+        self._scores.append(chunk.score.values[chunk.point.valid & chunk.score.valid])
         low, extent = chunk.box.values[:, :2], chunk.box.values[:, 2:]
         relative = chunk.point.values - low
         off = ((relative < 0) | (relative > extent)).any(axis=1)
@@ -93,6 +95,7 @@ class SummaryCounter:
             labels=dict(self.given),
             points_with_box=self.both,
             points_outside_their_boxes=self.points_off_boxes,
+            scores=_scores(np.concatenate(self._scores or [np.zeros(0)])),
             image_sizes=_image_sizes(images.sizes),
             classes=[
                 _class_row(
@@ -124,6 +127,22 @@ def _class_row(
         images=len(np.unique(rows[all_of_it])),
         tagged_images=tagged,
         **dict(zip((*SIZE_BINS, _UNKNOWN), counts.tolist())),
+    )
+
+
+def _scores(scores: np.ndarray) -> dict[str, Any]:
+    """How sure scored points are; bins of a tenth each, from 0."""
+    scores = scores[(scores >= 0) & (scores <= 1)]
+    if not len(scores):
+        return {}
+    lowest, median, highest = np.percentile(scores, (0, 50, 100)).tolist()
+    counts, _ = np.histogram(scores, bins=10, range=(0.0, 1.0))
+    return dict(
+        points=len(scores),
+        lowest=lowest,
+        median=median,
+        highest=highest,
+        histogram=counts.tolist(),
     )
 
 

@@ -165,12 +165,15 @@ def file_claim(info: Any) -> Supervision | None:
 
     Args:
         info: Its ``info``. Pseudo labels say there what their labeler was trained
-            with; they are masks all the same, and claim nothing.
+            with; they are masks all the same, and claim nothing. Points that a labeler
+            found are points.
 
     Returns:
         The level, or None.
     """
     entry = info.get('mmwsis') if isinstance(info, Mapping) else None
+    if isinstance(entry, Mapping) and _are_found_points(entry):
+        return Supervision.POINTS
     if not isinstance(entry, Mapping) or are_pseudo_labels(info):
         return None
     try:
@@ -182,7 +185,19 @@ def file_claim(info: Any) -> Supervision | None:
 def are_pseudo_labels(info: Any) -> bool:
     """Whether ``info`` of a file says that a labeler made its masks."""
     entry = info.get('mmwsis') if isinstance(info, Mapping) else None
-    return isinstance(entry, Mapping) and 'checkpoint_sha256' in entry
+    return (
+        isinstance(entry, Mapping)
+        and 'checkpoint_sha256' in entry
+        and not _are_found_points(entry)
+    )
+
+
+def _are_found_points(entry: Mapping[str, Any]) -> bool:
+    artifact = entry.get('artifact')
+    return (
+        isinstance(artifact, Mapping)
+        and artifact.get('type') == Supervision.POINTS.label
+    )
 
 
 class _Run:

@@ -1,17 +1,17 @@
 """Classifier trained with image tags whose CAMs show where the classes are."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
-from mmengine.model import BaseModel
 from torch import Tensor
 
 from mmwsis.registry import MODELS
 
+from .base_labeler import BaseLabeler
+
 
 @MODELS.register_module()
-class CAMClassifier(BaseModel):
+class CAMClassifier(BaseLabeler):
     """Multi-label classifier and the class activation maps (CAMs) read from it.
 
     The first stage of `IRNet <https://arxiv.org/abs/1904.05044>`_ (section 3), and of
@@ -52,6 +52,8 @@ class CAMClassifier(BaseModel):
         ([0, 2], torch.Size([2, 16, 12]), torch.Size([2, 64, 48]))
     """
 
+    artifacts = ('class_maps',)
+
     def __init__(
         self,
         backbone: dict,
@@ -60,7 +62,7 @@ class CAMClassifier(BaseModel):
         data_preprocessor: dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(data_preprocessor, init_cfg)
+        super().__init__(None, data_preprocessor, init_cfg)
         self.backbone = MODELS.build(backbone)
         self.head = MODELS.build(head)
         self.map_extractor = MODELS.build(
@@ -78,49 +80,47 @@ class CAMClassifier(BaseModel):
         """
         return self.backbone(images)[-1]
 
-    def forward(
-        self,
-        inputs: Tensor | Sequence[Sequence[Tensor]],
-        data_samples: list | None = None,
-        mode: str = 'tensor',
-    ) -> Any:
-        """Classify, or extract CAMs.
+    def loss(self, inputs: Tensor, data_samples: Sequence) -> dict[str, Tensor]:
+        """Loss of the tags.
 
         Args:
-            inputs: Normalised images ``(B, 3, H, W)``; in mode 'predict' also one list
-                of B images ``(3, h, w)`` per scale.
-            data_samples: B samples with ``gt_tags`` (C,) for mode 'loss'; with the
-                metainfo ``tags`` and ``ori_shape`` for mode 'predict'. Defaults to
-                None.
-            mode: 'loss', 'tensor' or 'predict'. Defaults to 'tensor'.
+            inputs: ``(B, 3, H, W)``, normalised.
+            data_samples: B samples with ``gt_tags`` (C,).
 
         Returns:
-            'loss': ``dict(loss_tags=...)``. 'tensor': logits ``(B, C)``. 'predict':
-            the samples with ``pred_class_maps``, an ``InstanceData`` of ``labels``,
-            the tags of the image, and maps.
-
-        Raises:
-            ValueError: Unknown mode.
+            ``loss_tags``.
         """
-        if mode == 'tensor':
-            return self.head(self.features(inputs))
-        if mode == 'loss':
-            tags = torch.stack([sample.gt_tags for sample in data_samples])
-            return dict(
-                loss_tags=self.head.loss(self.head(self.features(inputs)), tags)
+        tags = torch.stack([sample.gt_tags for sample in data_samples])
+        return dict(loss_tags=self.head.loss(self._forward(inputs), tags))
+
+    def predict(
+        self, inputs: Tensor | Sequence[Sequence[Tensor]], data_samples: Sequence
+    ) -> Sequence:
+        """Extract the maps of the classes in each image.
+
+        Args:
+            inputs: Normalised images ``(B, 3, H, W)``, or one list of B images
+                ``(3, h, w)`` per scale.
+            data_samples: B samples with the metainfo ``tags`` and ``ori_shape``.
+
+        Returns:
+            The samples with ``pred_class_maps``, an ``InstanceData`` of ``labels``,
+            the tags of the image, and maps.
+        """
+        for index, sample in enumerate(data_samples):
+            # One sample at a time: sizes and classes differ between images.
+            views = _views_of(inputs, index, sample.img_shape)
+            labels = torch.as_tensor(
+                sample.tags, dtype=torch.int64, device=views[0].device
             )
-        if mode == 'predict':
-            for index, sample in enumerate(data_samples):
-                # One sample at a time: sizes and classes differ between images.
-                views = _views_of(inputs, index, sample.img_shape)
-                labels = torch.as_tensor(
-                    sample.tags, dtype=torch.int64, device=views[0].device
-                )
-                sample.pred_class_maps = self.map_extractor(
-                    self, views, labels, sample.ori_shape
-                )
-            return data_samples
-        raise ValueError(f"mode must be 'loss', 'tensor' or 'predict'; got {mode!r}.")
+            sample.pred_class_maps = self.map_extractor(
+                self, views, labels, sample.ori_shape
+            )
+        return data_samples
+
+    def _forward(self, inputs: Tensor, data_samples: Sequence | None = None) -> Tensor:
+        """Logits ``(B, C)``."""
+        return self.head(self.features(inputs))
 
 
 def _views_of(

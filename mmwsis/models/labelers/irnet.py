@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from mmengine.model import BaseModel
 from mmengine.structures import BaseDataElement, InstanceData, PixelData
 from torch import Tensor
 from torch.nn import functional as F
 
-from mmwsis.models.prediction_settings import filled_test_cfg
+from mmwsis.models.original_size import labels_at_original_size
 from mmwsis.ops import (
     merge_aug_relations,
     stride4_labels,
@@ -20,22 +19,11 @@ from mmwsis.ops import (
 )
 from mmwsis.registry import MODELS
 
-TEST_DEFAULTS = dict(
-    min_size=512,
-    size_divisor=16,
-    walk_radius=5,
-    beta=10.0,
-    num_steps=256,
-    num_updates=300,
-    weak_threshold=2.5,
-    instance_threshold=0.25,
-    semantic_threshold=0.25,
-    min_area=0.01,
-)
+from .base_labeler import BaseLabeler
 
 
 @MODELS.register_module()
-class IRNet(BaseModel):
+class IRNet(BaseLabeler):
     """`IRNet <https://arxiv.org/abs/1904.05044>`_: class boundaries and displacements.
 
     Two light heads on a frozen backbone learn from the pixels whose class the CAMs tell
@@ -67,9 +55,6 @@ class IRNet(BaseModel):
         init_cfg: Initialisation of the whole; the backbone has its own. Defaults to
             None.
 
-    Attributes:
-        artifact: What ``predict`` makes: 'instances' or 'semantic_maps'.
-
     Raises:
         ValueError: An unknown key in ``test_cfg``.
 
@@ -96,10 +81,22 @@ class IRNet(BaseModel):
         (torch.Size([64, 48]), {6})
     """
 
-    artifact = 'instances'
+    artifacts = ('instances', 'semantic_maps')
     report_picture = dict(
         title='Boundaries, displacements, instance map and random walk',
         tool='tools/analysis_tools/show_irnet.py',
+    )
+    test_defaults = dict(
+        min_size=512,
+        size_divisor=16,
+        walk_radius=5,
+        beta=10.0,
+        num_steps=256,
+        num_updates=300,
+        weak_threshold=2.5,
+        instance_threshold=0.25,
+        semantic_threshold=0.25,
+        min_area=0.01,
     )
 
     def __init__(
@@ -113,7 +110,7 @@ class IRNet(BaseModel):
         data_preprocessor: dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(data_preprocessor, init_cfg)
+        super().__init__(test_cfg, data_preprocessor, init_cfg)
         self.backbone = MODELS.build(backbone)
         self.freeze_backbone = freeze_backbone
         if freeze_backbone:
@@ -121,7 +118,6 @@ class IRNet(BaseModel):
         self.boundary_head = MODELS.build(boundary_head)
         self.displacement_head = MODELS.build(displacement_head)
         self.relation_loss = MODELS.build(loss) if loss else None
-        self.test_cfg = filled_test_cfg(test_cfg, TEST_DEFAULTS)
 
     def train(self, mode: bool = True) -> 'IRNet':
         """Set the mode; a frozen backbone stays in evaluation mode."""
@@ -154,35 +150,12 @@ class IRNet(BaseModel):
         """
         return self.displacement_head(self.levels(images))
 
-    def forward(
-        self,
-        inputs: Tensor,
-        data_samples: Sequence[BaseDataElement] | None = None,
-        mode: str = 'tensor',
-    ) -> Any:
-        """Train, predict, or give the raw maps.
-
-        Args:
-            inputs: ``(B, 3, H, W)``, normalised.
-            data_samples: B samples; see :meth:`loss` and :meth:`predict`. Defaults to
-                None, for mode 'tensor'.
-            mode: 'loss', 'predict' or 'tensor'. Defaults to 'tensor'.
-
-        Returns:
-            'loss': dictionary of losses; 'predict': the samples; 'tensor': boundary
-            logits ``(B, 1, h, w)`` and displacements ``(B, 2, h, w)``.
-
-        Raises:
-            ValueError: Unknown mode.
-        """
-        if mode == 'loss':
-            return self.loss(inputs, data_samples)
-        if mode == 'predict':
-            return self.predict(inputs, data_samples)
-        if mode == 'tensor':
-            levels = self.levels(inputs)
-            return self.boundary_head(levels), self.displacement_head(levels)
-        raise ValueError(f"mode must be 'loss', 'tensor' or 'predict'; got {mode!r}.")
+    def _forward(
+        self, inputs: Tensor, data_samples: Sequence[BaseDataElement] | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Boundary logits ``(B, 1, h, w)`` and displacements ``(B, 2, h, w)``."""
+        levels = self.levels(inputs)
+        return self.boundary_head(levels), self.displacement_head(levels)
 
     def loss(
         self, inputs: Tensor, data_samples: Sequence[BaseDataElement]
@@ -341,7 +314,7 @@ class IRNet(BaseModel):
             weak_threshold=self.test_cfg['weak_threshold'],
             **self._walk(),
         )
-        masks = _at_original_size(found.masks, sample)
+        masks = labels_at_original_size(found.masks, sample)
         sample.pred_instances = InstanceData(
             labels=found.labels, scores=found.scores, masks=masks
         )
@@ -358,15 +331,6 @@ class IRNet(BaseModel):
             threshold=self.test_cfg['semantic_threshold'],
             **self._walk(),
         )
-        sample.pred_sem_seg = PixelData(sem_seg=_at_original_size(found[None], sample))
-
-
-def _at_original_size(maps: Tensor, sample: BaseDataElement) -> Tensor:
-    """Undo a transform's change of size; ``(N, H, W)`` bool or uint8."""
-    size = tuple(sample.ori_shape)
-    if tuple(maps.shape[1:]) == size:
-        return maps
-    if not len(maps):
-        return maps.new_zeros((0, *size))
-    resized = F.interpolate(maps[None].to(torch.uint8), size=size, mode='nearest-exact')
-    return resized[0].to(maps.dtype)
+        sample.pred_sem_seg = PixelData(
+            sem_seg=labels_at_original_size(found[None], sample)
+        )

@@ -1,9 +1,6 @@
 """Self-supervised start for the encoder of a labeler."""
 
-from typing import Any
-
 import torch
-from mmengine.model import BaseModel
 from mmseg.models.backbones.vit import TransformerEncoderLayer
 from torch import Tensor, nn
 
@@ -11,11 +8,12 @@ from mmwsis.models.backbones import FusedSelfAttention
 from mmwsis.ops.tensor_checks import check_finite
 from mmwsis.registry import MODELS
 
+from .base_labeler import BaseLabeler
 from .patch_grid import patchify, sincos_positions, unpatchify
 
 
 @MODELS.register_module()
-class MAEPretrainer(BaseModel):
+class MAEPretrainer(BaseLabeler):
     r"""Masked autoencoder on the user's own images.
 
     `MAE <https://arxiv.org/abs/2111.06377>`_ (He et al., CVPR 2022): the encoder sees
@@ -69,7 +67,7 @@ class MAEPretrainer(BaseModel):
         data_preprocessor: dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(data_preprocessor, init_cfg)
+        super().__init__(None, data_preprocessor, init_cfg)
         self.encoder = MODELS.build(encoder)
         if self.encoder.patch_embed_type != 'linear':
             raise ValueError(
@@ -120,39 +118,27 @@ class MAEPretrainer(BaseModel):
                     nn.init.zeros_(module.bias)
         nn.init.normal_(self.mask_token, std=0.02)
 
-    def forward(
-        self,
-        inputs: dict[str, Tensor],
-        data_samples: list | None = None,
-        mode: str = 'tensor',
-    ) -> Any:
-        """Mask, encode, decode.
+    def loss(self, inputs: dict[str, Tensor], data_samples: list) -> dict[str, Tensor]:
+        """Error of the masked patches.
 
         Args:
             inputs: ``image`` (or ``teacher``, of two views): ``(B, 3, S, S)``,
                 normalised.
-            data_samples: Returned with the restored images in mode 'predict'. Defaults
-                to None: new dictionaries.
-            mode: 'loss', 'tensor' or 'predict'. Defaults to 'tensor'.
+            data_samples: Not used.
 
         Returns:
-            'loss': ``dict(loss=...)``. 'tensor': predicted patches
-            ``(B, n, 3 * patch_size ** 2)`` and the masked ones, bool ``(B, n)``.
-            'predict': the samples with ``restored``, uint8 ``(3, S, S)``, whose visible
-            patches are the input's, and ``masked``, bool ``(h, w)``.
-
-        Raises:
-            ValueError: Unknown mode.
+            ``loss``.
         """
-        images = inputs['image'] if 'image' in inputs else inputs['teacher']
-        predicted, masked, grid = self._restore(images)
-        if mode == 'tensor':
-            return predicted, masked
-        if mode == 'loss':
-            return dict(loss=self._loss(images, predicted, masked))
-        if mode == 'predict':
-            return self._predict(images, predicted, masked, grid, data_samples)
-        raise ValueError(f"mode must be 'loss', 'tensor' or 'predict'; got {mode!r}.")
+        images = _images(inputs)
+        predicted, masked, _ = self._restore(images)
+        return dict(loss=self._loss(images, predicted, masked))
+
+    def _forward(
+        self, inputs: dict[str, Tensor], data_samples: list | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Predicted patches ``(B, n, 3 * p * p)`` and the masked ones, ``(B, n)``."""
+        predicted, masked, _ = self._restore(_images(inputs))
+        return predicted, masked
 
     def _restore(self, images: Tensor) -> tuple[Tensor, Tensor, tuple[int, int]]:
         # One token per patch, (B, n, C).
@@ -191,14 +177,21 @@ class MAEPretrainer(BaseModel):
         return (error * masked).sum() / masked.sum()
 
     @torch.no_grad()
-    def _predict(
-        self,
-        images: Tensor,
-        predicted: Tensor,
-        masked: Tensor,
-        grid: tuple[int, int],
-        data_samples: list | None,
+    def predict(
+        self, inputs: dict[str, Tensor], data_samples: list | None = None
     ) -> list:
+        """Restore images.
+
+        Args:
+            inputs: As for :meth:`loss`.
+            data_samples: B samples. Defaults to None: new dictionaries.
+
+        Returns:
+            The samples with ``restored``, uint8 ``(3, S, S)``, whose visible patches
+            are the input's, and ``masked``, bool ``(h, w)``.
+        """
+        images = _images(inputs)
+        predicted, masked, grid = self._restore(images)
         patches = patchify(images.float(), self.encoder.patch_size)
         restored = predicted.float()
         if self.norm_pixel_loss:
@@ -222,6 +215,10 @@ class MAEPretrainer(BaseModel):
             else:
                 sample.set_data(values)
         return samples
+
+
+def _images(inputs: dict[str, Tensor]) -> Tensor:
+    return inputs['image'] if 'image' in inputs else inputs['teacher']
 
 
 def _decoder_layer(dims: int, heads: int) -> nn.Module:

@@ -2,31 +2,22 @@
 
 import copy
 from collections.abc import Sequence
-from typing import Any
 
 import torch
-from mmengine.model import BaseModel
 from torch import Tensor
 from torch.nn import functional as F
 
 from mmwsis.models.losses import downsample_box_mask
-from mmwsis.models.prediction_settings import filled_test_cfg
 from mmwsis.ops import combine_logits, crop_mask_patches, encode_patch
 from mmwsis.registry import MODELS
 from mmwsis.structures import ObjectCropSample
 
+from .base_labeler import BaseLabeler
 from .loss_ramp import LossRamp
-
-TEST_DEFAULTS = dict(
-    weights='student',
-    flip=False,
-    mask_thr=(0.1, 0.1, 0.1),
-    area_bins=(32**2, 96**2),
-)
 
 
 @MODELS.register_module()
-class MaskAutoLabeler(BaseModel):
+class MaskAutoLabeler(BaseLabeler):
     r"""`Mask Auto-Labeler <https://arxiv.org/abs/2301.03992>`_ (MAL): masks from boxes.
 
     A student learns from the projection (MIL) loss (Eq. 2) and from the CRF loss (Eq. 3
@@ -81,6 +72,14 @@ class MaskAutoLabeler(BaseModel):
         ['loss_crf', 'loss_mil']
     """
 
+    artifacts = ('object_masks',)
+    test_defaults = dict(
+        weights='student',
+        flip=False,
+        mask_thr=(0.1, 0.1, 0.1),
+        area_bins=(32**2, 96**2),
+    )
+
     def __init__(
         self,
         network: dict,
@@ -92,7 +91,7 @@ class MaskAutoLabeler(BaseModel):
         data_preprocessor: dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(data_preprocessor, init_cfg)
+        super().__init__(test_cfg, data_preprocessor, init_cfg)
         self.student = MODELS.build(network)
         self.loss_mil = MODELS.build(loss_mil) if loss_mil else None
         self.loss_crf = MODELS.build(loss_crf) if loss_crf else None
@@ -103,7 +102,7 @@ class MaskAutoLabeler(BaseModel):
             self.teacher.requires_grad_(False)
             # It is copied from the student; loading its checkpoint again is wasted.
             self.teacher.is_init = True
-        self.test_cfg = self._check_test_cfg(test_cfg)
+        self._check_weights()
         self._check_losses()
 
     def _check_losses(self) -> None:
@@ -113,20 +112,19 @@ class MaskAutoLabeler(BaseModel):
                 'loss_crf or both.'
             )
 
-    def _check_test_cfg(self, test_cfg: dict | None) -> dict[str, Any]:
-        merged = filled_test_cfg(test_cfg, TEST_DEFAULTS)
-        needs_teacher = merged['weights'] in ('teacher', 'mixed')
-        if merged['weights'] != 'student' and not needs_teacher:
+    def _check_weights(self) -> None:
+        weights = self.test_cfg['weights']
+        needs_teacher = weights in ('teacher', 'mixed')
+        if weights != 'student' and not needs_teacher:
             raise ValueError(
                 "test_cfg.weights must be 'student', 'teacher' or 'mixed'; "
-                f'got {merged["weights"]!r}.'
+                f'got {weights!r}.'
             )
         if needs_teacher and self.teacher is None:
             raise ValueError(
-                f'test_cfg.weights={merged["weights"]!r} needs a teacher, which exists '
+                f'test_cfg.weights={weights!r} needs a teacher, which exists '
                 "only with loss_crf; use weights='student'."
             )
-        return merged
 
     @property
     def unused_in_prediction(self) -> tuple[str, ...]:
@@ -146,35 +144,14 @@ class MaskAutoLabeler(BaseModel):
             self.teacher.eval()
         return self
 
-    def forward(
+    def _forward(
         self,
         inputs: dict[str, Tensor],
         data_samples: list[ObjectCropSample] | None = None,
-        mode: str = 'tensor',
-    ) -> Any:
-        """Train, predict, or give raw logits.
-
-        Args:
-            inputs: Normalised crops ``(B, 3, S, S)``: ``student`` and ``teacher`` for
-                'loss', otherwise ``image``.
-            data_samples: ``B`` samples. Defaults to None.
-            mode: 'loss', 'predict' or 'tensor'. Defaults to 'tensor'.
-
-        Returns:
-            'loss': dictionary of losses and statistics; 'predict': the samples with
-            masks; 'tensor': the student's logits ``(B, H, W)``.
-
-        Raises:
-            ValueError: Unknown mode.
-        """
-        if mode == 'loss':
-            return self.loss(inputs, data_samples)
-        if mode == 'predict':
-            return self.predict(inputs, data_samples)
-        if mode == 'tensor':
-            images = inputs['image'] if 'image' in inputs else inputs['student']
-            return self.student(images, _areas(data_samples))
-        raise ValueError(f"mode must be 'loss', 'tensor' or 'predict'; got {mode!r}.")
+    ) -> Tensor:
+        """The student's logits ``(B, H, W)`` of ``image``, or of its own view."""
+        images = inputs['image'] if 'image' in inputs else inputs['student']
+        return self.student(images, _areas(data_samples))
 
     def loss(
         self, inputs: dict[str, Tensor], data_samples: list[ObjectCropSample]

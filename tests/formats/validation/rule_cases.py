@@ -24,6 +24,14 @@ def without(key):
     return lambda coco: coco['annotations'][0].pop(key)
 
 
+def without_mask(**values):
+    def change(coco):
+        coco['annotations'][0].update(values)
+        del coco['annotations'][0]['segmentation'], coco['annotations'][0]['area']
+
+    return change
+
+
 def rle(**values):
     return lambda coco: coco['annotations'][3]['segmentation'].update(values)
 
@@ -224,6 +232,33 @@ CASES = [
         ann(point=[8, 45]),
         f'{AT}point [8, 45] lies 2 px outside its bbox [10, 20, 60, 50] ([x, y, '
         'width, height]).',
+    ),
+    (
+        'score-range',
+        without_mask(score=1.5),
+        f'{AT}score must be a number from 0 to 1; got 1.5.',
+    ),
+    (
+        'score-range',
+        without_mask(score=NAN),
+        f'{AT}score must be a number from 0 to 1; got nan.',
+    ),
+    (
+        'score-range',
+        without_mask(score='high'),
+        f"{AT}score must be a number from 0 to 1; got 'high'.",
+    ),
+    (
+        'point-shared',
+        lambda coco: coco['annotations'][2].update(image_id=70, point=[40.4, 44.6]),
+        'annotation id 13 of image id 70: point on the pixel of that of annotation id '
+        "901, column 40, row 45: both 'cat'.",
+    ),
+    (
+        'point-shared',
+        lambda coco: coco['annotations'][1].update(image_id=70, point=[40, 45]),
+        'annotation id 12 of image id 70: point on the pixel of that of annotation id '
+        "901, column 40, row 45: 'dog' and 'cat'.",
     ),
     (
         'extreme-format',

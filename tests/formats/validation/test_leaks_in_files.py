@@ -145,9 +145,9 @@ def test_crowd_needs_a_box_at_extreme_points_and_nothing_at_points(weaker, issue
 
 def test_keys_that_the_guard_drops_are_noted(weaker, issues):
     coco = weaker('boxes')
-    coco['annotations'][0]['score'] = 0.5
+    coco['annotations'][0]['quality'] = 0.5
     assert issues(coco, supervision='boxes') == {
-        'unlisted-key': [f"{AT}key 'score' is not read below masks."]
+        'unlisted-key': [f"{AT}key 'quality' is not read below masks."]
     }
     assert issues(weaker('masks'), supervision='masks') == {}
 

@@ -74,7 +74,7 @@ def test_the_png(document, found):
     'pixels, kind, words',
     [
         (np.full((HEIGHT, WIDTH, 3), 90, np.uint8), '.jpg', 'is a JPEG'),
-        (np.full((HEIGHT, WIDTH), 90, np.uint8), '.png', 'is grey or'),
+        (np.full((HEIGHT, WIDTH), 90, np.uint8), '.png', '1 channels of 8 bits'),
         (np.full((HEIGHT, WIDTH, 3), 90, np.uint16), '.png', 'of 16 bits'),
     ],
 )

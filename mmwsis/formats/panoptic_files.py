@@ -6,15 +6,12 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from mmengine.logging import print_log
 
-from mmwsis.formats.coco_file import read_json
-from mmwsis.structures import ids_of_colours
+from .json_file import read_json
+from .segment_maps import VOID, decode_segment_map
 
-VOID = 0
-_JPEG = b'\xff\xd8'
 # A file that disagrees with its PNGs does so in every image.
 _MOST_WARNINGS = 5
 
@@ -138,7 +135,7 @@ class PanopticFile:
             image_id: Of the file.
 
         Returns:
-            ``(H, W)`` int64: R + 256 G + 65536 B; 0 is void.
+            ``(H, W)`` int64: R + 256 G + 65536 B, or 16 bits of grey; 0 is void.
 
         Raises:
             FileNotFoundError: The PNG does not exist.
@@ -152,28 +149,14 @@ class PanopticFile:
                 "to where the JSON's file_name are found."
             )
         where = f'{path} (image id {image_id!r})'
-        if path.read_bytes()[:2] == _JPEG:
-            raise ValueError(
-                f'{where} is a JPEG, which smears the ids of segments; save it as PNG.'
-            )
-        # As it is stored: OpenCV turns nothing that it reads unchanged.
-        bgr = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-        if bgr is None:
-            raise ValueError(f'{where} is no readable image.')
-        if bgr.ndim != 3 or bgr.shape[2] < 3 or bgr.dtype != np.uint8:
-            channels = 1 if bgr.ndim == 2 else bgr.shape[2]
-            raise ValueError(
-                f'{where} has {channels} channels of {8 * bgr.itemsize} bits; the PNG '
-                'of a panoptic JSON has three of 8 bits, id = R + 256 G + 65536 B.'
-            )
+        ids = decode_segment_map(path.read_bytes(), where)
         image = self._images.get(image_id, {})
-        size = image.get('height', bgr.shape[0]), image.get('width', bgr.shape[1])
-        if size != bgr.shape[:2]:
+        size = image.get('height', ids.shape[0]), image.get('width', ids.shape[1])
+        if size != ids.shape:
             raise ValueError(
-                f'{where} has (height, width) {bgr.shape[:2]}, {self.ann_file} says '
-                f'{size}.'
+                f'{where} has (height, width) {ids.shape}, {self.ann_file} says {size}.'
             )
-        return ids_of_colours(bgr[..., :3]).astype(np.int64)
+        return np.maximum(ids, VOID).astype(np.int64)
 
     def map_path(self, image_id: Any) -> Path:
         """PNG of an image.

@@ -1,0 +1,207 @@
+"""How the fields of a sample follow a geometric transform of their image."""
+
+import cv2
+import numpy as np
+from mmdet.structures.bbox import BaseBoxes, HorizontalBoxes
+from mmdet.structures.mask import BitmapMasks, PolygonMasks
+from PIL import Image
+
+from mmwsis.structures.grid_map import GridMap, PixelRule
+
+from .geometry import Geometry
+
+_FILTERS = {
+    'cv2': dict(bilinear=cv2.INTER_LINEAR, bicubic=cv2.INTER_CUBIC),
+    'pillow': dict(
+        bilinear=Image.Resampling.BILINEAR, bicubic=Image.Resampling.BICUBIC
+    ),
+}
+
+
+def check_filter(interpolation: str, backend: str, truncate: bool) -> None:
+    """Refuse what :func:`resized_image` cannot do.
+
+    Args:
+        interpolation: Name of the filter.
+        backend: Library.
+        truncate: Whether fractions are cut off.
+
+    Raises:
+        ValueError: It is unknown, or Pillow is asked to truncate.
+    """
+    if interpolation not in _FILTERS.get(backend, ()):
+        raise ValueError(
+            "backend must be 'cv2' or 'pillow' and interpolation 'bilinear' or "
+            f"'bicubic', got {backend!r} and {interpolation!r}."
+        )
+    if truncate and backend == 'pillow':
+        raise ValueError("Pillow rounds its pixels; truncate_image is for 'cv2'.")
+
+
+def resized_image(
+    image: np.ndarray,
+    geometry: Geometry,
+    interpolation: str,
+    backend: str,
+    truncate: bool = False,
+) -> np.ndarray:
+    """Image after the first step of ``geometry``.
+
+    Args:
+        image: uint8 (H, W, 3); with 'cv2' also float32.
+        geometry: What is done.
+        interpolation: 'bilinear' or 'bicubic'.
+        backend: 'cv2', or 'pillow', whose filters grow wider where an image shrinks.
+        truncate: Whether to interpolate uint8 in floating point and to cut off the
+            fractions. Defaults to False, they are rounded.
+
+    Returns:
+        The resized image; ``image`` itself where the size stays.
+    """
+    if geometry.resized_size == geometry.size:
+        return image
+    filter_, size = _FILTERS[backend][interpolation], geometry.resized_size[::-1]
+    if backend == 'pillow':
+        return np.array(Image.fromarray(image).resize(size, filter_))
+    source = image.astype(np.float32) if truncate else image
+    if geometry.factor is None:
+        resized = cv2.resize(source, size, interpolation=filter_)
+    else:
+        factors = dict(fx=geometry.factor, fy=geometry.factor)
+        resized = cv2.resize(source, None, **factors, interpolation=filter_)
+    return np.clip(resized, 0, 255).astype(image.dtype) if truncate else resized
+
+
+def placed_image(
+    image: np.ndarray, placement: GridMap, colour: tuple[float, ...]
+) -> np.ndarray:
+    """Image after the other steps.
+
+    Args:
+        image: (H, W, 3).
+        placement: Of the geometry.
+        colour: Three values for what lies outside. Where it is used and holds a
+            fraction, an image of integers becomes float32.
+
+    Returns:
+        A new array.
+    """
+    whole = all(float(value).is_integer() for value in colour)
+    if placement.reaches_outside and not whole:
+        image = image.astype(np.float32)
+    return placement.apply(image, colour, axis=0)
+
+
+def moved_class_maps(
+    maps: dict[str, np.ndarray], geometry: Geometry
+) -> dict[str, np.ndarray]:
+    """Class maps; those of the image's size bilinearly, 0 outside.
+
+    Args:
+        maps: ``labels`` and arrays (K, h, w).
+        geometry: What is done.
+
+    Returns:
+        New dictionary. Maps of another size cover the image as before: they are not
+        resized, and cannot be cut.
+    """
+    moved, placement = {}, geometry.placement()
+    for name, stack in maps.items():
+        if name == 'labels':
+            moved[name] = stack
+        elif stack.shape[1:] == geometry.size:
+            moved[name] = placement.apply(_resized_maps(stack, geometry))
+        else:
+            moved[name] = stack[..., ::-1].copy() if geometry.mirror else stack
+    return moved
+
+
+def _resized_maps(stack: np.ndarray, geometry: Geometry) -> np.ndarray:
+    if geometry.resized_size == geometry.size:
+        return stack
+    # OpenCV has no float16.
+    resized = [
+        resized_image(one.astype(np.float32), geometry, 'bilinear', 'cv2')
+        for one in stack
+    ]
+    return np.array(resized, stack.dtype).reshape(-1, *geometry.resized_size)
+
+
+def moved_boxes(
+    boxes: BaseBoxes | np.ndarray, geometry: Geometry
+) -> tuple[BaseBoxes | np.ndarray, np.ndarray]:
+    """Boxes, cut off at the border where a window is taken.
+
+    Args:
+        boxes: MMDetection's boxes, whose own methods fit, as they are edges; or (N, 4).
+        geometry: What is done.
+
+    Returns:
+        New boxes, and bool (N,): a part of the box is inside.
+    """
+    if isinstance(boxes, np.ndarray):
+        moved, inside = moved_boxes(HorizontalBoxes(boxes), geometry)
+        return moved.numpy(), inside
+    boxes = boxes.clone()
+    boxes.rescale_(geometry.scale)
+    inside = np.ones(len(boxes), bool)
+    if geometry.window is not None:
+        top, left = geometry.corner
+        boxes.translate_((-left, -top))
+        inside = boxes.is_inside(geometry.window).numpy()
+        boxes.clip_(geometry.window)
+    if geometry.mirror:
+        boxes.flip_(geometry.new_size)
+    return boxes, inside
+
+
+def moved_masks(
+    masks: BitmapMasks | PolygonMasks, geometry: Geometry, rule: PixelRule
+) -> tuple[BitmapMasks | PolygonMasks, np.ndarray]:
+    """Masks of objects.
+
+    MMDetection's bitmaps resize by OpenCV's nearest neighbours and know no window, so
+    they go through a :class:`GridMap`. Its polygons are cut and mirrored by their own
+    methods, whose vertices are edges as those of boxes; ``resize`` knows no factor.
+
+    Args:
+        masks: Bitmaps or polygons.
+        geometry: What is done.
+        rule: Nearest neighbours of bitmaps, as in :meth:`GridMap.resized`.
+
+    Returns:
+        New masks, and bool (N,): not all of the mask has gone. One that was empty
+        before has nothing to lose.
+    """
+    if isinstance(masks, BitmapMasks):
+        bits = geometry.grid(rule).apply(masks.masks)
+        moved = BitmapMasks(bits, *geometry.new_size)
+        before, after = (one.masks.any(axis=(1, 2)) for one in (masks, moved))
+    else:
+        moved = _moved_polygons(masks, geometry)
+        before, after = masks.areas > 0, moved.areas > 0
+    return moved, after | ~before
+
+
+def _moved_polygons(masks: PolygonMasks, geometry: Geometry) -> PolygonMasks:
+    moved = _affine(masks, geometry.scale, (0, 0), geometry.resized_size)
+    if geometry.window is not None:
+        (top, left), (height, width) = geometry.corner, geometry.window
+        # ``crop`` keeps to the image; what the window has outside it is added after.
+        moved = moved.crop(np.array([left, top, left + width, top + height]))
+        shift = max(-left, 0), max(-top, 0)
+        moved = _affine(moved, (1, 1), shift, geometry.window)
+    return moved.flip() if geometry.mirror else moved
+
+
+def _affine(
+    masks: PolygonMasks,
+    scale: tuple[float, float],
+    shift: tuple[int, int],
+    size: tuple[int, int],
+) -> PolygonMasks:
+    def move(polygon: np.ndarray) -> np.ndarray:
+        return (polygon.reshape(-1, 2) * scale + shift).reshape(-1)
+
+    moved = [[move(polygon) for polygon in polygons] for polygons in masks.masks]
+    return PolygonMasks(moved, *size)

@@ -1,0 +1,8 @@
+from mmwsis.compat import show_all_panoptic_predictions
+
+from .end_to_end_detector import EndToEndDetector
+from .predictions import fill_instances, fill_panoptic
+
+show_all_panoptic_predictions()
+
+__all__ = ['EndToEndDetector', 'fill_instances', 'fill_panoptic']
