@@ -16,11 +16,10 @@ from mmwsis.datasets.transforms import (
     RandomRescale,
     ResizeToStride,
 )
+from mmwsis.structures import Proposals
 
 sys.path.append(str(Path(__file__).parent))
 from whole_image_samples import samples, whole_image_sample
-
-proposals = pytest.importorskip('mmwsis.structures.proposals')
 
 STEPS = [
     RandomRescale((0.3, 2.5)),
@@ -34,7 +33,7 @@ STEPS = [
 def with_proposals(sample):
     """The sample's own masks once more, as proposals."""
     bits = np.asfortranarray(sample['gt_masks'].masks.transpose(1, 2, 0))
-    sample['mask_proposals'] = proposals.Proposals(
+    sample['mask_proposals'] = Proposals(
         coco_mask.encode(bits), np.ones(bits.shape[2]), sample['img_shape']
     )
     return sample
