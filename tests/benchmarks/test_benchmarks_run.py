@@ -20,6 +20,7 @@ SCRIPTS = (
     'bench_instance_ops',
     'bench_labeler_loader',
     'bench_labeler_step',
+    'bench_proposals',
     'gpu_check',
 )
 
@@ -203,3 +204,10 @@ def test_gpu_check_goes_on_after_a_failing_part(load, monkeypatch, tmp_path, cap
     assert 'FAILED crf: no such kernel' in text
     assert text.count('| 0e+00 |') == 15 + 8  # the CPU equals itself; autocast
     assert 'no such kernel' in capsys.readouterr().err
+
+
+def test_proposals_agree_with_decoded_ones(load):
+    rows = load('bench_proposals').build_rows(30, 5, (40, 50))
+    assert len(rows) == 6
+    for row in rows:
+        np.testing.assert_allclose(row.ours(), row.decoding(), rtol=1e-5)
