@@ -191,11 +191,11 @@ def _middles(pixels: Tensor, size: tuple[int, ...]) -> Tensor:
     stacked[rows, columns] = True
     found = connected_components(stacked)
     part = found.labels[rows, columns] - 1
-    # In integers, so that ties are exact: |n * p - sum(p)|^2.
+    # From integers, so that equal distances are equal: |n * p - sum(p)|^2.
     areas = found.areas[:, None]
     sums = (found.centroids * areas).round().astype(np.int64)
     away = np.stack([columns, rows], axis=1) * areas[part] - sums[part]
-    _, middles = _first_of_largest(-(away**2).sum(1), part)
+    _, middles = _first_of_largest(-(away.astype(np.float64) ** 2).sum(1), part)
     return pixels[:, np.sort(middles)]
 
 
@@ -204,10 +204,15 @@ def _first_of_largest(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the parts that occur, and where each has its first largest value.
 
-    Both are (N,); ``part`` are small integers from 0 on.
+    Both are (N,), ``part`` integers from 0 on.
     """
     if not len(part):
         return part, np.zeros(0, dtype=np.int64)
+    if part.max() >= 2 * len(part):
+        # Numbers far apart: a table of them would be longer than the rest.
+        names, part = np.unique(part, return_inverse=True)
+        parts, first = _first_of_largest(values, part)
+        return names[parts], first
     largest = np.full(part.max() + 1, values.min())
     np.maximum.at(largest, part, values)
     hits = np.flatnonzero(values == largest[part])

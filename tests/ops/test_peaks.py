@@ -191,6 +191,13 @@ def test_region_peaks_are_the_first_largest(shape, seed, kind):
     assert rows(region_peaks(regions, scores)) == expected
 
 
+def test_numbers_of_regions_may_be_far_apart():
+    regions = torch.tensor([[10**15, 7, 10**15], [7, -1, 2]])
+    scores = torch.tensor([[1.0, 2.0, 3.0], [2.0, 9.0, 0.0]])
+    expected = [(2, 2, 1, 0.0), (7, 1, 0, 2.0), (10**15, 2, 0, 3.0)]
+    assert rows(region_peaks(regions, scores)) == expected
+
+
 def test_a_strict_bound_and_one_component():
     """Centres of an object: larger than a bound, next to a stronger neighbour."""
     heat = torch.zeros(1, 9, 30)
