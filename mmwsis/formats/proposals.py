@@ -57,7 +57,8 @@ def encode_proposals(
         proposals it holds.
     """
     scores = np.asarray(scores, np.float64)
-    areas = coco_mask.area(list(rles)) if len(rles) else np.zeros(0)
+    # One by one: a list of 256 and more overflows in pycocotools 2.0.11 with NumPy 2.4.
+    areas = np.array([coco_mask.area(rle) for rle in rles])
     order = np.argsort(-scores, kind='stable')
     rows = []
     for place in order[areas[order] > 0][:max_num].tolist():
