@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from skimage.segmentation import felzenszwalb
 
+from mmwsis.structures.proposals import Proposals
+
 from .bit_masks import pack_bits
 from .color_features import (
     COLOR_SPACES,
@@ -22,18 +24,6 @@ from .tensor_checks import as_integer, as_number
 
 # Overlaps are measured on every fourth pixel of every fourth row.
 _STRIDE = 4
-
-
-class GeneratedProposals(NamedTuple):
-    """N masks that may be objects, the best first.
-
-    Attributes:
-        rles: N compressed COCO RLEs, ``dict(size=[H, W], counts=str)``.
-        scores: (N,) float64 in [0, 1], descending.
-    """
-
-    rles: list[dict[str, Any]]
-    scores: np.ndarray
 
 
 class _Candidates(NamedTuple):
@@ -56,7 +46,7 @@ def generate_proposals(
     max_area_share: float = 0.9,
     max_overlap: float = 0.9,
     max_num: int = 1000,
-) -> GeneratedProposals:
+) -> Proposals:
     """Find masks that may be objects from colours and edges alone.
 
     The image is segmented by the graph-based method of `Felzenszwalb and Huttenlocher
@@ -85,7 +75,8 @@ def generate_proposals(
         max_num: Proposals at most. Defaults to 1000.
 
     Returns:
-        The proposals; a small or uniform image may have none.
+        The proposals, the best first, with scores in [0, 1]; a small or uniform image
+        may have none.
 
     Raises:
         TypeError: The image is no array of uint8.
@@ -174,7 +165,7 @@ def _segmentations(
 
 def _select(
     candidates: Sequence[_Candidates], max_overlap: float, max_num: int
-) -> GeneratedProposals:
+) -> Proposals:
     """Sort the candidates of all segmentations, and encode those that stay."""
     scores = np.concatenate([each.scores for each in candidates])
     order = np.argsort(-scores, kind='stable')
@@ -186,4 +177,5 @@ def _select(
         own = kept[(kept >= start) & (kept < start + len(member))]
         rles.update(zip(own.tolist(), encode_regions(label_map, member[own - start])))
         start += len(member)
-    return GeneratedProposals([rles[index] for index in kept.tolist()], scores[kept])
+    size = candidates[0].label_map.shape
+    return Proposals([rles[index] for index in kept.tolist()], scores[kept], size)

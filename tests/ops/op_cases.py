@@ -8,6 +8,7 @@ from case_tools import (
     all_maxima,
     crf,
     fields,
+    generated,
     grid,
     ints,
     lattice,
@@ -165,8 +166,16 @@ CASES = {
         lambda: grid(0),
         [(0, 4, 2), (0, 4), (0, 4)],
     ),
+    'encode_regions': Case(
+        op('region_rle.encode_regions'),
+        lambda: dict(
+            label_map=np.array([[0, 1, 1], [2, 2, 1]]),
+            member=np.array([[True, False, True], [False, True, False]]),
+        ),
+        lambda: dict(member=np.zeros((0, 3), bool)),
+    ),
     'generate_proposals': Case(
-        ops.generate_proposals,
+        generated,
         lambda: dict(
             image=(rand(12, 15, 3) * 256).byte().numpy(),
             scales=[100],
