@@ -25,11 +25,14 @@ SAM_SCORES = ('predicted_iou', 'stability_score')
 _FIELDS = ('superpixels', 'labels', 'scores')
 
 
-def read_sam(path: Path, score: str = 'predicted_iou') -> Proposals:
+def read_sam(
+    path: Path, image_size: tuple[int, int], score: str = 'predicted_iou'
+) -> Proposals:
     """Read masks of SAM's automatic mask generator, or a file of SA-1B.
 
     Args:
         path: JSON of one image; masks are RLEs (``output_mode='coco_rle'``).
+        image_size: ``(H, W)`` of an image without a mask, which the file does not tell.
         score: 'predicted_iou' or 'stability_score'. Defaults to 'predicted_iou'.
 
     Raises:
@@ -43,7 +46,7 @@ def read_sam(path: Path, score: str = 'predicted_iou') -> Proposals:
             f'(SA-1B); got {shorten(document)}.'
         )
     if not entries:
-        return Proposals([], np.zeros(0), _sam_size(document, path))
+        return Proposals([], np.zeros(0), image_size)
     results = []
     for place, entry in enumerate(entries):
         if not isinstance(entry, Mapping) or score not in entry:
@@ -58,17 +61,6 @@ def read_sam(path: Path, score: str = 'predicted_iou') -> Proposals:
             )
         results.append(dict(segmentation=entry['segmentation'], score=entry[score]))
     return parse_results(results, str(path))
-
-
-def _sam_size(document: Any, path: Path) -> tuple[int, int]:
-    """Size of an image without a mask, which only SA-1B tells."""
-    image = document.get('image') if isinstance(document, dict) else None
-    try:
-        return int(image['height']), int(image['width'])
-    except (KeyError, TypeError, ValueError):
-        raise ValueError(
-            f'{path} has no mask, and does not say the image size.'
-        ) from None
 
 
 def read_superpixels(path: Path) -> Proposals:

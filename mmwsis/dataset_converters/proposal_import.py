@@ -310,4 +310,5 @@ def _read(job: _Job, where: str, source_format: str, sam_score: str) -> Proposal
         return parse_results(job.entries, where, job.places)
     if source_format == 'mcg':
         return read_superpixels(job.source)
-    return read_sam(job.source, sam_score)
+    size = job.image['height'], job.image['width']
+    return read_sam(job.source, size, sam_score)

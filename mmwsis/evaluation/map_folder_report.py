@@ -56,6 +56,11 @@ def map_folder_report(
         ValueError: The two do not fit each other; the message names file and image.
     """
     index = MapIndex(folder)
+    if index.kind == 'proposals':
+        raise ValueError(
+            f'{folder} holds proposals, which have no classes; python '
+            'tools/analysis_tools/proposal_recall.py judges them.'
+        )
     if index.kind == 'semantic_maps' and is_panoptic_file(gt):
         file = PanopticFile(gt, gt_seg_dir or Path(gt).with_suffix(''))
         return _report(index, file.image_ids, gt, partial(_panoptic_figures, file))

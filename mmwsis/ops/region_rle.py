@@ -20,6 +20,9 @@ def encode_regions(label_map: np.ndarray, member: np.ndarray) -> list[dict[str, 
         N times ``dict(size=[H, W], counts=str)``, byte for byte what
         ``pycocotools.mask.encode`` gives for ``member[n][label_map]``.
 
+    Raises:
+        ValueError: Not such arrays, or a label that is no region.
+
     Example:
         >>> from pycocotools import mask as coco_mask
         >>> label_map = np.array([[0, 0, 1], [2, 2, 1]])
@@ -27,6 +30,22 @@ def encode_regions(label_map: np.ndarray, member: np.ndarray) -> list[dict[str, 
         >>> coco_mask.decode(rle).tolist()
         [[0, 0, 1], [1, 1, 1]]
     """
+    if label_map.ndim != 2 or label_map.dtype.kind not in 'iu':
+        raise ValueError(
+            f'label_map: expected integers (H, W), got {label_map.dtype} of shape '
+            f'{label_map.shape}.'
+        )
+    if member.ndim != 2 or member.dtype != bool:
+        raise ValueError(
+            f'member: expected booleans (N, R), got {member.dtype} of shape '
+            f'{member.shape}.'
+        )
+    regions = member.shape[1]
+    if label_map.size and not 0 <= label_map.min() <= label_map.max() < regions:
+        raise ValueError(
+            f'label_map: expected labels of {regions} regions, got '
+            f'{label_map.min()}..{label_map.max()}.'
+        )
     height, width = label_map.shape
     columns = label_map.ravel(order='F')
     starts = np.flatnonzero(np.diff(columns, prepend=-1))

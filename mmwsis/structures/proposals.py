@@ -108,7 +108,11 @@ class Proposals:
         Args:
             step: Its map, whose source is the image as it is now.
         """
-        return replace(self, grid=step if self.grid is None else self.grid.then(step))
+        grid = step if self.grid is None else self.grid.then(step)
+        following = replace(self, grid=grid)
+        if 'source_runs' in self.__dict__:  # They stay the same.
+            following.__dict__['source_runs'] = self.source_runs
+        return following
 
     @cached_property
     def source_runs(self) -> RunLengths:

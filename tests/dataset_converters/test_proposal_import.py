@@ -240,7 +240,6 @@ def test_other_matlab_files_are_named(labels, tmp_path):
             [dict(predicted_iou=1, segmentation=dict(size=[2, 2], counts='~'))],
             'entry 0',
         ),
-        ([], 'has no mask, and does not say the image size'),
     ],
 )
 def test_broken_files_of_sam_are_named(labels, tmp_path, content, message):
@@ -250,9 +249,9 @@ def test_broken_files_of_sam_are_named(labels, tmp_path, content, message):
         import_proposals('sam', tmp_path / 'sam', labels, tmp_path / 'out')
 
 
-def test_an_image_of_sa1b_without_masks(labels, tmp_path):
+@pytest.mark.parametrize('content', [[], dict(image={}, annotations=[])])
+def test_an_image_in_which_sam_finds_nothing(labels, tmp_path, content):
     (tmp_path / 'sam').mkdir()
-    content = dict(image=dict(height=12, width=16), annotations=[])
     (tmp_path / 'sam/b.json').write_text(json.dumps(content))
     import_proposals('sam', tmp_path / 'sam', labels, tmp_path / 'out')
     assert len(ProposalStore(tmp_path / 'out').read(IMAGES[1])) == 0

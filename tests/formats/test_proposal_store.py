@@ -77,6 +77,16 @@ def test_folders_are_looked_through(folder, name):
         assert len(ProposalStore(path).read(dict(IMAGE, file_name=known))) == 3
 
 
+def test_a_thousand_are_kept(folder):
+    count = 1100
+    masks = np.arange(count)[:, None, None] % 48 == np.arange(48).reshape(6, 8)
+    scores = np.arange(count) / count
+    content, kept = encode_proposals(7, [rle_of(mask) for mask in masks], scores)
+    assert kept == 1000
+    found = ProposalStore(folder(content.decode())).read(IMAGE)
+    np.testing.assert_array_equal(found.decode(), masks[:99:-1])
+
+
 def test_options_choose(folder):
     path = folder(entries())
     assert len(ProposalStore(path, max_num=2).read(IMAGE)) == 2

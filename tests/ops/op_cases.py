@@ -166,6 +166,14 @@ CASES = {
         lambda: grid(0),
         [(0, 4, 2), (0, 4), (0, 4)],
     ),
+    'encode_regions': Case(
+        op('region_rle.encode_regions'),
+        lambda: dict(
+            label_map=np.array([[0, 1, 1], [2, 2, 1]]),
+            member=np.array([[True, False, True], [False, True, False]]),
+        ),
+        lambda: dict(member=np.zeros((0, 3), bool)),
+    ),
     'generate_proposals': Case(
         generated,
         lambda: dict(

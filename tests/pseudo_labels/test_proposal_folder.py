@@ -14,6 +14,7 @@ from mmengine.structures import InstanceData
 from pycocotools import mask as coco_mask
 
 from mmwsis.datasets.transforms import LoadProposals
+from mmwsis.evaluation.map_folder_report import map_folder_report
 from mmwsis.formats.proposals import ProposalStore
 from mmwsis.pseudo_labels import GenerationOptions, Shard, generate_pseudo_labels
 from mmwsis.registry import DATASETS, MODELS
@@ -125,6 +126,12 @@ def test_max_num_is_an_option(config, scenes, tmp_path):
     config.artifact = dict(type='proposals', max_num=2)
     store = ProposalStore(generate(config, tmp_path / 'out'))
     assert {len(store.read(image)) for image in images_of(scenes)} == {0, 2}
+
+
+def test_they_are_not_judged_as_maps_of_classes(config, scenes, tmp_path):
+    folder = generate(config, tmp_path / 'out')
+    with pytest.raises(ValueError, match=r'holds proposals, .*proposal_recall\.py'):
+        map_folder_report(folder, scenes / 'masks.json')
 
 
 def test_many_images_without_proposals_are_told(config, tmp_path, monkeypatch):

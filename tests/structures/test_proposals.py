@@ -92,6 +92,13 @@ def test_two_steps_are_one(drawn, data):
     )
 
 
+def test_codes_are_unpacked_once():
+    proposals = Proposals(encode(np.ones((1, 2, 3), bool)), [1], (2, 3))
+    runs = proposals.source_runs
+    following = proposals.transformed(GridMap.identity((2, 3)).mirrored())
+    assert following.source_runs is runs
+
+
 def test_ranking_keeps_the_order_of_equal_scores():
     masks = np.eye(4, dtype=bool).reshape(4, 2, 2)
     ranked = Proposals.ranked(encode(masks), [0.1, 0.5, 0.5, 0.9], (2, 2), max_num=3)
