@@ -21,7 +21,7 @@ from mmwsis.visualization.weak_labels import weak_label_sheet
 from .launch import option_arguments
 from .locate import find_config, find_tool
 from .process import last_lines, run_logged
-from .report_data import training_measures
+from .report_data import trained_on, training_measures
 from .report_rounds import gather_rounds
 from .stages import (
     GenerateStage,
@@ -253,7 +253,8 @@ class _Figures:
         truth, img_dir = dataset_files(cfg.test_dataloader.dataset)
         columns = []
         for entry in shown:
-            masks = 'pseudo labels' if entry.name == self.stage.weak else 'full masks'
+            is_weak = entry.name == self.stage.weak
+            masks = trained_on(self.runner, entry) if is_weak else 'full masks'
             found = LabelFile.read(self._predictions(entry.name))
             columns.append(MaskColumn(f'trained on {masks}', found, _SCORE_THR))
         sheet = comparison_sheet(
