@@ -11,9 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mmwsis.formats.categories import alike_hint, name_list
-from mmwsis.formats.checks import check_coco, check_document
 from mmwsis.formats.coco_file import image_file_name
-from mmwsis.formats.json_file import read_json
 from mmwsis.formats.map_index import (
     INDEX_NAME,
     MapIndex,
@@ -33,13 +31,14 @@ from mmwsis.utils.parallel import OrderedPool
 from .conversion import RunOptions, shorten, source_block
 from .outputs import Outputs
 from .semantic_pixels import read_classes
-from .semantic_tables import SemanticTable
+from .semantic_tables import SemanticTable, read_dataset
 
 
 class _Job(NamedTuple):
     image: Mapping[str, Any]
     source: Path
-    target: Path
+    folder: Path
+    file: str
 
 
 @dataclass
@@ -102,7 +101,8 @@ def import_semantic_maps(
     """
     run, png_dir, out = run or RunOptions(), Path(png_dir), Path(out)
     _check_places(png_dir, out, run.overwrite)
-    images, categories = _images_and_categories(str(labels))
+    images, listed = read_dataset(labels)
+    categories = [category['name'] for category in listed]
     old = _old_files(out)
     check_table(table, categories, str(labels))
     matches, result = _match(images, png_dir, table, str(labels), skip_missing)
@@ -112,19 +112,16 @@ def import_semantic_maps(
     with Outputs() as files, OrderedPool(run.workers) as pool:
         stage = files.folder(out)
         jobs = [
-            _Job(image, path, stage / map_file(image, '.png'))
-            for image, path in matches
+            _Job(image, path, stage, map_file(image, '.png')) for image, path in matches
         ]
         convert = functools.partial(_convert, table=table, pixels=pixels)
-        for job, found in zip(jobs, pool.imap(convert, jobs, _source)):
+        for found in pool.imap(convert, jobs, _source):
             advance(1)
             if isinstance(found, str):
                 result.left_out.append(found)
                 continue
-            content, checksum = found
-            file = str(job.target.relative_to(stage))
-            entries.append(map_entry(job.image['id'], file, content))
-            digest.update(checksum)
+            entries.append(found[0])
+            digest.update(found[1])
         _refuse(result.left_out, png_dir, len(entries), run.skip_invalid)
         info = source_block(
             'import_semantic_maps',
@@ -147,14 +144,6 @@ def import_semantic_maps(
         stale.unlink(missing_ok=True)
     result.images = len(entries)
     return result
-
-
-def _images_and_categories(labels: str) -> tuple[list[Any], list[str]]:
-    """Of any COCO file, whatever its annotations are."""
-    coco = read_json(labels)
-    check_document(coco, labels)
-    check_coco({**coco, 'annotations': []}, labels)
-    return coco['images'], [category['name'] for category in coco['categories']]
 
 
 def _old_files(out: Path) -> set[Path]:
@@ -305,8 +294,8 @@ def _refuse(lines: list[str], png_dir: Path, good: int, skip: bool) -> None:
 
 def _convert(
     job: _Job, *, table: SemanticTable, pixels: str
-) -> tuple[bytes, bytes] | str:
-    """Write one map: its content and the checksum of its source, or what is wrong."""
+) -> tuple[dict[str, Any], bytes] | str:
+    """Write one map: its entry and the checksum of its source, or what is wrong."""
     try:
         stored = job.source.read_bytes()
         values = read_classes(job.source, table, pixels)
@@ -319,5 +308,6 @@ def _convert(
         content = encode_semantic_map(values, table.classes, '')
     except (OSError, ValueError) as error:
         return f'{job.source}: {error}'
-    atomic_write_bytes(job.target, content)
-    return content, hashlib.sha256(stored).digest()
+    atomic_write_bytes(job.folder / job.file, content)
+    entry = map_entry(job.image['id'], job.file, content)
+    return entry, hashlib.sha256(stored).digest()

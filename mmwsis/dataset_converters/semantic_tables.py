@@ -10,7 +10,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from mmwsis.formats.categories import look, read_categories
+from mmwsis.formats.categories import look
+from mmwsis.formats.checks import check_coco, check_document
+from mmwsis.formats.json_file import read_json
 from mmwsis.formats.semantic_maps import BACKGROUND, IGNORE_INDEX
 
 Colour = tuple[int, int, int]
@@ -247,6 +249,29 @@ def category_table(
     return SemanticTable({**({0: BACKGROUND} if background else {}), **names})
 
 
+def read_dataset(
+    labels: str | os.PathLike,
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Read the images and categories of a COCO file, whatever its annotations are.
+
+    Args:
+        labels: The file, of any level, or a panoptic one.
+
+    Returns:
+        ``images`` and ``categories``.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is no such file, or lists no image.
+    """
+    coco = read_json(str(labels))
+    check_document(coco, str(labels))
+    check_coco({**coco, 'annotations': []}, str(labels))
+    if not coco['images']:
+        raise ValueError(f'{labels} lists no image')
+    return coco['images'], coco['categories']
+
+
 def requested_table(
     labels: str | os.PathLike,
     *,
@@ -286,10 +311,12 @@ def requested_table(
     if mmseg is not None:
         table = mmseg_table(mmseg, reduce_zero_label)
     elif classes:
-        is_file = len(classes) == 1 and Path(classes[0]).suffix in ('.txt', '.json')
-        table = file_table(Path(classes[0])) if is_file else numbered(classes)
+        file = Path(classes[0])
+        is_file = file.suffix in ('.txt', '.json') or file.is_file()
+        alone = len(classes) == 1
+        table = file_table(file) if is_file and alone else numbered(classes)
     else:
-        categories = read_categories(labels) or []
+        _, categories = read_dataset(labels)
         table = category_table(categories, background, values == 'category-ids')
         background = False
     if reduce_zero_label and mmseg is None:

@@ -192,6 +192,7 @@ def test_values_of_the_label_file(place, run):
     [
         ('a.txt', '__ignore__\n_background_\ncat\n dog \n\nowl\n', NAMES),
         ('a.txt', LABELMAP, NAMES),
+        ('names', 'background\ncat\ndog\nowl', NAMES),
         ('a.json', '["background", "cat", "dog", "owl"]', NAMES),
         ('a.json', '{"0": "background", "1": "cat", "2": "dog", "3": "owl"}', NAMES),
         ('a.txt', '\ufeffcat\ndog\nowl', NAMES[1:]),
@@ -360,6 +361,16 @@ def test_places(place, run, monkeypatch, capsys):
     monkeypatch.setattr(sys, 'argv', argv)
     with pytest.raises(SystemExit, match='lie in each other'):
         runpy.run_path(str(TOOL), run_name='__main__')
+
+
+def test_label_files_without_images(place, run):
+    write_labels(place, NAMES[1:], ())
+    for options in ((), ('--values', 'category-order')):
+        _, error = run(*options, classes=() if options else NAMES)
+        assert 'labels.json lists no image' in error
+    (place / 'labels.json').write_text('[]')
+    _, error = run()
+    assert 'labels.json' in error
 
 
 def test_two_processes_make_the_same(place, run):
