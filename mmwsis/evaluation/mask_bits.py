@@ -13,9 +13,7 @@ import numpy as np
 import torch
 from pycocotools import mask as coco_mask
 
-_WORD_BYTES = 8
-# Bits of every byte, for numpy before 2.0.
-_BITS_OF_BYTE = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).sum(1)
+from mmwsis.ops.bit_masks import count_bits, pack_bits
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ class MaskBits:
 
     def areas(self) -> np.ndarray:
         """Pixels of every mask, ``(N,)`` int64."""
-        return _count_bits(self.words)
+        return count_bits(self.words)
 
     def bitmaps(self) -> np.ndarray:
         """The pixels, ``(N, H, W)`` bool."""
@@ -90,10 +88,7 @@ def pack_masks(masks: Any, size: tuple[int, int]) -> MaskBits:
     flat = np.ascontiguousarray(masks, dtype=bool).reshape(
         len(masks), size[0] * size[1]
     )
-    packed = np.packbits(flat, axis=1)
-    words = np.zeros((len(flat), -(-packed.shape[1] // _WORD_BYTES)), dtype=np.uint64)
-    words.view(np.uint8)[:, : packed.shape[1]] = packed
-    return MaskBits(words, (int(size[0]), int(size[1])))
+    return MaskBits(pack_bits(flat), (int(size[0]), int(size[1])))
 
 
 def _row_major(masks: Sequence[Any], size: tuple[int, int]) -> np.ndarray:
@@ -130,7 +125,7 @@ def shared_pixels(first: MaskBits, second: MaskBits) -> np.ndarray:
         used = np.flatnonzero(words)
         if len(used):
             rows = slice(used[0], used[-1] + 1)
-            shared[:, column] = _count_bits(first.words[:, rows] & words[rows])
+            shared[:, column] = count_bits(first.words[:, rows] & words[rows])
     return shared
 
 
@@ -140,11 +135,3 @@ def _check_sizes(first: MaskBits, second: MaskBits) -> None:
             'masks of one image must have one size; got (height, width) '
             f'{sorted({first.size, second.size})}.'
         )
-
-
-def _count_bits(words: np.ndarray) -> np.ndarray:
-    """Bits of every row."""
-    if hasattr(np, 'bitwise_count'):
-        return np.bitwise_count(words).sum(axis=1, dtype=np.int64)
-    octets = np.ascontiguousarray(words).view(np.uint8)
-    return _BITS_OF_BYTE[octets].sum(axis=1, dtype=np.int64)

@@ -91,7 +91,8 @@ def mask_intersections(first: Sequence[RLE], second: Sequence[RLE]) -> np.ndarra
     # For a crowd, pycocotools divides the intersection by the first mask's area: a
     # quotient of integers below 2**53, which rounding recovers exactly.
     share = coco_mask.iou(list(first), list(second), [1] * len(second))
-    return np.rint(share * coco_mask.area(list(first))[:, None]).astype(np.int64)
+    areas = np.array([coco_mask.area(mask) for mask in first])  # 256 at once overflow
+    return np.rint(share * areas[:, None]).astype(np.int64)
 
 
 def best_of_class(

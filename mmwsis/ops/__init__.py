@@ -32,6 +32,7 @@ from .point_retrieval import (
     lacks_pseudo_points,
     retrieve_points,
 )
+from .proposal_generation import generate_proposals
 from .proposals import (
     best_proposals,
     match_boxes_to_proposals,
@@ -81,6 +82,7 @@ __all__ = [
     'extreme_points_to_cells',
     'filled_box_span',
     'find_peaks',
+    'generate_proposals',
     'group_pixels',
     'instance_channels',
     'keep_allowed_labels',

@@ -50,7 +50,7 @@ def encode_patch(
             f'a {columns}x{rows} patch at column {x}, row {y} must lie inside the '
             f'{width}x{height} image.'
         )
-    return _from_edges(_run_edges(mask, x, y, height), height, width)
+    return rle_from_edges(_run_edges(mask, x, y, height), height, width)
 
 
 def _image_size(image_size: tuple[int, int]) -> tuple[int, int]:
@@ -62,8 +62,18 @@ def _image_size(image_size: tuple[int, int]) -> tuple[int, int]:
     return height, width
 
 
-def _from_edges(edges: np.ndarray, height: int, width: int) -> dict[str, Any]:
-    """Encode a mask whose value changes at column-major positions, from zero on."""
+def rle_from_edges(edges: np.ndarray, height: int, width: int) -> dict[str, Any]:
+    """Encode a mask by the places where it begins and ends.
+
+    Args:
+        edges: (K,) ascending positions, down the image's columns, where the value
+            changes; it is 0 before the first.
+        height: Of the image in pixels.
+        width: Of the image in pixels.
+
+    Returns:
+        ``dict(size=[height, width], counts=str)``.
+    """
     # Lengths of the runs between the changes, zeros first, down the image's columns.
     bounds = np.empty(len(edges) + 2, dtype=np.int64)
     bounds[0], bounds[1:-1], bounds[-1] = 0, edges, height * width
@@ -110,7 +120,7 @@ def encode_filled_box(
     else:
         columns = np.arange(left, right + 1) * height
         edges = np.stack([columns + top, columns + bottom + 1], axis=1).ravel()
-    return _from_edges(edges, height, width)
+    return rle_from_edges(edges, height, width)
 
 
 def filled_box_span(

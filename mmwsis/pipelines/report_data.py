@@ -91,6 +91,7 @@ def quality_summary(quality: dict[str, Any]) -> dict[str, float]:
         'pseudo labels as predictions, AP50': ('average_precision', 'AP50'),
         'pseudo labels as predictions, AP75': ('average_precision', 'AP75'),
         'mean IoU of maps': ('mIoU',),
+        'panoptic quality': ('PQ',),
         'mean IoU of class maps at the best threshold': ('mIoU_best',),
         'points inside an object of their class': ('inside',),
         'objects that one point hits': ('once',),
@@ -253,4 +254,16 @@ def _summary(runner: 'PipelineRunner', stage: ReportStage) -> dict[str, Any]:
             ('quality', stage.quality),
         )
     }
-    return {**found, 'retention': headline_retention(found['weak'], found['full'])}
+    found['retention'] = headline_retention(found['weak'], found['full'])
+    return {**found, 'trained_on': trained_on(runner, by_name[stage.weak])}
+
+
+def trained_on(runner: 'PipelineRunner', stage: TestStage) -> str:
+    """Say what a weakly-supervised final model is trained on.
+
+    Args:
+        runner: The runner.
+        stage: Tests it.
+    """
+    wsis = runner.factory.config_of(stage).get('wsis') or {}
+    return 'weak labels' if wsis.get('stage') == 'end_to_end' else 'pseudo labels'

@@ -163,6 +163,12 @@ def _maps_read(cfg: Config, source: str) -> list[Path]:
     ]
 
 
+def _supervision(dataset: Mapping[str, Any]) -> str | None:
+    """Level that is declared; None where the list of images is all that is read."""
+    is_unlabelled = str(dataset['type']).endswith('UnlabelledImageDataset')
+    return None if is_unlabelled else dataset['supervision']
+
+
 def _plan(
     cfg: Config, checkpoint: Path | None, out: Path, options: GenerationOptions
 ) -> _Work:
@@ -175,12 +181,14 @@ def _plan(
     check_model_makes(cfg.model, settings['type'])
     dataset_cfg = cfg.pseudo_label_dataloader.dataset
     path = os.path.join(dataset_cfg.get('data_root') or '', dataset_cfg.ann_file)
-    source = LabelSource(path, load_coco(path, dataset_cfg.supervision))
+    level = _supervision(dataset_cfg)
+    coco = load_coco(path, level or 'image_tags', need_tags=level is not None)
+    source = LabelSource(path, coco)
     if not source.coco[ARTIFACTS[settings['type']].listed_in]:
         # MMEngine cannot build a dataset of nothing.
         return _Work(*how, build_artifact(settings, out, source), settings, None, [])
     dataset = DATASETS.build(dataset_cfg)
-    classes = tuple(dataset.metainfo['classes'])
+    classes = tuple(dataset.metainfo.get('classes', ()))
     ids = match_classes(classes, source.coco['categories'], path)
     stuff = tuple(dataset.metainfo.get('stuff_classes') or ())
     source = replace(
@@ -200,7 +208,7 @@ def _enter(work: _Work) -> dict[str, Any] | None:
         config=Path(cfg.filename).stem if cfg.filename else 'unnamed',
         checkpoint=work.checkpoint,
         source=artifact.source.path,
-        supervision=cfg.pseudo_label_dataloader.dataset.supervision,
+        supervision=_supervision(cfg.pseudo_label_dataloader.dataset) or 'image_tags',
         options=dict(**how, batch_size=work.batch_size, amp=options.amp),
         settings=dict(
             model=cfg.model.to_dict(),

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 NEEDED = (
-    'torch numpy scipy.ndimage cv2 PIL.Image pycocotools.mask msgspec filelock '
-    'pkg_resources mmengine.runner mmcv.ops mmdet.models mmseg.models mmwsis'
+    'torch numpy scipy.ndimage skimage.segmentation cv2 PIL.Image pycocotools.mask '
+    'msgspec filelock pkg_resources mmengine.runner mmcv.ops mmdet.models mmseg.models '
+    'mmwsis'
 )
 OPTIONAL = 'faster_coco_eval pydensecrf lvis tensorboard datumaro'
 # Where a module's name is not enough. Other versions than those with == earn a note.
@@ -22,6 +23,7 @@ REQUIREMENTS = {'torch': 'torch==2.13.0', 'mmcv': 'mmcv==2.1.0', 'PIL': 'pillow'
 REQUIREMENTS |= {'mmengine': 'mmengine==0.10.7', 'mmdet': 'mmdet==3.3.0'}
 REQUIREMENTS |= {'mmseg': 'mmsegmentation==1.2.2', 'pydensecrf': 'pydensecrf2'}
 REQUIREMENTS |= {'cv2': 'opencv-python>=4,<5', 'pkg_resources': 'setuptools<81'}
+REQUIREMENTS |= {'skimage': 'scikit-image>=0.19'}
 # Loading is not enough: a library built for another torch may fail at the call.
 NMS = """import torch; from mmcv.ops import nms
 nms(torch.eye(4, device='{0}'), torch.ones(4, device='{0}'), 0.5)"""

@@ -135,6 +135,7 @@ def test_stage_is_described(file):
         'relation_labels',
         'baseline',
         'labeler',
+        'end_to_end',
     )
     assert cfg.wsis.stage in stages
     Supervision.parse(cfg.wsis.supervision)

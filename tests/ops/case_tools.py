@@ -1,5 +1,6 @@
 """Tiny arguments, and what turns classes and tuples into functions of keywords."""
 
+import functools
 import importlib
 import inspect
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from mmwsis.ops import (
     GaussianKernel,
     PermutohedralLattice,
     PointRetrieval,
+    generate_proposals,
 )
 from mmwsis.ops.interior_points import interior_point
 from mmwsis.ops.path_affinity import path_maxima
@@ -104,6 +106,12 @@ def fields(cls, function, *names):
 def crf(sxy=3.0, srgb=20.0, weight=2.0, num_iters=2, *, unary, image):
     kernels = [GaussianKernel(sxy, weight), BilateralKernel(sxy, srgb, weight)]
     return DenseCRF(image, kernels).labels(unary, num_iters)
+
+
+@functools.wraps(generate_proposals)
+def generated(**arguments):
+    found = generate_proposals(**arguments)
+    return found.rles, found.scores
 
 
 def lattice(lattice_features, values):

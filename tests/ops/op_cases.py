@@ -8,6 +8,7 @@ from case_tools import (
     all_maxima,
     crf,
     fields,
+    generated,
     grid,
     ints,
     lattice,
@@ -111,6 +112,12 @@ CASES = {
         ),
         [(0, 3, 4)],
     ),
+    'count_bits': Case(
+        op('bit_masks.count_bits'),
+        lambda: dict(words=np.array([[3, 2**63], [0, 255]], dtype=np.uint64)),
+        lambda: dict(words=np.zeros((0, 2), dtype=np.uint64)),
+        [(0,)],
+    ),
     'crf_refine_labels': Case(
         ops.crf_refine_labels,
         lambda: dict(
@@ -159,6 +166,16 @@ CASES = {
         lambda: grid(0),
         [(0, 4, 2), (0, 4), (0, 4)],
     ),
+    'generate_proposals': Case(
+        generated,
+        lambda: dict(
+            image=(rand(12, 15, 3) * 256).byte().numpy(),
+            scales=[100],
+            color_spaces=['lab'],
+            min_size=4,
+            min_area=4,
+        ),
+    ),
     'instance_channels': Case(
         fields(
             InstanceMap,
@@ -204,6 +221,12 @@ CASES = {
         ),
         lambda: dict(grid_size=(0, 4)),
         [(1, 0, 4), (2, 0, 4)],
+    ),
+    'pack_bits': Case(
+        op('bit_masks.pack_bits'),
+        lambda: dict(masks=rand(3, 70).numpy() > 0.5),
+        lambda: dict(masks=np.zeros((0, 70), dtype=bool)),
+        [(0, 2)],
     ),
     'path_affinity': Case(
         ops.path_affinity,

@@ -9,6 +9,7 @@ from .mask_auto_labeler import MaskAutoLabeler
 from .mask_label_network import MaskLabelNetwork
 from .multi_scale_cam import MultiScaleCAM
 from .patch_grid import patchify, sincos_positions, unpatchify
+from .proposal_generator import ProposalGenerator
 from .similarity_extractor import SimilarityExtractor
 from .weight_free_labeler import WeightFreeLabeler
 
@@ -23,6 +24,7 @@ __all__ = [
     'MaskAutoLabeler',
     'MaskLabelNetwork',
     'MultiScaleCAM',
+    'ProposalGenerator',
     'RelationLabeler',
     'SimilarityExtractor',
     'WeightFreeLabeler',
