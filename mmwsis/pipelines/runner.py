@@ -164,8 +164,7 @@ class PipelineRunner:
             for number, stage in enumerate(self.pipeline.stages, start=1):
                 title = f'[{number}/{len(self.names)}] {stage.name} ({stage.kind})'
                 if stage.round:
-                    place = stage.round
-                    title = f'{title}, round {place.number} of {place.total}'
+                    title += f', round {stage.round.number} of {stage.round.total}'
                 if not self.selection.picks(stage.name, self.names):
                     self.outcomes.append(self._left_out(stage))
                     continue

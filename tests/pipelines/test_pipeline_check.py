@@ -1,14 +1,19 @@
 """All stages are checked before the first starts."""
 
+import argparse
 import json
 import re
+import shlex
 import socket
 from pathlib import Path
 
 import pytest
+from mmengine.config import DictAction
 
 from mmwsis.dataset_converters.synthetic import SyntheticSettings, make_synthetic
 from mmwsis.engine import disk_space
+from mmwsis.engine.run_config import load_run_config
+from mmwsis.engine.run_rules import label_file
 from mmwsis.pipelines.launch import Launch
 from mmwsis.pipelines.runner import StageFailedError
 from mmwsis.pipelines.selection import Selection
@@ -112,10 +117,18 @@ def test_rounds_read_what_is_yet_to_be_made(project):
     problems = re.split(r'\n *\d+\. ', str(refused.value))[1:]
     assert all("'barr'" in text for text in problems)
     assert 'start, network@1, labels@1, network@2, labels@2' in problems[0]
-    # Named from the data root where the file is below it.
-    text = '\n'.join(lines)
-    assert 'ann_file=labels_0.json' in text
-    assert f'ann_file={project}/work_dirs/labels_1.json' in text
+    # What the tools make of the commands; MMEngine joins data root and file.
+    files = []
+    for line in lines:
+        if 'train.py' in line and 'ann_file=' in line:
+            words = shlex.split(line)[2:]
+            parser = argparse.ArgumentParser()
+            parser.add_argument('--cfg-options', nargs='+', action=DictAction)
+            given, _ = parser.parse_known_args(words)
+            cfg = load_run_config(words[1], given.cfg_options, 'spec.py')
+            files.append(label_file(cfg.train_dataloader.dataset))
+    assert cfg.train_dataloader.dataset.data_root == 'data/'
+    assert files == ['data/labels_0.json', f'{project}/work_dirs/labels_1.json']
 
 
 def test_class_that_no_label_file_has(project):

@@ -202,7 +202,11 @@ def test_files_of_a_dataset_start_from_the_root(tmp_path):
     ('artifact', 'content', 'result'),
     [
         ('points', dict(annotations=[{}, {}]), {'points': 2}),
-        ('proposals', dict(images=[{}] * 3), {'images with proposals': 3}),
+        (
+            'proposals',
+            dict(images=[dict(count=2), dict(count=5)]),
+            {'images': 2, 'proposals per image': 3.5},
+        ),
         ('semantic_maps', dict(images=[{}] * 3), {'maps': 3}),
         (
             'panoptic_maps',
