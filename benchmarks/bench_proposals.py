@@ -1,160 +1,163 @@
-r"""The built-in proposal generator beside selective search of opencv-contrib.
+"""Proposals in run lengths against decoding them, one image of PASCAL VOC's size.
 
-Images are taken one after the other, each by both sides in turn; masks and their
-encoding are included in ours, the other side gives boxes. That library must not be
-installed beside opencv-python, so it runs in a Python of its own:
+Every row runs both implementations alternately in one process on the same input,
+after a warm-up, and checks that they agree. Both begin with compressed RLEs, as a file
+holds them. Ours unpacks their runs each time, unless a row says otherwise: reading a
+file unpacks them to check them, and later steps find them so. Times are processor
+seconds, memory how far a call raises the resident memory of the process.
 
-    python -m venv contrib && contrib/bin/pip install opencv-contrib-python
-    OMP_NUM_THREADS=1 python benchmarks/bench_proposals.py \
-        data/coco/annotations/instances_val2017.json data/coco/val2017 \
-        --images 40 --contrib contrib/bin/python
-
-Without --contrib only ours is run; --threads 0 lets the library use all cores.
+Examples:
+    python benchmarks/bench_proposals.py --rounds 7
 """
 
-import argparse
-import json
-import os
-import random
-import statistics
-import subprocess
-import time
-from collections import defaultdict
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 from pycocotools import mask as coco_mask
-from side_by_side import announce, table_header, table_row
+from side_by_side import (
+    alternate,
+    announce,
+    argument_parser,
+    mib,
+    peak_resident_mib,
+    table_header,
+    table_row,
+)
 
-from mmwsis.evaluation.proposal_recall import best_overlaps
-from mmwsis.formats.coco_file import annotations_by_image, load_coco
-from mmwsis.formats.coco_masks import checked_rle
-from mmwsis.ops import generate_proposals
+from mmwsis.ops import (
+    match_boxes_to_proposals,
+    points_in_proposals,
+    proposal_candidates,
+    proposal_jaccard,
+    proposal_union,
+)
+from mmwsis.structures import GridMap, Proposals
 
-LIGHT = dict(scales=(100, 300), color_spaces=('lab',))
-EQUAL = 'selective search, as many'
-
-
-def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument('ann_file', help='COCO JSON with masks')
-    parser.add_argument('img_dir', help='folder of its images')
-    parser.add_argument(
-        '--images', type=int, default=20, help='images, drawn with seed 0'
-    )
-    parser.add_argument('--contrib', help='Python that has opencv-contrib-python')
-    parser.add_argument('--threads', type=int, default=1, help='CPU threads')
-    parser.add_argument(
-        '--light', action='store_true', help='the light setting of ours'
-    )
-    return parser.parse_args()
+SIZE = (375, 500)
 
 
-class SelectiveSearch:
-    """The other side's process; its time to start is not counted."""
+class Row(NamedTuple):
+    """One comparison of two functions with equal results."""
 
-    def __init__(self, python: str, threads: int) -> None:
-        script = str(Path(__file__).with_name('selective_search.py'))
-        self.process = subprocess.Popen(
-            [python, script, str(threads)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
+    name: str
+    ours: Callable[[], np.ndarray]
+    decoding: Callable[[], np.ndarray]
+
+
+def draw_proposals(count: int, size: tuple[int, int], seed: int = 0) -> Proposals:
+    """Wavy ellipses of all sizes, 370 runs each in the middle."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[: size[0], : size[1]]
+    rles = []
+    for phase in range(count):
+        centre, axes = rng.random(2) * size, rng.uniform(0.03, 0.4, 2) * size
+        wave = 0.08 * np.sin(y * 0.15 + phase) * np.sin(x * 0.2)
+        distance = ((y - centre[0]) / axes[0]) ** 2 + ((x - centre[1]) / axes[1]) ** 2
+        rles.append(coco_mask.encode(np.asfortranarray(distance + wave < 1, np.uint8)))
+    return Proposals.ranked(rles, rng.random(count), size)
+
+
+def build_rows(count: int, num_points: int, size: tuple[int, int]) -> list[Row]:
+    """The comparisons.
+
+    Args:
+        count: Proposals of the image.
+        num_points: Annotated points.
+        size: ``(H, W)`` of the image.
+    """
+    proposals = draw_proposals(count, size)
+    rng = np.random.default_rng(1)
+    points = (rng.random((num_points, 2)) * size[::-1]).astype(int)
+    columns, rows = points.T
+    hits = points_in_proposals(points, proposals)
+    candidates = proposal_candidates(hits, proposals.scores)
+    chosen = proposals[candidates.any(axis=0)]
+    own = proposals[:: max(count // 10, 1)].decode()[:, :, ::-1]
+    boxes = np.array([tight_box(mask) for mask in own])
+    mirrored = GridMap.identity(size).mirrored()
+
+    def fresh(of: Proposals = proposals) -> Proposals:
+        return replace(of)  # forgets its runs
+
+    def decoded_jaccard() -> np.ndarray:
+        masks, mine = (
+            chosen.decode().reshape(len(chosen), -1),
+            own.reshape(len(own), -1),
         )
+        common = mine.astype(np.float32) @ masks.T.astype(np.float32)
+        return common / (mine.sum(1)[:, None] + masks.sum(1) - common)
 
-    def __call__(self, path: str) -> tuple[np.ndarray, list[float]]:
-        """Boxes of one image, and CPU seconds and wall clock."""
-        self.process.stdin.write(f'{path}\n')
-        self.process.stdin.flush()
-        found = json.loads(self.process.stdout.readline())
-        return np.array(found['boxes'], float).reshape(-1, 4), found['seconds']
+    def decoded_match() -> np.ndarray:
+        tight = np.array([tight_box(mask) for mask in proposals.decode()])
+        iou = np.array([[box_iou(box, other) for other in tight] for box in boxes])
+        return np.where(iou.max(1) > 0, iou.argmax(1), -1)
 
-    def close(self) -> None:
-        """End the process."""
-        self.process.stdin.close()
-        self.process.wait()
+    return [
+        Row(
+            f'{num_points} points in {count} proposals',
+            lambda: points_in_proposals(points, fresh()),
+            lambda: proposals.decode()[:, rows, columns].T,
+        ),
+        Row(
+            'the same, unpacked before',
+            lambda: points_in_proposals(points, proposals),
+            lambda: proposals.decode()[:, rows, columns].T,
+        ),
+        Row(
+            'the same in a mirrored image',
+            lambda: points_in_proposals(points, fresh().transformed(mirrored)),
+            lambda: proposals.decode()[:, :, ::-1][:, rows, columns].T,
+        ),
+        Row(
+            f'union of {len(chosen)} candidates',
+            lambda: proposal_union(fresh(chosen)),
+            lambda: chosen.decode().any(axis=0),
+        ),
+        Row(
+            f'Jaccard of {len(own)} masks with {len(chosen)} candidates',
+            lambda: proposal_jaccard(own, fresh(chosen)),
+            decoded_jaccard,
+        ),
+        Row(
+            f'proposal of each of {len(boxes)} boxes',
+            lambda: match_boxes_to_proposals(boxes, fresh()),
+            decoded_match,
+        ),
+    ]
 
 
-def our_proposals(path: str, settings: dict[str, Any]) -> tuple[list, list[float]]:
-    image = np.ascontiguousarray(cv2.imread(path)[..., ::-1])
-    cpu, wall = time.process_time(), time.perf_counter()
-    found = generate_proposals(image, **settings)
-    used = [time.process_time() - cpu, time.perf_counter() - wall]
-    return list(found.rles), used
+def tight_box(mask: np.ndarray) -> tuple[int, int, int, int]:
+    """``x0, y0, x1, y1`` of a mask that is not empty."""
+    y, x = mask.any(axis=1).nonzero()[0], mask.any(axis=0).nonzero()[0]
+    return x[0], y[0], x[-1] + 1, y[-1] + 1
 
 
-def overlaps(found: Any, truth: Any) -> np.ndarray:
-    """Best IoU of every object."""
-    if not len(found) or not len(truth):
-        return np.zeros(len(truth))
-    iou = coco_mask.iou(found, truth, [0] * len(truth))
-    return best_overlaps(iou, [len(found)])[0]
-
-
-def objects_of(image: dict[str, Any], annotations: Sequence[Any]) -> list:
-    size = image['height'], image['width']
-    whole = [own for own in annotations if not own.get('iscrowd')]
-    return [checked_rle(own['segmentation'], *size) for own in whole]
+def box_iou(first: Any, second: Any) -> float:
+    """IoU of two boxes."""
+    width = min(first[2], second[2]) - max(first[0], second[0])
+    height = min(first[3], second[3]) - max(first[1], second[1])
+    common = max(width, 0) * max(height, 0)
+    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (first, second)]
+    return common / (sum(areas) - common)
 
 
 def main() -> None:
-    args = parse_args()
-    announce('cpu', args.threads or os.cpu_count(), 1)
-    coco = load_coco(args.ann_file, 'masks')
-    annotations = annotations_by_image(coco)
-    images = [image for image in coco['images'] if annotations.get(image['id'])]
-    images = random.Random(0).sample(images, min(args.images, len(images)))
-    search = SelectiveSearch(args.contrib, args.threads) if args.contrib else None
-    best, counts, times = defaultdict(list), defaultdict(list), defaultdict(list)
-    for image in images:
-        path = str(Path(args.img_dir) / image['file_name'])
-        truth = objects_of(image, annotations[image['id']])
-        boxes = coco_mask.toBbox(truth) if truth else np.zeros((0, 4))
-        rles, used = our_proposals(path, LIGHT if args.light else {})
-        own_boxes = coco_mask.toBbox(rles) if rles else np.zeros((0, 4))
-        sides = {'ours, masks': (rles, truth), 'ours, boxes': (own_boxes, boxes)}
-        times['ours'].append(used)
-        if search:
-            theirs, used = search(path)
-            times['theirs'].append(used)
-            sides[EQUAL] = theirs[: len(rles)], boxes
-            sides['selective search, all'] = theirs, boxes
-        for name, (found, wanted) in sides.items():
-            best[name].append(overlaps(found, wanted))
-            counts[name].append(len(found))
-    if search:
-        search.close()
-    report(best, counts, times)
-
-
-def report(best: dict, counts: dict, times: dict) -> None:
-    """Print recall and time."""
-    columns = 'recall .5', 'recall .7', 'mean best IoU', 'number per image'
-    print(table_header('proposals', *columns))
-    for name, values in best.items():
-        joined = np.concatenate(values)
-        figures = (joined >= 0.5).mean(), (joined >= 0.7).mean(), joined.mean()
-        cells = [f'{figure:.3f}' for figure in figures]
-        print(table_row(name, *cells, f'{np.mean(counts[name]):.0f}'))
-    print(f'\n{len(joined)} objects on {len(times["ours"])} images\n')
-    for side, used in times.items():
-        cpu, wall = np.mean(used, axis=0)
-        print(f'{side}: {cpu:.2f} CPU seconds per image, {wall:.2f} on the clock')
-    if 'theirs' in times:
-        for kind, name in enumerate(('CPU seconds', 'clock')):
-            ratios = sorted(
-                one[kind] / other[kind]
-                for one, other in zip(times['ours'], times['theirs'])
-            )
-            print(
-                f'{name}, ours / theirs: {statistics.median(ratios):.2f} '
-                f'({ratios[0]:.2f}-{ratios[-1]:.2f})'
-            )
+    """Print the table."""
+    args = argument_parser(__doc__).parse_args()
+    announce('cpu', args.threads, args.rounds)
+    print(
+        table_header(
+            'step', 'ours, ms', 'decoded, ms', 'factor (range)', 'ours, MiB', 'MiB'
+        )
+    )
+    for row in build_rows(1000, 20, SIZE):
+        np.testing.assert_allclose(row.ours(), row.decoding(), rtol=1e-5)
+        ratio = alternate(row.ours, row.decoding, args.rounds)
+        times = (f'{1000 * value:.1f}' for value in (ratio.first, ratio.second))
+        memory = (mib(peak_resident_mib(one)) for one in (row.ours, row.decoding))
+        print(table_row(row.name, *times, str(ratio), *memory), flush=True)
 
 
 if __name__ == '__main__':

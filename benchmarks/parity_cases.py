@@ -19,7 +19,12 @@ from mmwsis.models.losses import (
 )
 from mmwsis.ops import (
     affinity_walk,
+    cluster_centers,
+    connected_components,
     dense_crf,
+    draw_centers,
+    find_peaks,
+    group_pixels,
     mean_field_refine,
     path_affinity,
     propagation_scores,
@@ -80,6 +85,13 @@ def parity_cases(tiny: bool) -> list[Case]:
     walk = similarity, seeds, r, c
     synthesis = maps.cams, torch.arange(3), maps.edge, field[0]
     size = tuple(4 * extent for extent in (height, width))
+    objects = connected_components(labels[0])
+    centres = objects.centroids.round().long()
+    heat = image[..., 0][None] + torch.rand(3, *image.shape[:2])
+
+    def peaks(maps: Tensor) -> tuple[Tensor, ...]:
+        return find_peaks(maps, 15, merge_plateaus=True, min_distance=16)
+
     return [
         Case('Sinkhorn', lambda s: sinkhorn_scaling(s, 100, 1e-6), (similarity,)),
         Case('propagation', walk_values, walk),
@@ -89,6 +101,15 @@ def parity_cases(tiny: bool) -> list[Case]:
         Case('path affinity', lambda e: path_affinity(e, 5), (maps.edge[None],)),
         Case('affinity walk', affinity_walk, (maps.cams, maps.edge)),
         Case('centroids', refine_centroids, (maps.displacement,)),
+        Case('connected components', connected_components, (labels[0],)),
+        Case('peaks', peaks, (heat,)),
+        Case(
+            'centre maps',
+            lambda *a: draw_centers(*a, 99, (height, width)),
+            (centres, objects.classes),
+        ),
+        Case('grouping', group_pixels, (field[0], centres)),
+        Case('clustered centres', cluster_centers, (field[0],)),
         Case(
             'synthesis, masks',
             lambda *a: synthesize_instances(*a, size).masks,

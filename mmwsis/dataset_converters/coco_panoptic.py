@@ -14,7 +14,7 @@ import numpy as np
 
 from mmwsis.formats.checks import check_coco
 from mmwsis.formats.coco_file import read_json
-from mmwsis.formats.segment_maps import VOID, decode_segment_map
+from mmwsis.formats.segment_maps import VOID, decode_segment_map, is_segment_id
 from mmwsis.formats.validation.box_readings import are_apart
 from mmwsis.formats.validation.columns import is_id, number_column
 from mmwsis.structures.supervision import sort_ids
@@ -257,7 +257,7 @@ def _check_segment(segment: Any, seen: set[int], where: str) -> None:
     if lacking:
         raise ValueError(f'{where}: {lacking} is missing')
     own = segment['id']
-    if type(own) is not int or not 0 < own < 1 << 24:
+    if not is_segment_id(own):
         raise ValueError(
             f'{where}: id must be the colour of the segment in the PNG, an integer '
             f'from 1 to {(1 << 24) - 1}; 0 is where nothing is labelled'

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from mmwsis.formats.map_index import INDEX_NAME
 from mmwsis.formats.validation import Severity, validate_document
 from mmwsis.utils.fileio import (
     TEMPORARY_SUFFIX,
@@ -173,8 +174,10 @@ class Outputs:
         for _, goal in moves:
             if goal.is_dir():
                 raise IsADirectoryError(f'{goal} is a folder, but a file goes there')
-        # Label files last: who finds one finds all that it names.
-        moves.sort(key=lambda move: move[1].suffix == '.json')
+        # Label files last, an index behind them: who finds one finds all it names.
+        moves.sort(
+            key=lambda move: (move[1].suffix == '.json', move[1].name == INDEX_NAME)
+        )
         with _uninterrupted():
             for file, goal in moves:
                 goal.parent.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from mmwsis.formats.image_file import read_header, read_palette, read_stored
+from mmwsis.formats.segment_maps import distinct
 from mmwsis.formats.semantic_maps import IGNORE_INDEX
 
 from .semantic_tables import Colour, SemanticTable
@@ -62,7 +63,7 @@ def read_classes(path: Path, table: SemanticTable, pixels: str = 'auto') -> np.n
 def _of_values(stored: np.ndarray, table: SemanticTable) -> np.ndarray:
     places = {value: place for place, value in enumerate(sorted(table.names))}
     places |= {value: IGNORE_INDEX for value in table.ignored if _is_value(value)}
-    present, index = np.unique(stored, return_inverse=True)
+    present, index = distinct(stored)
     unknown = [value for value in present.tolist() if value not in places]
     if unknown:
         raise ValueError(
@@ -71,7 +72,7 @@ def _of_values(stored: np.ndarray, table: SemanticTable) -> np.ndarray:
             f'{IGNORE_INDEX}'
         )
     new = np.array([places[value] for value in present.tolist()], dtype=np.uint8)
-    return new[index.reshape(stored.shape)]
+    return new[index]
 
 
 def _of_colours(rgb: np.ndarray, table: SemanticTable) -> np.ndarray:
@@ -79,19 +80,19 @@ def _of_colours(rgb: np.ndarray, table: SemanticTable) -> np.ndarray:
     places = {colour: place_of[name] for colour, name in table.colours.items()}
     places |= {one: IGNORE_INDEX for one in table.ignored if not _is_value(one)}
     codes = rgb.astype(np.int32) @ np.array([65536, 256, 1], dtype=np.int32)
-    present, first, index = np.unique(codes, return_index=True, return_inverse=True)
+    present, index = distinct(codes)
     new = np.empty(len(present), dtype=np.uint8)
     for place, code in enumerate(present.tolist()):
         colour = code >> 16, code >> 8 & 255, code & 255
         if colour not in places:
-            row, column = divmod(int(first[place]), rgb.shape[1])
+            row, column = np.argwhere(codes == code)[0].tolist()
             raise ValueError(
                 f'has the colour {colour} at pixel (x, y) = ({column}, {row}), which '
                 f'the class table lacks{_near(colour, table)}. --ignore-colours makes '
                 f'it {IGNORE_INDEX}'
             )
         new[place] = places[colour]
-    return new[index.reshape(codes.shape)]
+    return new[index]
 
 
 def _near(colour: Colour, table: SemanticTable) -> str:

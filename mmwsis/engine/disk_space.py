@@ -10,6 +10,8 @@ class maps       1/20 of that (mostly zeros, compressed)  2 bytes per pixel and 
                                                           the image, and 1/16 of it for
                                                           the maps of the network's size
 semantic maps    200 bytes per image                      1/4 byte per pixel
+proposals        15 KB per image                          1 MB per image, 1,000 of them
+points           120 bytes per image                      and 25 points per tag of it
 object masks     150 bytes per object                     4,000 bytes per object, twice:
                                                           part files, then the result
 checkpoints      the weights, once                        three times the weights (the
@@ -35,6 +37,8 @@ _NETWORK_SIZE = 1 + 1 / 16
 _COMPRESSED = 1 / 20
 _PNG = (200, 1 / 4)
 _RLE = (150, 2 * 4000)
+_PROPOSALS = (15_000, 1_000_000)
+_POINT, _POINTS_OF_CLASS = 120, 25
 _OPTIMIZER = 3
 _MEBIBYTE = 2**20
 
@@ -141,6 +145,11 @@ def _bounds(kind: str, document: Mapping[str, Any]) -> tuple[float, float]:
         return _COMPRESSED * most, most
     if kind in ('semantic_maps', 'panoptic_maps'):
         return _PNG[0] * len(images), _PNG[1] * sum(pixels) + _PNG[0] * len(images)
+    if kind == 'proposals':
+        return _PROPOSALS[0] * len(images), _PROPOSALS[1] * len(images)
+    if kind == 'points':
+        tags = sum(len(one.get('tags') or ()) for one in images)
+        return _POINT * len(images), _POINT * (len(images) + _POINTS_OF_CLASS * tags)
     objects = len(document.get('annotations') or ()) or len(images)
     return _RLE[0] * objects, _RLE[1] * objects
 

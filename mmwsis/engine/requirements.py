@@ -11,7 +11,9 @@ A stage says in ``wsis`` what it is; nothing is stated twice::
     )
 
 A final model has ``wsis = dict(stage='final_model', labeler='configs/...py')``, or no
-labeler if it is trained on masks of the dataset: a fully-supervised baseline.
+labeler if it is trained on masks of the dataset: a fully-supervised baseline. A network
+that is trained on weak labels and is itself the final model has the ``stage``
+'end_to_end', and says the rest as a labeler does.
 """
 
 import os

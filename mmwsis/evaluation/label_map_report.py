@@ -222,7 +222,8 @@ def report_of_maps(
                     f'{pseudo} is a folder of label maps, {gt} is none; give the '
                     "folder of the ground truth's maps."
                 )
-            return _write(map_folder_report(pseudo, gt), [pseudo], out_dir)
+            report = map_folder_report(pseudo, gt, gt_seg_dir=gt_seg_dir)
+            return _write(report, [pseudo], out_dir)
         return _write(
             _folder_report(pseudo, gt, classes, background), [pseudo], out_dir
         )

@@ -1,13 +1,18 @@
 """Quality of folders of maps that label generation wrote, against a COCO JSON."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from mmwsis.formats.categories import alike_hint, name_list
 from mmwsis.formats.class_maps import ClassMapStore
 from mmwsis.formats.map_index import MapIndex
+from mmwsis.formats.panoptic_files import PanopticFile, is_panoptic_file
+from mmwsis.formats.segment_maps import renumber
 from mmwsis.formats.semantic_maps import BACKGROUND, IGNORE_INDEX, read_semantic_map
 
 from .class_map_quality import (
@@ -23,7 +28,10 @@ from .semantic_iou import SemanticQuality, confusion_counts, semantic_quality
 
 
 def map_folder_report(
-    folder: str | os.PathLike, gt: str | os.PathLike, map_name: str = 'high_res'
+    folder: str | os.PathLike,
+    gt: str | os.PathLike,
+    map_name: str = 'high_res',
+    gt_seg_dir: str | os.PathLike | None = None,
 ) -> dict[str, Any]:
     """Mean IoU of class maps or semantic maps, background included.
 
@@ -32,8 +40,10 @@ def map_folder_report(
 
     Args:
         folder: Finished folder of ``tools/generate_pseudo_labels.py``.
-        gt: COCO JSON with ``segmentation``.
+        gt: COCO JSON with ``segmentation``; for semantic maps also a panoptic one.
         map_name: Class map of image size.
+        gt_seg_dir: PNGs of a panoptic ``gt``. Defaults to the folder of its name
+            without ``.json``.
 
     Returns:
         JSON-serialisable: ``kind``, ``images``, ``images_left_out``, ``per_class``
@@ -46,25 +56,42 @@ def map_folder_report(
         ValueError: The two do not fit each other; the message names file and image.
     """
     index = MapIndex(folder)
+    if index.kind == 'semantic_maps' and is_panoptic_file(gt):
+        file = PanopticFile(gt, gt_seg_dir or Path(gt).with_suffix(''))
+        return _report(index, file.image_ids, gt, partial(_panoptic_figures, file))
     named = index.classes[1:] if index.classes[:1] == (BACKGROUND,) else index.classes
     if index.kind != 'class_maps' and len(named) == len(index.classes):
         raise ValueError(
             f'{folder} holds semantic maps without a background, which the instances '
-            f'of {gt} cannot judge; give a folder of semantic maps as ground truth.'
+            f'of {gt} cannot judge; give a folder of semantic maps, or a panoptic '
+            'file, as ground truth.'
         )
     truth = InstanceGroundTruth(str(gt), named)
-    known = set(truth.image_ids)
+    if index.kind == 'class_maps':
+        figures = partial(_class_maps, truth, map_name)
+    else:
+        figures = partial(_semantic_maps, partial(_painted_truth, truth))
+    return _report(index, truth.image_ids, gt, figures)
+
+
+def _report(
+    index: MapIndex,
+    known: Iterable[Any],
+    gt: str | os.PathLike,
+    figures: Callable[[MapIndex, list[Any]], dict[str, Any]],
+) -> dict[str, Any]:
+    """Figures of the images that labels and ground truth share."""
+    known = set(known)
     shared = [image_id for image_id in index.image_ids if image_id in known]
     if not shared:
-        raise ValueError(f'{folder} and {gt} share no image id.')
-    report = _class_maps if index.kind == 'class_maps' else _semantic_maps
+        raise ValueError(f'{index.folder} and {gt} share no image id.')
     return dict(
         kind=index.kind,
-        pseudo_labels=str(folder),
+        pseudo_labels=str(index.folder),
         ground_truth=str(gt),
         images=len(shared),
         images_left_out=len(known) - len(shared),
-        **report(index, truth, shared, map_name),
+        **figures(index, shared),
     )
 
 
@@ -72,8 +99,38 @@ def _truth_map(truth: InstanceGroundTruth, image_id: Any) -> np.ndarray:
     return semantic_truth(truth.objects(image_id), truth.image_size(image_id))
 
 
+def _painted_truth(truth: InstanceGroundTruth, image_id: Any) -> np.ndarray:
+    """Map of the instances' classes, the background 0 and void 255."""
+    expected = _truth_map(truth, image_id)
+    expected[expected == VOID] = IGNORE_INDEX
+    return expected
+
+
+def _panoptic_figures(
+    truth: PanopticFile, index: MapIndex, image_ids: list[Any]
+) -> dict[str, Any]:
+    """Against the classes of panoptic segments; what is no segment is not judged."""
+    categories = truth.categories
+    names = {key: category['name'] for key, category in categories.items()}
+    unknown = [name for name in names.values() if name not in index.classes]
+    if unknown:
+        raise ValueError(
+            f'{truth.ann_file} has the categories {name_list(unknown)}, which '
+            f'{index.folder} has no value for; it holds {name_list(index.classes)}.'
+            f'{alike_hint(unknown, index.classes)}'
+        )
+    values = {key: index.classes.index(name) for key, name in names.items()}
+
+    def expected(image_id: Any) -> np.ndarray:
+        ids, segments = truth.read_truth(image_id)
+        labels = {one['id']: values[one['category_id']] for one in segments}
+        return renumber(ids, labels, IGNORE_INDEX)
+
+    return _semantic_maps(expected, index, image_ids)
+
+
 def _class_maps(
-    index: MapIndex, truth: InstanceGroundTruth, image_ids: list, map_name: str
+    truth: InstanceGroundTruth, map_name: str, index: MapIndex, image_ids: list[Any]
 ) -> dict[str, Any]:
     store, counts = ClassMapStore(index.folder), []
     for image_id in image_ids:
@@ -106,16 +163,14 @@ def _class_maps(
 
 
 def _semantic_maps(
-    index: MapIndex, truth: InstanceGroundTruth, image_ids: list, map_name: str
+    truth: Callable[[Any], np.ndarray], index: MapIndex, image_ids: list[Any]
 ) -> dict[str, Any]:
     counts = 0
     for image_id in image_ids:
         path = index.path(image_id)
-        expected = _truth_map(truth, image_id)
-        expected[expected == VOID] = IGNORE_INDEX
-        counts = counts + confusion_counts(
-            expected, read_semantic_map(path), len(index.classes), str(path)
-        )
+        values = read_semantic_map(path)
+        classes = len(index.classes)
+        counts += confusion_counts(truth(image_id), values, classes, str(path))
     return semantic_figures(semantic_quality(counts), index.classes)
 
 

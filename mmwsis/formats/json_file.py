@@ -140,8 +140,7 @@ def stream_list(path: str | os.PathLike) -> Iterator[tuple[Any, int, int]]:
         path: The file, in UTF-8; its entries are shorter than 16 MiB.
 
     Yields:
-        Every entry, with the bytes of the file at which it begins and ends. Texts
-        beyond ASCII are those of the bytes (Latin-1).
+        Every entry, with the bytes of the file at which it begins and ends.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -165,6 +164,8 @@ def stream_list(path: str | os.PathLike) -> Iterator[tuple[Any, int, int]]:
                     f'{path} is no valid JSON: byte {offset + place}: {error}. An '
                     'interrupted download or copy looks like this.'
                 ) from None
+            if not text.isascii():
+                entry = json.loads(text[place:end].encode('latin-1'))
             yield entry, offset + place, offset + end
             place = skip(text, end).end()
             if text[place : place + 1] == ',':

@@ -10,7 +10,7 @@ import numpy as np
 from mmengine.logging import print_log
 
 from .json_file import read_json
-from .segment_maps import VOID, decode_segment_map
+from .segment_maps import VOID, decode_segment_map, is_segment_id
 
 # A file that disagrees with its PNGs does so in every image.
 _MOST_WARNINGS = 5
@@ -240,7 +240,7 @@ def check_segments(segments: Any, category_ids: Collection[int], where: str) -> 
     owner: dict[int, Any] = {}
     for segment in map(_object, segments):
         key, category = segment.get('id'), segment.get('category_id')
-        if not _is_integer(key) or not 0 < key < 1 << 24:
+        if not is_segment_id(key):
             raise ValueError(
                 f'{where}: segment id {key!r} is no id: they are integers from 1 to '
                 '16777215, because 0 is void in the PNG.'

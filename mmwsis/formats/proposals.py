@@ -12,7 +12,7 @@ take tens of GB, so the store is a folder of such files, each read when it is as
 import json
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
@@ -112,13 +112,26 @@ class ProposalStore:
         self.max_num, self.min_score = max_num, min_score
         self.resize, self.allow_missing = resize, allow_missing
         self._index: MapIndex | None = None
-        self._stretches: dict[Any, list[_Stretch]] | None = None
+        self._results: ResultsFile | None = None
         if self.path.is_file():
-            self._stretches = _find_stretches(self.path)
+            self._warn_of_large_file()
+            self._results = ResultsFile(self.path)
         elif (self.path / INDEX_NAME).is_file():
             self._index = MapIndex(self.path, KIND)
         elif not self.path.is_dir() or self._is_unfinished:
             MapIndex(self.path, KIND)  # says how such a folder is made, or finished
+
+    def _warn_of_large_file(self) -> None:
+        size = self.path.stat().st_size
+        if size > _LARGE:
+            print_log(
+                f'{self.path} has {size / 2**30:.1f} GiB, which every process reads '
+                'through before it begins. python '
+                'tools/dataset_converters/import_proposals.py --from coco makes a '
+                'folder of it that is read image by image.',
+                logger='current',
+                level=logging.WARNING,
+            )
 
     @property
     def _is_unfinished(self) -> bool:
@@ -149,7 +162,7 @@ class ProposalStore:
         if not entries:
             return Proposals([], np.zeros(0), size)
         where = f'{file}: image id {image["id"]!r}'
-        proposals = _parse(entries, places, where)
+        proposals = parse_results(entries, where, places)
         if proposals.size != size:
             proposals = self._resized(proposals, size, where)
         kept = proposals.areas > 0
@@ -162,9 +175,10 @@ class ProposalStore:
         self, image: Mapping[str, Any]
     ) -> tuple[Path, Sequence[int], list[Any]] | None:
         """File of an image, and its entries with their places in it."""
-        if self._stretches is not None:
-            own = self._stretches.get(image['id'])
-            return None if own is None else (self.path, *self._read_stretches(own))
+        if self._results is not None:
+            if image['id'] not in self._results.image_ids:
+                return None
+            return self.path, *self._results.read(image['id'])
         if self._index is not None:
             path = self._indexed(image) if image['id'] in self._index else None
         else:
@@ -199,16 +213,6 @@ class ProposalStore:
                 return path
         return None
 
-    def _read_stretches(self, stretches: list[_Stretch]) -> tuple[list, list]:
-        """Places and entries of one image in the file of all."""
-        places, entries = [], []
-        with open(self.path, 'rb') as file:
-            for first, begin, end in stretches:
-                file.seek(begin)
-                entries += json.loads(b'[' + file.read(end - begin) + b']')
-                places += range(first, first + len(entries) - len(places))
-        return places, entries
-
     def _report_missing(self, image: Mapping[str, Any]) -> None:
         name = image_file_name(image)
         told = f'{self.path} has no proposals of image id {image["id"]!r} ({name})'
@@ -223,20 +227,35 @@ class ProposalStore:
     def _resized(
         self, proposals: Proposals, size: tuple[int, int], where: str
     ) -> Proposals:
-        (old_height, old_width), (height, width) = proposals.size, size
-        told = (
-            f'{where}: the proposals are of an image of {proposals.size}, the image '
-            f'is {size} (height, width)'
-        )
         if not self.resize:
-            raise ValueError(f'{told}.')
-        expected = old_width * height
-        if abs(width * old_height - expected) > _ASPECT_TOLERANCE * expected:
             raise ValueError(
-                f'{told}, another aspect ratio. They are of another image, or of one '
-                'that was turned.'
+                f'{where}: the proposals are of an image of {proposals.size}, the '
+                f'image is {size} (height, width).'
             )
+        check_aspect(proposals.size, size, where)
         return proposals.transformed(GridMap.identity(proposals.size).resized(size))
+
+
+def check_aspect(
+    size: tuple[int, int], image_size: tuple[int, int], where: str
+) -> None:
+    """Refuse proposals of an image of another shape, which no resizing makes fit.
+
+    Args:
+        size: ``(H, W)`` of the proposals.
+        image_size: ``(H, W)`` of the image.
+        where: Names file and image in messages.
+
+    Raises:
+        ValueError: The aspect ratios differ by more than 2 %.
+    """
+    given, wanted = size[1] * image_size[0], size[0] * image_size[1]
+    if abs(wanted - given) > _ASPECT_TOLERANCE * given:
+        raise ValueError(
+            f'{where}: the proposals are of an image of {size}, the image is '
+            f'{image_size} (height, width), another aspect ratio. They are of another '
+            'image, or of one that was turned.'
+        )
 
 
 def _parts(file_name: str) -> tuple[str, ...]:
@@ -245,9 +264,21 @@ def _parts(file_name: str) -> tuple[str, ...]:
     return tuple(part for part in path.parts if part not in (path.anchor, '..'))
 
 
-def _parse(entries: list[Any], places: Sequence[int], where: str) -> Proposals:
-    """Proposals of one image, for the size that its entries name."""
+def parse_results(
+    entries: Sequence[Any], where: str, places: Sequence[int] | None = None
+) -> Proposals:
+    """Proposals of one image, for the size that its entries name.
+
+    Args:
+        entries: COCO results, at least one; in any order, empty masks among them.
+        where: Names file and image in messages.
+        places: Of the entries in the file, for messages. Defaults to None: 0, 1, ...
+
+    Raises:
+        ValueError: An entry is broken; the message says which.
+    """
     rles, scores, image_ids = [], [], set()
+    places = range(len(entries)) if places is None else places
     for place, entry in zip(places, entries):
         try:
             rle, score = _read_entry(entry)
@@ -303,49 +334,59 @@ def _is_side(side: Any) -> bool:
     return type(side) is int and side > 0
 
 
-def _find_stretches(path: Path) -> dict[Any, list[_Stretch]]:
-    """Image id -> where its entries stand in the file."""
-    if path.stat().st_size > _LARGE:
-        print_log(
-            f'{path} has {path.stat().st_size / 2**30:.1f} GiB, which every process '
-            'reads through before it begins. python '
-            'tools/dataset_converters/import_proposals.py --from coco makes a folder '
-            'of it that is read image by image.',
-            logger='current',
-            level=logging.WARNING,
-        )
-    found: dict[Any, list[_Stretch]] = {}
-    before = None
-    for place, (image_id, _, begin, end) in enumerate(stream_results(path)):
-        own = found.setdefault(image_id, [])
-        if own and image_id == before:
-            own[-1] = own[-1]._replace(end=end)
-        else:
-            own.append(_Stretch(place, begin, end))
-        before = image_id
-    return found
+class ResultsFile:
+    """One JSON of the COCO results of many images, of any length.
 
-
-def stream_results(path: str | os.PathLike) -> Iterator[tuple[Any, Any, int, int]]:
-    """Go through a JSON of COCO results, of any length, in little memory.
+    It is gone through once, for where the entries of each image stand.
 
     Args:
         path: The file.
-
-    Yields:
-        ``image_id``, the entry, and the bytes at which it begins and ends.
 
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: It is no list of COCO results.
     """
-    for place, (entry, begin, end) in enumerate(stream_list(path)):
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._stretches: dict[Any, list[_Stretch]] = {}
+        before = None
+        for place, (entry, begin, end) in enumerate(stream_list(path)):
+            image_id = self._image_id(entry, place)
+            own = self._stretches.setdefault(image_id, [])
+            if own and image_id == before:
+                own[-1] = own[-1]._replace(end=end)
+            else:
+                own.append(_Stretch(place, begin, end))
+            before = image_id
+
+    @property
+    def image_ids(self) -> Collection[int | str]:
+        """Of all images, in the order of the file."""
+        return self._stretches.keys()
+
+    def read(self, image_id: int | str) -> tuple[list[int], list[Any]]:
+        """Entries of one image.
+
+        Args:
+            image_id: One of the file.
+
+        Returns:
+            Their places in the file, and the entries.
+        """
+        places, entries = [], []
+        with open(self.path, 'rb') as file:
+            for first, begin, end in self._stretches[image_id]:
+                file.seek(begin)
+                entries += json.loads(b'[' + file.read(end - begin) + b']')
+                places += range(first, first + len(entries) - len(places))
+        return places, entries
+
+    def _image_id(self, entry: Any, place: int) -> int | str:
         image_id = entry.get('image_id') if isinstance(entry, Mapping) else None
         if not isinstance(image_id, (int, str)):
             raise ValueError(
-                f'{path}: entry {place}: expected a COCO result with image_id, score '
-                f'and segmentation; got {shorten(entry, 120)}.'
+                f'{self.path}: entry {place}: expected a COCO result with image_id, '
+                f'score and segmentation; got {shorten(entry, 120)}.'
             )
-        if isinstance(image_id, str) and not image_id.isascii():
-            image_id = image_id.encode('latin-1').decode('utf-8')
-        yield image_id, entry, begin, end
+        return image_id

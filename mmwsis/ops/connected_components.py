@@ -145,61 +145,64 @@ class _Runs(NamedTuple):
 
 
 def _components(runs: _Runs, eight: bool, order: str, min_area: int) -> Components:
-    height, width = runs.size
     starts, ends, values = (entry[runs.inside] for entry in runs[:3])
-    lengths = ends - starts
-    rows, columns = np.divmod(starts, max(1, width))
-    count, part = csgraph.connected_components(
-        _links(starts, ends, values, (rows + 1) * width, width, int(eight)), False
-    )
-    # Number the components by the class and the first run of each.
+    links = _links(starts, ends, values, runs.size[1], int(eight))
+    count, part = csgraph.connected_components(links, directed=False)
     classes = np.zeros(count, dtype=np.int64)
     classes[part] = values
+    # Number the components by the class and the first run of each.
     first = np.full(count, len(part))
     np.minimum.at(first, part, np.arange(len(part)))
     ranking = np.lexsort((first, classes) if order == 'class' else (first,))
-    large = np.bincount(part, lengths, count) >= min_area
+    large = np.bincount(part, ends - starts, count) >= min_area
     ranking = ranking[large[ranking]]
-    count = len(ranking)
-    numbers = np.zeros(len(classes), dtype=np.int32)
-    numbers[ranking] = np.arange(1, count + 1)
+    numbers = np.zeros(count, dtype=np.int32)
+    numbers[ranking] = np.arange(1, len(ranking) + 1)
     part = numbers[part]
-
-    def total(weights: np.ndarray) -> np.ndarray:
-        return np.bincount(part, weights, count + 1)[1:]
-
-    areas = total(lengths)
-    boxes = np.zeros((count + 1, 4), dtype=np.int64)
-    boxes[:, :2] = width, height
-    np.minimum.at(boxes[:, 0], part, columns)
-    np.minimum.at(boxes[:, 1], part, rows)
-    np.maximum.at(boxes[:, 2], part, columns + lengths)
-    np.maximum.at(boxes[:, 3], part, rows + 1)
-    # Twice the sum of a run's columns is an integer.
-    sums = total((2 * columns + lengths - 1) * lengths) / 2, total(rows * lengths)
     labels = np.zeros(len(runs.inside), dtype=np.int32)
     labels[runs.inside] = part
     return Components(
         np.repeat(labels, runs.ends - runs.starts).reshape(runs.size),
         classes[ranking],
-        areas.astype(np.int64),
-        boxes[1:],
-        np.stack([one / areas for one in sums], axis=1),
+        *_measure(starts, ends - starts, part, len(ranking), runs.size),
     )
 
 
-def _links(
+def _measure(
     starts: np.ndarray,
-    ends: np.ndarray,
-    values: np.ndarray,
-    below: np.ndarray,
-    width: int,
-    reach: int,
+    lengths: np.ndarray,
+    part: np.ndarray,
+    count: int,
+    size: tuple[int, int],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return areas, boxes and centroids of parts 1 to ``count`` of an image's runs."""
+    rows, columns = np.divmod(starts, max(1, size[1]))
+    boxes = np.zeros((count + 1, 4), dtype=np.int64)
+    boxes[:, :2] = size[::-1]
+    np.minimum.at(boxes[:, 0], part, columns)
+    np.minimum.at(boxes[:, 1], part, rows)
+    np.maximum.at(boxes[:, 2], part, columns + lengths)
+    np.maximum.at(boxes[:, 3], part, rows + 1)
+
+    def total(weights: np.ndarray) -> np.ndarray:
+        return np.bincount(part, weights, count + 1)[1:]
+
+    areas = total(lengths)
+    # Twice the sum of a run's columns is an integer.
+    sums = total((2 * columns + lengths - 1) * lengths) / 2, total(rows * lengths)
+    centroids = np.stack([one / areas for one in sums], axis=1)
+    return areas.astype(np.int64), boxes[1:], centroids
+
+
+def _links(
+    starts: np.ndarray, ends: np.ndarray, values: np.ndarray, width: int, reach: int
 ) -> csr_matrix:
     """Return which of R runs touch which of equal value in the next row, (R, R).
 
-    ``below`` is the index of the next row's first pixel, ``reach`` 1 if corners join.
+    ``reach`` is 1 if pixels are joined at corners, else 0.
     """
+    # First pixel of the next row.
+    below = (starts // max(1, width) + 1) * width
     # Runs of the next row that end behind a run's start and start before its end.
     lowest = np.searchsorted(ends, np.maximum(starts + width - reach, below), 'right')
     highest = np.searchsorted(

@@ -92,12 +92,16 @@ def find_peaks(
     maps, left, top = to_full_precision(maps.detach()), 0, 0
     if mask is not None:
         maps, left, top = _within(maps, mask.bool().expand_as(maps))
-    is_peak = (maps == _window_maximum(maps, kernel_size)) & (maps > -torch.inf)
+    # (3, N): map, row and column of each.
+    pixels = (maps == _window_maximum(maps, kernel_size)).nonzero().T
+    # Pixels outside the mask are -inf and lower than any number.
+    lowest = torch.finfo(maps.dtype).min
     if min_score is not None:
-        is_peak &= maps >= as_number('min_score', min_score)
+        lowest = as_number('min_score', min_score)
+    pixels = pixels[:, maps[tuple(pixels)] >= lowest]
     if merge_plateaus:
-        is_peak = _middles(is_peak)
-    labels, rows, columns = is_peak.nonzero().T
+        pixels = _middles(pixels, maps.shape)
+    labels, rows, columns = pixels
     scores = maps[labels, rows, columns]
     # Both sorts are stable, so that row-major order is the last criterion.
     order = scores.argsort(descending=True, stable=True)
@@ -177,21 +181,22 @@ def _window_maximum(maps: Tensor, kernel_size: int) -> Tensor:
     return maps
 
 
-def _middles(is_peak: Tensor) -> Tensor:
-    """Keep of each connected set in (K, H, W) the pixel nearest to its mean."""
-    # A row without peaks between two maps, so that all are searched in one.
-    stacked = F.pad(is_peak, (0, 0, 0, 1)).flatten(0, 1)
-    found = connected_components(stacked.cpu().numpy())
-    rows, columns = np.nonzero(found.labels)
+def _middles(pixels: Tensor, size: tuple[int, ...]) -> Tensor:
+    """Keep of each connected set of (3, N) pixels the one nearest to their mean."""
+    _, height, width = size
+    labels, rows, columns = pixels.cpu().numpy()
+    # All maps below each other, with a row between two.
+    rows = labels * (height + 1) + rows
+    stacked = np.zeros((size[0] * (height + 1), width), dtype=bool)
+    stacked[rows, columns] = True
+    found = connected_components(stacked)
     part = found.labels[rows, columns] - 1
     # In integers, so that ties are exact: |n * p - sum(p)|^2.
     areas = found.areas[:, None]
     sums = (found.centroids * areas).round().astype(np.int64)
     away = np.stack([columns, rows], axis=1) * areas[part] - sums[part]
-    _, middle = _first_of_largest(-(away**2).sum(1), part)
-    kept = torch.zeros_like(stacked)
-    kept[rows[middle], columns[middle]] = True
-    return kept.unflatten(0, (len(is_peak), is_peak.shape[1] + 1))[:, :-1]
+    _, middles = _first_of_largest(-(away**2).sum(1), part)
+    return pixels[:, np.sort(middles)]
 
 
 def _first_of_largest(

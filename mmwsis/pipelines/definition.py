@@ -234,10 +234,8 @@ def _with_outputs(
         entry = fill_placeholders(entry, lookup, where)
         stage = build_stage(entry, where, places.get(entry['name']))
         stages.append(stage)
-        if isinstance(stage, GenerateStage):
-            made[stage.name] = stage.out
-        elif isinstance(stage, CommandStage) and stage.outputs:
-            made[stage.name] = stage.outputs[0]
+        if isinstance(stage, (GenerateStage, CommandStage)) and stage.makes:
+            made[stage.name] = stage.makes[0]
     return tuple(stages)
 
 
@@ -323,7 +321,7 @@ def _check_stages(stages: tuple[Stage, ...], where: str) -> None:
                 if name is not None and kinds.get(name) != kind:
                     raise ValueError(
                         f'{where}: stage {stage.name!r} refers to {kind} stage '
-                        f'{name!r}; the stages are {kinds}.'
+                        f'{name!r}; there is {[k for k in kinds if kinds[k] == kind]}.'
                     )
         if isinstance(stage, ConfigStage):
             for key in stage.cfg_options:

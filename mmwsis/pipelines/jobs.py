@@ -11,6 +11,7 @@ from mmwsis.formats.map_index import INDEX_NAME
 from mmwsis.utils.config_files import default_work_dir, files_named_in, read_config
 from mmwsis.utils.hashing import flatten_settings
 
+from .data_paths import fit_to_data_root
 from .definition import Pipeline
 from .launch import Launch, option_arguments
 from .locate import PACKAGE_DIR, find_config, find_tool
@@ -126,6 +127,8 @@ class JobFactory:
                 for key, value in options.items()
                 if '.' not in key or _has(plain, key.partition('.')[0])
             }
+            made = {out for one in self.pipeline.stages for out in one.makes}
+            options = fit_to_data_root(options, plain.to_dict(), self.root, made)
         if self.seed is not None and isinstance(stage, TrainStage):
             options = {**options, 'randomness.seed': self.seed}
         return options
@@ -322,7 +325,10 @@ class JobFactory:
         cfg = self.config_of(stage)
         return Job(
             command=self.launch.wrap(self.shown_path(script), arguments),
-            inputs=files_named_in(cfg.to_dict(), self.root, INDEX_NAME),
+            inputs=[
+                self.shown_path(path)
+                for path in files_named_in(cfg.to_dict(), self.root, INDEX_NAME)
+            ],
             settings=flatten_settings({'config': cfg.to_dict()}),
             scripts=[script],
         )

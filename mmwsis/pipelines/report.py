@@ -128,7 +128,7 @@ def _warning_lines(report: dict[str, Any]) -> list[str]:
 def _summary_rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
     """Name and value of each result, for people."""
     rows = []
-    for key, title in (('weak', 'pseudo labels'), ('full', 'full masks')):
+    for key, title in (('weak', summary.get('trained_on')), ('full', 'full masks')):
         for name, value in summary.get(key, {}).items():
             rows.append((f'{name}, trained on {title}', f'{100 * value:.1f}'))
     if summary.get('retention') is not None:

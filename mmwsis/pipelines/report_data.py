@@ -21,8 +21,8 @@ from .stages import (
 if TYPE_CHECKING:
     from .runner import PipelineRunner
 
-# Metrics of a final model, most telling first, and how they are called here. Metrics
-# in percent are marked.
+# Metrics of a final model, most telling first, how they are called here, and what they
+# are divided by, because other projects' are in percent.
 _FINAL_METRICS = (
     ('segm_mAP', 'mask AP', 1),
     ('segm_AP', 'mask AP', 1),
@@ -35,6 +35,7 @@ _FINAL_METRICS = (
     ('PQ', 'PQ', 100),
     ('mIoU', 'mIoU', 100),
 )
+_OWN_PREFIXES = ('panoptic/', 'class_maps/')
 # How metrics of training are called in the table of stages.
 _TRAINING_METRICS = ('segm_mAP', 'segm_AP', 'class_mean_iou', 'class_miou', 'mIoU')
 
@@ -48,12 +49,13 @@ def final_metrics(metrics: dict[str, Any]) -> dict[str, float]:
     Returns:
         Names for people -> value; values of -1 (nothing to measure) are left out.
     """
-    flat = {key.rpartition('/')[2]: value for key, value in metrics.items()}
+    flat = {key.rpartition('/')[2]: (key, value) for key, value in metrics.items()}
     picked = {}
     for key, name, scale in _FINAL_METRICS:
-        value = flat.get(key)
+        full, value = flat.get(key, (key, None))
         if isinstance(value, (int, float)) and value >= 0:
-            picked.setdefault(name, float(value) / scale)
+            own = full.startswith(_OWN_PREFIXES)
+            picked.setdefault(name, float(value) / (1 if own else scale))
     return picked
 
 
@@ -89,6 +91,7 @@ def quality_summary(quality: dict[str, Any]) -> dict[str, float]:
         'pseudo labels as predictions, AP50': ('average_precision', 'AP50'),
         'pseudo labels as predictions, AP75': ('average_precision', 'AP75'),
         'mean IoU of maps': ('mIoU',),
+        'panoptic quality': ('PQ',),
         'mean IoU of class maps at the best threshold': ('mIoU_best',),
         'points inside an object of their class': ('inside',),
         'objects that one point hits': ('once',),
@@ -251,4 +254,16 @@ def _summary(runner: 'PipelineRunner', stage: ReportStage) -> dict[str, Any]:
             ('quality', stage.quality),
         )
     }
-    return {**found, 'retention': headline_retention(found['weak'], found['full'])}
+    found['retention'] = headline_retention(found['weak'], found['full'])
+    return {**found, 'trained_on': trained_on(runner, by_name[stage.weak])}
+
+
+def trained_on(runner: 'PipelineRunner', stage: TestStage) -> str:
+    """Say what a weakly-supervised final model is trained on.
+
+    Args:
+        runner: The runner.
+        stage: Tests it.
+    """
+    wsis = runner.factory.config_of(stage).get('wsis') or {}
+    return 'weak labels' if wsis.get('stage') == 'end_to_end' else 'pseudo labels'

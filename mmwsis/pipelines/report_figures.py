@@ -21,7 +21,7 @@ from mmwsis.visualization.weak_labels import weak_label_sheet
 from .launch import option_arguments
 from .locate import find_config, find_tool
 from .process import last_lines, run_logged
-from .report_data import training_measures
+from .report_data import trained_on, training_measures
 from .report_rounds import gather_rounds
 from .stages import (
     GenerateStage,
@@ -147,7 +147,7 @@ class _Figures:
                 draw = partial(self._by_tool, entry, own['tool'])
                 yield own['title'], f'{entry.name_in_file}.png', draw
             kind = self.factory.artifact_of(entry)
-            if kind in ('class_maps', 'semantic_maps'):
+            if kind in ('class_maps', 'semantic_maps', 'panoptic_maps'):
                 name = f'{entry.name_in_file}_maps.png'
                 yield f'Maps of {entry.name}', name, partial(self._maps, entry)
             if kind == 'points':
@@ -253,7 +253,8 @@ class _Figures:
         truth, img_dir = dataset_files(cfg.test_dataloader.dataset)
         columns = []
         for entry in shown:
-            masks = 'pseudo labels' if entry.name == self.stage.weak else 'full masks'
+            is_weak = entry.name == self.stage.weak
+            masks = trained_on(self.runner, entry) if is_weak else 'full masks'
             found = LabelFile.read(self._predictions(entry.name))
             columns.append(MaskColumn(f'trained on {masks}', found, _SCORE_THR))
         sheet = comparison_sheet(

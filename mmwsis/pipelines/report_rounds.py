@@ -66,7 +66,7 @@ def rounds_section(group: dict[str, Any]) -> list[str]:
     rows = []
     for one in group['measures']:
         cells = [percent(one['values'].get(number)) for number in numbers]
-        rows.append([_title(group, one), *cells, f'round {one["best"]}'])
+        rows.append([_title(group, one), *cells, _best(one)])
     times = [group['seconds'].get(number) for number in numbers]
     shown = ['–' if one is None else format_duration(one) for one in times]
     rows.append(['time', *shown, ''])
@@ -85,7 +85,7 @@ def rounds_lines(group: dict[str, Any]) -> list[str]:
     for one in group['measures']:
         values = ', '.join(f'{n}: {percent(v)}' for n, v in one['values'].items())
         title = f'{group["name"]}, {_title(group, one)}'
-        lines.append(f'{title}, by round: {values} (best: {one["best"]})')
+        lines.append(f'{title}, by round: {values} (best: {_best(one)})')
     return lines
 
 
@@ -93,6 +93,12 @@ def _title(group: dict[str, Any], measure: dict[str, Any]) -> str:
     """Name of a measure, with its stage where another one measures the same."""
     same = [one for one in group['measures'] if one['name'] == measure['name']]
     return measure['name'] + (f' ({measure["stage"]})' if len(same) > 1 else '')
+
+
+def _best(measure: dict[str, Any]) -> str:
+    """The round with the highest value, where that says anything."""
+    values = measure['values'].values()
+    return '–' if len(set(values)) == 1 < len(values) else f'round {measure["best"]}'
 
 
 def percent(value: float | None) -> str:

@@ -54,6 +54,11 @@ class Stage:
     round: Round | None = None
 
     @property
+    def makes(self) -> tuple[str, ...]:
+        """What the file says that the stage makes, ``{out:STAGE}`` first."""
+        return self.outputs
+
+    @property
     def name_in_file(self) -> str:
         """Name without the round."""
         return self.round.stage if self.round else self.name
@@ -127,6 +132,11 @@ class GenerateStage(ConfigStage):
     args: tuple[str, ...] = ()
     checkpoint: str | None = None
     has_weights: bool = True
+
+    @property
+    def makes(self) -> tuple[str, ...]:
+        """The artifact, and what else the file names."""
+        return (self.out, *self.outputs)
 
     @property
     def result(self) -> Path:

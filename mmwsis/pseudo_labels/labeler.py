@@ -8,7 +8,9 @@ from mmengine.structures import BaseDataElement
 class Labeler(Protocol):
     """A model that ``tools/generate_pseudo_labels.py`` can run: an MMEngine model.
 
-    There is nothing to inherit and nothing to register but the model itself. Any
+    There is nothing to inherit and nothing to register but the model itself;
+    ``mmwsis.models.labelers.BaseLabeler`` and ``WeightFreeLabeler`` and
+    ``mmwsis.models.detectors.EndToEndDetector`` have what such models share. Any
     ``mmengine.model.BaseModel`` whose ``predict`` returns its samples in the order of
     the batch, with the metainfo of the data pipeline, is one; so is every detector of
     MMDetection (artifact 'instances') and every segmentor that fills ``pred_sem_seg``
@@ -30,19 +32,24 @@ class Labeler(Protocol):
                               ascending, and maps (K, ...) under names of your choice
     'semantic_maps'  an image ``pred_sem_seg.sem_seg`` integers (1, H, W); 0 is
                               the background, ``k + 1`` class ``k``, 255 unknown
+    'panoptic_maps'  an image ``pred_panoptic_seg.sem_seg`` integers (1, H, W), ``label
+                              + 1000 * instance``, the number of classes unknown;
+                              optionally ``pred_segments``: InstanceData with
+                              ``codes`` (S,), values of the map, and ``scores`` (S,)
     'proposals'      an image ``pred_proposals``: InstanceData with ``scores`` (N,) in
                               [0, 1] and ``masks`` bool (N, H, W) or N RLEs; no classes
     ================ ======== =========================================================
 
-    Masks and semantic maps have the size of the original image, points are pixels of
-    it. ``labels`` are indices
-    into ``metainfo['classes']`` of the dataset; category ids are found by name. Images
-    are known by the metainfo ``img_id``.
+    Masks and maps of pixels have the size of the original image, points are pixels of
+    it. ``labels`` are indices into ``metainfo['classes']`` of the dataset; category ids
+    are found by name. Images are known by the metainfo ``img_id``.
 
     Optional attributes:
 
     - ``artifact``: is set to the kind before the first batch, so that a model that can
       make several leaves out the work for the others.
+    - ``check_artifact`` (of the class): is called with the kind before anything is
+      written, to refuse one that the model cannot make.
     - ``unused_in_prediction``: prefixes of weights that prediction does not run; a
       checkpoint may lack them. All others must be there.
     - ``report_picture`` (of the class): ``dict(title=..., tool='tools/...')``, a tool

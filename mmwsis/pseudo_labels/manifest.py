@@ -72,7 +72,7 @@ def build_manifest(
         **({} if not maps else dict(maps={_name(p): hash_file(p) for p in maps})),
         options=json.loads(json.dumps(dict(options), default=list)),
         version=__version__,
-        date=datetime.now(timezone.utc).isoformat(timespec='seconds'),
+        date=_date(),
         config_sha256=digest,
         settings=flat,
     )
@@ -80,6 +80,18 @@ def build_manifest(
 
 def _name(path: Path) -> str:
     return str(path.parent if path.name == INDEX_NAME else path)
+
+
+def _date() -> str:
+    """Date and time of now; the environment may fix it, for equal bytes of two runs.
+
+    A round's file names the hash of the file it was made from, the date included.
+    """
+    fixed = os.environ.get('SOURCE_DATE_EPOCH')  # reproducible-builds.org
+    now = datetime.now(timezone.utc)
+    if fixed:
+        now = datetime.fromtimestamp(int(fixed), timezone.utc)
+    return now.isoformat(timespec='seconds')
 
 
 def result_info(manifest: Mapping[str, Any]) -> dict[str, Any]:

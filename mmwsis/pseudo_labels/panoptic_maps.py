@@ -13,7 +13,12 @@ from mmengine.structures import BaseDataElement
 
 from mmwsis.formats.coco_file import image_file_name
 from mmwsis.formats.map_index import map_file
-from mmwsis.formats.segment_maps import ENCODINGS, encode_segment_map, segments_of_map
+from mmwsis.formats.segment_maps import (
+    ENCODINGS,
+    distinct,
+    encode_segment_map,
+    segments_of_map,
+)
 from mmwsis.utils.arrays import to_numpy
 from mmwsis.utils.fileio import json_rows
 
@@ -128,7 +133,7 @@ class PanopticMaps(MapFolder):
             where: Names the image in messages.
         """
         values, ignored = self._codes(sample, image_size, where)
-        codes, places = np.unique(values, return_inverse=True)
+        codes, places = distinct(values.reshape(image_size))
         labels = codes % INSTANCE_OFFSET
         listed = ~np.isin(labels, ignored)
         if labels[listed].max(initial=0) >= len(self.values):
@@ -139,7 +144,7 @@ class PanopticMaps(MapFolder):
             )
         scores = self._scores(sample, codes[listed], where)
         numbers = np.where(listed, np.cumsum(listed), 0)
-        ids = numbers[places].reshape(image_size)
+        ids = numbers[places]
         segments = segments_of_map(
             ids,
             [
@@ -148,10 +153,9 @@ class PanopticMaps(MapFolder):
             ],
         )
         classes = np.where(listed, labels, len(self.values))[places]
-        extra = dict(
-            segments_info=segments, dominant=dominant_value(classes, len(self.values))
-        )
-        return encode_segment_map(ids, self.encoding, where), extra
+        dominant = dominant_value(classes, len(self.values))
+        content = encode_segment_map(ids, self.encoding, where)
+        return content, dict(segments_info=segments, dominant=dominant)
 
     def _codes(
         self, sample: BaseDataElement, image_size: tuple[int, int], where: str

@@ -172,15 +172,18 @@ class GridMap:
                 f'an array of shape {array.shape} has not the (height, width) '
                 f'{self.source_size} at axis {axis}.'
             )
-        shape = (*array.shape[:axis], *self.size, *array.shape[axis + 2 :])
-        out = np.empty(shape, array.dtype)
-        if self.reaches_outside:
-            out[...] = fill
-        before = (slice(None),) * axis
         to_rows, rows = _selection(self.rows)
         to_columns, columns = _selection(self.columns)
-        part = array[(*before, rows)][(*before, slice(None), columns)]
+        part = _taken(_taken(array, rows, axis), columns, axis + 1)
+        if not self.reaches_outside:
+            return part.copy() if np.shares_memory(part, array) else part
+        shape = (*array.shape[:axis], *self.size, *array.shape[axis + 2 :])
+        out = np.empty(shape, array.dtype)
+        before = (slice(None),) * axis
         out[(*before, to_rows, to_columns)] = part
+        for place, inside in (before, to_rows), ((*before, slice(None)), to_columns):
+            out[(*place, slice(inside.start))] = fill
+            out[(*place, slice(inside.stop, None))] = fill
         return out
 
     def source_pixels(self, points: np.ndarray) -> np.ndarray:
@@ -203,6 +206,13 @@ class GridMap:
         return found
 
 
+def _taken(array: np.ndarray, chosen: slice | np.ndarray, axis: int) -> np.ndarray:
+    if isinstance(chosen, slice):
+        return array[(*[slice(None)] * axis, chosen)]
+    # No index is out of bounds; 'clip' saves NumPy the check and a copy.
+    return array.take(chosen, axis, mode='clip')
+
+
 def _selection(index: np.ndarray) -> tuple[slice, slice | np.ndarray]:
     """Where something is written, and what is read there.
 
@@ -211,7 +221,7 @@ def _selection(index: np.ndarray) -> tuple[slice, slice | np.ndarray]:
     """
     inside = np.flatnonzero(index >= 0)
     if not len(inside):
-        return slice(0), slice(0)
+        return slice(0, 0), slice(0, 0)
     target = slice(inside[0], inside[-1] + 1)
     read = index[target]
     first, last = int(read[0]), int(read[-1])

@@ -61,32 +61,6 @@ class RunLengths:
             '(height x width).'
         )
 
-    @classmethod
-    def from_regions(cls, regions: np.ndarray, members: np.ndarray) -> 'RunLengths':
-        """Masks that are unions of regions (superpixels), without decoding any.
-
-        Args:
-            regions: (H, W) integers from 0 to R - 1, the region of each pixel.
-            members: (N, R) bool, the regions of each mask.
-
-        Example:
-            >>> regions, members = np.array([[0, 1, 2], [1, 1, 2]]), [[0, 1, 0]]
-            >>> RunLengths.from_regions(regions, np.array(members)).to_rles()
-            [{'size': [2, 3], 'counts': b'132'}]
-        """
-        height, width = regions.shape
-        flat = np.asarray(regions).ravel(order='F')
-        start = np.flatnonzero(np.diff(flat, prepend=-1))  # Where a region begins.
-        inside = np.asarray(members, bool)[:, flat[start]]
-        change = inside.copy()
-        change[:, 1:] ^= inside[:, :-1]
-        owner, place = np.divmod(np.flatnonzero(change), len(start))
-        total = height * width
-        limits = np.arange(1, len(inside) + 1) * total
-        ends = np.sort(np.concatenate([owner * total + start[place], limits]))
-        first = np.append(0, (change.sum(axis=1) + 1).cumsum())
-        return cls(ends, first, (height, width))
-
     def __len__(self) -> int:
         return len(self.first) - 1
 

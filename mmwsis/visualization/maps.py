@@ -10,6 +10,8 @@ import numpy as np
 
 from mmwsis.formats.class_maps import read_class_maps
 from mmwsis.formats.map_index import MapIndex
+from mmwsis.formats.panoptic_files import PanopticFile
+from mmwsis.formats.segment_maps import VOID
 from mmwsis.formats.semantic_maps import BACKGROUND, read_semantic_map
 
 from .canvas import Canvas
@@ -142,10 +144,10 @@ def map_sheet(
     num: int = 6,
     title: str = '',
 ) -> np.ndarray:
-    """Contact sheet of a folder of class maps or semantic maps.
+    """Contact sheet of class maps, semantic maps or panoptic maps.
 
     Args:
-        folder: Finished folder of maps.
+        folder: Finished folder of maps, or JSON of panoptic maps.
         img_dir: Folder of the images.
         file_names: Image id -> image file below ``img_dir``.
         num: Number of images, spread over the folder.
@@ -158,9 +160,15 @@ def map_sheet(
         FileNotFoundError: The folder is not finished, or an image is missing.
         ValueError: The folder has no image of ``file_names``.
     """
-    index = MapIndex(folder)
+    path, kind = Path(folder), 'panoptic_maps'
+    index: MapIndex | PanopticFile
+    if path.suffix == '.json':
+        index = PanopticFile(path, path.with_suffix(''))
+    else:
+        index = MapIndex(path)
+        kind = index.kind
     ids = [key for key in index.image_ids if key in file_names]
-    if index.kind == 'class_maps':
+    if kind == 'class_maps':
         shown = [key for key in ids if index.entry(key).get('labels')]
         ids = shown or ids
     if not ids:
@@ -168,8 +176,29 @@ def map_sheet(
     tiles = []
     for image_id in spread(ids, num):
         image = read_image(Path(img_dir, file_names[image_id]))
-        tiles += map_tiles(index, image_id, image)
-    return contact_sheet(tiles, 4, title or f'{Path(folder).name}: {index.kind}')
+        draw = panoptic_tiles if kind == 'panoptic_maps' else map_tiles
+        tiles += draw(index, image_id, image)
+    return contact_sheet(tiles, 4, title or f'{path.name}: {kind}')
+
+
+def panoptic_tiles(file: PanopticFile, image_id: Any, image: np.ndarray) -> list[Tile]:
+    """Tile of the segments of one image.
+
+    Args:
+        file: Panoptic maps.
+        image_id: Which image.
+        image: RGB ``(H, W, 3)``, uint8.
+
+    Returns:
+        One tile, void in white; its caption counts the segments of every class.
+    """
+    names = [
+        file.categories[segment['category_id']]['name']
+        for segment in file.segments(image_id)
+    ]
+    listed = ', '.join(f'{name} {names.count(name)}' for name in dict.fromkeys(names))
+    rgb = draw_numbers(image, file.segment_map(image_id), None, VOID)
+    return [Tile(rgb, f'image {image_id}: {listed or "no segment"}')]
 
 
 def map_tiles(index: MapIndex, image_id: Any, image: np.ndarray) -> list[Tile]:

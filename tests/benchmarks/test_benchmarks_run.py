@@ -17,8 +17,10 @@ ROOT = Path(__file__).parents[2]
 SCRIPTS = (
     'bench_exits_ops',
     'bench_export',
+    'bench_instance_ops',
     'bench_labeler_loader',
     'bench_labeler_step',
+    'bench_proposals',
     'gpu_check',
 )
 
@@ -59,6 +61,16 @@ def test_ops_agree_with_the_usual_way(load):
             assert 'largest difference' in row.agree(ours, theirs)
         else:
             torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-5)
+
+
+def test_instances_agree_with_the_usual_way(load):
+    script = load('bench_instance_ops')
+    rows = [row for name in script.NAMES for row in script.build_rows(name, shrink=4)]
+    assert len(rows) == 15
+    for row in rows:
+        agreement = row.agree(row.ours(), row.baseline())
+        found = ('0e+00', 'e-08', 'equal: True', '0 pixels differ')
+        assert agreement.endswith(found), (row.name, agreement)
 
 
 def test_ops_table_has_a_line_a_row(load):
@@ -192,3 +204,10 @@ def test_gpu_check_goes_on_after_a_failing_part(load, monkeypatch, tmp_path, cap
     assert 'FAILED crf: no such kernel' in text
     assert text.count('| 0e+00 |') == 15 + 8  # the CPU equals itself; autocast
     assert 'no such kernel' in capsys.readouterr().err
+
+
+def test_proposals_agree_with_decoded_ones(load):
+    rows = load('bench_proposals').build_rows(30, 5, (40, 50))
+    assert len(rows) == 6
+    for row in rows:
+        np.testing.assert_allclose(row.ours(), row.decoding(), rtol=1e-5)

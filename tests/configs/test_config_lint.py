@@ -136,6 +136,7 @@ def test_stage_is_described(file):
         'baseline',
         'labeler',
         'proposals',
+        'end_to_end',
     )
     assert cfg.wsis.stage in stages
     Supervision.parse(cfg.wsis.supervision)

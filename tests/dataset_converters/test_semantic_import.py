@@ -17,6 +17,7 @@ from PIL import Image
 from mmwsis.datasets.transforms import LoadSemanticMap
 from mmwsis.evaluation.label_map_report import report_of_maps
 from mmwsis.formats.map_index import MapIndex
+from mmwsis.formats.segment_maps import encode_segment_map
 from mmwsis.formats.semantic_maps import read_semantic_map
 
 TOOL = Path(__file__).parents[2] / 'tools/dataset_converters/import_semantic_maps.py'
@@ -366,3 +367,49 @@ def test_two_processes_make_the_same(place, run):
     first = content(place / 'out')
     run('--overwrite', '--workers', '2')
     assert content(place / 'out') == first
+
+
+@pytest.fixture
+def panoptic(place):
+    """Ground truth of the first image: the upper half a cat, the lower one void."""
+    (place / 'gt').mkdir()
+    ids = np.zeros(SIZE, int)
+    ids[:2] = 300
+    (place / 'gt' / 'x.png').write_bytes(encode_segment_map(ids))
+    content = dict(
+        images=[dict(id=70, file_name='a.jpg', height=SIZE[0], width=SIZE[1])],
+        annotations=[
+            dict(
+                image_id=70,
+                file_name='x.png',
+                segments_info=[dict(id=300, category_id=9)],
+            )
+        ],
+        categories=[dict(id=9, name='cat', isthing=1)],
+    )
+    (place / 'gt.json').write_text(json.dumps(content))
+    return place / 'gt.json'
+
+
+def test_quality_against_panoptic_ground_truth(place, run, panoptic):
+    run(classes=NAMES)  # a quarter of the pixels is a cat
+    report = report_of_maps(place / 'out', panoptic, place / 'q')
+    assert report['images'] == 1 and report['aAcc'] == 0.25
+    assert {one['name']: one['IoU'] for one in report['per_class']}['cat'] == 0.25
+    content = panoptic.read_text().replace('"cat"', '"Cat"')
+    panoptic.write_text(content)
+    with pytest.raises(ValueError, match="categories 'Cat', which .*'Cat' and 'cat'"):
+        report_of_maps(place / 'out', panoptic, place / 'q')
+
+
+def test_quality_of_folders_with_an_index(place, run):
+    run()
+    (place / 'out').rename(place / 'truth')
+    write_map(place, 'a', np.zeros(SIZE))
+    run()
+    report = report_of_maps(place / 'out', place / 'truth', place / 'q')
+    assert report['images'] == 2 and report['aAcc'] == 0.25
+    write_labels(place, ('cat', 'owl', 'dog'))
+    run('--overwrite', classes=('background', 'cat', 'owl', 'dog'))
+    with pytest.raises(ValueError, match=r"'owl', 'dog'\), .*import one of them"):
+        report_of_maps(place / 'out', place / 'truth', place / 'q')

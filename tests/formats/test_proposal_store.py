@@ -85,8 +85,10 @@ def test_options_choose(folder):
 
 
 def test_one_file_of_all_images(folder):
-    mixed = [*entries(), *entries(image_id='é', scores=[1, 2, 3, 4]), *entries()[:1]]
-    path = folder(json.dumps(mixed, ensure_ascii=False), 'all.json') / 'all.json'
+    other = entries(image_id='é', scores=[1, 2, 3, 4])
+    mixed = [*other[:1], *entries(), *other[1:], *entries()[:1]]
+    text = json.dumps(mixed[:4]) + json.dumps(mixed[4:], ensure_ascii=False)
+    path = folder(text.replace('][', ','), 'all.json') / 'all.json'
     store = ProposalStore(path)
     np.testing.assert_allclose(store.read(IMAGE).scores, [0.5, 0.5, 0.3, 0.3])
     other = store.read(dict(IMAGE, id='é'))

@@ -10,6 +10,7 @@ from hypothesis.extra import numpy as hnp
 from mmwsis.formats.segment_maps import (
     ENCODINGS,
     decode_segment_map,
+    distinct,
     encode_segment_map,
     is_grey,
     renumber,
@@ -103,5 +104,8 @@ def test_segments_one_by_one(ids, numbers):
         box = [x, y, columns.max() + 1 - x, rows.max() + 1 - y]
         assert one['bbox'] == box and one['area'] == len(rows)
         assert one['category_id'] == 10 * one['id'] and one['iscrowd'] == 0
+    present, places = distinct(ids)
+    np.testing.assert_array_equal(present, np.unique(ids))
+    np.testing.assert_array_equal(present[places], ids)
     expected = [[numbers.get(value, 255) for value in row] for row in ids.tolist()]
     np.testing.assert_array_equal(renumber(ids, numbers, 255), expected)

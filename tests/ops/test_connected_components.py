@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from mmwsis.ops import draw_centers
 from mmwsis.ops.connected_components import connected_components, is_separated
 
 GOLDEN = Path(__file__).parents[1] / 'golden' / 'wise'
@@ -133,6 +134,35 @@ def test_false_positives_are_weighted_by_two_histograms():
         if not any(component[y, x] for x, y in points.tolist()):
             expected[component] = 1 / component.sum()
     torch.testing.assert_close(weight, expected)
+
+
+PSEUDO = sorted(path.stem for path in GOLDEN.with_name('bestie').glob('pseudo_*.npz'))
+
+
+@pytest.mark.parametrize('name', PSEUDO)
+def test_golden_pseudo_labels_follow_from_components(name):
+    """Objects are the components of 50 pixels with exactly one cue of their class."""
+    path = GOLDEN.with_name('bestie') / f'{name}.npz'
+    data = {key: torch.from_numpy(value) for key, value in np.load(path).items()}
+    label_map, (x, y, label) = data['seg_map'], data['points_xyc_conf'][:, :3].long().T
+    tags = data['label'].nonzero()[:, 0]
+    found = connected_components(label_map, classes=(tags + 1).tolist(), min_area=50)
+    hits = found.labels[y, x][label_map[y, x] == label + 1]
+    accepted = hits.bincount(minlength=len(found.areas) + 1)[1:] == 1
+    weight = torch.cat([torch.zeros(1), accepted.float()])[found.labels]
+    assert torch.equal(weight[None], data['weight_map'])
+    centroids = torch.cat([torch.zeros(1, 2).long(), found.centroids.long()])
+    grid = torch.stack(torch.meshgrid(*map(torch.arange, weight.shape), indexing='ij'))
+    offsets = (centroids[found.labels].permute(2, 0, 1).flip(0) - grid) * weight
+    assert torch.equal(offsets, data['offset_map'])
+    points, classes = found.centroids.long()[accepted], found.classes[accepted] - 1
+    if data['point_supervised']:
+        present = (label[:, None] == tags).any(1)
+        points, classes = torch.stack([x, y], dim=1)[present], label[present]
+    centers = draw_centers(
+        points, classes, len(data['label']), weight.shape, data['sigma'].item()
+    )
+    torch.testing.assert_close(centers, data['center_map'], atol=1e-6, rtol=0)
 
 
 def test_settings_and_maps_that_cannot_be_meant():

@@ -78,6 +78,18 @@ WORK: dict[str, Callable] = {
     'crop_mask_patches': crop,
     'encode_patch': lambda h, w: ops.encode_patch(mask(h, w), 0, 0, (h, w)),
     'encode_filled_box': lambda h, w: ops.encode_filled_box([0, 0, w, h], (h, w)),
+    'connected_components': lambda h, w: ops.connected_components(
+        (rand(h, w) * 9).long()
+    ),
+    'find_peaks': lambda h, w: ops.find_peaks(
+        rand(2, h, w), 41, merge_plateaus=True, min_distance=16
+    ),
+    'region_peaks': lambda h, w: ops.region_peaks((rand(h, w) * 9).long(), rand(h, w)),
+    'draw_centers': lambda h, w: ops.draw_centers(
+        torch.tensor([[w // 2, 0]] * 100), torch.zeros(100).long(), 1, (h, w), 2000
+    ),
+    'group_pixels': lambda h, w: ops.group_pixels(rand(2, h, w), rand(500, 2) * w),
+    'merge_flipped_cams': lambda h, w: ops.merge_flipped_cams(rand(2, 3, 1, 1), (h, w)),
     'extreme_points_from_mask': lambda h, w: extreme_points_from_mask(mask(h, w)),
     'interior_point': lambda h, w: interior_point(mask(h, w)),
 }
@@ -151,6 +163,13 @@ def test_links_and_windows_beyond_the_map_cost_nothing(bounded):
     _, wide = ops.mean_field_refine(image, prob, None, kernel_size=9)
     _, wider = ops.mean_field_refine(image, prob, None, kernel_size=100_001)
     assert torch.equal(wide, wider)
+
+
+def test_a_flat_map_is_one_plateau(bounded):
+    peaks = ops.find_peaks(torch.ones(1, 500, 600), 100_001, merge_plateaus=True)
+    assert peaks.points.tolist() == [[299, 249]]
+    peaks = ops.find_peaks(torch.ones(1, 500, 600), min_distance=50)
+    assert torch.pdist(peaks.points.double()).min() >= 50
 
 
 def test_nothing_to_do_costs_nothing(bounded):

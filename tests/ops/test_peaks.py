@@ -138,6 +138,24 @@ def test_golden_peaks(name):
     assert len(rows(peaks)) == scored.sum()
 
 
+INSTANCES = (
+    'two_0',
+    'cluster_only_1',
+    'cluster_weak_2',
+    'far_cluster_3',
+    'near_cluster_4',
+)
+
+
+@pytest.mark.parametrize('name', INSTANCES)
+def test_golden_centres_of_a_component(name):
+    data = np.load(GOLDEN / 'bestie' / f'instseg_{name}.npz')
+    heat, component = (torch.from_numpy(data[key]) for key in ('center_map', 'fg'))
+    mask = component & (heat > float(data['threshold']))
+    peaks = find_peaks(heat[None], int(data['nms_kernel']), mask=mask)
+    assert sorted(peaks.points.flip(1).tolist()) == data['centers_yx'].tolist()
+
+
 @pytest.mark.parametrize('name', ['a', 'b_20cls', 'c_ties'])
 def test_golden_peaks_of_blobs(name):
     data = np.load(GOLDEN / 'wise' / f'blobs_peaks_{name}.npz')

@@ -1,6 +1,7 @@
 """All stages are checked before the first starts."""
 
 import json
+import re
 import socket
 from pathlib import Path
 
@@ -71,6 +72,50 @@ def test_nothing_stands_in_the_way(project, method):
     config = f'mmwsis::{method}/pipeline_synthetic.py'
     print_plan(options(config), commands=False, say=lines.append)
     assert lines[-1] == 'Checked for all stages: nothing stands in the way.'
+
+
+ROUNDS = """
+_base_ = {base!r}
+C = 'mmwsis::irnet/'
+components = dict(
+    type='generate', config=C + 'cam-components_synthetic.py', has_weights=False)
+folder = 'pseudo_label_dataloader.dataset.pipeline.1.folder'
+pipeline = dict(dataset='mmwsis::data_specs/synthetic.py', stages=[
+    dict(name='scenes'), dict(name='weak_labels'),
+    dict(name='classifier', type='train', config=C + 'cam_r18_synthetic.py'),
+    dict(name='class_maps', type='generate', config=C + 'cam_r18_synthetic.py',
+         out='{{data_root}}/maps'),
+    dict(components, name='start', cfg_options={{folder: '{{out:class_maps}}'}},
+         out='{{data_root}}/labels_0.json'),
+    dict(name='refine', type='rounds', rounds=2, first=dict(labels='{{out:start}}'),
+         stages=[
+             dict(name='network', type='train', config=C + 'mask-rcnn_r18_synthetic.py',
+                  cfg_options={{
+                      'train_dataloader.dataset.ann_file': '{{previous:labels}}',
+                      'load_from': '{{previous_checkpoint:network}}'}}),
+             dict(components, name='labels', out='work_dirs/labels_{{round}}.json',
+                  cfg_options={{folder: '{{out:class_maps}}'}}),
+         ]),
+], fast=dict(network=dict()))
+"""
+
+
+def test_rounds_read_what_is_yet_to_be_made(project):
+    base = f'{CONFIGS}/irnet/pipeline_synthetic.py'
+    Path('rounds.py').write_text(ROUNDS.format(base=base))
+    Path('spec.py').write_text(SPEC.format(classes=(*CLASSES[:-1], 'barr')))
+    lines = []
+    with pytest.raises(StageFailedError) as refused:
+        print_plan(options('rounds.py'), commands=True, say=lines.append)
+    # Labels that are not there yet have the classes of what they are made from; that
+    # they are not there is no problem.
+    problems = re.split(r'\n *\d+\. ', str(refused.value))[1:]
+    assert all("'barr'" in text for text in problems)
+    assert 'start, network@1, labels@1, network@2, labels@2' in problems[0]
+    # Named from the data root where the file is below it.
+    text = '\n'.join(lines)
+    assert 'ann_file=labels_0.json' in text
+    assert f'ann_file={project}/work_dirs/labels_1.json' in text
 
 
 def test_class_that_no_label_file_has(project):

@@ -11,6 +11,7 @@ import pytest
 from mmengine.config import DictAction
 
 from mmwsis.engine.data_spec import load_data_spec
+from mmwsis.pipelines.data_paths import fit_to_data_root
 from mmwsis.pipelines.definition import load_pipeline
 from mmwsis.pipelines.jobs import JobFactory
 from mmwsis.pipelines.launch import Launch, option_arguments, shown
@@ -147,6 +148,10 @@ def test_metrics_for_people():
     assert headline_retention(weak, {'mask AP': 0.4}) == pytest.approx(75)
     assert headline_retention(weak, {'mask AP': 0.0}) is None
     assert headline_retention({}, weak) is None
+    # MMDetection's and MMSegmentation's are in percent, this project's own are not.
+    assert final_metrics({'panoptic/PQ': 0.4}) == {'PQ': 0.4}
+    assert final_metrics({'class_maps/mIoU': 0.3}) == {'mIoU': 0.3}
+    assert final_metrics({'mIoU': 30.0}) == {'mIoU': 0.3}
     panoptic = final_metrics({'coco_panoptic/PQ': 40.0})
     assert headline_retention(panoptic, {'PQ': 0.5}) == pytest.approx(80)
 
@@ -166,6 +171,67 @@ def test_generation_without_weights_has_no_checkpoint(tmp_path):
     assert Path(pending) in with_weights.inputs
     assert without.command[2:] == ['maps.py', '--out', 'made']
     assert without.inputs == []
+
+
+def test_files_of_a_dataset_start_from_the_root(tmp_path):
+    dataset = dict(data_root='data/voc/', ann_file='weak.json')
+    cfg = dict(loader=dict(dataset=dict(datasets=[dataset])), other=dict())
+    place = 'loader.dataset.datasets.0'
+    made = {'data/voc/labels.json', 'work_dirs/labels.json'}
+    for value, fitted in {
+        'data/voc/labels.json': 'labels.json',
+        'data/voc/by_hand.json': 'by_hand.json',  # such as that which round 1 reads
+        'work_dirs/labels.json': str(tmp_path / 'work_dirs/labels.json'),
+        'weak/tags.json': 'weak/tags.json',
+        str(tmp_path / 'x.json'): str(tmp_path / 'x.json'),
+    }.items():
+        options = {f'{place}.ann_file': value, 'load_from': value}
+        found = fit_to_data_root(options, cfg, tmp_path, made)
+        assert found == {f'{place}.ann_file': fitted, 'load_from': value}
+        seg = {f'{place}.data_prefix.seg': value}
+        assert fit_to_data_root(seg, cfg, tmp_path, made) == {next(iter(seg)): fitted}
+    for options in (
+        {f'{place}.ann_file': 'data/voc/labels.json', f'{place}.data_root': 'data'},
+        {'other.dataset.ann_file': 'voc/labels.json'},
+    ):
+        found = fit_to_data_root(options, cfg, tmp_path, made)
+        assert next(iter(found.values())) == 'voc/labels.json'
+
+
+@pytest.mark.parametrize(
+    ('artifact', 'content', 'result'),
+    [
+        ('points', dict(annotations=[{}, {}]), {'points': 2}),
+        ('proposals', dict(images=[{}] * 3), {'images with proposals': 3}),
+        ('semantic_maps', dict(images=[{}] * 3), {'maps': 3}),
+        (
+            'panoptic_maps',
+            dict(images=[{}], annotations=[dict(segments_info=[{}, {}])]),
+            {'maps': 1, 'segments': 2},
+        ),
+    ],
+)
+def test_results_of_every_kind_of_artifact(tmp_path, artifact, content, result):
+    info = dict(mmwsis=dict(artifact=dict(type=artifact)))
+    out = tmp_path / 'labels.json'
+    out.write_text(json.dumps(dict(info=info, **content)))
+    stage = GenerateStage(name='labels', config='labeler.py', out='labels.json')
+    assert stage_result(SimpleNamespace(root=tmp_path, factory=None), stage) == result
+
+
+def test_a_panoptic_run_starts_without_the_maps_of_another(tmp_path):
+    (tmp_path / 'net.py').write_text("artifact = dict(type='panoptic_maps')\n")
+    (tmp_path / 'pipeline.py').write_text(
+        "labels = dict(type='generate', config='net.py', out='data/labels.json')\n"
+        "pipeline = dict(name='toy', stages=[dict(labels, name='a'), "
+        "dict(labels, name='b', artifact='points')])\n"
+    )
+    pipeline = load_pipeline(tmp_path / 'pipeline.py')
+    factory = JobFactory(pipeline, tmp_path)
+    panoptic, points = (factory.make(stage) for stage in pipeline.stages)
+    common = [Path('data/labels.json'), Path('data/labels.json.parts')]
+    assert panoptic.resumable == [*common, Path('data/labels')]  # with the PNGs
+    assert points.resumable == common
 
 
 def test_overrides_of_an_evaluation_that_the_data_lacks_are_dropped(tmp_path):

@@ -29,6 +29,7 @@ from mmwsis.pseudo_labels import GenerationOptions, Shard, generate_pseudo_label
 from mmwsis.pseudo_labels.artifact import LabelSource
 from mmwsis.pseudo_labels.panoptic_maps import PanopticMaps
 from mmwsis.registry import DATASETS
+from mmwsis.visualization.maps import map_sheet, panoptic_tiles
 
 sys.path.insert(0, str(Path(__file__).parent))
 import toy_panoptic_labeler
@@ -135,6 +136,20 @@ def test_who_reads_it(config, scenes, tmp_path):
         expected = np.where(codes == 3, -1, np.searchsorted(sorted(scores), codes) + 1)
         np.testing.assert_array_equal(loaded['gt_instance_map'], expected)
     assert metric.evaluate(len(dataset))['panoptic/PQ'] == 1
+
+
+def test_a_sheet_shows_it(config, scenes, tmp_path):
+    out = generate(config, tmp_path / 'panoptic.json')
+    images = json.loads(out.read_text())['images']
+    names = {image['id']: image['file_name'] for image in images}
+    file = PanopticFile(out, out.with_suffix(''))
+    image = np.zeros((44, 54, 3), np.uint8)
+    (tile,) = panoptic_tiles(file, 93, image)
+    assert tile.caption == 'image 93: pool 1, berry 2, leaf 1'
+    (tile,) = panoptic_tiles(file, 100, image)
+    assert tile.caption == 'image 100: no segment'
+    sheet = map_sheet(out, scenes / 'images', names, num=3)
+    assert sheet.dtype == np.uint8 and sheet.shape[2] == 3
 
 
 def given_sample(sample):

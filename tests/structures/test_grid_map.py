@@ -3,13 +3,14 @@
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from mmwsis.structures import GridMap
 from mmwsis.structures.grid_map import nearest_pixels
 
+quick = settings(max_examples=60, deadline=None)
 SIDE = st.integers(1, 60)
 SIZE = st.tuples(SIDE, SIDE)
 
@@ -28,6 +29,7 @@ def pixel_by_pixel(grid, array, fill):
     return out
 
 
+@quick
 @given(SIZE, SIZE)
 def test_resizing_is_that_of_pillow_and_opencv(size, new):
     source, grid = numbered(size), GridMap.identity(size)
@@ -37,6 +39,7 @@ def test_resizing_is_that_of_pillow_and_opencv(size, new):
     assert np.array_equal(grid.resized(new, 'corner').apply(source), opencv)
 
 
+@quick
 @given(SIZE, st.floats(0.3, 2.5) | st.sampled_from([0.7, 0.9, 1.0, 1.1, 1.3]))
 def test_resizing_by_a_factor_is_that_of_opencv(size, factor):
     new = tuple(round(side * factor) for side in size)
@@ -68,6 +71,7 @@ STEP = st.one_of(
 )
 
 
+@quick
 @given(SIZE, st.lists(STEP, max_size=5))
 def test_a_chain_is_its_steps_one_after_the_other(size, steps):
     source = numbered(size, np.int64)
@@ -86,6 +90,7 @@ def test_a_chain_is_its_steps_one_after_the_other(size, steps):
     assert chain.reaches_outside == (stepwise == -7).any()
 
 
+@quick
 @given(SIZE, st.lists(STEP, max_size=3))
 def test_points_find_their_pixel(size, steps):
     grid = GridMap.identity(size)

@@ -59,17 +59,6 @@ def test_unpacked_codes_say_which_masks_cover_a_pixel(masks):
     assert len(runs) == len(masks)
 
 
-@given(st.data())
-def test_unions_of_regions_are_encoded_without_decoding(data):
-    size = data.draw(st.tuples(*[st.integers(1, 8)] * 2))
-    count, masks = data.draw(st.integers(1, 5)), data.draw(st.integers(0, 4))
-    regions = data.draw(arrays(np.int32, size, elements=st.integers(0, count - 1)))
-    members = data.draw(arrays(bool, (masks, count)))
-    runs = RunLengths.from_regions(regions, members)
-    assert runs.to_rles() == encode(members[:, regions])
-    np.testing.assert_array_equal(runs.areas, members[:, regions].sum((1, 2)))
-
-
 @given(st.lists(st.integers(0, 2**28), min_size=1, max_size=9), st.integers(1, 3))
 def test_large_runs_are_unpacked(runs, copies):
     # pycocotools writes no more than six characters of five bits for a run.

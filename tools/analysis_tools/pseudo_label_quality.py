@@ -6,7 +6,8 @@ or empty, whether maps are of one class everywhere; a warning says so.
 PSEUDO and GT are two COCO instance files, two COCO panoptic files, or two folders of
 semantic label maps; a folder with an index.json says its classes itself. A folder that
 label generation wrote, of class maps or of semantic maps, and a file of points (clicks,
-or cues that a network found) are also compared with a COCO instance file.
+or cues that a network found) are also compared with a COCO instance file, semantic maps
+with a panoptic one.
 """
 
 import argparse

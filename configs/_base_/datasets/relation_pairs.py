@@ -4,7 +4,7 @@ train_pipeline = [
     dict(type='mmwsis.LoadCachedImage', max_images=0),
     dict(type='mmwsis.LoadSemanticMap'),
     dict(type='mmwsis.RandomRescale', scale=(0.5, 1.5)),
-    dict(type='mmdet.RandomFlip', prob=0.5),
+    dict(type='mmwsis.RandomFlip', prob=0.5),
     dict(type='mmwsis.RandomCropOrPad', crop_size=512, seg_pad_value=255),
     dict(type='mmwsis.PackWeakInputs'),
 ]

@@ -2,7 +2,7 @@
 train_pipeline = [
     dict(type='mmwsis.LoadCachedImage', max_images=0),
     dict(type='mmwsis.RandomLongSide', long_side=(320, 640)),
-    dict(type='mmdet.RandomFlip', prob=0.5),
+    dict(type='mmwsis.RandomFlip', prob=0.5),
     dict(type='mmwsis.RandomCropOrPad', crop_size=512),
     dict(type='mmwsis.PackWeakInputs'),
 ]

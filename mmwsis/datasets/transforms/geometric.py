@@ -39,7 +39,7 @@ class GeometricTransform(BaseTransform):
       ``gt_masks`` take the nearest value, and outside the image ``seg_pad_value``,
       ``instance_pad_value`` and 0;
     - ``gt_points``, ``gt_bboxes`` and polygons of ``gt_masks`` move with the pixels
-      below them; boxes and polygons are cut off at the border of a window;
+      below them; boxes are cut off at the image's border, polygons at a window's;
     - where a window is taken, an object leaves with all its rows once its point, box or
       mask lies wholly outside; ``num_dropped`` counts them. A point of NaN is none.
 
@@ -137,7 +137,7 @@ class GeometricTransform(BaseTransform):
             self.backend,
             self.truncate_image,
         )
-        results['img'] = placed_image(image, geometry.placement(), self.pad_value)
+        results['img'] = placed_image(image, geometry, self.pad_value)
         grid = geometry.grid(self.pixel_rule)
         if 'gt_seg_map' in results:
             results['gt_seg_map'] = grid.apply(

@@ -1,12 +1,14 @@
 """How the fields of a sample follow a geometric transform of their image."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 from mmdet.structures.bbox import BaseBoxes, HorizontalBoxes
 from mmdet.structures.mask import BitmapMasks, PolygonMasks
 from PIL import Image
 
-from mmwsis.structures.grid_map import GridMap, PixelRule
+from mmwsis.structures.grid_map import PixelRule
 
 from .geometry import Geometry
 
@@ -48,7 +50,7 @@ def resized_image(
     """Image after the first step of ``geometry``.
 
     Args:
-        image: uint8 (H, W, 3); with 'cv2' also float32.
+        image: uint8 or float32 (H, W, 3).
         geometry: What is done.
         interpolation: 'bilinear' or 'bicubic'.
         backend: 'cv2', or 'pillow', whose filters grow wider where an image shrinks.
@@ -62,7 +64,12 @@ def resized_image(
         return image
     filter_, size = _FILTERS[backend][interpolation], geometry.resized_size[::-1]
     if backend == 'pillow':
-        return np.array(Image.fromarray(image).resize(size, filter_))
+        if image.dtype == np.uint8:
+            return np.array(Image.fromarray(image).resize(size, filter_))
+        # It has no colour images of other types.
+        channels = image.astype(np.float32).transpose(2, 0, 1)
+        resized = [Image.fromarray(one).resize(size, filter_) for one in channels]
+        return np.stack([np.array(one) for one in resized], axis=-1)
     source = image.astype(np.float32) if truncate else image
     if geometry.factor is None:
         resized = cv2.resize(source, size, interpolation=filter_)
@@ -73,23 +80,28 @@ def resized_image(
 
 
 def placed_image(
-    image: np.ndarray, placement: GridMap, colour: tuple[float, ...]
+    image: np.ndarray, geometry: Geometry, colour: tuple[float, ...]
 ) -> np.ndarray:
-    """Image after the other steps.
+    """Image after the other steps of ``geometry``.
 
     Args:
-        image: (H, W, 3).
-        placement: Of the geometry.
+        image: (H, W, 3), already resized.
+        geometry: What is done.
         colour: Three values for what lies outside. Where it is used and holds a
             fraction, an image of integers becomes float32.
 
     Returns:
-        A new array.
+        A new array; ``image`` itself where no step is left.
     """
+    if geometry.window is None and not geometry.mirror:
+        return image
+    window = replace(geometry, mirror=False).placement()
     whole = all(float(value).is_integer() for value in colour)
-    if placement.reaches_outside and not whole:
+    if window.reaches_outside and not whole:
         image = image.astype(np.float32)
-    return placement.apply(image, colour, axis=0)
+    placed = window.apply(image, colour, axis=0)
+    # Twenty times as fast as NumPy's copy of pixels in reverse.
+    return cv2.flip(placed, 1) if geometry.mirror else placed
 
 
 def moved_class_maps(
@@ -120,17 +132,16 @@ def _resized_maps(stack: np.ndarray, geometry: Geometry) -> np.ndarray:
     if geometry.resized_size == geometry.size:
         return stack
     # OpenCV has no float16.
-    resized = [
-        resized_image(one.astype(np.float32), geometry, 'bilinear', 'cv2')
-        for one in stack
-    ]
-    return np.array(resized, stack.dtype).reshape(-1, *geometry.resized_size)
+    resized = np.empty((len(stack), *geometry.resized_size), np.float32)
+    for place, one in zip(resized, stack.astype(np.float32), strict=True):
+        place[:] = resized_image(one, geometry, 'bilinear', 'cv2')
+    return resized.astype(stack.dtype)
 
 
 def moved_boxes(
     boxes: BaseBoxes | np.ndarray, geometry: Geometry
 ) -> tuple[BaseBoxes | np.ndarray, np.ndarray]:
-    """Boxes, cut off at the border where a window is taken.
+    """Boxes, cut off at the image's border.
 
     Args:
         boxes: MMDetection's boxes, whose own methods fit, as they are edges; or (N, 4).
@@ -149,7 +160,7 @@ def moved_boxes(
         top, left = geometry.corner
         boxes.translate_((-left, -top))
         inside = boxes.is_inside(geometry.window).numpy()
-        boxes.clip_(geometry.window)
+    boxes.clip_(geometry.new_size)
     if geometry.mirror:
         boxes.flip_(geometry.new_size)
     return boxes, inside
@@ -170,17 +181,23 @@ def moved_masks(
         rule: Nearest neighbours of bitmaps, as in :meth:`GridMap.resized`.
 
     Returns:
-        New masks, and bool (N,): not all of the mask has gone. One that was empty
-        before has nothing to lose.
+        New masks, and bool (N,): a window has left something of the mask, or it was
+        empty before.
     """
     if isinstance(masks, BitmapMasks):
         bits = geometry.grid(rule).apply(masks.masks)
         moved = BitmapMasks(bits, *geometry.new_size)
-        before, after = (one.masks.any(axis=(1, 2)) for one in (masks, moved))
     else:
         moved = _moved_polygons(masks, geometry)
-        before, after = masks.areas > 0, moved.areas > 0
-    return moved, after | ~before
+    if geometry.window is None:
+        return moved, np.ones(len(masks), bool)
+    return moved, ~_is_empty(moved) | _is_empty(masks)
+
+
+def _is_empty(masks: BitmapMasks | PolygonMasks) -> np.ndarray:
+    if isinstance(masks, BitmapMasks):
+        return ~masks.masks.any(axis=(1, 2))
+    return masks.areas <= 0
 
 
 def _moved_polygons(masks: PolygonMasks, geometry: Geometry) -> PolygonMasks:

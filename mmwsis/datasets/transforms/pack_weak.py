@@ -94,7 +94,9 @@ class PackWeakInputs(PackDetInputs):
                 for image in results['scaled_imgs']
             ]
         else:
-            packed = super().transform(results)
+            # A cached image is read-only, of which torch warns.
+            image = np.require(results['img'], requirements='W')
+            packed = super().transform({**results, 'img': image})
         if 'class_maps' in results:
             maps = {k: torch.from_numpy(v) for k, v in results['class_maps'].items()}
             packed['data_samples'].class_maps = InstanceData(**maps)

@@ -79,12 +79,18 @@ class Resizing(GeometricTransform):
 
         Args:
             size: (H, W).
-            factor: Of both sides; their ratio takes its place after rounding, but for
-                OpenCV's rule of pixels.
+            factor: Of both sides.
+
+        Returns:
+            With ``factor`` itself where OpenCV resizes by it; otherwise the ratio of
+            the rounded sides counts.
         """
-        resized = rescaled_size(size, factor)
-        keeps = self.pixel_rule == 'corner' and self.backend == 'cv2'
-        return Geometry(size, resized, factor if keeps else None)
+        by_factor = self.pixel_rule == 'corner' and self.backend == 'cv2'
+        if round(min(size) * factor) < 1:
+            by_factor = False  # nothing would be left of the shorter side
+        return Geometry(
+            size, rescaled_size(size, factor), factor if by_factor else None
+        )
 
 
 @TRANSFORMS.register_module()

@@ -191,7 +191,8 @@ class LoadPanopticMap(BaseTransform):
         if self._file is None:
             self._open(results['classes'])
         image_id = results['img_id']
-        ids, segments = self._file.read_truth(image_id)
+        ids = self._file.segment_map(image_id)
+        segments = self._file.segments(image_id)
         size = results['height'], results['width']
         if ids.shape != size:
             raise ValueError(

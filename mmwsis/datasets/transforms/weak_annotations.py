@@ -63,17 +63,19 @@ class LoadWeakAnnotations(LoadAnnotations):
             ``results``.
 
         Raises:
-            ValueError: A point lies outside the image, or an object has none; the
-                message names the image and the annotation.
+            ValueError: A point lies outside the image, or an object lacks what is
+                loaded; the message names the image and the annotation.
         """
         found = results.get('instances', [])
         kept = [one for one in found if self._above_threshold(one)]
         dropped = len(found) - len(kept)
         results['num_dropped'] = results.get('num_dropped', 0) + dropped
-        results['instances'] = [one for one in kept if self._tells_something(one)]
+        instances = [one for one in kept if self._tells_something(one)]
+        results['instances'] = instances
+        for instance in instances:
+            self._check_labels(results, instance)
         if self.with_point:
-            results['gt_points'] = self._points(results)
-        instances = results['instances']
+            results['gt_points'] = _points(results)
         results['gt_ignore_flags'] = np.array(
             [one['ignore_flag'] for one in instances], dtype=bool
         )
@@ -93,34 +95,42 @@ class LoadWeakAnnotations(LoadAnnotations):
         seen = self.with_bbox or self.with_mask or not self.with_point
         return seen or 'point' in instance or not instance['ignore_flag']
 
-    def _points(self, results: dict[str, Any]) -> np.ndarray:
-        points = np.full((len(results['instances']), 2), np.nan)
-        height, width = results.get('ori_shape') or (
-            results['height'],
-            results['width'],
+    def _check_labels(self, results: dict[str, Any], instance: dict[str, Any]) -> None:
+        wanted = dict(
+            point=self.with_point and not instance['ignore_flag'],
+            bbox=self.with_bbox,
+            mask=self.with_mask,
         )
-        for row, instance in enumerate(results['instances']):
-            point = instance.get('point')
-            if point is None:
-                if not instance['ignore_flag']:
-                    raise ValueError(
-                        f'{_place(results, instance)} has no point; set '
-                        'with_point=False for files without points.'
-                    )
-                continue
-            x, y = point
-            if not (0 <= x <= width and 0 <= y <= height):
+        for key, needed in wanted.items():
+            if needed and instance.get(key) is None:
                 raise ValueError(
-                    f'{_place(results, instance)}: point {[float(x), float(y)]} lies '
-                    f'outside the image of {width} x {height} pixels. '
-                    'tools/analysis_tools/check_dataset.py lists all such points.'
+                    f'{_place(results, instance)} has no {key} at supervision '
+                    f'{results.get("supervision")!r}; set with_{key}=False, or give '
+                    'labels that have it.'
                 )
-            points[row] = min(x, width - 1), min(y, height - 1)
-        return points.astype(np.float32)
 
     def __repr__(self) -> str:
         own = f'with_point={self.with_point}, score_thr={self.score_thr}, '
         return super().__repr__().replace('(', f'({own}', 1)
+
+
+def _points(results: dict[str, Any]) -> np.ndarray:
+    """Points in their image, NaN where there is none."""
+    size = results.get('ori_shape') or (results['height'], results['width'])
+    limits = np.array(size[::-1])
+    points = np.full((len(results['instances']), 2), np.nan)
+    for row, instance in enumerate(results['instances']):
+        if instance.get('point') is None:
+            continue
+        point = np.asarray(instance['point'], dtype=float)
+        if not ((point >= 0) & (point <= limits)).all():
+            raise ValueError(
+                f'{_place(results, instance)}: point {point.tolist()} lies outside the '
+                f'image of {size[1]} x {size[0]} pixels. '
+                'tools/analysis_tools/check_dataset.py lists all such points.'
+            )
+        points[row] = np.minimum(point, limits - 1)
+    return points.astype(np.float32)
 
 
 def _place(results: dict[str, Any], instance: dict[str, Any]) -> str:

@@ -11,7 +11,7 @@ from mmwsis.structures.extreme_points import is_finite_number
 from mmwsis.structures.supervision import Supervision
 
 from ..json_file import read_json, refuse_other_json
-from ..segment_maps import VOID, decode_segment_map, is_grey
+from ..segment_maps import VOID, decode_segment_map, is_grey, is_segment_id
 from .columns import ImageTable, is_id
 from .header import check_categories, check_images, check_lists
 from .issues import IssueLog
@@ -90,7 +90,7 @@ def _entry_fault(entry: Any, images: ImageTable, known: Mapping[Any, str]) -> st
         number, category = segment.get('id'), segment.get('category_id')
         if missing:
             return f'segment id {number!r} lacks {", ".join(missing)}.'
-        if type(number) is not int or not 0 < number < 2**24:
+        if not is_segment_id(number):
             return f'segment id {number!r} must be 1 to 2^24 - 1; 0 is no segment.'
         if number in seen:
             return f'segment id {number} is listed twice.'

@@ -82,11 +82,15 @@ def points_on_one_pixel(
         Index of each such annotation -> index of the first one on its pixel.
     """
     chosen = np.flatnonzero(usable & (rows >= 0) & (pixels >= 0).all(axis=1))
-    keys = np.column_stack([rows[chosen], pixels[chosen]])
-    _, first, group = np.unique(keys, axis=0, return_index=True, return_inverse=True)
-    owners = chosen[first[group.ravel()]]
-    later = owners != chosen
-    return dict(zip(chosen[later].tolist(), owners[later].tolist()))
+    if not len(chosen):
+        return {}
+    keys = pixels[chosen, 1], pixels[chosen, 0], rows[chosen]
+    order = np.lexsort(keys)  # stable: the first of a pixel comes first
+    new = np.ones(len(order), dtype=bool)
+    new[1:] = np.any([np.diff(key[order]) != 0 for key in keys], axis=0)
+    first = np.maximum.accumulate(np.where(new, np.arange(len(order)), 0))
+    later, owners = order[~new], order[first[~new]]
+    return dict(zip(chosen[later].tolist(), chosen[owners].tolist()))
 
 
 def _mix(values: np.ndarray) -> np.ndarray:

@@ -93,7 +93,7 @@ class EndToEndDetector(ArtifactMaker, BaseDetector):
         and, of a panoptic network, ``pred_panoptic_seg``:
         :func:`~mmwsis.models.detectors.fill_instances` and
         :func:`~mmwsis.models.detectors.fill_panoptic` write them,
-        :mod:`mmwsis.models.original_size` resizes. In generation they are the fields of
+        ``mmwsis.models.original_size`` resizes. In generation they are the fields of
         that artifact; the others may be left out.
 
         Args:

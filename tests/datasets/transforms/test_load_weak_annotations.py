@@ -116,11 +116,17 @@ def test_crowds(load):
 
 def test_boxes_without_points(load):
     annotations = [ann(4, bbox=[2, 3, 10, 8])]
-    with pytest.raises(ValueError, match=r'id 7\), annotation id 4 has no point'):
+    with pytest.raises(ValueError, match=r'id 7\), annotation id 4 has no point at'):
         load(annotations, 'boxes', with_bbox=True)
     options = dict(with_point=False, with_bbox=True)
     sample = load(annotations, 'boxes', **options)[0]['data_samples']
     assert 'points' not in sample.gt_instances
+    with pytest.raises(
+        ValueError, match=r"no mask at supervision 'boxes'; set with_mask"
+    ):
+        load(annotations, 'boxes', **options, with_mask=True)
+    with pytest.raises(ValueError, match="id 4 has no bbox at supervision 'points'"):
+        load([ann(4, point=[2, 3])], **options)
     assert sample.gt_instances.ann_ids.tolist() == [4]
 
 
@@ -192,3 +198,41 @@ def test_whole_images_without_padding():
 def test_the_transform_prints_its_settings():
     text = repr(LoadWeakAnnotations(score_thr=0.7, with_mask=True))
     assert 'score_thr=0.7' in text and 'with_mask=True' in text
+
+
+@pytest.mark.parametrize('seed', range(4))
+def test_the_pixel_of_a_click_goes_along_from_file_to_batch(tmp_path, seed):
+    rng = np.random.default_rng(seed)
+    pixels = np.zeros((24, 32, 3), np.uint8)
+    rows, columns = np.divmod(rng.permutation(24 * 32)[:12], 32)
+    pixels[rows, columns] = np.arange(1, 13)[:, None]
+    Image.fromarray(pixels).save(tmp_path / 'a.png')
+    points = np.column_stack([columns, rows]).tolist()
+    coco = dict(
+        images=[dict(id=7, file_name='a.png', width=32, height=24)],
+        categories=[dict(id=17, name='cat')],
+        annotations=[ann(n, point=p) for n, p in enumerate(points, start=1)],
+    )
+    (tmp_path / 'labels.json').write_text(json.dumps(coco))
+    dataset = DATASETS.build(
+        dict(
+            type='mmwsis.CocoWeakDataset',
+            ann_file=str(tmp_path / 'labels.json'),
+            data_prefix=dict(img=str(tmp_path)),
+            metainfo=dict(classes=('cat',)),
+            supervision='points',
+            pipeline=[
+                dict(type='mmwsis.LoadCachedImage'),
+                dict(type='mmwsis.LoadWeakAnnotations'),
+                dict(type='mmwsis.RandomCropOrPad', crop_size=28),
+                dict(type='mmwsis.RandomFlip', prob=0.5),
+                dict(type='mmwsis.PackWeakInputs'),
+            ],
+        )
+    )
+    np.random.seed(seed)
+    item = dataset[0]
+    instances = item['data_samples'].gt_instances
+    x, y = instances.points.long().T
+    assert item['inputs'][0, y, x].tolist() == instances.ann_ids.tolist()
+    assert len(instances) + item['data_samples'].num_dropped == 12

@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from mmwsis.datasets import CocoWeakDataset
@@ -48,3 +49,16 @@ def test_tags_of_things_and_stuff_are_packed_at_every_level(tmp_path, supervisio
 def test_other_data_sets_are_refused():
     with pytest.raises(KeyError, match='needs num_classes .*CocoWeakDataset'):
         PackWeakInputs()(dict(img=np.zeros((4, 4, 3), np.uint8), tags=[0]))
+
+
+@pytest.mark.filterwarnings('error:The given NumPy array is not writable')
+def test_a_cached_image_is_packed_without_a_warning():
+    image = np.full((4, 6, 3), 9, np.uint8)
+    image.flags.writeable = False
+    torch.set_warn_always(True)  # else once per process
+    try:
+        packed = PackWeakInputs()(dict(img=image, tags=[0], num_classes=2))
+    finally:
+        torch.set_warn_always(False)
+    packed['inputs'].fill_(0)
+    assert (image == 9).all()

@@ -2,10 +2,14 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mmwsis.formats.coco_file import load_coco
 from mmwsis.formats.validation import validate_file
+from mmwsis.formats.validation.repeated import points_on_one_pixel
 from mmwsis.formats.validation.report import report_text
 
 
@@ -89,6 +93,22 @@ def test_the_last_column_and_the_border_are_one_pixel(scored, issues):
     second.update(image_id=first['image_id'], point=[120, 90])
     (found,) = issues(scored, supervision='points')['point-shared']
     assert 'column 119, row 89' in found
+
+
+@given(
+    places=st.lists(
+        st.tuples(*(st.integers(-1, 2) for _ in range(3)), st.booleans()), max_size=20
+    )
+)
+def test_shared_pixels_against_a_slow_reference(places):
+    seen, expected = {}, {}
+    for index, (row, x, y, usable) in enumerate(places):
+        if usable and min(row, x, y) >= 0:
+            first = seen.setdefault((row, x, y), index)
+            expected.update({} if first == index else {index: first})
+    table = np.array(places, dtype=np.int64).reshape(-1, 4)
+    rows, pixels, usable = table[:, 0], table[:, 1:3], table[:, 3].astype(bool)
+    assert points_on_one_pixel(pixels, rows, usable) == expected
 
 
 def test_documentation_shows_a_score():

@@ -39,6 +39,7 @@ def places(value, path=()):
 def test_junk_anywhere(clean, write, data):
     coco = copy.deepcopy(clean)
     coco['images'][0].update(tags=[17, 5], supervision='masks')
+    coco['annotations'][1].update(score=0.5, segmentation=[], area=3000)
     for _ in range(data.draw(st.integers(1, 2))):
         *parents, last = data.draw(st.sampled_from(list(places(coco))[1:]))
         target = coco

@@ -20,7 +20,7 @@ from mmwsis.engine.run_check import check_run
 from mmwsis.engine.run_config import load_run_config
 from mmwsis.formats.map_index import MapIndex
 from mmwsis.models.detectors import fill_instances, fill_panoptic
-from mmwsis.pseudo_labels.artifacts import ARTIFACTS
+from mmwsis.pseudo_labels import GenerationOptions, generate_pseudo_labels
 
 HERE = Path(__file__).parent
 TOOLS = HERE.parents[2] / 'tools'
@@ -112,18 +112,21 @@ def test_no_predictions_are_no_error(inside, monkeypatch):
 
 
 def test_it_labels_too(inside, monkeypatch):
-    for kind in set(toy_network.BoxNetwork.artifacts) & set(ARTIFACTS):
-        out = Path(
-            'labels', f'{kind}.json' if kind in ('instances', 'points') else kind
-        )
+    for kind in toy_network.BoxNetwork.artifacts:
+        out = Path('labels', kind if kind == 'semantic_maps' else f'{kind}.json')
         run(
             *(monkeypatch, 'generate_pseudo_labels.py', 'toy_config.py', CHECKPOINT),
             *('--artifact', kind, '--out', out),
         )
-        assert out.exists()
-    made = json.loads(Path('labels/instances.json').read_text())
-    assert made['info']['mmwsis']['supervision'] == 'boxes'
-    assert {entry['image_id'] for entry in made['annotations']} == {1, 2, 3, 4}
+    instances, points, panoptic = (
+        json.loads(Path(f'labels/{kind}.json').read_text())
+        for kind in ('instances', 'points', 'panoptic_maps')
+    )
+    assert instances['info']['mmwsis']['supervision'] == 'boxes'
+    assert {entry['image_id'] for entry in instances['annotations']} == {1, 2, 3, 4}
+    segments = sum(len(image['segments_info']) for image in panoptic['annotations'])
+    counts = [len(made['annotations']) for made in (instances, points)]
+    assert counts == [segments, segments]
     assert MapIndex('labels/semantic_maps', 'semantic_maps').path(1).is_file()
 
 
@@ -136,6 +139,11 @@ def test_an_artifact_that_it_cannot_make_is_refused(inside, monkeypatch):
     text = str(end.value)
     assert "BoxNetwork cannot make the artifact 'class_maps'; it makes" in text
     assert "'instances', 'semantic_maps'" in text
+    options = GenerationOptions(artifact='class_maps')
+    with pytest.raises(ValueError, match='BoxNetwork cannot make'):
+        generate_pseudo_labels(
+            load_run_config('toy_config.py'), CHECKPOINT, 'maps', options
+        )
     assert not list(Path().glob('maps*'))
 
 
@@ -258,6 +266,9 @@ def test_its_pipeline_reports_retention(inside, monkeypatch):
     summary = report['summary']
     assert summary['weak']['mask AP'] > 0 and summary['retention'] > 0
     assert summary['full']['PQ'] > 0
+    text = Path('work_dirs/pipelines/toy/report.md').read_text()
+    assert 'mask AP, trained on weak labels' in text
+    assert Path('work_dirs/pipelines/toy/pictures/predictions.png').is_file()
 
 
 def test_predictions_of_a_wrong_size_are_refused():
