@@ -1,8 +1,8 @@
 """Selective search of opencv-contrib, for a Python that has it: paths in, boxes out.
 
-Run by bench_proposal_generator.py. A line of the input is the path of an image, a line of the
-output a JSON: boxes as x, y, width, height, in the order that the library gives them,
-and the seconds that it took.
+bench_proposal_generator.py runs it. A line of the input is the path of an image, a
+line of the output a JSON: boxes as x, y, width, height, in the order that the library
+gives them, and the seconds that it took.
 """
 
 import json
