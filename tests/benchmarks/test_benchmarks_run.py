@@ -20,6 +20,7 @@ SCRIPTS = (
     'bench_instance_ops',
     'bench_labeler_loader',
     'bench_labeler_step',
+    'bench_proposal_generator',
     'bench_proposals',
     'gpu_check',
 )
@@ -211,3 +212,37 @@ def test_proposals_agree_with_decoded_ones(load):
     assert len(rows) == 6
     for row in rows:
         np.testing.assert_allclose(row.ours(), row.decoding(), rtol=1e-5)
+
+
+def test_proposals_are_compared_with_the_other_side(
+    load, monkeypatch, tmp_path, capsys
+):
+    script = load('bench_proposal_generator')
+    photographs = load('photograph_like')
+    ann_file = Path(photographs.write_photographs(tmp_path, 2, [(90, 70)], objects=3))
+    content = json.loads(ann_file.read_text())
+    for annotation in content['annotations']:
+        x, y, w, h = annotation['bbox']
+        annotation['segmentation'] = [[x, y, x + w, y, x + w, y + h, x, y + h]]
+    ann_file.write_text(json.dumps(content))
+
+    class Boxes:
+        """Stands for the process of the other library."""
+
+        def __init__(self, python, threads):
+            assert (python, threads) == ('other', 1)
+
+        def __call__(self, path):
+            return np.array([[0.0, 0.0, 90.0, 70.0]] * 9), [2.0, 2.0]
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr(script, 'SelectiveSearch', Boxes)
+    command = ['x', str(ann_file), str(tmp_path), '--light', '--contrib', 'other']
+    monkeypatch.setattr(sys, 'argv', command)
+    script.main()
+    printed = capsys.readouterr().out
+    assert '6 objects on 2 images' in printed
+    assert '| selective search, all | ' in printed
+    assert 'theirs: 2.00 CPU seconds per image' in printed

@@ -185,6 +185,9 @@ def check_prediction(cfg, sample):
         found = sample.pred_class_maps
         assert found.labels.tolist() == sample.tags
         assert found.high_res.shape == (len(sample.tags), *sample.ori_shape)
+    elif cfg.get('artifact') == 'proposals':
+        found = sample.pred_proposals
+        assert len(found.masks) == len(found.scores) > 0
     elif cfg.get('artifact') == 'semantic_maps':
         assert sample.pred_sem_seg.sem_seg.shape == (1, *sample.ori_shape)
     else:
@@ -200,7 +203,7 @@ def test_datasets_build_on_another_dataset(file, tiny_spec):
         if cfg.get(loader) is not None:
             dataset = DATASETS.build(cfg[loader].dataset)
             sizes[loader] = len(dataset)
-            if cfg.wsis.stage != 'pretrain':
+            if cfg.wsis.stage not in ('pretrain', 'proposals'):
                 assert dataset.metainfo['classes'] == tiny_spec['classes']
     assert min(sizes.values()) > 0
     if cfg.wsis.stage in ('labeler', 'similarity_extractor'):
