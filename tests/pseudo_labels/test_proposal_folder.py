@@ -122,6 +122,15 @@ def test_shards_and_interruptions_change_no_byte(config, tmp_path, monkeypatch):
     assert first == second
 
 
+def test_an_image_cannot_have_the_name_of_the_index(config, scenes, tmp_path):
+    labels = json.loads((scenes / 'tags.json').read_text())
+    labels['images'][3]['file_name'] = 'index.png'
+    (tmp_path / 'tags.json').write_text(json.dumps(labels))
+    config.pseudo_label_dataloader.dataset.ann_file = str(tmp_path / 'tags.json')
+    with pytest.raises(ValueError, match=r'image id \d+: .*Rename the image'):
+        generate(config, tmp_path / 'out')
+
+
 def test_max_num_is_an_option(config, scenes, tmp_path):
     config.artifact = dict(type='proposals', max_num=2)
     store = ProposalStore(generate(config, tmp_path / 'out'))
