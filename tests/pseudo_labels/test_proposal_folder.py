@@ -114,6 +114,8 @@ def test_shards_and_interruptions_change_no_byte(config, tmp_path, monkeypatch):
     with pytest.raises(FileNotFoundError, match='is not finished'):
         ProposalStore(out)
     generate(config, out, shard=Shard(1, 2))
+    # What a process leaves that is killed while it writes.
+    next(out.rglob('*.json')).with_name('.3.json.17-0a.partial').touch()
     generate(config, out, merge=True)
     first, second = content(whole), content(out)
     for one in (first, second):
