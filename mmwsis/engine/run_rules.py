@@ -27,6 +27,7 @@ from .preflight import (
     missing_requirements,
 )
 from .stage_rules import stage_problems
+from .transform_rules import transform_problems
 
 # Which loaders a task reads, by the first part of their keys.
 SPLITS = dict(train=('train', 'val'), test=('test',), generate=('pseudo_label',))
@@ -190,6 +191,11 @@ def _stage(run: Run) -> Iterator[str]:
     if run.task == 'generate':
         kind = artifact_settings(run.artifact or run.cfg.get('artifact'))['type']
         check_model_makes(run.cfg.model, kind)
+
+
+def _transforms(run: Run) -> Iterator[str]:
+    """Whether labels stay where their objects are."""
+    yield from transform_problems(run.cfg, SPLITS[run.task])
 
 
 def _labels(run: Run) -> Iterator[str]:
@@ -383,6 +389,7 @@ RULES = (
     _label_files,
     _classes,
     _stage,
+    _transforms,
     _labels,
     _images,
     _evaluators,
