@@ -149,7 +149,7 @@ def stream_list(path: str | os.PathLike) -> Iterator[tuple[Any, int, int]]:
     decode, skip = json.JSONDecoder().raw_decode, re.compile(r'[ \t\r\n]*').match
     with open(path, 'rb') as file:
         # One character for one byte: so that places in both are the same.
-        text, offset, place = file.read(_STREAMED).decode('latin-1'), 0, 0
+        text, offset, at_end = file.read(_STREAMED).decode('latin-1'), 0, False
         place = skip(text, 3 if text.startswith('\xef\xbb\xbf') else 0).end()
         if text[place : place + 1] != '[':
             raise ValueError(
@@ -170,8 +170,9 @@ def stream_list(path: str | os.PathLike) -> Iterator[tuple[Any, int, int]]:
             place = skip(text, end).end()
             if text[place : place + 1] == ',':
                 place = skip(text, place + 1).end()
-            if len(text) - place < _LONGEST_ENTRY:
+            if len(text) - place < _LONGEST_ENTRY and not at_end:
                 more = file.read(_STREAMED).decode('latin-1')
+                at_end = not more
                 text, offset, place = text[place:] + more, offset + place, 0
                 place = skip(text, 0).end()
 

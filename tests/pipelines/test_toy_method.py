@@ -148,7 +148,7 @@ def test_a_network_trained_in_every_round(tmp_path, gpus):
     assert again.returncode == 0, again.stderr
     assert 'network@2 (train), round 2 of 2: resumes' in again.stdout
     last = [
-        folder / 'work_dirs/network/round2/iter_20.pth' for folder in (whole, killed)
+        folder / 'work_dirs/network/round2/iter_40.pth' for folder in (whole, killed)
     ]
     weights = [torch.load(file, weights_only=False)['state_dict'] for file in last]
     assert all(torch.equal(weights[0][key], weights[1][key]) for key in weights[0])

@@ -19,10 +19,10 @@ train_dataloader = dict(
         pipeline=[
             load,
             # Clicks have no score; of an earlier round's peaks the best ones are used.
-            dict(type='mmwsis.LoadWeakAnnotations', score_thr=0.3),
+            dict(type='mmwsis.LoadWeakAnnotations', score_thr=0.5),
             dict(type='mmwsis.RandomChoiceRescale', factors=(0.9, 1.0, 1.1)),
             dict(type='mmwsis.RandomCropOrPad', crop_size=56),
-            dict(type='mmwsis.RandomFlip'),
+            dict(type='mmwsis.RandomMirror'),
             dict(type='mmwsis.PackWeakInputs'),
         ],
     ),
@@ -53,11 +53,13 @@ val_evaluator = dict(
 )
 test_dataloader = val_dataloader
 test_evaluator = val_evaluator
-train_cfg = dict(type='IterBasedTrainLoop', max_iters=20, val_interval=20)
+train_cfg = dict(type='IterBasedTrainLoop', max_iters=40, val_interval=40)
 val_cfg = dict()
 test_cfg = dict()
 optim_wrapper = dict(optimizer=dict(type='Adam', lr=0.01))
-default_hooks = dict(checkpoint=dict(type='CheckpointHook', interval=5, by_epoch=False))
+default_hooks = dict(
+    checkpoint=dict(type='CheckpointHook', interval=10, by_epoch=False)
+)
 custom_hooks = [dict(type='mmwsis.ExactResumeHook')]
 log_processor = dict(by_epoch=False)
 randomness = dict(seed=0)

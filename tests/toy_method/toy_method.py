@@ -46,22 +46,21 @@ class SimilarPixels(WeightFreeLabeler):
         self.seen += 1
         die_at(self.seen, 3)
         cues = sample.gt_instances
-        masks = [self.around(image.float(), point) for point in cues.points.round()]
-        size = image.shape[1:]
-        masks = torch.stack([*masks, torch.zeros(size, dtype=torch.bool)])[:-1]
-        scores = masks.flatten(1).float().mean(1).sqrt()
+        masks = torch.zeros(len(cues), *image.shape[1:], dtype=torch.bool)
+        centers = torch.zeros(len(cues), 2)
+        for row, point in enumerate(cues.points.round().long()):
+            masks[row] = self.around(image.float(), point)
+            centers[row] = masks[row].nonzero().float().mean(0).flip(0)
+        scores = masks.float().mean((1, 2)).sqrt()
         if self.artifact == 'instances':
             fill_instances(sample, cues.labels, scores, masks)
-            return
-        points = [mask.nonzero().float().mean(0).flip(0) for mask in masks]
-        sample.pred_points = InstanceData(
-            labels=cues.labels,
-            points=torch.stack([*points, torch.zeros(2)])[:-1],
-            scores=scores,
-        )
+        else:
+            sample.pred_points = InstanceData(
+                labels=cues.labels, points=centers, scores=scores
+            )
 
     def around(self, image, point):
-        x, y = point.long().tolist()
+        x, y = point.tolist()
         apart = (image - image[:, y : y + 1, x : x + 1]).abs().amax(0)
         near = torch.zeros_like(apart, dtype=torch.bool)
         r = self.test_cfg['radius']
@@ -91,7 +90,7 @@ class PointNetwork(EndToEndDetector):
     """Learns a map of centres from points; is labeler and final model."""
 
     artifacts = ('points', 'instances')
-    test_defaults = dict(min_score=0.2, kernel_size=15)
+    test_defaults = dict(min_score=0.4, kernel_size=15)
     seen = 0
 
     def __init__(self, num_classes, sigma=4.0, channels=8, **kwargs):
