@@ -12,7 +12,6 @@ from mmwsis.formats.coco_file import image_file_name
 from mmwsis.formats.json_file import read_json
 from mmwsis.formats.map_index import (
     INDEX_NAME,
-    MapIndex,
     index_document,
     map_entry,
     map_file,
@@ -32,6 +31,7 @@ from mmwsis.utils.hashing import hash_file
 from mmwsis.utils.parallel import OrderedPool
 
 from .conversion import RunOptions, shorten, source_block
+from .indexed_folders import refuse_broken, replaced_files
 from .outputs import Outputs
 from .proposal_files import read_sam, read_superpixels
 
@@ -102,8 +102,9 @@ def import_proposals(
         ValueError: A file or entry is broken; the message lists the first ones.
     """
     run, source, out = run or RunOptions(), Path(source), Path(out)
-    _check_places(source_format, source, out, run.overwrite)
-    images, old = _read_images(str(labels)), _old_files(out)
+    _check_source(source_format, source)
+    old = replaced_files(out, source, KIND, run.overwrite)
+    images = _read_images(str(labels))
     result, entries = ProposalImport(), []
     convert = functools.partial(
         _convert, source_format=source_format, max_num=max_num, sam_score=sam_score
@@ -120,7 +121,7 @@ def import_proposals(
                 result.left_out.append(found)
             else:
                 entries.append(found)
-        _refuse(result.left_out, source, len(entries), run.skip_invalid)
+        refuse_broken(result.left_out, source, len(entries), run.skip_invalid)
         info = source_block(
             'import_proposals',
             source.absolute(),
@@ -156,15 +157,7 @@ def _read_images(labels: str) -> dict[str, Mapping[str, Any]]:
     return images
 
 
-def _old_files(out: Path) -> set[Path]:
-    """Files of the import that is replaced."""
-    if not (out / INDEX_NAME).is_file():
-        return set()
-    old = MapIndex(out, KIND)
-    return {out / old.entry(image_id)['file'] for image_id in old.image_ids}
-
-
-def _check_places(source_format: str, source: Path, out: Path, overwrite: bool) -> None:
+def _check_source(source_format: str, source: Path) -> None:
     if source_format == 'coco' and source.is_dir():
         raise ValueError(
             f'{source} is a folder; with one JSON per image it needs no import, '
@@ -173,20 +166,6 @@ def _check_places(source_format: str, source: Path, out: Path, overwrite: bool) 
     if not (source.is_file() if source_format == 'coco' else source.is_dir()):
         kind = 'file' if source_format == 'coco' else 'folder'
         raise FileNotFoundError(f'{source} is no {kind}')
-    inside, outside = out.resolve(), source.resolve()
-    if inside == outside or outside in inside.parents or inside in outside.parents:
-        raise ValueError(f'{out} and {source} lie in each other; give another --out')
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
-        return
-    if not (out / INDEX_NAME).is_file():
-        raise FileExistsError(
-            f'{out} is no folder of proposals (it has no {INDEX_NAME}) and not empty; '
-            'give another --out'
-        )
-    if not overwrite:
-        raise FileExistsError(
-            f'{out} holds proposals; give another --out, or --overwrite to replace them'
-        )
 
 
 def _jobs(
@@ -275,14 +254,6 @@ def _no_image(source_format: str, source: Path, result: ProposalImport) -> str:
         f'{source}: nothing in it is of an image of the label file. It has\n'
         f'{shorten(result.extra, 3)}\nand the label file\n{shorten(result.missing, 3)}'
     )
-
-
-def _refuse(lines: list[str], source: Path, good: int, skip: bool) -> None:
-    if lines and (not skip or not good):
-        raise ValueError(
-            f'{source}: the proposals of {len(lines)} images are broken, so that '
-            f'nothing was written:\n{shorten(lines)}\n--skip-invalid leaves them out'
-        )
 
 
 def _source(job: _Job) -> str:

@@ -14,7 +14,6 @@ from mmwsis.formats.categories import alike_hint, name_list
 from mmwsis.formats.coco_file import image_file_name
 from mmwsis.formats.map_index import (
     INDEX_NAME,
-    MapIndex,
     index_document,
     map_entry,
     map_file,
@@ -29,6 +28,7 @@ from mmwsis.utils.hashing import hash_file
 from mmwsis.utils.parallel import OrderedPool
 
 from .conversion import RunOptions, shorten, source_block
+from .indexed_folders import refuse_broken, replaced_files
 from .outputs import Outputs
 from .semantic_pixels import read_classes
 from .semantic_tables import SemanticTable, read_dataset
@@ -100,10 +100,11 @@ def import_semantic_maps(
             message lists the first ones by file.
     """
     run, png_dir, out = run or RunOptions(), Path(png_dir), Path(out)
-    _check_places(png_dir, out, run.overwrite)
+    if not png_dir.is_dir():
+        raise FileNotFoundError(f'{png_dir} is no folder')
+    old = replaced_files(out, png_dir, 'semantic_maps', run.overwrite)
     images, listed = read_dataset(labels)
     categories = [category['name'] for category in listed]
-    old = _old_files(out)
     check_table(table, categories, str(labels))
     matches, result = _match(images, png_dir, table, str(labels), skip_missing)
     result.unused = [name for name in categories if name not in table.classes]
@@ -122,7 +123,7 @@ def import_semantic_maps(
                 continue
             entries.append(found[0])
             digest.update(found[1])
-        _refuse(result.left_out, png_dir, len(entries), run.skip_invalid)
+        refuse_broken(result.left_out, png_dir, len(entries), run.skip_invalid)
         info = source_block(
             'import_semantic_maps',
             png_dir.absolute(),
@@ -146,38 +147,8 @@ def import_semantic_maps(
     return result
 
 
-def _old_files(out: Path) -> set[Path]:
-    """Maps of the import that is replaced."""
-    if not (out / INDEX_NAME).is_file():
-        return set()
-    old = MapIndex(out, 'semantic_maps')
-    return {out / old.entry(image_id)['file'] for image_id in old.image_ids}
-
-
 def _source(job: _Job) -> str:
     return str(job.source)
-
-
-def _check_places(png_dir: Path, out: Path, overwrite: bool) -> None:
-    if not png_dir.is_dir():
-        raise FileNotFoundError(f'{png_dir} is no folder')
-    inside, outside = out.resolve(), png_dir.resolve()
-    if inside == outside or outside in inside.parents or inside in outside.parents:
-        raise ValueError(
-            f'{out} and {png_dir} lie in each other; give another --out, so that no '
-            'map is written over'
-        )
-    if not out.is_dir() or not any(out.iterdir()):
-        return
-    if not (out / INDEX_NAME).is_file():
-        raise FileExistsError(
-            f'{out} is not empty and no folder of maps (it has no {INDEX_NAME}); give '
-            'another --out'
-        )
-    if not overwrite:
-        raise FileExistsError(
-            f'{out} holds maps; give another --out, or --overwrite to replace them'
-        )
 
 
 def check_table(table: SemanticTable, categories: Sequence[str], labels: str) -> None:
@@ -282,14 +253,6 @@ def _missing_text(
         f'{hint}:\n{shorten([*missing])}\nGive the right folder or --seg-suffix, or '
         '--missing skip to leave them out'
     )
-
-
-def _refuse(lines: list[str], png_dir: Path, good: int, skip: bool) -> None:
-    if lines and (not skip or not good):
-        raise ValueError(
-            f'{png_dir}: {len(lines)} maps cannot be imported, so that nothing was '
-            f'written:\n{shorten(lines)}\n--skip-invalid leaves them out'
-        )
 
 
 def _convert(

@@ -22,7 +22,8 @@ def map_file(image: Mapping[str, Any], suffix: str) -> str:
         suffix: With the dot.
 
     Raises:
-        ValueError: The image's name leads out of its folder.
+        ValueError: The image's name leads out of its folder, or its map would be the
+            index.
     """
     path = PurePosixPath(image_file_name(image).replace('\\', '/'))
     if path.is_absolute() or '..' in path.parts:
@@ -30,7 +31,13 @@ def map_file(image: Mapping[str, Any], suffix: str) -> str:
             f'image id {image["id"]!r}: file_name {str(path)!r} leads out of the image '
             'folder; its map would land anywhere. Give file names below data_prefix.'
         )
-    return str(path.with_suffix(suffix))
+    file = str(path.with_suffix(suffix))
+    if file == INDEX_NAME:
+        raise ValueError(
+            f'image id {image["id"]!r}: what belongs to {path} would be written to '
+            f'{file}, the name of the index. Rename the image.'
+        )
+    return file
 
 
 def index_document(

@@ -80,7 +80,7 @@ def proposal_probabilities(hits: np.ndarray, scores: np.ndarray) -> np.ndarray:
         array([[0.75, 0.25, 0.  ]])
     """
     hits, scores = _hits_and_scores(hits, scores)
-    weights = hits * np.maximum(scores, 0)
+    weights = hits * np.maximum(scores.astype(np.float64), 0)
     total = weights.sum(axis=1, keepdims=True)
     weights = np.where(total > 0, weights, hits)
     return weights / np.maximum(
@@ -138,6 +138,7 @@ def proposal_candidates(
                [False, False, False]])
     """
     hits, scores = _hits_and_scores(hits, scores)
+    # In the precision of the scores: 0.6 in float32 is not above 0.6.
     allowed = scores > as_number('min_score', min_score)
     if single_point:
         allowed &= hits.sum(axis=0) == 1
@@ -291,4 +292,4 @@ def _hits_and_scores(hits: Any, scores: Any) -> tuple[np.ndarray, np.ndarray]:
         )
     if scores.dtype.kind not in 'iuf' or not np.isfinite(scores).all():
         raise ValueError(f'scores: expected finite numbers, got {scores}.')
-    return hits, scores.astype(np.float64)
+    return hits, scores

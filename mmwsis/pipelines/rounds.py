@@ -173,11 +173,12 @@ class _Group:
         first = self._by_name('first', entry.get('first') or {})
         self.first = fill_placeholders(first, outside, where)
         self.changes = entry.get('from_round') or {}
+        if not isinstance(self.changes, dict) or not all(map(_is_count, self.changes)):
+            raise self._error(
+                'from_round must be a dict with rounds as keys, integers >= 1; got '
+                f'{self.changes!r}'
+            )
         for number, changes in self.changes.items():
-            if not _is_count(number):
-                raise self._error(
-                    f'from_round needs rounds as keys, integers >= 1; got {number!r}'
-                )
             self._by_name(f'from_round[{number}]', changes)
         self._written: dict[tuple[str, str], int] = {}
 

@@ -19,7 +19,11 @@ from mmengine.structures import BaseDataElement
 from mmwsis.formats.coco_file import image_file_name
 from mmwsis.formats.map_index import INDEX_NAME, index_document, map_entry, map_file
 from mmwsis.formats.semantic_maps import BACKGROUND
-from mmwsis.utils.fileio import atomic_write_bytes, atomic_write_text
+from mmwsis.utils.fileio import (
+    TEMPORARY_SUFFIX,
+    atomic_write_bytes,
+    atomic_write_text,
+)
 
 from .artifact import Artifact, Records
 from .collapse import index_collapse, log_collapse
@@ -161,7 +165,7 @@ class MapFolder(Artifact):
         provenance: Mapping[str, Any],
         results_out: Any | None = None,
     ) -> str:
-        """Check that every file is there, and write the index.
+        """Check that every file is there, write the index, and tidy up.
 
         Args:
             records: Id of an item -> its record.
@@ -179,6 +183,9 @@ class MapFolder(Artifact):
         provenance = {**provenance, 'collapse': collapse}
         info = {**self.source.coco.get('info', {}), 'mmwsis': provenance}
         atomic_write_text(self.result, self.document(info, entries))
+        for stray in self.folder.rglob(f'.*{TEMPORARY_SUFFIX}'):
+            if stray.is_file():  # of a process that was killed while writing
+                stray.unlink(missing_ok=True)
         log_collapse(self.out, collapse)
         size = sum(entry['bytes'] for entry in entries) / 2**20
         return f'{self.title} of {len(entries)} images, {size:.1f} MiB'

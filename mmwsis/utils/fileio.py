@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import IO, Any
 
 TEMPORARY_SUFFIX = '.partial'
-# A folder of one file per image is finished when it has this file.
 
 
 def atomic_write_bytes(path: str | os.PathLike, data: bytes) -> None:

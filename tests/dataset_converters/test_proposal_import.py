@@ -164,7 +164,7 @@ def test_nothing_is_replaced_unasked(labels, tmp_path):
     assert not (tmp_path / 'out/day/a.json').exists()
     (tmp_path / 'other').mkdir()
     (tmp_path / 'other/x').touch()
-    with pytest.raises(FileExistsError, match='is no folder of proposals'):
+    with pytest.raises(FileExistsError, match='no folder of proposals'):
         import_proposals(*arguments[:3], tmp_path / 'other')
     with pytest.raises(ValueError, match='lie in each other'):
         import_proposals(*arguments[:3], tmp_path / 'mcg/out')

@@ -315,7 +315,7 @@ def test_broken_maps_are_named(place, run, change, message):
     change(place)
     before = content(place)
     _, error = run()
-    assert message in error and '1 maps cannot be imported' in error
+    assert message in error and '1 images cannot be imported' in error
     assert content(place) == before
     said, error = run('--skip-invalid')
     assert not error and message in said
@@ -347,7 +347,7 @@ def test_places(place, run, monkeypatch, capsys):
     run()
     before = content(place / 'out')
     _, error = run()
-    assert 'holds maps; give another --out, or --overwrite' in error
+    assert 'holds semantic maps; give another --out, or --overwrite' in error
     assert content(place / 'out') == before
     write_labels(place, NAMES[1:], ['a.jpg'])
     _, error = run('--overwrite')
@@ -355,7 +355,7 @@ def test_places(place, run, monkeypatch, capsys):
     assert not error and content(place / 'out').keys() == {'a.png', 'index.json'}
     (place / 'out' / 'index.json').unlink()
     _, error = run('--overwrite')
-    assert 'is not empty and no folder of maps' in error
+    assert 'is not empty and no folder of semantic maps' in error
     argv = [str(TOOL), str(place / 'png'), str(place / 'labels.json')]
     argv += ['--out', str(place / 'png' / 'new'), '--classes', *NAMES]
     monkeypatch.setattr(sys, 'argv', argv)

@@ -18,8 +18,14 @@ sys.path.insert(0, str(Path(__file__).parent))
 import instance_op_cases
 import module_cases
 import op_cases
+import proposal_op_cases
 
-CASES = op_cases.CASES | instance_op_cases.CASES | module_cases.CASES
+CASES = (
+    op_cases.CASES
+    | instance_op_cases.CASES
+    | proposal_op_cases.CASES
+    | module_cases.CASES
+)
 
 PACKAGE = Path(mmwsis.__file__).parent
 # The one kind of answer to arguments that cannot be meant.

@@ -166,6 +166,12 @@ def test_selection_is_that_of_loops(data):
         assert winner == max(covering, key=lambda i: (scores[i], -i), default=-1)
 
 
+def test_a_score_is_not_above_itself_in_single_precision():
+    scores = np.float32([0.7, 0.6])  # of which the second is more than 0.6
+    hits = np.ones((1, 2), bool)
+    assert proposal_candidates(hits, scores, 0.6).tolist() == [[True, False]]
+
+
 def test_padding_is_covered_by_no_proposal():
     proposals = proposals_of(np.ones((1, 2, 2), bool))
     padded = proposals.transformed(GridMap.identity((2, 2)).window(0, 0, (3, 3)))

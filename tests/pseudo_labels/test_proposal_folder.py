@@ -114,12 +114,23 @@ def test_shards_and_interruptions_change_no_byte(config, tmp_path, monkeypatch):
     with pytest.raises(FileNotFoundError, match='is not finished'):
         ProposalStore(out)
     generate(config, out, shard=Shard(1, 2))
+    # What a process leaves that is killed while it writes.
+    next(out.rglob('*.json')).with_name('.3.json.17-0a.partial').touch()
     generate(config, out, merge=True)
     first, second = content(whole), content(out)
     for one in (first, second):
         one['index.json'] = json.loads(one['index.json'])
         del one['index.json']['info']['mmwsis']['date']
     assert first == second
+
+
+def test_an_image_cannot_have_the_name_of_the_index(config, scenes, tmp_path):
+    labels = json.loads((scenes / 'tags.json').read_text())
+    labels['images'][3]['file_name'] = 'index.png'
+    (tmp_path / 'tags.json').write_text(json.dumps(labels))
+    config.pseudo_label_dataloader.dataset.ann_file = str(tmp_path / 'tags.json')
+    with pytest.raises(ValueError, match=r'image id \d+: .*Rename the image'):
+        generate(config, tmp_path / 'out')
 
 
 def test_max_num_is_an_option(config, scenes, tmp_path):

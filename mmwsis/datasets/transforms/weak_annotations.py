@@ -23,7 +23,7 @@ class LoadWeakAnnotations(LoadAnnotations):
       file format allows, are moved onto the last pixel: all points lie in
       ``[0, width - 1]`` x ``[0, height - 1]``;
     - ``gt_point_scores`` float32 (N,), 0 to 1, where an object of the image has a
-      score; a click, which has none, counts as 1;
+      score or ``score_thr`` is given; a click, which has none, counts as 1;
     - ``gt_ann_ids`` (N,): ids of the annotations, int64, or objects where some are
       texts.
 
@@ -80,7 +80,8 @@ class LoadWeakAnnotations(LoadAnnotations):
             [one['ignore_flag'] for one in instances], dtype=bool
         )
         results = super().transform(results)  # broken masks set further flags
-        if any('score' in one for one in instances):
+        # With a threshold in every sample, those of images without an object too.
+        if self.score_thr is not None or any('score' in one for one in instances):
             scores = [one.get('score', 1) for one in instances]
             results['gt_point_scores'] = np.array(scores, dtype=np.float32)
         results['gt_ann_ids'] = _id_array([one['ann_id'] for one in instances])

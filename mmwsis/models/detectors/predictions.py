@@ -58,7 +58,8 @@ def fill_panoptic(
 
     Args:
         sample: With the metainfo ``ori_shape``.
-        segments: ``ori_shape``, integers: the segment k of every pixel, -1 for none.
+        segments: ``ori_shape``, integers: the segment k of every pixel, below 0 for
+            none.
         labels: ``(K,)`` class of every segment: things first, then stuff.
         num_things: Labels below it are things.
         num_classes: Number of things and stuff.
@@ -85,4 +86,6 @@ def fill_panoptic(
     codes = labels.long() + INSTANCE_OFFSET * instances * (labels < num_things)
     # The last code is that of no segment, which index -1 finds.
     codes = torch.cat([codes, codes.new_full((1,), num_classes)])
-    sample.pred_panoptic_seg = PixelData(sem_seg=codes[segments.long()][None])
+    sample.pred_panoptic_seg = PixelData(
+        sem_seg=codes[segments.long().clamp(min=-1)][None]
+    )

@@ -93,9 +93,12 @@ def test_scores_have_to_exceed_the_threshold(load, threshold, kept):
         ann(number, point=[number, 1], **({} if score is None else dict(score=score)))
         for number, score in enumerate(scores, start=1)
     ]
-    sample = load(annotations, score_thr=threshold)[0]['data_samples']
+    sample, empty = (
+        one['data_samples'] for one in load(annotations, score_thr=threshold)
+    )
     assert sample.gt_instances.ann_ids.tolist() == kept
     assert sample.num_dropped == 4 - len(kept)
+    assert empty.gt_instances.scores.shape == (0,)
 
 
 def test_crowds(load):

@@ -290,3 +290,9 @@ def test_no_predictions_keep_their_shapes():
     assert found.masks.shape == (0, 4, 6) and found.bboxes.shape == (0, 4)
     fill_panoptic(sample, torch.full((4, 6), -1), none, 1, 2)
     assert (sample.pred_panoptic_seg.sem_seg == 2).all()
+
+
+def test_any_number_below_0_is_no_segment():
+    sample = DetDataSample(metainfo=dict(ori_shape=(1, 3)))
+    fill_panoptic(sample, torch.tensor([[0, -1, -2]]), torch.tensor([0, 1]), 1, 2)
+    assert sample.pred_panoptic_seg.sem_seg.tolist() == [[[1000, 2, 2]]]
