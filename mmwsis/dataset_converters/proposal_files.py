@@ -80,6 +80,8 @@ def read_superpixels(path: Path) -> Proposals:
             f'{path}: superpixels must be numbers (H, W), got {superpixels.dtype} of '
             f'shape {superpixels.shape}.'
         )
+    if superpixels.dtype.kind == 'f' and (superpixels % 1).any():
+        raise ValueError(f'{path}: superpixels must be whole numbers.')
     if len(labels) != len(scores):
         raise ValueError(f'{path} has {len(labels)} labels and {len(scores)} scores.')
     wrong = np.flatnonzero(~np.isfinite(scores))
@@ -90,8 +92,15 @@ def read_superpixels(path: Path) -> Proposals:
         )
     ids, regions = np.unique(superpixels, return_inverse=True)
     member = np.zeros((len(labels), len(ids)), bool)
-    for row, own in zip(member, labels):
-        row[np.isin(ids, own)] = True
+    for place, own in enumerate(labels):
+        # A gap is a superpixel that resizing lost; beyond the ends the lists count
+        # otherwise than the map does, or belong to another image.
+        if own.size and not ids[0] <= own.min() <= own.max() <= ids[-1]:
+            raise ValueError(
+                f'{path}: proposal {place}: its list has superpixels {own.min():g} to '
+                f'{own.max():g}, the map has {ids[0]:g} to {ids[-1]:g}.'
+            )
+        member[place] = np.isin(ids, own)
     size = superpixels.shape
     return Proposals.ranked(encode_regions(regions.reshape(size), member), scores, size)
 

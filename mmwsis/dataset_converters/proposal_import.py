@@ -113,7 +113,7 @@ def import_proposals(
         stage = files.folder(out)
         count, jobs = _jobs(source_format, source, images, stage, result)
         if not count:
-            raise FileNotFoundError(_no_image(source, images, result))
+            raise FileNotFoundError(_no_image(source_format, source, result))
         advance = run.open_progress(count)
         for found in pool.imap(convert, jobs, _source):
             advance(1)
@@ -246,11 +246,13 @@ def _match_names(
     return matches
 
 
-def _no_image(source: Path, images: Mapping[str, Any], result: ProposalImport) -> str:
-    names = f', but {shorten(result.extra, 3).strip()}' if result.extra else ''
-    wanted = shorten(result.missing, 3)
+def _no_image(source_format: str, source: Path, result: ProposalImport) -> str:
+    if not result.extra:
+        what = _SUFFIXES.get(source_format, 'result')
+        return f'{source}: there is no {what} in it (--from {source_format})'
     return (
-        f'{source} has proposals of none of the {len(images)} images{names}:\n{wanted}'
+        f'{source}: nothing in it is of an image of the label file. It has\n'
+        f'{shorten(result.extra, 3)}\nand the label file\n{shorten(result.missing, 3)}'
     )
 
 

@@ -88,7 +88,7 @@ def _of_colours(rgb: np.ndarray, table: SemanticTable) -> np.ndarray:
             row, column = np.argwhere(codes == code)[0].tolist()
             raise ValueError(
                 f'has the colour {colour} at pixel (x, y) = ({column}, {row}), which '
-                f'the class table lacks{_near(colour, table)}. --ignore-colours makes '
+                f'the class table lacks{_near(colour, table)}; --ignore-colours makes '
                 f'it {IGNORE_INDEX}'
             )
         new[place] = places[colour]
@@ -102,8 +102,8 @@ def _near(colour: Colour, table: SemanticTable) -> str:
     if away[nearest] > 16:
         return ''
     return (
-        f'; {table.colours[nearest]!r} is {nearest}: were the maps scaled smoothly or '
-        'saved as JPEG before?'
+        f'; {table.colours[nearest]!r} is {nearest} (the maps may have been scaled '
+        'smoothly, or saved as JPEG before)'
     )
 
 

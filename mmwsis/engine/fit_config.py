@@ -47,9 +47,11 @@ def apply_data_spec(cfg: Config, spec: Mapping[str, Any]) -> Config:
     settings = copy.deepcopy(cfg.to_dict())
     settings = _map_strings(settings, _string_rule(root, spec))
     wsis = settings.get('wsis') or {}
+    parts = nested_dicts(settings.get('model') or {})
+    is_panoptic = any(part.get('num_stuff_classes') for part in parts)
     for key in LOADERS:
         for dataset in inner_datasets(settings.get(key)):
-            _fit_dataset(dataset, key, spec, wsis)
+            _fit_dataset(dataset, key, spec, wsis, is_panoptic)
     for key in ('val_evaluator', 'test_evaluator'):
         if settings.get(key):
             settings[key] = _fit_evaluators(settings[key], spec)
@@ -131,6 +133,7 @@ def _fit_dataset(
     loader: str,
     spec: Mapping[str, Any],
     wsis: Mapping[str, Any],
+    panoptic_model: bool,
 ) -> None:
     kind = str(dataset.get('type', '')).rpartition('.')[2]
     level = dataset.get('supervision')
@@ -151,7 +154,11 @@ def _fit_dataset(
     dataset['data_root'] = os.path.join(spec['data_root'], '')
     if kind != 'UnlabelledImageDataset':
         # At every level, a dataset whose classes include stuff keeps its stuff tags.
-        with_stuff = is_panoptic or 'stuff_classes' in (dataset.get('metainfo') or {})
+        with_stuff = (
+            is_panoptic
+            or 'stuff_classes' in (dataset.get('metainfo') or {})
+            or (panoptic_model and kind == 'CocoWeakDataset')
+        )
         dataset['metainfo'] = _metainfo(spec, with_stuff)
     dataset['data_prefix'] = prefix
     if kind.startswith('LVIS'):

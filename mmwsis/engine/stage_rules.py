@@ -31,7 +31,8 @@ def stage_problems(cfg: Config, split: str) -> Iterator[str]:
     name = cfg.filename or 'this config'
     read = _levels(cfg, split)
     weak = [(level, place) for place, level in read if level < Supervision.MASKS]
-    is_final = stage == 'final_model' or _is_end_to_end(cfg)
+    # A config that says nothing may be a labeler of one's own, or a detector of boxes.
+    is_final = wsis.get('stage') == 'final_model' or _is_end_to_end(cfg)
     if weak and split == 'train' and is_final and stage != END_TO_END:
         level, place = max(weak)
         yield (

@@ -316,12 +316,13 @@ def _check_stages(stages: tuple[Stage, ...], where: str) -> None:
     kinds = {stage.name: stage.kind for stage in stages}
     for stage in stages:
         if isinstance(stage, ReportStage):
-            wanted = {stage.weak: 'test', stage.full: 'test', stage.quality: 'quality'}
-            for name, kind in wanted.items():
+            for key, kind in (('weak', 'test'), ('full', 'test'), ('quality',) * 2):
+                name = getattr(stage, key)
                 if name is not None and kinds.get(name) != kind:
                     raise ValueError(
                         f'{where}: stage {stage.name!r} refers to {kind} stage '
-                        f'{name!r}; there is {[k for k in kinds if kinds[k] == kind]}.'
+                        f'{name!r}; there is {[k for k in kinds if kinds[k] == kind]}. '
+                        f'Name one of them, or none: {key}=None.'
                     )
         if isinstance(stage, ConfigStage):
             for key in stage.cfg_options:

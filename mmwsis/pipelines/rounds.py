@@ -255,7 +255,11 @@ class _Group:
 
     def _check_written(self, entry: Entry, number: int) -> None:
         """Refuse two rounds that write the same files."""
-        keys = ['out', 'outputs', *(['work_dir'] if entry['type'] == 'train' else [])]
+        keys = [
+            'out',
+            'outputs',
+            *(['work_dir'] if entry.get('type') == 'train' else []),
+        ]
         for key in keys:
             value = entry.get(key) or []
             for path in [value] if isinstance(value, str) else value:

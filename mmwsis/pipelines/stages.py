@@ -234,7 +234,8 @@ def build_stage(
     if kind not in STAGE_TYPES:
         raise ValueError(
             f'{where}: stage {name!r}: type must be one of '
-            f'{sorted([*STAGE_TYPES, "rounds"])}, got {kind!r}.'
+            f'{sorted([*STAGE_TYPES, "rounds"])}, got {kind!r}. Stages that are '
+            "known by name come with _base_ = 'mmwsis::_base_/pipelines/stages.py'."
         )
     stage_type = STAGE_TYPES[kind]
     known = {item.name: item for item in fields(stage_type) if item.name != 'round'}

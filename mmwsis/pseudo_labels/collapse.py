@@ -285,8 +285,8 @@ def _map_warnings(result: Mapping[str, Any]) -> Iterable[str]:
         named = ', '.join(f'{name} {count}' for name, count in most[:_CLASSES_SHOWN])
         yield (
             f'{_percent(result["flat"])} of {result["maps"]} maps are of one class on '
-            f'more than {_percent(FLAT)} of their pixels ({named}). Look at some '
-            f'before training on them; {_ADVICE}.'
+            f'more than {_percent(FLAT)} of their labelled pixels ({named}). Look at '
+            f'some before training on them; {_ADVICE}.'
         )
     if (result['undecided'] or 0) > MAX_FLAT:
         yield (

@@ -127,9 +127,24 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
                 f'{name}: was {old.get(name)} (sha256 {_short(old.get(key))}), is now '
                 f'{new.get(name)} (sha256 {_short(new.get(key))})'
             )
+        elif key == 'config_sha256':
+            was, now = (_short(values.get(key)) for values in (old, new))
+            lines.append(f'config: was one of sha256 {was}, is now one of {now}')
+        elif isinstance(old.get(key), dict) and isinstance(new.get(key), dict):
+            lines += _entry_differences(key, old[key], new[key])
         else:
             lines.append(f'{key}: was {old.get(key)!r}, is now {new.get(key)!r}')
     return lines
+
+
+def _entry_differences(
+    name: str, old: Mapping[str, Any], new: Mapping[str, Any]
+) -> list[str]:
+    return [
+        f'{name} {key}: was {old.get(key)!r}, is now {new.get(key)!r}'
+        for key in sorted({*old, *new})
+        if old.get(key) != new.get(key)
+    ]
 
 
 def _setting_differences(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from mmengine.registry import init_default_scope
 from PIL import Image
 
@@ -46,6 +46,7 @@ def browse_dataset(
 
     init_default_scope(cfg.get('default_scope', 'mmdet'))
     dataset = DATASETS.build(cfg[loader].dataset)
+    bgr = _loads_bgr(cfg[loader].dataset)
     classes = dataset.metainfo.get('classes') or ()
     for index in spread(range(len(dataset)), num if num > 0 else len(dataset)):
         if mode == 'original':
@@ -53,7 +54,7 @@ def browse_dataset(
             image = read_image(info['img_path'], info['img_id'], info)
             yield [original_tile(info, image, classes)]
         else:
-            yield _transformed(dataset[index], classes, _loads_bgr(cfg))
+            yield _transformed(dataset[index], classes, bgr)
 
 
 def browse_to_files(
@@ -124,9 +125,11 @@ def _transformed(item: Mapping[str, Any], classes: tuple, bgr: bool) -> list[Til
     )
 
 
-def _loads_bgr(cfg: Config) -> bool:
-    """Whether images are BGR when packed: the model turns them to RGB then."""
-    preprocessor = (cfg.get('model') or {}).get('data_preprocessor') or {}
-    # Pipelines of this package load RGB, and their preprocessors turn nothing.
-    own = str(preprocessor.get('type', '')).startswith('mmwsis.')
-    return bool(preprocessor.get('bgr_to_rgb', not own))
+def _loads_bgr(dataset: ConfigDict) -> bool:
+    """Whether images are BGR when packed, as MMDetection's loaders give them."""
+    if 'dataset' in dataset:  # a wrapper
+        return _loads_bgr(dataset.dataset)
+    if 'datasets' in dataset:
+        return _loads_bgr(dataset.datasets[0])
+    loaders = [step.type for step in dataset.get('pipeline', ())]
+    return 'mmwsis.LoadCachedImage' not in loaders

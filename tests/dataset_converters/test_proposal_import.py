@@ -63,6 +63,12 @@ def write_mat(path, image, struct=False, **changes):
     savemat(path, dict(candidates_mcg=content) if struct else content)
 
 
+def lists(*own):
+    cell = np.empty((len(own), 1), object)
+    cell[:, 0] = [np.array([one]) for one in own]
+    return cell
+
+
 def write_sam(path, image, is_dataset=False):
     masks, scores = masks_of(image)
     annotations = [
@@ -170,8 +176,12 @@ def test_places_that_cannot_be(labels, tmp_path):
     with pytest.raises(FileNotFoundError, match='is no folder'):
         import_proposals('sam', tmp_path / 'x', labels, tmp_path / 'out')
     (tmp_path / 'sam').mkdir()
-    with pytest.raises(FileNotFoundError, match='of none of the 3 images'):
+    with pytest.raises(FileNotFoundError, match=r'there is no \.json in it'):
         import_proposals('sam', tmp_path / 'sam', labels, tmp_path / 'out')
+    write_sam(tmp_path / 'sam/x.json', IMAGES[0])
+    with pytest.raises(FileNotFoundError, match=r'(?s)x\.json.*image id 5'):
+        import_proposals('sam', tmp_path / 'sam', labels, tmp_path / 'out')
+    (tmp_path / 'sam/x.json').unlink()
     write_sam(tmp_path / 'sam/a.json', IMAGES[0])
     with pytest.raises(ValueError, match=r'a\.json has the name of two images'):
         import_proposals('sam', tmp_path / 'sam', labels, tmp_path / 'out')
@@ -199,7 +209,13 @@ def test_broken_images_are_left_out_if_asked(labels, tmp_path):
         (dict(scores=np.ones((3, 1))), '4 labels and 3 scores'),
         (dict(scores=np.array([[1, 2, np.nan, 3]])), 'proposal 2: its score .* nan'),
         (dict(labels=np.ones((4, 3))), 'labels must be a cell of lists'),
-        (dict(superpixels=np.ones((16, 12))), 'another aspect ratio'),
+        (
+            dict(superpixels=np.arange(192).reshape(16, 12) * 3 + 7),
+            'another aspect ratio',
+        ),
+        (dict(superpixels=np.full(SIZE, 0.5)), 'must be whole numbers'),
+        (dict(labels=lists([6], [7], [7], [7])), 'proposal 0: .* 6 to 6, .* 7 to 580'),
+        (dict(labels=lists([7], [7, 999], [7], [7])), 'proposal 1: .* 7 to 999'),
     ],
 )
 def test_broken_matlab_files_are_named(labels, tmp_path, changes, message):

@@ -197,3 +197,14 @@ def test_weak_labels_are_made_of_the_panoptic_file(tmp_path, scenes):
     settings.pop('type')
     dataset = CocoWeakDataset(**settings)
     assert {tag for i in range(len(dataset)) for tag in dataset[i]['tags']} >= {6, 7}
+
+
+def test_weak_datasets_of_a_panoptic_model_have_its_stuff(tmp_path, scenes):
+    """Else its counts would not fit the images that it labels."""
+    cfg = mmdet_config(PANOPTIC_FPN)
+    dataset = dict(type='mmwsis.CocoWeakDataset', supervision='boxes')
+    cfg.pseudo_label_dataloader = dict(dataset=dataset)
+    cfg = apply_data_spec(cfg, load_data_spec(write(tmp_path, scenes)))
+    metainfo = cfg.pseudo_label_dataloader.dataset.metainfo
+    assert metainfo.classes == (*THINGS, *STUFF) and metainfo.stuff_classes == STUFF
+    check_classes(cfg)

@@ -123,7 +123,12 @@ pipeline = dict(name='toy', stages=[
         (
             "pipeline = dict(name='t', stages=[dict(name='r', type='report', "
             "weak='nobody')])",
-            "refers to test stage 'nobody'",
+            r"refers to test stage 'nobody'.*weak=None",
+        ),
+        (
+            "pipeline = dict(name='t', stages=[dict(name='r', type='rounds', rounds=2, "
+            "stages=[dict(name='quality')])])",
+            r"stage 'quality@1': type must be .*_base_/pipelines/stages\.py",
         ),
     ],
 )

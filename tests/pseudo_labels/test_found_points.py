@@ -79,7 +79,7 @@ def objects(draw, image_id):
     return labels, points, [round(score, 6) for score in scores]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(first=objects(7), second=objects('b8'))
 def test_write_and_read_are_inverse(first, second):
     with tempfile.TemporaryDirectory() as folder:
@@ -111,7 +111,7 @@ def test_write_and_read_are_inverse(first, second):
         } - {'point-shared', 'level-absent'}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(first=objects(7), second=objects('b8'))
 def test_weaker_levels_and_the_converter(first, second):
     with tempfile.TemporaryDirectory() as folder:

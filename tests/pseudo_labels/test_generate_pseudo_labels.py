@@ -252,7 +252,9 @@ def test_merge_without_parts(config, scene):
 def test_other_checkpoints_and_options_are_refused(config, scene, finished):
     reference = scene / 'reference.json'
     config.model.test_cfg.mask_thr = (0.5, 0.5, 0.5)
-    with pytest.raises(ValueError, match=r'options: was .*0\.3.*is now .*0\.5'):
+    with pytest.raises(
+        ValueError, match=r'options mask_thr: was .*0\.3.*is now .*0\.5'
+    ):
         generate(config, scene, 'reference.json')
     assert reference.read_bytes() == finished
     config.model.test_cfg.mask_thr = (0.3, 0.3, 0.3)

@@ -421,7 +421,9 @@ def test_overwriting_another_runs_folder(config, trained, tmp_path, monkeypatch)
     folder = generate(config, trained, tmp_path / 'maps', artifact='class_maps')
     reference = content(folder)
     config.pseudo_label_dataloader.batch_size = 1
-    with pytest.raises(ValueError, match=r'(?s)options: was .*--overwrite'):
+    with pytest.raises(
+        ValueError, match=r'(?s)options batch_size: was .*, is now 1\n.*--overwrite'
+    ):
         generate(config, trained, folder, artifact='class_maps')
     assert content(folder) == reference
     with monkeypatch.context() as patch:

@@ -2,7 +2,7 @@ import json
 
 import numpy as np
 import pytest
-from mmengine.config import Config
+from mmengine.config import ConfigDict
 
 from mmwsis.formats.map_index import MapIndex
 from mmwsis.formats.semantic_maps import encode_semantic_map
@@ -66,9 +66,14 @@ def test_captions_tell_how_much_is_unknown(tmp_path):
     ]
 
 
-def test_pictures_of_own_preprocessors_keep_their_colours():
-    """IRNet's config does not name the order of channels: nothing is turned."""
-    own = dict(type='mmwsis.WholeImagePreprocessor')
-    assert not _loads_bgr(Config(dict(model=dict(data_preprocessor=own))))
-    mmdet = dict(type='DetDataPreprocessor')
-    assert _loads_bgr(Config(dict(model=dict(data_preprocessor=mmdet))))
+def test_the_loader_says_the_order_of_channels():
+    """Whatever the model makes of it, and without one."""
+
+    def dataset(loader: str) -> dict:
+        return dict(pipeline=[dict(type=loader), dict(type='mmdet.PackDetInputs')])
+
+    own, mmdet = dataset('mmwsis.LoadCachedImage'), dataset('LoadImageFromFile')
+    assert not _loads_bgr(ConfigDict(own))
+    assert _loads_bgr(ConfigDict(mmdet))
+    assert not _loads_bgr(ConfigDict(type='RepeatDataset', dataset=own))
+    assert _loads_bgr(ConfigDict(type='ConcatDataset', datasets=[mmdet]))
