@@ -1,4 +1,4 @@
-"""Turn weak labels into masks, class maps or semantic maps with a trained labeler."""
+"""Turn weak labels into masks, points, maps or proposals with a labeler."""
 
 import argparse
 import os
@@ -35,6 +35,14 @@ EXAMPLES = """examples:
   inter-pixel relation labels, which need no weights but the class maps:
     python tools/generate_pseudo_labels.py configs/irnet/relation-labels_voc.py
 
+  mask proposals of a dataset of your own, which need neither weights nor labels:
+    python tools/generate_pseudo_labels.py configs/proposals/built-in_coco.py \\
+        --dataset bolts.py
+
+  points, panoptic maps: any kind that the model makes, one in a run:
+    python tools/generate_pseudo_labels.py CONFIG CHECKPOINT --artifact points \\
+        --out data/voc/pseudo_labels/points.json
+
   teacher and student averaged, with mirrored crops, threshold 0.3:
     python tools/generate_pseudo_labels.py CONFIG CHECKPOINT --weights mixed --flip \\
         --mask-thr 0.3
@@ -42,8 +50,9 @@ EXAMPLES = """examples:
 A killed run goes on with the same command, with any number of processes. Masks of
 known objects keep the annotation's id (bbox and area are those of the mask, weak_bbox
 is the box that the labeler saw); instances that were found in whole images are numbered
-from 1 and have a score. A folder of maps is finished when it has an index.json. Check
-instances with tools/analysis_tools/pseudo_label_quality.py.
+from 1 and have a score. A folder of maps is finished when it has an index.json. Measure
+the result with tools/analysis_tools/pseudo_label_quality.py, proposals with
+tools/analysis_tools/proposal_recall.py.
 """
 
 

@@ -4,11 +4,13 @@ import difflib
 import functools
 import hashlib
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from mmwsis.formats.categories import alike_hint, name_list
 from mmwsis.formats.coco_file import image_file_name
@@ -52,6 +54,7 @@ class SemanticImport:
         missing: Images without a map.
         extra: PNGs of no image.
         left_out: What is broken, one line each.
+        untagged: Classes in maps of images whose ``tags`` lack them, and in how many.
     """
 
     classes: tuple[str, ...]
@@ -60,6 +63,7 @@ class SemanticImport:
     missing: list[str] = field(default_factory=list)
     extra: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+    untagged: list[str] = field(default_factory=list)
 
 
 def import_semantic_maps(
@@ -109,6 +113,8 @@ def import_semantic_maps(
     matches, result = _match(images, png_dir, table, str(labels), skip_missing)
     result.unused = [name for name in categories if name not in table.classes]
     digest, entries = hashlib.sha256(), []
+    untagged: Counter[str] = Counter()
+    tags = _tagged_names(images, listed)
     advance = run.open_progress(len(matches))
     with Outputs() as files, OrderedPool(run.workers) as pool:
         stage = files.folder(out)
@@ -123,6 +129,8 @@ def import_semantic_maps(
                 continue
             entries.append(found[0])
             digest.update(found[1])
+            known = tags.get(found[0]['id'], found[2])
+            untagged.update(name for name in found[2] if name not in known)
         refuse_broken(result.left_out, png_dir, len(entries), run.skip_invalid)
         info = source_block(
             'import_semantic_maps',
@@ -144,7 +152,23 @@ def import_semantic_maps(
     for stale in old - {out / entry['file'] for entry in entries}:
         stale.unlink(missing_ok=True)
     result.images = len(entries)
+    result.untagged = [
+        f'{name!r} in {count} of {result.images}'
+        for name, count in untagged.most_common()
+    ]
     return result
+
+
+def _tagged_names(
+    images: Sequence[Mapping[str, Any]], categories: Sequence[Mapping[str, Any]]
+) -> dict[Any, set[str]]:
+    """Classes that an image may show, of the images that have tags."""
+    names = {category['id']: category['name'] for category in categories}
+    return {
+        image['id']: {names.get(tag, '') for tag in image['tags']} | {BACKGROUND}
+        for image in images
+        if isinstance(image.get('tags'), list)
+    }
 
 
 def _source(job: _Job) -> str:
@@ -174,6 +198,8 @@ def check_table(table: SemanticTable, categories: Sequence[str], labels: str) ->
         lines.append(alike or hint)
         if close:
             renames.append(f'{name}={close[0]}')
+    if len(renames) > len(categories) / 2:  # so many are names of another dataset
+        renames = []
     remedy = ' '.join(f"'{one}'" for one in renames) or 'NAME=CATEGORY'
     raise ValueError(
         f'{labels}: {len(unknown)} of the {len(table.classes)} classes of the maps are '
@@ -257,8 +283,8 @@ def _missing_text(
 
 def _convert(
     job: _Job, *, table: SemanticTable, pixels: str
-) -> tuple[dict[str, Any], bytes] | str:
-    """Write one map: its entry and the checksum of its source, or what is wrong."""
+) -> tuple[dict[str, Any], bytes, list[str]] | str:
+    """Write one map: its entry, checksum and classes, or what is wrong."""
     try:
         stored = job.source.read_bytes()
         values = read_classes(job.source, table, pixels)
@@ -273,4 +299,5 @@ def _convert(
         return f'{job.source}: {error}'
     atomic_write_bytes(job.folder / job.file, content)
     entry = map_entry(job.image['id'], job.file, content)
-    return entry, hashlib.sha256(stored).digest()
+    shown = [table.classes[k] for k in np.unique(values).tolist() if k != IGNORE_INDEX]
+    return entry, hashlib.sha256(stored).digest(), shown

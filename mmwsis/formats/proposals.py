@@ -326,7 +326,11 @@ def _read_entry(entry: Any) -> tuple[dict[str, Any], float]:
     if not isinstance(counts, (str, bytes)):
         raise MaskError(f'counts must be a text, got {shorten(counts)}.')
     if type(score) not in (int, float) or not abs(score) <= _LARGEST_SCORE:
-        raise MaskError(f'score must be a finite number, got {shorten(score)}.')
+        sam = ' SAM has other keys: import_proposals.py --from sam reads them.'
+        raise MaskError(
+            f'score must be a finite number, got {shorten(score)}.'
+            f'{sam if "predicted_iou" in entry else ""}'
+        )
     return dict(size=size, counts=counts), score
 
 

@@ -208,6 +208,18 @@ def test_files_of_names(place, run, name, text, names):
     assert not error and MapIndex(place / 'out').classes == NAMES
 
 
+def test_classes_without_a_tag_are_listed(place, run):
+    """As a table is seen that is off by one, though every value is in it."""
+    labels = json.loads((place / 'labels.json').read_text())
+    labels['images'][0]['tags'] = [1, 2]
+    (place / 'labels.json').write_text(json.dumps(labels))
+    said, error = run()
+    assert not error
+    assert read(place)[0, 3] == 3  # written all the same
+    assert 'lack their tag' in said and "'owl' in 1 of 2" in said
+    assert "'cat'" not in said and "'background'" not in said
+
+
 def test_gaps_are_closed(place, run):
     table = {7: 'cat', 11: 'dog', 3: 'ego vehicle', 4: 'owl'}
     (place / 'ids.json').write_text(json.dumps(table))

@@ -241,6 +241,7 @@ def changed(place, **keys):
     'content, message',
     [
         (changed(1, score=math.inf), 'entry 1: score must be a finite number, got inf'),
+        (changed(1, score=None, predicted_iou=0.9), 'entry 1: .*--from sam'),
         (changed(1, score='0.5'), "entry 1: score must be a finite number, got '0.5'"),
         (changed(1, score=True), 'entry 1: score'),
         (changed(1, score=1e39), 'entry 1: score'),

@@ -1,10 +1,4 @@
-"""Draw what a config's dataset yields, as contact sheets.
-
-Example::
-
-    python tools/analysis_tools/browse_dataset.py configs/exits/labeler_vit-b_coco.py \
-        --out-dir browse --not-show
-"""
+"""Draw what a config's dataset yields, as contact sheets."""
 
 import argparse
 
@@ -15,10 +9,23 @@ from mmwsis.engine.run_config import load_run_config
 from mmwsis.engine.user_errors import user_errors
 from mmwsis.visualization.browse import MODES, browse_to_files
 
+EXAMPLES = """examples:
+  # samples as training sees them
+  python tools/analysis_tools/browse_dataset.py configs/exits/labeler_vit-b_coco.py \\
+      --dataset bolts.py --out-dir browse --not-show
+
+  # the labels (masks, boxes, points with their scores) on the stored images
+  python tools/analysis_tools/browse_dataset.py CONFIG --mode original --not-show
+"""
+
 
 def parse_args() -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(description='Look at a dataset.')
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument('config', help='config of a labeler or of a final model')
     parser.add_argument('--dataset', metavar='FILE', help='config of your own dataset')
     parser.add_argument(

@@ -38,6 +38,9 @@ EXAMPLES = """examples:
   python tools/analysis_tools/pseudo_label_quality.py \\
       data/voc/class_maps/irnet data/voc/annotations/instances_train.json \\
       --out-dir work_dirs/quality/class_maps
+  python tools/analysis_tools/pseudo_label_quality.py \\
+      data/voc/pseudo_labels/points.json data/voc/annotations/instances_train.json \\
+      --out-dir work_dirs/quality/points
 
   python tools/analysis_tools/pseudo_label_quality.py \\
       data/bolts/pseudo_labels/exits.json --out-dir work_dirs/quality/bolts

@@ -188,6 +188,11 @@ def print_result(result: SemanticImport, out: Path, table: SemanticTable) -> Non
         (result.extra, 'maps of no image'),
         (result.unused, 'categories that no value stands for'),
         (result.left_out, 'broken maps, left out'),
+        (
+            result.untagged,
+            'classes are in maps of images that lack their tag; if they are many, is '
+            'the class table the right one, and --background said or not',
+        ),
     ):
         if lines:
             print(f'{len(lines)} {what}:\n{shorten(lines)}', file=sys.stderr)

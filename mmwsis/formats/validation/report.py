@@ -105,7 +105,9 @@ def _summary_lines(summary: dict[str, Any]) -> Iterator[str]:
 
 
 def _class_lines(classes: list[dict[str, Any]], limit: int) -> Iterator[str]:
-    columns = ('objects', 'crowd', 'images', 'tagged', *SIZE_BINS)
+    # Clicks and tags have no size.
+    sized = any(row[key] for row in classes for key in SIZE_BINS)
+    columns = ['objects', 'crowd', 'images', 'tagged', *(SIZE_BINS if sized else ())]
     yield f'{"class":{_NAME_WIDTH}}' + ''.join(f'{name:>10}' for name in columns)
     shown = sorted(classes, key=lambda row: -row['objects'])[:limit]
     for row in shown:
