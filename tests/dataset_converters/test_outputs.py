@@ -137,6 +137,6 @@ runpy.run_path({str(Path('tools/dataset_converters/voc2coco.py').resolve())!r},
     descriptor = os.open(voc / 'SegmentationObject/b.png', os.O_WRONLY | os.O_NONBLOCK)
     os.close(descriptor)
     output, _ = process.communicate(timeout=60)
-    assert process.returncode == 128 + number
+    assert process.returncode == 128 + number, output
     assert 'Traceback' not in output
     assert not (voc / 'maps').exists() and not (voc / 'out').exists()

@@ -396,6 +396,7 @@ def test_kill_in_two_ranks_then_resume_in_one(config, scene, finished):
     assert without_date(resumed) == without_date(finished)
 
 
+@pytest.mark.slow  # those that are killed and resumed equal one, too
 def test_two_ranks_equal_one(config, scene, finished):
     port = free_port()
     ranks = [start_tool(scene, rank, port) for rank in (0, 1)]

@@ -240,7 +240,9 @@ def test_shards_and_interruptions_change_no_byte(
         class_maps='semantic_maps', semantic_maps='class_maps', points='instances'
     )
     if other := others.get(artifact):
-        with pytest.raises(ValueError, match=f"artifact: was .*'{artifact}'.*{other}"):
+        with pytest.raises(
+            ValueError, match=f"artifact type: was '{artifact}', .*{other}"
+        ):
             generate(config, trained, out, artifact=other)
 
 

@@ -131,6 +131,7 @@ def test_error_of_the_system_in_a_worker(train):
     is_the_one_message(*result, 'missing.txt: No such file')
 
 
+@pytest.mark.slow
 def test_error_in_the_program_keeps_its_traceback(train):
     code, text = train('--cfg-options', 'train_dataloader.dataset.fault=bug')
     assert code == 1

@@ -111,7 +111,14 @@ def write_configs(folder):
     (folder / 'folder.py').mkdir()
 
 
-@pytest.mark.parametrize('tool', WITH_CONFIG)
+# The tools of analysis read configs by the same function: seconds that rarely tell more.
+TOOLS = [
+    pytest.param(tool, marks=[pytest.mark.slow] if 'analysis' in tool else [])
+    for tool in WITH_CONFIG
+]
+
+
+@pytest.mark.parametrize('tool', TOOLS)
 def test_config_that_cannot_be_read(folder, run, tool):
     write_configs(folder)
     before = sorted(folder.rglob('*'))
@@ -139,7 +146,7 @@ SPECS = {
 
 
 @pytest.mark.parametrize(
-    'tool', [tool for tool in WITH_CONFIG if tool != 'run_pipeline.py']
+    'tool', [tool for tool in TOOLS if tool.values != ('run_pipeline.py',)]
 )
 def test_dataset_file_that_cannot_be_read(folder, run, tool):
     for name, text in SPECS.items():
