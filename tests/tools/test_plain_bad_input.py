@@ -111,7 +111,7 @@ def write_configs(folder):
     (folder / 'folder.py').mkdir()
 
 
-# The tools of analysis read configs by the same function: seconds that rarely tell more.
+# The tools of analysis read configs by the same function.
 TOOLS = [
     pytest.param(tool, marks=[pytest.mark.slow] if 'analysis' in tool else [])
     for tool in WITH_CONFIG
