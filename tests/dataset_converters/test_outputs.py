@@ -127,6 +127,8 @@ runpy.run_path({str(Path('tools/dataset_converters/voc2coco.py').resolve())!r},
         stderr=subprocess.STDOUT,
         text=True,
         env={**os.environ, 'PYTHONPATH': os.getcwd()},
+        # A shell makes what it runs in the background deaf to SIGINT.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 60
     while not list(voc.glob('maps/.*/a.png')) and time.monotonic() < deadline:
