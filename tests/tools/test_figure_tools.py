@@ -106,6 +106,7 @@ def test_browse_tool(data):
     assert (data / 'o/transformed_000.png').is_file()
 
 
+@pytest.mark.slow
 def test_plot_curves_tool(tmp_path):
     for name in ('a', 'b'):
         folder = tmp_path / name / 'run' / 'vis_data'

@@ -101,6 +101,7 @@ def is_the_one_message(code, text, *parts):
     assert 'Traceback' not in text and 'ChildFailedError' not in text
 
 
+@pytest.mark.slow
 def test_mistake_in_the_command(train):
     is_the_one_message(*train('--dataset', 'none.py'), 'none.py does not exist')
 

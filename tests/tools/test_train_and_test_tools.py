@@ -202,6 +202,7 @@ def test_slurm_settings_are_passed_on(work, monkeypatch):
     assert '--amp' in lines
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('tool', ['train.py', 'test.py'])
 def test_help_shows_examples(work, tool):
     result = _run(work, sys.executable, TOOLS / tool, '--help')
