@@ -5,7 +5,7 @@ DATASET is a dataset file with masks of the training and of the validation image
 each fully-supervised baseline is a chain of its own for every seed, in a folder of its
 own below ``--root``: the method's small pipeline as a user would run it; then its
 labeler labels the validation images, too, given their weak labels. ``--jobs`` is how
-many chains run beside each other. A figure is printed as soon as it is known; everything
+many chains run at once. A figure is printed as soon as it is known; everything
 finished is kept: the same command continues a killed study, ``--table`` only reads.
 
     python benchmarks/photograph_study.py animals.py --root work_dirs/animals
