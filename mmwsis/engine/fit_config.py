@@ -30,9 +30,10 @@ def apply_data_spec(cfg: Config, spec: Mapping[str, Any]) -> Config:
     one, and with it SOLO's ``scale_ranges``, if the config says by a top-level
     ``image_scale=(width, height)`` which scale they were chosen for. LVIS' own dataset
     and metric give way to COCO's. Without ``val`` in ``spec`` the config loses its
-    evaluation, but for a classifier's: with a top-level ``held_out=0.1`` that share of
-    the training images is kept apart, and what it says of their tags is measured. A panoptic config gets the panoptic files and the stuff classes, too;
-    one whose metrics read both kinds of files loses those that ``spec`` has none for.
+    evaluation; one with a top-level ``held_out`` (a classifier's) keeps this share of
+    the training images out of training and is evaluated on their tags. A panoptic
+    config gets the panoptic files and the stuff classes, too; one whose metrics read
+    both kinds of files loses those that ``spec`` has none for.
 
     Args:
         cfg: Config; is left as it is.

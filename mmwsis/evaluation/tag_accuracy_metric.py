@@ -15,7 +15,7 @@ from .metric_tables import class_names, class_table
 
 @METRICS.register_module()
 class TagAccuracyMetric(BaseMetric):
-    """Mean average precision over the tags, the usual figure of multi-label classifiers.
+    """Mean average precision over the tags, as multi-label classifiers are measured.
 
     Reports ``tag_mAP``, the mean over the classes that some images have and others do
     not, and ``all_right``, the share of the images whose classes of positive logit are

@@ -74,9 +74,9 @@ class ClassMapFolder(MapFolder):
         accuracy = self._tag_accuracy(records)
         if accuracy is not None and accuracy['at_chance']:
             raise ValueError(
-                f'{self.out}: {accuracy["warnings"][0]} Its maps show nothing: train it '
-                'longer or from pretrained weights, and look at its tag_mAP. The same '
-                'command with --force writes the maps as they are.'
+                f'{self.out}: {accuracy["warnings"][0]} Such maps show nothing. Train '
+                'the classifier longer or from pretrained weights, until its tag_mAP '
+                'rises. The same command with --force writes the maps as they are.'
             )
 
     def finish(

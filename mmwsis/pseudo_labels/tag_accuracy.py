@@ -171,11 +171,13 @@ def _warnings(
         )
         return
     if result['at_chance']:
+        own, chance, needed = (
+            _percent(result[key]) for key in ('mAP_judged', 'chance', 'needed')
+        )
         yield (
-            f'the classifier is at chance: mAP {_percent(result["mAP_judged"])} over the tags '
-            f'of the {result["images"]} images that it labels, where a random ranking '
-            f'has {_percent(result["chance"])} and more than '
-            f'{_percent(result["needed"])} is asked for.'
+            f'the classifier is at chance: mAP {own} over the tags of the '
+            f'{result["images"]} images that it labels, where a random ranking has '
+            f'{chance} and more than {needed} is asked for.'
         )
         return
     least = found.prevalence + MIN_SKILL * (1 - found.prevalence)
