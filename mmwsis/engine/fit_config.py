@@ -2,6 +2,7 @@
 
 import copy
 import math
+import operator
 import os
 import re
 import shlex
@@ -290,14 +291,14 @@ def _fit_scale(settings: dict[str, Any], scale: tuple[int, int]) -> None:
 def _scaled_choices(
     choices: list[tuple[int, int]], scale: tuple[int, int]
 ) -> list[tuple[int, int]]:
-    """Keep the choice of short sides, relative to the largest one."""
-    largest = max(min(choice) for choice in choices)
-    short = scale.index(min(scale))
+    """Keep the choice of short and long sides, relative to the largest ones."""
+    short, long = max(map(min, choices)), max(map(max, choices))
     fitted = []
     for choice in choices:
-        sides = list(scale)
-        sides[short] = round(scale[short] * min(choice) / largest)
-        fitted.append(tuple(sides))
+        ratios = [min(choice) / short, max(choice) / long]
+        if scale[0] > scale[1]:
+            ratios.reverse()
+        fitted.append(tuple(map(round, map(operator.mul, scale, ratios))))
     return fitted
 
 
