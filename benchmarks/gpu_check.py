@@ -3,8 +3,9 @@
 Parts (``--only`` picks some), each on made-up input, with nothing from the network:
 
 - ``parity``: values and gradients on CPU and device, float32: every algorithm of the
-  package at the size of training, with times of both, and a tiny call of every public
-  operator, loss and head (those of tests/ops, so that none is left out).
+  package at the size of training, with times of both and whether a second call gives
+  the same to the bit; and a tiny call of every public operator, loss and head, from the
+  table of tests/ops, in which none may be missing.
 - ``autocast``: the same under autocast, float16 and bfloat16, against float32.
 - ``steps``: one full-size training step of every labeler, SOLOv2 and Mask R-CNN,
   float32 and mixed precision: seconds (median) and peak memory.
@@ -53,23 +54,23 @@ def compare(case: Case, found: list, expected: list) -> tuple[float, bool]:
 
 def parity(device: str, tiny: bool) -> Iterator[str]:
     """Rows: the largest difference between the devices."""
-    yield table_header('algorithm', 'CPU, ms', f'{device}, ms', 'difference', 'within')
+    yield table_header(
+        *('algorithm', 'CPU, ms', f'{device}, ms', 'difference', 'within', 'repeats')
+    )
     wrong = []
     for case in parity_cases(tiny):
         try:
-            (expected, slow), (found, fast) = (
-                run_case(case, place) for place in ('cpu', device)
-            )
-            error, good = compare(case, found, expected)
+            slow, fast = (run_case(case, place) for place in ('cpu', device))
+            error, good = compare(case, fast.values, slow.values)
         except Exception as problem:
             wrong.append(_reported(case.name, problem))
-            yield table_row(case.name, '', '', 'failed', '')
+            yield table_row(case.name, '', '', 'failed', '', '')
             continue
         wrong += [] if good else [f'{case.name} ({error:.0e})']
-        yield table_row(
-            *(case.name, f'{1e3 * slow:.1f}', f'{1e3 * fast:.1f}', f'{error:.0e}'),
-            f'{case.tolerance:.0e}' if good else f'**no**, {case.tolerance:.0e}',
-        )
+        repeats = {None: '–', True: 'yes', False: 'no'}[fast.repeats]
+        times = (f'{1e3 * run.seconds:.1f}' for run in (slow, fast))
+        within = f'{case.tolerance:.0e}' if good else f'**no**, {case.tolerance:.0e}'
+        yield table_row(case.name, *times, f'{error:.0e}', within, repeats)
     yield ''
     cases, others = table_cases()
     yield from _table(cases, wrong, lambda case: _across(case, device))
@@ -79,13 +80,13 @@ def parity(device: str, tiny: bool) -> Iterator[str]:
 
 
 def _across(case: Case, device: str) -> tuple[list, list]:
-    return run_case(case, device)[0], run_case(case, 'cpu')[0]
+    return run_case(case, device).values, run_case(case, 'cpu').values
 
 
 def _under(case: Case, device: str, kind: torch.dtype) -> tuple[list, list]:
-    expected, _ = run_case(case, device)
+    expected = run_case(case, device).values
     with torch.autocast(device, kind):
-        return run_case(case, device)[0], expected
+        return run_case(case, device).values, expected
 
 
 def _table(
@@ -158,7 +159,7 @@ def crf(device: str, tiny: bool) -> Iterator[str]:
         ('random walk, 20 channels', affinity_walk, (maps.cams, maps.edge)),
     ):
         case = Case(name, function, arguments)
-        times = [1e3 * run_case(case, place)[1] for place in ('cpu', device)]
+        times = [1e3 * run_case(case, place).seconds for place in ('cpu', device)]
         yield table_row(name, *(f'{value:.0f}' for value in times))
 
 

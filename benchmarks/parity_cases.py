@@ -201,8 +201,23 @@ def weights(values: list[Tensor]) -> list[Tensor]:
     return [torch.rand(v.shape, generator=generator).to(v.device) for v in values]
 
 
-def run_case(case: Case, device: str) -> tuple[list[Tensor], float]:
-    """Results and gradients, on the CPU, and wall-clock seconds of a warm call."""
+class Run(NamedTuple):
+    """Results and gradients, brought to the CPU, of a call on a device.
+
+    Attributes:
+        values: All of them, flat.
+        seconds: Wall-clock seconds of a warm call.
+        repeats: Whether the call before gave the same to the bit; None on the CPU,
+            where there is none.
+    """
+
+    values: list[Tensor]
+    seconds: float
+    repeats: bool | None
+
+
+def run_case(case: Case, device: str) -> Run:
+    """Call a case, twice but on the CPU, whose calls are long."""
     arguments = tree_map_only(Tensor, lambda x: x.detach().to(device), case.arguments)
     graded = [value.requires_grad_() for value in arguments[: case.graded]]
 
@@ -216,14 +231,14 @@ def run_case(case: Case, device: str) -> tuple[list[Tensor], float]:
             found += [slope for slope in slopes if slope is not None]
         return found
 
-    if device != 'cpu':
-        call()
+    before = call() if device != 'cpu' else None
     synchronize(device)
     start = time.perf_counter()
     results = call()
     synchronize(device)
     spent = time.perf_counter() - start
-    return [value.detach().cpu() for value in results], spent
+    repeats = before and all(map(torch.equal, before, results))
+    return Run([value.detach().cpu() for value in results], spent, repeats)
 
 
 def difference(found: Tensor, expected: Tensor) -> float:

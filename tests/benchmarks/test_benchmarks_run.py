@@ -230,14 +230,31 @@ def test_gpu_check_calls_everything_that_takes_tensors(load):
         assert not any(isinstance(leaf, torch.Tensor) for leaf in leaves)
 
 
-def test_a_wrong_device_is_seen(load):
+def test_gpu_check_sees_a_difference(load):
     script, cases = load('gpu_check'), load('parity_cases')
     case = next(c for c in cases.table_cases()[0] if c.name == 'dice_loss')
-    found, _ = cases.run_case(case, 'cpu')
+    found = cases.run_case(case, 'cpu').values
     assert len(found) == 3  # the loss and both gradients
     assert script.compare(case, found, found) == (0, True)
     assert not script.compare(case, [1.1 * value for value in found], found)[1]
     assert not script.compare(case, [value * torch.nan for value in found], found)[1]
+
+
+@pytest.mark.slow
+def test_labelers_train_on_another_device(load, scope, monkeypatch):
+    """Forward and backward of every labeler mix no tensors of two devices."""
+    monkeypatch.syspath_prepend(str(ROOT / 'tests/ops'))
+    steps, there = load('gpu_steps'), load('other_device')
+    for name, cfg, make in steps.trained(True):
+        if 'R-CNN' in name:  # needs mmcv's operators of the device
+            continue
+        model = steps.built(cfg, 'cpu').train()
+        with there.other_device():
+            model.to(there.NAME)
+            data = model.data_preprocessor(make(cfg, True), training=True)
+            loss, _ = model.parse_losses(model(**data, mode='loss'))
+            loss.backward()
+            assert there.back(loss).isfinite(), name
 
 
 @pytest.mark.slow
