@@ -1,6 +1,13 @@
 from .conv_stem import ConvStem
+from .efficientnet_lite import EfficientNetLite
 from .fused_attention import FusedSelfAttention
 from .labeler_vit import LabelerViT
 from .stem_level_resnet import StemLevelResNet
 
-__all__ = ['ConvStem', 'FusedSelfAttention', 'LabelerViT', 'StemLevelResNet']
+__all__ = [
+    'ConvStem',
+    'EfficientNetLite',
+    'FusedSelfAttention',
+    'LabelerViT',
+    'StemLevelResNet',
+]
