@@ -17,7 +17,7 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.structures import InstanceData, PixelData
 from photograph_like import CLASSES, write_photographs
 from side_by_side import seconds, table_header, table_row
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmwsis.registry import DATASETS, MODELS
 
@@ -28,10 +28,10 @@ NO_CUDA_OPERATORS = ('not compiled with', 'implementation for device cuda')
 
 
 class Timed:
-    """Something to time, and what its row says of it."""
+    """A call of a model to time, and the number of samples of it."""
 
-    def __init__(self, call: Callable[[], Any], size: int) -> None:
-        self.call, self.size = call, size
+    def __init__(self, model: nn.Module, call: Callable[[], Any], size: int) -> None:
+        self.model, self.call, self.size = model, call, size
 
     def measure(self, device: str) -> tuple[float, str]:
         """Median seconds of five calls after two, and the peak of allocated GiB."""
@@ -50,7 +50,7 @@ def config(name: str) -> Config:
     return Config.fromfile(CONFIGS / name)
 
 
-def built(cfg: Config, device: str) -> torch.nn.Module:
+def built(cfg: Config, device: str) -> nn.Module:
     """The model with random weights."""
     torch.manual_seed(0)
     model = MODELS.build(ConfigDict(without_checkpoints(cfg.model.to_dict())))
@@ -63,12 +63,13 @@ def step(cfg: Config, data: dict, device: str, amp: bool) -> Timed:
     size = len(data['data_samples'])
     hooks = [hook.type for hook in cfg.get('custom_hooks', ())]
     if 'mmdet.MeanTeacherHook' in hooks:
-        return Timed(build(cfg, data, device, amp).step, size)
+        trainee = build(cfg, data, device, amp)
+        return Timed(trainee.model, trainee.step, size)
     model = built(cfg, device).train()
     wrapper_cfg = copy.deepcopy(cfg.optim_wrapper)
     wrapper_cfg.type = 'AmpOptimWrapper' if amp else 'OptimWrapper'
     wrapper = build_optim_wrapper(model, wrapper_cfg)
-    return Timed(lambda: model.train_step(copy.deepcopy(data), wrapper), size)
+    return Timed(model, lambda: model.train_step(copy.deepcopy(data), wrapper), size)
 
 
 def crops(cfg: Config, tiny: bool) -> dict:
@@ -163,6 +164,8 @@ def training_steps(device: str, tiny: bool) -> Iterator[str]:
                 data = data or make(cfg, tiny)
                 timed = step(cfg, data, device, amp)
                 spent, peak = timed.measure(device)
+                if not all(p.isfinite().all() for p in timed.model.parameters()):
+                    raise FloatingPointError('weights are no longer finite')
                 yield table_row(name, str(timed.size), kind, f'{spent:.3f}', peak)
             except Exception as error:
                 missing = name.startswith('Mask R-CNN') and any(
@@ -190,7 +193,7 @@ def replace_missing_focal_loss() -> bool:
 
     def plain(pred: Tensor, target: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         classes = pred.size(1)
-        hot = torch.nn.functional.one_hot(target, classes + 1)[:, :classes]
+        hot = nn.functional.one_hot(target, classes + 1)[:, :classes]
         return module.py_sigmoid_focal_loss(pred, hot, *args, **kwargs)
 
     try:
@@ -244,7 +247,7 @@ def class_maps(device: str, tiny: bool) -> Timed:
     sample = photograph_sample(scene(4, 4, 1, 2, 0), (height, width))
     model = built(cfg, device).eval()
     data = dict(inputs=views, data_samples=[sample])
-    return Timed(lambda: model.test_step(copy.deepcopy(data)), 1)
+    return Timed(model, lambda: model.test_step(copy.deepcopy(data)), 1)
 
 
 def instances(device: str, tiny: bool) -> Timed:
@@ -265,7 +268,7 @@ def instances(device: str, tiny: bool) -> Timed:
     model.relations = relations
     image = torch.randint(0, 256, (3, *size)).byte()
     data = dict(inputs=[image], data_samples=[photograph_sample(maps, size)])
-    return Timed(lambda: model.test_step(copy.deepcopy(data)), 1)
+    return Timed(model, lambda: model.test_step(copy.deepcopy(data)), 1)
 
 
 GENERATED = {
