@@ -145,9 +145,9 @@ def trained(tiny: bool) -> Iterator[tuple[str, Config, Callable[[Config, bool], 
     yield f'MAE pretrainer, {name}', mae_config(tiny), unlabelled
     yield 'IRNet classifier, R-50', config('irnet/cam_r50_voc.py'), tagged_crops
     yield 'IRNet, R-50', config('irnet/irnet_r50_voc.py'), tagged_crops
-    depth = 'r18_synthetic' if tiny else 'r50'
-    yield 'SOLOv2, R-50', config(f'final_models/solov2_{depth}.py'), detection
-    yield 'Mask R-CNN, R-50', config(f'final_models/mask-rcnn_{depth}.py'), detection
+    depth, name = ('r18_synthetic', 'R-18') if tiny else ('r50', 'R-50')
+    yield f'SOLOv2, {name}', config(f'final_models/solov2_{depth}.py'), detection
+    yield f'Mask R-CNN, {name}', config(f'final_models/mask-rcnn_{depth}.py'), detection
 
 
 def training_steps(device: str, tiny: bool) -> Iterator[str]:
@@ -221,9 +221,8 @@ def object_masks(device: str, tiny: bool) -> Timed:
         places = range(0, len(dataset), len(dataset) // loader.batch_size)
         data = pseudo_collate([dataset[index] for index in places])
     model = built(cfg, device).eval()
-    return Timed(
-        lambda: model.test_step(copy.deepcopy(data)), len(data['data_samples'])
-    )
+    size = len(data['data_samples'])
+    return Timed(model, lambda: model.test_step(copy.deepcopy(data)), size)
 
 
 def photograph_sample(maps: Scene, size: tuple[int, int]) -> Any:

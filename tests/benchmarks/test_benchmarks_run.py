@@ -215,9 +215,11 @@ def test_gpu_check_goes_on_after_a_failing_part_and_a_failing_case(
     assert 'FAILED parity: CPU and cpu differ: Sinkhorn: RuntimeError: expected' in text
     assert 'FAILED autocast: ' in text
     assert text.count('| 0e+00 |') == 19  # the CPU equals itself
-    assert 'Equal (62 of 62): `DenseCRF`, ' in text
+    calls = [case.name for case in cases.table_cases()[0]]
+    assert f'Equal ({len(calls)} of {len(calls)}): `DenseCRF`, ' in text
     # Autocast: what fails is left out, and so are heads, whose layers it is for.
-    assert 'Equal (76 of 77): `propagation`, ' in text
+    count = len(listed) + sum('Head' not in name for name in calls)
+    assert f'Equal ({count - 1} of {count}): `propagation`, ' in text
     assert 'no such kernel' in capsys.readouterr().err
 
 
