@@ -61,6 +61,19 @@ model = dict(
         point_dropout=0.5,
     ),
 )
+max_iters = 800
+warmup_iters = 80
+train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
+param_scheduler = [
+    dict(type='mmwsis.LinearWarmupLR', by_epoch=False, begin=0, end=warmup_iters),
+    dict(
+        type='CosineAnnealingLR',
+        eta_min_ratio=0.02,
+        by_epoch=False,
+        begin=warmup_iters,
+        end=max_iters,
+    ),
+]
 # The backbone has learned already; the mask head has not.
 optim_wrapper = dict(
     paramwise_cfg=dict(custom_keys={'encoder.backbone': dict(lr_mult=0.1)})

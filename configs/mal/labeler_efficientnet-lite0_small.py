@@ -38,6 +38,19 @@ model = dict(
     network=dict(mask_head=dict(vector_bias=0.08)),
     crf_ramp=dict(iters=400),
 )
+max_iters = 800
+warmup_iters = 80
+train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
+param_scheduler = [
+    dict(type='mmwsis.LinearWarmupLR', by_epoch=False, begin=0, end=warmup_iters),
+    dict(
+        type='CosineAnnealingLR',
+        eta_min_ratio=0.02,
+        by_epoch=False,
+        begin=warmup_iters,
+        end=max_iters,
+    ),
+]
 # At EXITS' 7e-4 the projection loss stays on its plateau: the whole box is predicted.
 # The backbone has learned already; the mask head has not.
 optim_wrapper = dict(
