@@ -1,4 +1,4 @@
-"""What the studies on synthetic scenes share: the runs of one seed, and their table.
+"""What the studies share: the runs of one seed, and their table.
 
 A seed is one directory, in which a pipeline runs as a user would run it. What is
 finished is kept, so a killed study is continued by the same command.
@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -25,11 +26,13 @@ class SeedRuns:
     Args:
         root: Directory of this seed; relative paths of configs start here.
         seed: Seed of every training.
+        log: File that gets what the tools print. Defaults to None, the console.
     """
 
-    def __init__(self, root: Path, seed: int) -> None:
+    def __init__(self, root: Path, seed: int, log: Path | None = None) -> None:
         self.root = root.resolve()
         self.seed = seed
+        self.log = log
 
     def tool(self, script: str, *arguments: str | Path) -> None:
         """Run a tool of the repository in this seed's directory.
@@ -42,20 +45,26 @@ class SeedRuns:
             SystemExit: It failed.
         """
         words = [sys.executable, str(REPOSITORY / script), *map(str, arguments)]
-        print(f'[seed {self.seed}]', *words[1:], flush=True)
         paths = [str(REPOSITORY), os.environ.get('PYTHONPATH', '')]
         environment = {**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, paths))}
-        if subprocess.run(words, cwd=self.root, env=environment).returncode:
+        with ExitStack() as stack:
+            out = self.log and stack.enter_context(self.log.open('a'))
+            print(f'[seed {self.seed}]', *words[1:], flush=True, file=out)
+            run = subprocess.run(
+                words, cwd=self.root, env=environment, stdout=out, stderr=out
+            )
+        if run.returncode:
             raise SystemExit(f'{script} failed; the same command continues.')
 
-    def pipeline(self, config: str) -> None:
+    def pipeline(self, config: str, *options: str | Path) -> None:
         """Run a pipeline, or what is missing of it.
 
         Args:
             config: Pipeline file, below the repository.
+            *options: Further ones of its command line.
         """
         self.root.mkdir(parents=True, exist_ok=True)
-        arguments = ('--root', self.root, '--seed', self.seed)
+        arguments = ('--root', self.root, '--seed', self.seed, *options)
         self.tool('tools/run_pipeline.py', REPOSITORY / config, *arguments)
 
     def draw_held_out(self) -> None:

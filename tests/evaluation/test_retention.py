@@ -119,7 +119,49 @@ def test_a_metric_that_one_model_lacks_a_value_of_has_a_row(tmp_path):
     assert [row.retention for row in rows.values()] == [50.0, None, None, None]
     assert '|       - |    50.0 |         - |' in format_retention(list(rows.values()))
     assert rows['PQ_st'].as_json() == dict(
-        metric='PQ_st', weak=None, full=0.5, retention=None
+        metric='PQ_st',
+        weak=None,
+        full=0.5,
+        retention=None,
+        runs=[0.5],
+        noise_floor=None,
+        within_noise=False,
     )
     with pytest.raises(ValueError, match='share no metric'):
         retention_table({'PQ': None}, {'PQ': 0.5})
+
+
+def test_several_runs_of_the_baseline_are_a_noise_floor():
+    weak = {'AP': 0.40, 'AP50': 0.60, 'AP75': 0.2, 'AP_s': None}
+    first = {'AP': 0.45, 'AP50': 0.60, 'AP75': 0.0, 'AP_s': 0.1}
+    second = {'AP': 0.47, 'AP50': 0.64, 'AP75': 0.0, 'AP_s': 0.2}
+    rows = {row.metric: row for row in retention_table(weak, first, second)}
+    assert rows['AP'].full == pytest.approx(0.46)
+    assert rows['AP'].retention == pytest.approx(100 * 0.40 / 0.46)
+    assert rows['AP'].noise_floor == pytest.approx((97.826, 102.174), abs=1e-3)
+    assert not rows['AP'].within_noise
+    # .02 below the mean, and two runs of the same baseline are .04 apart.
+    assert rows['AP50'].within_noise
+    assert rows['AP75'].noise_floor is rows['AP_s'].noise_floor is None
+    text = format_retention(list(rows.values()))
+    assert '87.0 % |   97.8–102.2 %' in text
+    assert text.endswith('two runs of the baseline: AP50')
+    text = format_retention(retention_table(weak, first))
+    assert 'baseline seeds' not in text and 'Noise floor not measured' in text
+
+
+def test_runs_must_share_a_metric():
+    with pytest.raises(ValueError, match=r"share no metric.*'a'.*'b'"):
+        retention_table({'a': 0.1}, {'a': 0.2, 'b': 0.1}, {'b': 0.2})
+
+
+def test_tool_takes_several_baselines(tmp_path):
+    files = [tmp_path / f'{name}.json' for name in 'wab']
+    for file, value in zip(files, (0.3, 0.4, 0.6), strict=True):
+        file.write_text(json.dumps({'AP': value}))
+    tool = Path(__file__).parents[2] / 'tools' / 'analysis_tools' / 'retention.py'
+    out = tmp_path / 'out.json'
+    command = [sys.executable, str(tool), *map(str, files), '--out', str(out)]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert '60.0 % |   80.0–120.0 %' in printed
+    assert json.loads(out.read_text())['AP']['noise_floor'] == pytest.approx([80, 120])
