@@ -2,6 +2,7 @@
 
 import math
 
+import torch
 from mmcv.cnn import ConvModule
 from mmdet.models.layers import InvertedResidual
 from mmengine.model import BaseModule, Sequential, initialize
@@ -157,6 +158,8 @@ class EfficientNetLite(BaseModule):
             Maps of ``out_indices``, finest first, ``(B, C_i, h_i, w_i)``; sizes are
             rounded up at each stride.
         """
+        if not images.is_cuda:  # depthwise gradients take a third of the time
+            images = images.contiguous(memory_format=torch.channels_last)
         x = self.stem(images)
         levels = []
         for index, layer in enumerate(
