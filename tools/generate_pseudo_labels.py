@@ -108,6 +108,12 @@ def parse_args() -> argparse.Namespace:
         '--overwrite', action='store_true', help='discard the result of another run'
     )
     parser.add_argument(
+        '--force',
+        action='store_true',
+        help='also write class maps of a classifier that knows its tags no better than '
+        'chance',
+    )
+    parser.add_argument(
         '--keep-parts', action='store_true', help='keep the part files after merging'
     )
     parser.add_argument('--dataset', help='dataset file to apply to the config')
@@ -182,6 +188,7 @@ def main() -> None:
         keep_parts=args.keep_parts,
         results_out=args.results_out,
         artifact=args.artifact,
+        force=args.force,
     )
     generate_pseudo_labels(cfg, args.checkpoint, out, options)
     end_ranks()

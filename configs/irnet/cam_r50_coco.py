@@ -13,10 +13,10 @@ train_dataloader = dict(dataset=dict(pipeline=_base_.train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=_base_.test_pipeline))
 test_dataloader = val_dataloader
 pseudo_label_dataloader = dict(dataset=dict(pipeline=_base_.test_pipeline))
-val_evaluator = dict(
-    ann_file=f'{_base_.data_spec.data_root}/{_base_.data_spec.val.ann_file}'
-)
-test_evaluator = val_evaluator
+_base_.val_evaluator[
+    1
+].ann_file = f'{_base_.data_spec.data_root}/{_base_.data_spec.val.ann_file}'
+test_evaluator = _base_.val_evaluator
 
 # --show and --show-dir of tools/test.py draw the CAMs over the images.
 default_hooks = dict(

@@ -214,6 +214,7 @@ def sample_budget(
     paths = [out_dir / output_name(source, Supervision.parse(k)) for k in costs]
     tables = [out_dir / 'budget.json', out_dir / 'budget.md']
     refuse_existing([*paths, *tables], [source], run.overwrite)
+    protocol = protocol or WeakProtocol()
     tool, settings = 'annotation_budget', dict(seed=seed, budget_seconds=seconds)
     files = {}
     # Processes start before the file is read: they stay small.
@@ -228,13 +229,14 @@ def sample_budget(
             subset = build_mixture(
                 coco,
                 dict.fromkeys(row.image_ids, level),
-                protocol or WeakProtocol(),
+                protocol,
                 source=str(source),
                 pool=pool,
                 skip_invalid=run.skip_invalid,
                 progress=progress,
             )
-            block = dict(settings, cost=row.cost._asdict())
+            block = dict(settings, coordinates=protocol.coordinates)
+            block['cost'] = row.cost._asdict()
             files[row.file] = with_source(subset, tool, source, level, **block)
     summary = source_block(tool, source, **settings)
     summary['levels'] = [

@@ -329,6 +329,9 @@ def _assemble(
     objects = [one for one in coco['annotations'] if not one.get('iscrowd')]
     if level is Supervision.POINTS and objects and all(map(holds_point_alone, objects)):
         settings = {'points_mode': 'file'}
+    # Says how points are to be read, not only how they were made.
+    has_points = level is Supervision.EXTREME_POINTS
+    coordinates = dict(coordinates=protocol.coordinates) if has_points else {}
     images = with_file_names(coco['images'])
     result = restrict_coco(
         {**coco, 'images': images, 'annotations': weak}, level, source=source
@@ -338,6 +341,7 @@ def _assemble(
         'coco2weak',
         source,
         level,
+        **coordinates,
         protocol=settings,
         skipped_annotations=sum(label is None for label in labels),
     )

@@ -13,7 +13,13 @@ from mmwsis.utils.progress_bar import progress_bar
 
 from .conversion import RunOptions
 from .image_records import Summary
-from .weak_labels import BOXES_MODES, EXTREME_MODES, POINTS_MODES, WeakProtocol
+from .weak_labels import (
+    BOXES_MODES,
+    COORDINATES,
+    EXTREME_MODES,
+    POINTS_MODES,
+    WeakProtocol,
+)
 
 
 def parser_with_examples(description: str, examples: str) -> argparse.ArgumentParser:
@@ -34,8 +40,8 @@ def add_protocol_options(parser: argparse.ArgumentParser, seed: str) -> None:
     """Add the options that say how weak labels are derived from masks.
 
     Args:
-        parser: Gets ``--points-mode``, ``--extreme-mode``, ``--boxes-mode`` and
-            ``--seed``.
+        parser: Gets ``--points-mode``, ``--extreme-mode``, ``--boxes-mode``,
+            ``--coordinates`` and ``--seed``.
         seed: Help of ``--seed``.
     """
     parser.add_argument(
@@ -58,6 +64,13 @@ def add_protocol_options(parser: argparse.ArgumentParser, seed: str) -> None:
         help="file: the file's boxes; mask: tight boxes of the masks "
         '(default: %(default)s)',
     )
+    parser.add_argument(
+        '--coordinates',
+        default='continuous',
+        choices=COORDINATES,
+        help='of extreme points; continuous: pixel i covers [i, i + 1]; pixel-index: '
+        "the integers of ExtremeNet's converter (default: %(default)s)",
+    )
     parser.add_argument('--seed', type=int, default=0, help=seed)
 
 
@@ -67,7 +80,13 @@ def protocol_of(args: argparse.Namespace) -> WeakProtocol:
     Args:
         args: The parsed command line.
     """
-    return WeakProtocol(args.points_mode, args.extreme_mode, args.boxes_mode, args.seed)
+    return WeakProtocol(
+        args.points_mode,
+        args.extreme_mode,
+        args.boxes_mode,
+        args.seed,
+        args.coordinates,
+    )
 
 
 def add_run_options(

@@ -292,6 +292,7 @@ def mix_file(
         source,
         shares=[str(share) for share in shares],
         seed=seed,
+        coordinates=protocol.coordinates,
         protocol={
             level.label: protocol.describe(level)
             for level in sorted(set(levels.values()))

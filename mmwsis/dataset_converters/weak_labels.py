@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as mask_api
 
+from mmwsis.formats.coco_file import PIXEL_INDEX
 from mmwsis.formats.coco_masks import (
     MaskCrop,
     MaskError,
@@ -34,11 +35,13 @@ from mmwsis.ops.extreme_points import (
     extreme_points_from_polygons,
 )
 from mmwsis.ops.interior_points import interior_point
+from mmwsis.structures.extreme_points import points_of_pixels
 from mmwsis.structures.supervision import Supervision, strongest_label
 
 POINTS_MODES = ('distance', 'centre', 'uniform')
 EXTREME_MODES = ('auto', 'band', 'rowmajor', 'polygon', 'polygon-cyclic')
 BOXES_MODES = ('file', 'mask')
+COORDINATES = ('continuous', PIXEL_INDEX)
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,10 @@ class WeakProtocol:
         boxes_mode: 'file' keeps the boxes of the file and derives missing ones;
             'mask' derives all from the masks.
         seed: Seed of the 'uniform' points, >= 0.
+        coordinates: Of extreme points. 'continuous': pixel ``i`` covers
+            ``[i, i + 1]``, so that their box is the half-open tight box of the object.
+            'pixel-index': ExtremeNet's integers, the truncated corners of polygons and
+            the outermost pixels of bitmaps.
 
     Raises:
         ValueError: A mode is unknown or the seed is negative.
@@ -62,12 +69,14 @@ class WeakProtocol:
     extreme_mode: str = 'auto'
     boxes_mode: str = 'file'
     seed: int = 0
+    coordinates: str = 'continuous'
 
     def __post_init__(self) -> None:
         for name, value, known in (
             ('points_mode', self.points_mode, POINTS_MODES),
             ('extreme_mode', self.extreme_mode, EXTREME_MODES),
             ('boxes_mode', self.boxes_mode, BOXES_MODES),
+            ('coordinates', self.coordinates, COORDINATES),
         ):
             if value not in known:
                 raise ValueError(f'{name} must be one of {known}, given {value!r}')
@@ -279,8 +288,9 @@ def _extreme_points(
     size: tuple[int, int],
     crop: Callable[[], MaskCrop],
     protocol: WeakProtocol,
-) -> list[list[int]]:
+) -> list[list[float]]:
     mode = protocol.extreme_mode
+    continuous = protocol.coordinates == 'continuous'
     is_rle = isinstance(segmentation, Mapping)
     if mode.startswith('polygon') and is_rle:
         raise ValueError(
@@ -288,7 +298,8 @@ def _extreme_points(
             'or band'
         )
     if mode in ('band', 'rowmajor') or is_rle:
-        return _from_bitmap(crop(), 'rowmajor' if mode == 'rowmajor' else 'band')
+        rule = 'rowmajor' if mode == 'rowmajor' else 'band'
+        return _from_bitmap(crop(), rule, continuous)
     check_polygons(segmentation)
     height, width = size
     if leaves_image(segmentation, height, width):
@@ -297,11 +308,18 @@ def _extreme_points(
                 'a polygon leaves the image by more than one pixel; use --extreme-mode '
                 'auto or band'
             )
-        return _from_bitmap(crop(), 'band')
-    points = extreme_points_from_polygons(segmentation, cyclic=mode == 'polygon-cyclic')
+        return _from_bitmap(crop(), 'band', continuous)
+    points = extreme_points_from_polygons(
+        segmentation,
+        cyclic=mode == 'polygon-cyclic',
+        truncate=not continuous,
+        floor_middle=not continuous,
+    )
     # COCO's polygons end on the image's far border, one pixel past the last one.
-    return np.clip(points, 0, (width - 1, height - 1)).tolist()
+    last = 0 if continuous else 1
+    return np.clip(points, 0, (width - last, height - last)).tolist()
 
 
-def _from_bitmap(crop: MaskCrop, mode: str) -> list[list[int]]:
-    return extreme_points_from_mask(crop.mask, mode, crop.offset).tolist()
+def _from_bitmap(crop: MaskCrop, mode: str, continuous: bool) -> list[list[float]]:
+    pixels = extreme_points_from_mask(crop.mask, mode, crop.offset).tolist()
+    return points_of_pixels(pixels) if continuous else pixels

@@ -53,6 +53,10 @@ class CocoWeakDataset(SeededDraws, CocoDataset):
         supervision: Level the dataset is declared with: 'image_tags', 'points',
             'boxes', 'extreme_points' or 'masks'. An image with a weaker level of its
             own (``images[].supervision``) is read at that one.
+        held_out: Share of the images, drawn with a fixed seed, that are kept apart.
+            Defaults to 0.
+        only_held_out: The dataset is the images kept apart; otherwise it lacks them.
+            Defaults to False.
         **kwargs: Arguments of ``mmdet.CocoDataset``.
 
     Raises:
@@ -62,8 +66,15 @@ class CocoWeakDataset(SeededDraws, CocoDataset):
     """
 
     def __init__(
-        self, *args: Any, supervision: 'str | Supervision', **kwargs: Any
+        self,
+        *args: Any,
+        supervision: 'str | Supervision',
+        held_out: float = 0.0,
+        only_held_out: bool = False,
+        **kwargs: Any,
     ) -> None:
+        self.held_out = held_out
+        self.only_held_out = only_held_out
         # Kept as the plain name, so that the object pickles and prints as in a config.
         self.supervision = Supervision.parse(supervision).label
         super().__init__(*args, **kwargs)
@@ -180,7 +191,7 @@ class CocoWeakDataset(SeededDraws, CocoDataset):
         Raises:
             ValueError: None is left.
         """
-        kept = self._filtered()
+        kept = self._without_held_out(self._filtered())
         if not kept:
             raise ValueError(
                 f'{self.ann_file}: no image is left. It has {len(self.data_list)}; '
@@ -188,6 +199,18 @@ class CocoWeakDataset(SeededDraws, CocoDataset):
                 f'{name_list(self._metainfo["classes"])}.'
             )
         return kept
+
+    def _without_held_out(self, images: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        if not self.held_out:
+            return images
+        count = min(max(1, round(self.held_out * len(images))), len(images) - 1)
+        order = np.random.default_rng(0).permutation(len(images))
+        apart = set(order[:count].tolist())
+        return [
+            image
+            for place, image in enumerate(images)
+            if (place in apart) == self.only_held_out
+        ]
 
     def _filtered(self) -> list[dict[str, Any]]:
         if self.test_mode or self.filter_cfg is None:

@@ -1,7 +1,10 @@
 """Geometry of object crops: pure functions on NumPy arrays and Pillow images.
 
 Follows MAL (Mask Auto-Labeler, CVPR 2023), which EXITS (CVPR 2024) reuses. Boxes are
-``(x0, y0, x1, y1)``; pixel ``i`` covers ``[i, i + 1)``.
+``(x0, y0, x1, y1)``; pixel ``i`` covers ``[i, i + 1]``.
+
+With ``rule='released'`` the box of an object is what MAL's released code takes it for:
+``int(x1)`` is its last pixel, not its end. See :func:`mmwsis.ops.pixels_between`.
 """
 
 import math
@@ -9,6 +12,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 from PIL import Image
+
+from mmwsis.ops.patch_rle import pixels_between
 
 Box = tuple[int, int, int, int]
 
@@ -33,25 +38,29 @@ def training_margins(
     return np.asarray(uniforms, dtype=np.float64) * max_margin * share
 
 
-def crop_box(bbox: Sequence[float], margins: Sequence[float]) -> Box:
+def crop_box(
+    bbox: Sequence[float], margins: Sequence[float], rule: str = 'continuous'
+) -> Box:
     """Integer box around an object box with a margin on every side.
 
     Args:
         bbox: ``(x0, y0, x1, y1)`` in image pixels.
         margins: Left, top, right, bottom, in half box sides.
+        rule: 'continuous', or 'released': right and bottom end one pixel later.
+            Defaults to 'continuous'.
 
     Returns:
-        Half-open ``(X0, Y0, X1, Y1)``; may reach beyond the image.
+        Half-open ``(X0, Y0, X1, Y1)``, at least one pixel; may reach beyond the image.
     """
     x0, y0, x1, y1 = (float(value) for value in bbox)
     left, top, right, bottom = (float(value) for value in margins)
     centre_x, centre_y = (x0 + x1) / 2, (y0 + y1) / 2
-    return (
-        math.floor(centre_x - (centre_x - x0) * (1 + left)),
-        math.floor(centre_y - (centre_y - y0) * (1 + top)),
-        math.ceil(centre_x + (x1 - centre_x) * (1 + right) + 1),
-        math.ceil(centre_y + (y1 - centre_y) * (1 + bottom) + 1),
-    )
+    last_pixel = 1 if rule == 'released' else 0
+    left = math.floor(centre_x - (centre_x - x0) * (1 + left))
+    top = math.floor(centre_y - (centre_y - y0) * (1 + top))
+    right = math.ceil(centre_x + (x1 - centre_x) * (1 + right) + last_pixel)
+    bottom = math.ceil(centre_y + (y1 - centre_y) * (1 + bottom) + last_pixel)
+    return left, top, max(right, left + 1), max(bottom, top + 1)
 
 
 def wrap_crop(image: np.ndarray, box: Box) -> np.ndarray:
@@ -101,13 +110,17 @@ def _wrapped_runs(start: int, stop: int, size: int) -> Iterator[tuple[slice, sli
 
 
 def box_mask_lines(
-    bbox: Sequence[float], image_size: tuple[int, int], box: Box, wrap: bool
+    bbox: Sequence[float],
+    image_size: tuple[int, int],
+    box: Box,
+    wrap: bool,
+    rule: str = 'continuous',
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows and columns of a crop that lie in the object box.
 
-    The box mask of an image is 1 on rows ``int(y0)..int(y1)`` and columns
-    ``int(x0)..int(x1)``, both inclusive, so its crop is the outer product of the two
-    results and never has to be formed at the size of the image.
+    The box mask of an image is 1 on a range of rows and a range of columns, so its crop
+    is the outer product of the two results and never has to be formed at the size of
+    the image.
 
     Args:
         bbox: Object box ``(x0, y0, x1, y1)`` in image pixels; is clipped to the image.
@@ -115,6 +128,8 @@ def box_mask_lines(
         box: Half-open crop box ``(X0, Y0, X1, Y1)``.
         wrap: Repeat the mask as :func:`wrap_crop` repeats the image (training);
             otherwise it is 0 outside the image (test).
+        rule: Which pixels lie in the box: 'continuous' or 'released'. Defaults to
+            'continuous'.
 
     Returns:
         uint8 (Y1 - Y0,) and uint8 (X1 - X0,), both 0 or 1.
@@ -122,8 +137,8 @@ def box_mask_lines(
     lines = []
     for axis, size in ((1, image_size[0]), (0, image_size[1])):
         positions = np.arange(box[axis], box[axis + 2])
-        first = int(max(bbox[axis], 0))
-        last = int(min(bbox[axis + 2], size - 1))
+        low, high = float(bbox[axis]), float(bbox[axis + 2])
+        first, last = pixels_between(low, high, size, rule)
         if wrap:
             positions = positions % size
         lines.append(((positions >= first) & (positions <= last)).astype(np.uint8))

@@ -2,6 +2,7 @@
 
 import copy
 import math
+import operator
 import os
 import re
 import shlex
@@ -30,8 +31,10 @@ def apply_data_spec(cfg: Config, spec: Mapping[str, Any]) -> Config:
     one, and with it SOLO's ``scale_ranges``, if the config says by a top-level
     ``image_scale=(width, height)`` which scale they were chosen for. LVIS' own dataset
     and metric give way to COCO's. Without ``val`` in ``spec`` the config loses its
-    evaluation. A panoptic config gets the panoptic files and the stuff classes, too;
-    one whose metrics read both kinds of files loses those that ``spec`` has none for.
+    evaluation; one with a top-level ``held_out`` (a classifier's) keeps this share of
+    the training images out of training and is evaluated on their tags. A panoptic
+    config gets the panoptic files and the stuff classes, too; one whose metrics read
+    both kinds of files loses those that ``spec`` has none for.
 
     Args:
         cfg: Config; is left as it is.
@@ -64,7 +67,9 @@ def apply_data_spec(cfg: Config, spec: Mapping[str, Any]) -> Config:
         if isinstance(own, (list, tuple)) and len(own) == 2:
             _fit_scale_ranges(settings.get('model'), own, scale)
             settings['image_scale'] = scale
-    if spec.get('val') is None:
+    if spec.get('val') is None and settings.get('held_out'):
+        _evaluate_held_out(settings)
+    elif spec.get('val') is None:
         _drop_evaluation(settings)
     settings['data_spec'] = copy.deepcopy(dict(spec))
     if 'metainfo' in settings:
@@ -286,14 +291,14 @@ def _fit_scale(settings: dict[str, Any], scale: tuple[int, int]) -> None:
 def _scaled_choices(
     choices: list[tuple[int, int]], scale: tuple[int, int]
 ) -> list[tuple[int, int]]:
-    """Keep the choice of short sides, relative to the largest one."""
-    largest = max(min(choice) for choice in choices)
-    short = scale.index(min(scale))
+    """Keep the choice of short and long sides, relative to the largest ones."""
+    short, long = max(map(min, choices)), max(map(max, choices))
     fitted = []
     for choice in choices:
-        sides = list(scale)
-        sides[short] = round(scale[short] * min(choice) / largest)
-        fitted.append(tuple(sides))
+        ratios = [min(choice) / short, max(choice) / long]
+        if scale[0] > scale[1]:
+            ratios.reverse()
+        fitted.append(tuple(map(round, map(operator.mul, scale, ratios))))
     return fitted
 
 
@@ -319,3 +324,24 @@ def _drop_evaluation(settings: dict[str, Any]) -> None:
     for split in ('val', 'test'):
         for key in (f'{split}_dataloader', f'{split}_evaluator', f'{split}_cfg'):
             settings[key] = None
+
+
+def _evaluate_held_out(settings: dict[str, Any]) -> None:
+    """Measure a classifier on training images that it does not see.
+
+    Only metrics that read no file are left: those of tags.
+    """
+    share = settings['held_out']
+    training = settings['train_dataloader']['dataset']
+    training['held_out'] = share
+    for split in ('val', 'test'):
+        loader = settings[f'{split}_dataloader']
+        pipeline = loader['dataset']['pipeline']
+        loader['dataset'] = copy.deepcopy(
+            dict(training, only_held_out=True, test_mode=True, pipeline=pipeline)
+        )
+        given = settings[f'{split}_evaluator']
+        listed = given if isinstance(given, (list, tuple)) else [given]
+        settings[f'{split}_evaluator'] = [
+            one for one in listed if 'ann_file' not in one
+        ]

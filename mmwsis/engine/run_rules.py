@@ -13,7 +13,12 @@ import torch
 from mmengine.config import Config
 
 from mmwsis.pseudo_labels.artifacts import artifact_settings, check_model_makes
-from mmwsis.utils.checkpoint import CheckpointError, check_checkpoint_file
+from mmwsis.utils.checkpoint import (
+    PACKAGE,
+    CheckpointError,
+    check_checkpoint_file,
+    find_package_weights,
+)
 
 from .fit_config import inner_datasets
 from .fit_model import nested_dicts
@@ -38,6 +43,8 @@ TOGETHER = dict(
     test=('test_dataloader', 'test_evaluator', 'test_cfg'),
     pseudo_label=(),
 )
+# What reads `init_cfg.checkpoint`, and must find it.
+_INITIALIZERS = {'Pretrained', 'EfficientNetLitePretrained'}
 # Types of other projects that need a package which MMDetection does without.
 _PACKAGES = dict(
     TensorboardVisBackend='tensorboard',
@@ -298,10 +305,15 @@ def _checkpoints(run: Run) -> Iterator[str]:
         named += [
             part.get('checkpoint')
             for part in nested_dicts(run.cfg.get('model', {}).to_dict())
-            if str(part.get('type', '')).rpartition('.')[2] == 'Pretrained'
+            if str(part.get('type', '')).rpartition('.')[2] in _INITIALIZERS
         ]
     told = missing_requirements(run.cfg)
     for path in dict.fromkeys(named):
+        if path and path.startswith(PACKAGE):
+            try:
+                find_package_weights(path)
+            except (FileNotFoundError, CheckpointError) as error:
+                yield str(error)
         if not path or '://' in path or path in run.made or path in told:
             continue
         if not os.path.isfile(path):

@@ -8,6 +8,7 @@ from .mask_quality import InstanceQuality, class_mean_iou, mask_iou, summarize
 from .panoptic_quality_metric import PanopticQualityMetric
 from .pseudo_label_metric import PseudoLabelMetric
 from .quality_report import markdown_report, write_quality_report
+from .tag_accuracy_metric import TagAccuracyMetric
 from .voc_instance_metric import VOCInstanceMetric
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     'InstanceQuality',
     'PanopticQualityMetric',
     'PseudoLabelMetric',
+    'TagAccuracyMetric',
     'VOCInstanceMetric',
     'class_mean_iou',
     'compare_files',

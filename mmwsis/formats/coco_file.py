@@ -8,11 +8,18 @@ from typing import Any
 
 from mmengine.logging import print_log
 
+from mmwsis.structures.extreme_points import are_extreme_points, points_of_pixels
 from mmwsis.structures.supervision import Supervision, restrict_coco
 
 from .categories import alike_hint, name_list
 from .checks import check_coco, check_document
 from .json_file import read_json
+from .provenance import provenance_of
+
+# How `info.mmwsis.coordinates` says that extreme points are indices of pixels. Tools
+# that derive them from masks wrote nothing else before they said so.
+PIXEL_INDEX = 'pixel-index'
+_ONCE_PIXEL_INDEX = ('coco2weak', 'mix_supervision', 'annotation_budget')
 
 
 def load_coco(
@@ -35,7 +42,8 @@ def load_coco(
 
     Returns:
         Dictionary of :func:`mmwsis.structures.restrict_coco`, checked. Extreme points
-        up to one pixel outside their image are moved onto its border.
+        up to one pixel outside their image are moved onto its border; where the file
+        has indices of pixels, they are the outer edges of these pixels.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -48,9 +56,26 @@ def load_coco(
     coco.setdefault('annotations', [])
     if need_tags and level is Supervision.IMAGE_TAGS and not coco['annotations']:
         _require_tags(coco['images'], ann_file)
+    if _has_pixel_indices(coco):
+        _take_edges(coco)
     coco = restrict_coco(coco, level, source=ann_file)
     check_coco(coco, ann_file, level)
     return coco
+
+
+def _has_pixel_indices(coco: Mapping[str, Any]) -> bool:
+    block = provenance_of(coco)
+    default = PIXEL_INDEX if block.get('tool') in _ONCE_PIXEL_INDEX else None
+    return block.get('coordinates', default) == PIXEL_INDEX
+
+
+def _take_edges(coco: dict[str, Any]) -> None:
+    """Put the outer edges of pixels in the place of their indices."""
+    for annotation in coco['annotations']:
+        points = annotation.get('extreme_points') if annotation else None
+        # Others are refused by the checks that follow.
+        if are_extreme_points(points):
+            annotation['extreme_points'] = points_of_pixels(points)
 
 
 def read_coco(path: str | os.PathLike) -> dict[str, Any]:

@@ -12,12 +12,21 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
 
 from mmwsis.registry import WEIGHT_INITIALIZERS
-from mmwsis.utils.checkpoint import load_checkpoint_file
+from mmwsis.utils.checkpoint import (
+    PACKAGE,
+    find_package_weights,
+    load_checkpoint_file,
+)
 
 from .backbones import LabelerViT
 from .encoder_key_maps import to_labeler_names
 
 MAE_URL = 'https://dl.fbaipublicfiles.com/mae/pretrain/mae_pretrain_vit_base.pth'
+MAE_ADVICE = (
+    f'If it is the MAE ViT-B checkpoint, get it from {MAE_URL} and save it under this '
+    'path; otherwise set init_cfg.checkpoint to a file or URL, or train an encoder on '
+    'your own images with mmwsis.MAEPretrainer (configs/exits/mae_*.py).'
+)
 _URL = re.compile(r'https?://')
 
 
@@ -89,7 +98,8 @@ class EncoderPretrained:
                 "init_cfg=dict(type='mmwsis.EncoderPretrained') belongs to the encoder "
                 f'(mmwsis.LabelerViT); it was given to {type(module).__name__}.'
             )
-        state = read_checkpoint(self.checkpoint, self.made_by)
+        advice = f'Make it with: {self.made_by}' if self.made_by else MAE_ADVICE
+        state = read_checkpoint(self.checkpoint, advice)
         try:
             report = load_encoder(module, to_labeler_names(state, self.source))
         except ValueError as error:
@@ -115,12 +125,13 @@ class EncoderPretrained:
         return f'{type(self).__name__}: load from {self.checkpoint}'
 
 
-def read_checkpoint(checkpoint: str, made_by: str | None = None) -> dict[str, Tensor]:
+def read_checkpoint(checkpoint: str, advice: str = MAE_ADVICE) -> dict[str, Tensor]:
     """Read the tensors of a checkpoint, with torch's ``weights_only`` safety on.
 
     Args:
-        checkpoint: File or URL.
-        made_by: Command that makes the file, for the error message. Defaults to None.
+        checkpoint: File, URL, or ``package://NAME`` for the weights that an installed
+            package brings.
+        advice: What to do if the file is missing. Defaults to where MAE's is found.
 
     Returns:
         Parameter names to tensors, on the CPU.
@@ -129,7 +140,9 @@ def read_checkpoint(checkpoint: str, made_by: str | None = None) -> dict[str, Te
         FileNotFoundError: The file is missing or cannot be downloaded.
         ValueError: The file is damaged or holds no state dictionary of tensors.
     """
-    if _URL.match(checkpoint):
+    if checkpoint.startswith(PACKAGE):
+        loaded = load_checkpoint_file(find_package_weights(checkpoint))
+    elif _URL.match(checkpoint):
         try:
             loaded = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
         except Exception as error:  # urllib, socket, hash and pickle errors alike
@@ -140,21 +153,11 @@ def read_checkpoint(checkpoint: str, made_by: str | None = None) -> dict[str, Te
     else:
         path = Path(checkpoint).expanduser()
         if not path.is_file():
-            raise FileNotFoundError(_missing_file(checkpoint, made_by))
+            raise FileNotFoundError(
+                f'the encoder checkpoint {checkpoint} does not exist. {advice}'
+            )
         loaded = load_checkpoint_file(path)
     return _find_state(loaded, checkpoint)
-
-
-def _missing_file(checkpoint: str, made_by: str | None) -> str:
-    text = f'the encoder checkpoint {checkpoint} does not exist.'
-    if made_by:
-        return f'{text} Make it with: {made_by}'
-    return (
-        f'{text} If it is the MAE ViT-B checkpoint, get it from {MAE_URL} and save it '
-        'under this path; otherwise set init_cfg.checkpoint to a file or URL, or '
-        'train an encoder on your own images with mmwsis.MAEPretrainer '
-        '(configs/exits/mae_*.py).'
-    )
 
 
 def _find_state(loaded: object, checkpoint: str) -> dict[str, Tensor]:
@@ -193,18 +196,45 @@ def load_encoder(encoder: LabelerViT, state: Mapping[str, Tensor]) -> LoadReport
     if resized:
         state['pos_embed'] = _fit_position_table(state['pos_embed'], encoder)
     kept = _drop_by_design(encoder, own, state)
-    # Whatever still differs is an error that names it all at once.
-    missing = sorted(set(own) - set(state) - set(kept))
-    unexpected = sorted(set(state) - set(own))
+    check_fit(
+        {name: value for name, value in own.items() if name not in kept},
+        state,
+        'Compare embed_dims, num_layers, num_heads, patch_size and patch_embed_type of '
+        'the config with the model that the checkpoint was made by.',
+    )
+    encoder.load_state_dict(state, strict=False)
+    return LoadReport(sorted(state), resized, kept)
+
+
+def check_fit(
+    own: Mapping[str, Tensor], state: Mapping[str, Tensor], advice: str
+) -> None:
+    """Refuse a checkpoint that differs, naming all that does at once.
+
+    Args:
+        own: State dictionary of the model that is to be loaded.
+        state: That of the checkpoint, under the same names.
+        advice: What to compare; the end of the message.
+
+    Raises:
+        ValueError: Parameters are missing, unexpected, or of another shape.
+    """
     wrong = [
         f'{name}: {tuple(state[name].shape)}, expected {tuple(own[name].shape)}'
         for name in sorted(set(own) & set(state))
         if state[name].shape != own[name].shape
     ]
-    if missing or unexpected or wrong:
-        raise ValueError(_mismatch(missing, unexpected, wrong))
-    encoder.load_state_dict(state, strict=False)
-    return LoadReport(sorted(state), resized, kept)
+    lines = ['the checkpoint does not fit the model.']
+    for title, names in (
+        ('missing in the checkpoint', sorted(set(own) - set(state))),
+        ('unexpected in the checkpoint', sorted(set(state) - set(own))),
+        ('of another shape', wrong),
+    ):
+        if names:
+            more = f' ... ({len(names)} in all)' if len(names) > 12 else ''
+            lines.append(f'  {title}: {", ".join(names[:12])}{more}')
+    if len(lines) > 1:
+        raise ValueError('\n'.join([*lines, advice]))
 
 
 def _drop_by_design(
@@ -237,20 +267,3 @@ def _fit_position_table(table: Tensor, encoder: LabelerViT) -> Tensor:
     return encoder.resize_pos_embed(
         table.float(), encoder.table_grid, (side, side), encoder.interpolate_mode
     )
-
-
-def _mismatch(missing: list[str], unexpected: list[str], wrong: list[str]) -> str:
-    lines = ['the checkpoint does not fit the encoder.']
-    for title, names in (
-        ('missing in the checkpoint', missing),
-        ('unexpected in the checkpoint', unexpected),
-        ('of another shape', wrong),
-    ):
-        if names:
-            more = f' ... ({len(names)} in all)' if len(names) > 12 else ''
-            lines.append(f'  {title}: {", ".join(names[:12])}{more}')
-    lines.append(
-        'Compare embed_dims, num_layers, num_heads, patch_size and patch_embed_type of '
-        'the config with the model that the checkpoint was made by.'
-    )
-    return '\n'.join(lines)

@@ -21,7 +21,12 @@ from .label_synthesis import (
 from .mean_field import mean_field_refine
 from .merge_augs import merge_aug_cams, merge_aug_relations, merge_flipped_cams
 from .paste_crop import MaskPatch, combine_logits, crop_mask_patches
-from .patch_rle import encode_filled_box, encode_patch, filled_box_span
+from .patch_rle import (
+    encode_filled_box,
+    encode_patch,
+    filled_box_span,
+    pixels_between,
+)
 from .path_affinity import path_affinity
 from .peaks import Peaks, find_peaks, region_peaks
 from .permutohedral import PermutohedralLattice
@@ -96,6 +101,7 @@ __all__ = [
     'path_affinity',
     'pixel_directions',
     'pixel_paths',
+    'pixels_between',
     'points_in_proposals',
     'proposal_boxes',
     'propagation_scores',

@@ -5,7 +5,8 @@ Sources: the mask-to-extreme-points rule in the released code of `ExtremeNet
 <https://arxiv.org/abs/2405.20729>`__ (CVPR 2024, section 4.1) simulates its annotations
 with it; and a form of it for bitmaps that does not depend on the order of pixels.
 
-Points come in the order top, left, bottom, right, each ``(x, y)`` in pixels.
+Points come in the order top, left, bottom, right, each ``(x, y)``. Those of bitmaps are
+the outermost pixels; :func:`mmwsis.structures.points_of_pixels` gives their edges.
 """
 
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ def extreme_points_from_polygons(
     polygons: Sequence[Sequence[float] | np.ndarray],
     cyclic: bool = False,
     truncate: bool = True,
+    floor_middle: bool = True,
 ) -> np.ndarray:
     r"""Extreme points of an object that is given as polygons.
 
@@ -45,6 +47,8 @@ def extreme_points_from_polygons(
             which repeats just one corner at either end of the list, so that a side
             which straddles the start of the list is cut short.
         truncate: Truncate the coordinates to integers, as ExtremeNet does. Defaults to
+            True.
+        floor_middle: Round the middle of a run down, as ExtremeNet does. Defaults to
             True.
 
     Returns:
@@ -68,7 +72,8 @@ def extreme_points_from_polygons(
         run = walk(corners[:, axis], extreme, tolerance)
         free = corners[run, 1 - axis]
         points[side, axis] = extreme
-        points[side, 1 - axis] = (free.max() + free.min()) // 2
+        middle = (free.max() + free.min()) / 2
+        points[side, 1 - axis] = np.floor(middle) if floor_middle else middle
     if not truncate:
         return points
     if np.abs(points).max() >= 2**31:
@@ -94,7 +99,7 @@ def extreme_points_from_mask(
         offset: ``(x, y)`` of the crop's first pixel in the image. Defaults to (0, 0).
 
     Returns:
-        (4, 2) int32. A point need not lie on the mask.
+        (4, 2) int32, indices of pixels. A point need not lie on the mask.
 
     Raises:
         ValueError: The mask is empty, not two-dimensional or not finite, or the mode

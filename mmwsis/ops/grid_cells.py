@@ -47,13 +47,14 @@ def extreme_points_to_cells(
         \mathcal{P}_{FG} = \{(x^t, y^t + \delta), (x^l + \delta, y^l),
             (x^b, y^b - \delta), (x^r - \delta, y^r)\}.
 
-    Pixel centres are mapped (``x + 0.5``); the push goes towards the centre of the box
-    by ``delta`` and stops there; the flip comes last. The paper prints the push with a
+    The push goes towards the centre of the box by ``delta`` and stops there; the flip
+    comes last. The paper prints the push with a
     y axis that points upwards; here top moves down.
 
     Args:
-        points: (B, 4, 2) ``(x, y)`` in pixels of the original image, order top,
-            left, bottom, right.
+        points: (B, 4, 2) ``(x, y)`` in the original image, order top, left, bottom,
+            right; continuous: the middle of pixel (column, row) is
+            (column + 0.5, row + 0.5).
         crop_boxes: (B, 4) half-open crop boxes ``(X0, Y0, X1, Y1)`` in the same
             pixels; may reach beyond the image.
         flips: (B,) whether the crop is mirrored left to right.
@@ -103,8 +104,8 @@ def extreme_points_to_cells(
             f'{extent[(extent <= 0).any(1)].tolist()}.'
         )
     origin = boxes[:, None, :2]
-    # Centres of the pixels in the image -> pixels of the resized crop, (B, 4, 2).
-    uv = (points + 0.5 - origin) * (crop_size / extent)[:, None]
+    # Image -> pixels of the resized crop, (B, 4, 2).
+    uv = (points - origin) * (crop_size / extent)[:, None]
     uv = _push_inwards(uv, delta)
     u = uv[..., 0]
     mirrored = flips.to(uv.device, torch.bool)[:, None]

@@ -5,6 +5,7 @@ nothing to scan, so the code is made from the rectangle and its place; the resul
 byte for byte what ``pycocotools.mask.encode`` gives for the image-size mask.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,8 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from .tensor_checks import as_integer, as_mask, as_number, as_size
+
+BOX_RULES = ('continuous', 'released')
 
 
 def encode_patch(
@@ -88,16 +91,15 @@ def rle_from_edges(edges: np.ndarray, height: int, width: int) -> dict[str, Any]
 
 
 def encode_filled_box(
-    bbox: Sequence[float], image_size: tuple[int, int]
+    bbox: Sequence[float], image_size: tuple[int, int], rule: str = 'continuous'
 ) -> dict[str, Any]:
     """RLE of a filled box, the mask that a labeler starts from.
-
-    Rows ``int(y)`` to ``int(y + h)`` and columns ``int(x)`` to ``int(x + w)``, both
-    inclusive (box mask of MAL), cut to the image; at least one pixel.
 
     Args:
         bbox: ``[x, y, width, height]`` in image pixels.
         image_size: ``(H, W)`` of the image in pixels.
+        rule: Which pixels lie in the box, see :func:`pixels_between`. Defaults to
+            'continuous'.
 
     Returns:
         ``dict(size=[H, W], counts=str)``.
@@ -107,13 +109,13 @@ def encode_filled_box(
             without pixels.
 
     Example:
-        >>> rle = encode_filled_box([1.5, 0.0, 2.0, 1.0], image_size=(3, 6))
+        >>> rle = encode_filled_box([1.2, 0.0, 3.0, 2.0], image_size=(3, 6))
         >>> coco_mask.decode(rle).tolist()
         [[0, 1, 1, 1, 0, 0],
          [0, 1, 1, 1, 0, 0],
          [0, 0, 0, 0, 0, 0]]
     """
-    left, top, right, bottom = filled_box_span(bbox, image_size)
+    left, top, right, bottom = filled_box_span(bbox, image_size, rule)
     height, width = _image_size(image_size)
     if bottom - top + 1 == height:  # whole columns are one run
         edges = np.array([left * height, (right + 1) * height])
@@ -124,13 +126,14 @@ def encode_filled_box(
 
 
 def filled_box_span(
-    bbox: Sequence[float], image_size: tuple[int, int]
+    bbox: Sequence[float], image_size: tuple[int, int], rule: str = 'continuous'
 ) -> tuple[int, int, int, int]:
     """Pixels of a filled box.
 
     Args:
         bbox: ``[x, y, width, height]`` in image pixels.
         image_size: ``(H, W)`` of the image in pixels.
+        rule: As for :func:`encode_filled_box`. Defaults to 'continuous'.
 
     Returns:
         First column and row, last column and row, of :func:`encode_filled_box`.
@@ -139,8 +142,10 @@ def filled_box_span(
         ValueError: As :func:`encode_filled_box`.
 
     Example:
-        >>> filled_box_span([1.5, 0.0, 2.0, 1.0], image_size=(3, 6))
+        >>> filled_box_span([1.2, 0.0, 3.0, 2.0], image_size=(3, 6))
         (1, 0, 3, 1)
+        >>> filled_box_span([1.2, 0.0, 3.0, 2.0], (3, 6), rule='released')
+        (1, 0, 4, 2)
     """
     height, width = _image_size(image_size)
     if not height * width:
@@ -148,12 +153,44 @@ def filled_box_span(
     x, y, w, h = (as_number('bbox', value) for value in bbox)
     if w < 0 or h < 0:
         raise ValueError(f'bbox: expected a width and height >= 0, got {[*bbox]}.')
-    left, top = _inside(int(x), width), _inside(int(y), height)
-    return left, top, _inside(int(x + w), width), _inside(int(y + h), height)
+    left, right = pixels_between(x, x + w, width, rule)
+    top, bottom = pixels_between(y, y + h, height, rule)
+    return left, top, right, bottom
 
 
-def _inside(position: int, size: int) -> int:
-    return min(max(position, 0), size - 1)
+def pixels_between(
+    low: float, high: float, size: int, rule: str = 'continuous'
+) -> tuple[int, int]:
+    """First and last pixel of one side of a box.
+
+    Args:
+        low: Where the box begins, in pixels.
+        high: Where it ends, not below ``low``.
+        size: Pixels of the image along this side.
+        rule: 'continuous': pixel ``i`` covers ``[i, i + 1]`` and lies in the box if its
+            centre does. 'released': ``int(low)`` and ``int(high)``, both inclusive, as
+            in the released code of `MAL <https://arxiv.org/abs/2301.03992>`__, which
+            takes the edges of boxes for indices. Defaults to 'continuous'.
+
+    Returns:
+        Indices in the image, at least one pixel.
+
+    Raises:
+        ValueError: The rule is unknown.
+
+    Example:
+        >>> pixels_between(10, 20, 100), pixels_between(10, 20, 100, 'released')
+        ((10, 19), (10, 20))
+    """
+    if rule == 'continuous':
+        first, last = math.ceil(low - 0.5), math.ceil(high - 0.5) - 1
+        if last < first:  # no centre between them
+            first = last = math.floor((low + high) / 2)
+    elif rule == 'released':
+        first, last = int(low), int(high)
+    else:
+        raise ValueError(f'rule: expected one of {BOX_RULES}, got {rule!r}.')
+    return min(max(first, 0), size - 1), min(max(last, 0), size - 1)
 
 
 def _run_edges(mask: np.ndarray, x: int, y: int, height: int) -> np.ndarray:

@@ -18,6 +18,10 @@ from .tensor_checks import (
 
 # The published thresholds belong to a 32 x 32 grid, where a uniform score is 1/1024.
 REFERENCE_GRID = 32
+THRESHOLDS = ('absolute', 'relative')
+# Scores that differ by less than this share of a uniform one, 1 / N^2, differ by the
+# rounding of single precision only.
+NO_SPREAD = 1e-6
 
 
 class PointRetrieval(NamedTuple):
@@ -51,6 +55,7 @@ def retrieve_points(
     scale_thresholds: bool = True,
     sinkhorn_iters: int = 100,
     sinkhorn_tol: float = 1e-3,
+    thresholds: str = 'absolute',
 ) -> PointRetrieval:
     r"""Label box cells by random walks from the extreme points and the outside.
 
@@ -65,6 +70,11 @@ def retrieve_points(
     and stays unlabelled otherwise. Every cell outside the box is initial background;
     without any, its score is zero.
 
+    The published thresholds are scores. Where the similarity hardly varies, as on crops
+    of low contrast, both scores are nearly uniform, and no cell reaches them however
+    right the order of the cells is. ``thresholds='relative'`` (ours) counts in standard
+    deviations of the difference over the grid instead.
+
     Args:
         similarity: (B, N*N, N*N) non-negative patch similarity in row-major order.
         init_fg: (B, N, N) bool cells of the extreme points.
@@ -73,10 +83,14 @@ def retrieve_points(
         beta: Probability of going on in the absorbing chain. Defaults to 0.25.
         tau_fg: Smallest score difference of a foreground cell. Defaults to 1e-3.
         tau_bg: Largest score difference of a background cell. Defaults to -1e-4.
-        scale_thresholds: Multiply both thresholds by ``(32 / N)^2``, because scores
+        scale_thresholds: Multiply absolute thresholds by ``(32 / N)^2``, because scores
             sum to 1 over the grid. Defaults to True.
         sinkhorn_iters: Largest number of Sinkhorn iterations. Defaults to 100.
-        sinkhorn_tol: Tolerance of Sinkhorn on the row sums. Defaults to 1e-3.
+        sinkhorn_tol: Tolerance of Sinkhorn on the row sums. Defaults to 1e-3, an error
+            that relative thresholds may see; 1e-6 then costs a few more iterations.
+        thresholds: 'absolute', or 'relative': ``tau_fg`` and ``tau_bg`` are multiples
+            of the standard deviation of the score difference over the crop's grid, and
+            a crop whose scores are uniform retrieves nothing. Defaults to 'absolute'.
 
     Returns:
         :class:`PointRetrieval`, before point dropout.
@@ -117,6 +131,10 @@ def retrieve_points(
             f'tau_bg: expected at most tau_fg={tau_fg}, as no cell is both, got '
             f'{tau_bg}.'
         )
+    if thresholds not in THRESHOLDS:
+        raise ValueError(
+            f'thresholds: expected one of {THRESHOLDS}, got {thresholds!r}.'
+        )
     init_fg = init_fg.bool()
     in_box = in_box.bool() | init_fg
     init_bg = ~in_box
@@ -132,8 +150,13 @@ def retrieve_points(
     score_fg, score_bg = scores.reshape(batch, 2, side, side).unbind(1)
     # Select cells of the box by the difference of both scores (Eq. 5).
     difference = score_fg - score_bg
-    factor = (REFERENCE_GRID / max(side, 1)) ** 2 if scale_thresholds else 1.0
     candidates = in_box & ~init_fg
+    factor: float | Tensor = 1.0
+    if thresholds == 'relative':
+        factor = difference.std((1, 2), correction=0, keepdim=True)  # (B, 1, 1)
+        candidates &= factor * side**2 > NO_SPREAD
+    elif scale_thresholds:
+        factor = (REFERENCE_GRID / max(side, 1)) ** 2
     return PointRetrieval(
         init_fg=init_fg,
         init_bg=init_bg,

@@ -39,6 +39,7 @@ _FINAL_METRICS = (
 _OWN_PREFIXES = ('panoptic/', 'class_maps/')
 # How metrics of training are called in the table of stages.
 _TRAINING_METRICS = ('segm_mAP', 'segm_AP', 'class_mean_iou', 'class_miou', 'mIoU')
+_TRAINING_METRICS += ('tag_mAP', 'all_right')
 
 
 def final_metrics(metrics: dict[str, Any]) -> dict[str, float]:
@@ -143,13 +144,17 @@ def _read(path: Path) -> dict[str, Any]:
 def label_warnings(runner: 'PipelineRunner', stage: Stage) -> list[str]:
     """What label generation said of its labels, such as that they fill their boxes.
 
+    Or of the classifier that made them, such as that it is at chance.
+
     Args:
         runner: The runner.
         stage: A stage of its pipeline; others than generation have none.
     """
     if not isinstance(stage, GenerateStage):
         return []
-    return list(_collapse(_read(runner.root / stage.result)).get('warnings', []))
+    own = provenance_of(_read(runner.root / stage.result))
+    told = [own.get(key) or {} for key in ('tag_accuracy', 'collapse')]
+    return [warning for one in told for warning in one.get('warnings', [])]
 
 
 def _collapse(content: dict[str, Any]) -> dict[str, Any]:
@@ -171,6 +176,9 @@ def _generation_result(content: dict[str, Any]) -> dict[str, float]:
         known = {} if flat is None else {'of one class everywhere': flat}
         if annotations is not None:
             known['segments'] = sum(len(one['segments_info']) for one in annotations)
+        accuracy = provenance_of(content).get('tag_accuracy') or {}
+        if accuracy.get('mAP') is not None:
+            known['mAP over the tags'] = accuracy['mAP']
         return {'maps': len(content.get('images', [])), **known}
     made = {'points' if kind == 'points' else 'pseudo labels': len(annotations)}
     if any('weak_bbox' in entry for entry in annotations):  # masks of known objects

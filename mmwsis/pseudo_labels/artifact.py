@@ -136,6 +136,16 @@ class Artifact(ABC):
                 the message names the file and the ids.
         """
 
+    def check(self, records: Records) -> None:  # noqa: B027 - most have nothing
+        """Refuse a result that would mislead; left out with ``--force``.
+
+        Args:
+            records: Id of an item -> its record, of all items.
+
+        Raises:
+            ValueError: It would; the message has numbers and a remedy.
+        """
+
     @abstractmethod
     def finish(
         self,

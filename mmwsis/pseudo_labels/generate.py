@@ -58,6 +58,8 @@ class GenerationOptions:
         results_out: Also write the bare list of annotations here. Defaults to None:
             it is not written.
         artifact: Kind to make. Defaults to the config's ``artifact``.
+        force: Also write a result that would mislead, such as the class maps of a
+            classifier at chance. Defaults to False.
     """
 
     batch_size: int | None = None
@@ -69,6 +71,7 @@ class GenerationOptions:
     keep_parts: bool = False
     results_out: str | os.PathLike | None = None
     artifact: str | None = None
+    force: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,7 @@ def generate_pseudo_labels(
         FileNotFoundError: No checkpoint, annotation file or image.
         ValueError: ``out`` or its parts belong to another run, the dataset hides
             annotations or images, the checkpoint does not fit, or there is none
-            though the model has weights.
+            though the model has weights; or the result would mislead and is not forced.
     """
     options = options or GenerationOptions()
     out = Path(out)
@@ -297,6 +300,8 @@ def _finish(work: _Work, held: Mapping[str, Any]) -> None:
     finished = read_parts(work.parts)
     check_complete(work.chunks, finished, artifact.title)
     records = {record['id']: record for chunk in finished.values() for record in chunk}
+    if not work.options.force:
+        artifact.check(records)
     made = artifact.finish(records, result_info(held), work.options.results_out)
     print_log(f'{artifact.out}: {made}.', logger='current')
     if not work.options.keep_parts:

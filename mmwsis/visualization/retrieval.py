@@ -59,7 +59,7 @@ def points_on_crop(
     """Move points of the original image onto a crop, without EXITS' push into the grid.
 
     Args:
-        points: ``(K, 2)``, ``(x, y)`` of pixels of the original image.
+        points: ``(K, 2)``, continuous ``(x, y)`` in the original image.
         crop_box: ``(X0, Y0, X1, Y1)``.
         flip: Whether the crop is mirrored.
         crop_size: Side of the crop in pixels.
@@ -69,8 +69,8 @@ def points_on_crop(
     """
     left, top, right, bottom = (float(value) for value in crop_box)
     moved = np.empty((len(points), 2))
-    moved[:, 0] = (points[:, 0] + 0.5 - left) * crop_size / (right - left)
-    moved[:, 1] = (points[:, 1] + 0.5 - top) * crop_size / (bottom - top)
+    moved[:, 0] = (points[:, 0] - left) * crop_size / (right - left)
+    moved[:, 1] = (points[:, 1] - top) * crop_size / (bottom - top)
     if flip:
         moved[:, 0] = crop_size - moved[:, 0]
     return moved
@@ -151,7 +151,7 @@ def _canvas(image: np.ndarray, side: int) -> Canvas:
 def _crop_with_labels(figure: RetrievalFigure, side: int) -> np.ndarray:
     canvas = _canvas(figure.crop, side)
     canvas.mask(figure.box_mask, (255, 255, 255), alpha=0.0)
-    return canvas.extreme_points(figure.extreme_points, pixel=False).image
+    return canvas.extreme_points(figure.extreme_points).image
 
 
 def _initial_cells(figure: RetrievalFigure, side: int) -> np.ndarray:

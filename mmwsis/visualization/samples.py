@@ -83,7 +83,7 @@ def crop_tiles(
             moved = points_on_crop(
                 points, sample.crop_box, sample.flip, sample.crop_size
             )
-            canvas.extreme_points(moved, pixel=False)
+            canvas.extreme_points(moved)
         tiles.append(
             Tile(canvas.image, f'{view} view; {crop_caption(sample, classes)}')
         )

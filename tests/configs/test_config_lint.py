@@ -208,7 +208,8 @@ def test_classifiers_see_tags_alone(file):
         assert loader.dataset.supervision == 'image_tags'
         assert loader.dataset.ann_file == cfg.data_spec.train.weak.image_tags
     assert cfg.val_dataloader.dataset.supervision == 'masks'
-    assert cfg.val_evaluator.type == 'mmwsis.ClassMapMetric'
+    kinds = [one.type for one in cfg.val_evaluator]
+    assert kinds == ['mmwsis.TagAccuracyMetric', 'mmwsis.ClassMapMetric']
 
 
 @pytest.mark.parametrize(

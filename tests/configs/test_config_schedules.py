@@ -153,7 +153,7 @@ def test_irnet_classifier_numbers():
     assert train['mmdet.RandomFlip'].prob == 0.5
     scales = cfg.pseudo_label_dataloader.dataset.pipeline[1].scales
     assert scales == (1.0, 0.5, 1.5, 2.0)
-    assert cfg.val_evaluator.threshold == 0.15
+    assert cfg.val_evaluator[1].threshold == 0.15
     backbone = cfg.model.backbone
     assert backbone.strides == (1, 2, 2, 1) and backbone.dilations == (1, 1, 1, 1)
     assert backbone.frozen_stages == 2 and backbone.norm_eval

@@ -19,6 +19,7 @@ from mmwsis.ops.extreme_points import (
     extreme_points_from_mask,
     extreme_points_from_polygons,
 )
+from mmwsis.structures.extreme_points import points_of_pixels
 from mmwsis.structures.supervision import Supervision
 
 LEVELS = [level for level in Supervision if level < Supervision.MASKS]
@@ -103,12 +104,32 @@ def test_labels_follow_the_protocols(coco):
     assert boxes[11]['bbox'] == [10.5, 5.2, 20.2, 17.2]
     assert boxes[14]['bbox'] == [3, 30, 6, 6]  # it had none: taken from the mask
     extreme = {a['id']: a for a in weak[Supervision.EXTREME_POINTS]['annotations']}
+    walk = [[10.5, 5.2], [10.5, 5.2], [12.3, 22.4], [30.7, 5.9]]
+    np.testing.assert_allclose(extreme[11]['extreme_points'][0], walk[0])
+    (_, top), (left, _), (_, bottom), (right, _) = extreme[11]['extreme_points']
+    assert [left, top, right, bottom] == [10.5, 5.2, 30.7, 22.4]
+    assert extreme[11]['bbox'] == [left, top, right - left, bottom - top]
+    assert extreme[11]['area'] == (right - left) * (bottom - top)
+    pixels = extreme_points_from_mask(ring()).tolist()
+    assert extreme[12]['extreme_points'] == points_of_pixels(pixels)
+    assert extreme[12]['bbox'] == boxes[12]['bbox'] == [15, 5, 31, 31]
+
+
+def test_pixel_indices_are_an_option(coco):
+    level = Supervision.EXTREME_POINTS
+    protocol = WeakProtocol(coordinates='pixel-index')
+    weak = derive_weak_coco(coco, [level], protocol)[level]
+    assert weak['info']['mmwsis']['coordinates'] == 'pixel-index'
+    extreme = {a['id']: a for a in weak['annotations']}
     walk = extreme_points_from_polygons([POLYGON]).tolist()
     assert extreme[11]['extreme_points'] == walk
     assert extreme[12]['extreme_points'] == extreme_points_from_mask(ring()).tolist()
-    (_, top), (left, _), (_, bottom), (right, _) = walk
-    assert extreme[11]['bbox'] == [left, top, right - left, bottom - top]
-    assert extreme[11]['area'] == (right - left) * (bottom - top)
+    coco['annotations'] = coco['annotations'][:1]
+    coco['annotations'][0].update(
+        segmentation=[[40, 30, 50, 30, 50, 40, 40, 40]], bbox=[40, 30, 10, 10]
+    )
+    weak = derive_weak_coco(coco, [level], protocol)[level]['annotations'][0]
+    assert weak['extreme_points'][3] == [49, 35]  # 50 is the far edge of column 49
 
 
 def test_crowd_regions_keep_a_box_and_no_point(coco):
@@ -127,7 +148,7 @@ def test_modes(coco):
     weak = derive_weak_coco(coco, LEVELS, protocol)
     extreme = {a['id']: a for a in weak[Supervision.EXTREME_POINTS]['annotations']}
     expected = extreme_points_from_mask(ring(), 'rowmajor').tolist()
-    assert extreme[12]['extreme_points'] == expected
+    assert extreme[12]['extreme_points'] == points_of_pixels(expected)
     boxes = {a['id']: a for a in weak[Supervision.BOXES]['annotations']}
     assert all(isinstance(value, int) for value in boxes[11]['bbox'])
     info = weak[Supervision.POINTS]['info']['mmwsis']
@@ -139,7 +160,9 @@ def test_modes(coco):
         [Supervision.EXTREME_POINTS],
         WeakProtocol(extreme_mode='polygon-cyclic'),
     )
-    expected = extreme_points_from_polygons([POLYGON], cyclic=True).tolist()
+    expected = extreme_points_from_polygons(
+        [POLYGON], cyclic=True, truncate=False, floor_middle=False
+    ).tolist()
     annotation = cyclic[Supervision.EXTREME_POINTS]['annotations'][0]
     assert annotation['extreme_points'] == expected
 
@@ -165,10 +188,11 @@ def test_polygons_at_and_beyond_the_border(coco):
     del annotation['bbox']  # that of another mask
     annotation['segmentation'] = [[40, 30, 50, 30, 50, 40, 40, 40]]
     weak = derive_weak_coco(coco, level)[level[0]]['annotations'][0]
-    assert weak['extreme_points'][3] == [49, 35]  # 50 is the far edge of column 49
+    assert weak['extreme_points'][3] == [50, 35]  # the far border of the image
     annotation['segmentation'] = [[40, 30, 60, 30, 60, 38, 40, 38]]
     weak = derive_weak_coco(coco, level)[level[0]]['annotations'][0]
-    assert weak['extreme_points'] == [[44, 30], [40, 33], [44, 37], [49, 33]]
+    # Cut at the border, as a bitmap: columns 40 to 49, rows 30 to 37.
+    assert weak['extreme_points'] == [[44.5, 30], [40, 33.5], [44.5, 38], [50, 33.5]]
     with pytest.raises(WeakLabelError, match='leaves the image'):
         derive_weak_coco(coco, level, WeakProtocol(extreme_mode='polygon'))
 

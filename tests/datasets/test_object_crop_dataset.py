@@ -179,7 +179,7 @@ def test_test_sample(labelled_coco, write_coco):
     path = write_coco(labelled_coco)
     sample = build(path, 'masks', pipeline=TEST, test_mode=True)[1]
     assert set(sample['inputs']) == {'image'}
-    assert sample['data_samples'].crop_box == (75, 5, 116, 32)
+    assert sample['data_samples'].crop_box == (75, 5, 115, 31)
     assert (
         sample['data_samples'].gt_mask
         == (labelled_coco['annotations'][2]['segmentation'])

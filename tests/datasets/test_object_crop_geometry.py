@@ -2,7 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -22,8 +22,8 @@ def load(name):
     return np.load(GOLDEN / f'{name}.npz')
 
 
-def box_mask(bbox, image_size, box, wrap):
-    return np.outer(*box_mask_lines(bbox, image_size, box, wrap))
+def box_mask(bbox, image_size, box, wrap, rule='continuous'):
+    return np.outer(*box_mask_lines(bbox, image_size, box, wrap, rule))
 
 
 def assert_close_pixels(actual, expected):
@@ -35,14 +35,14 @@ def test_golden_crop(name):
     golden = load(name)
     image, size = golden['image'], int(golden['out_size'])
     for i, bbox in enumerate(golden['bbox_xyxy']):
-        box = crop_box(bbox, golden['margins_ltrb'][i])
+        box = crop_box(bbox, golden['margins_ltrb'][i], 'released')
         assert box == tuple(golden['ext_box'][i])
         crop = wrap_crop(image, box)
         np.testing.assert_array_equal(crop, golden[f'raw_crop_{i}'])
-        mask = box_mask(bbox, image.shape[:2], box, wrap=True)
+        mask = box_mask(bbox, image.shape[:2], box, wrap=True, rule='released')
         np.testing.assert_array_equal(mask, golden[f'raw_mask_{i}'])
         assert_close_pixels(resize_crop(crop, size), golden['resized_image'][i])
-        lines = box_mask_lines(bbox, image.shape[:2], box, wrap=True)
+        lines = box_mask_lines(bbox, image.shape[:2], box, True, 'released')
         resized = resize_box_mask(*lines, size)
         np.testing.assert_array_equal(resized, golden['resized_mask'][i])
 
@@ -61,17 +61,23 @@ def test_golden_test_box_mask():
     image_size, size = golden['image'].shape[:2], int(golden['out_size'])
     for i, bbox in enumerate(golden['bbox_xyxy']):
         box = tuple(golden['ext_box'][i])
-        lines = box_mask_lines(bbox, image_size, box, wrap=False)
+        lines = box_mask_lines(bbox, image_size, box, False, 'released')
         resized = resize_box_mask(*lines, size)
         np.testing.assert_array_equal(resized, golden['resized_boxmask'][i])
 
 
 @pytest.mark.parametrize(
-    'bbox, expected',
-    [([10, 8, 40, 30], (5, 4, 46, 35)), ([5, 5, 8.2, 8.2], (4, 4, 10, 10))],
+    'rule, bbox, expected',
+    [
+        ('released', [10, 8, 40, 30], (5, 4, 46, 35)),
+        ('released', [5, 5, 8.2, 8.2], (4, 4, 10, 10)),
+        ('continuous', [10, 8, 40, 30], (5, 4, 45, 34)),
+        ('continuous', [5, 5, 8.2, 8.2], (4, 4, 9, 9)),
+        ('continuous', [5, 5, 5, 5], (5, 5, 6, 6)),
+    ],
 )
-def test_hand_checked_crop_box(bbox, expected):
-    assert crop_box(np.float32(bbox), [0.3] * 4) == expected
+def test_hand_checked_crop_box(rule, bbox, expected):
+    assert crop_box(np.float32(bbox), [0.3] * 4, rule) == expected
 
 
 # Naive references: loops over pixels and whole-image masks.
@@ -84,13 +90,16 @@ def naive_wrap_crop(image, box):
     return np.take(np.take(image, rows, axis=0), columns, axis=1)
 
 
-def naive_box_mask(bbox, height, width):
+def naive_box_mask(bbox, height, width, rule):
     mask = np.zeros((height, width), np.uint8)
     for y in range(height):
         for x in range(width):
-            x0, y0 = int(max(bbox[0], 0)), int(max(bbox[1], 0))
-            if y0 <= y <= int(bbox[3]) and x0 <= x <= int(bbox[2]):
-                mask[y, x] = 1
+            mask[y, x] = all(
+                low <= at + 0.5 < high
+                if rule == 'continuous'
+                else int(max(low, 0)) <= at <= int(high)
+                for at, low, high in ((x, *bbox[::2]), (y, *bbox[1::2]))
+            )
     return mask
 
 
@@ -160,19 +169,20 @@ def test_crop_contains_the_box(image_and_box, draws, max_margin):
     # One ulp of slack: the formula goes through the centre.
     slack = 1e-9
     assert x0 <= bbox[0] + slack and y0 <= bbox[1] + slack
-    assert x1 >= bbox[2] + 1 - slack and y1 >= bbox[3] + 1 - slack
+    assert x1 >= bbox[2] - slack and y1 >= bbox[3] - slack
 
 
-@given(boxes_in_images(), integer_boxes())
+@given(boxes_in_images(), integer_boxes(), st.sampled_from(['continuous', 'released']))
 @settings(deadline=None)
-def test_crop_of_the_box_mask_equals_the_mask_of_the_image(image_and_box, box):
+def test_crop_of_the_box_mask_equals_the_mask_of_the_image(image_and_box, box, rule):
     image_size, bbox = image_and_box
-    mask = naive_box_mask(bbox, *image_size)
+    mask = naive_box_mask(bbox, *image_size, rule)
+    assume(mask.any())  # both rules take one pixel where they find none
     np.testing.assert_array_equal(
-        box_mask(bbox, image_size, box, wrap=True), naive_wrap_crop(mask, box)
+        box_mask(bbox, image_size, box, True, rule), naive_wrap_crop(mask, box)
     )
     np.testing.assert_array_equal(
-        box_mask(bbox, image_size, box, wrap=False),
+        box_mask(bbox, image_size, box, False, rule),
         naive_pasted_outside_is_zero(mask, box),
     )
 

@@ -17,8 +17,8 @@ def slow_cells(points, crop_box, flip, crop_size, patch_size, delta):
     x0, y0, x1, y1 = crop_box
     uv = [
         [
-            (x + 0.5 - x0) * crop_size / (x1 - x0),
-            (y + 0.5 - y0) * crop_size / (y1 - y0),
+            (x - x0) * crop_size / (x1 - x0),
+            (y - y0) * crop_size / (y1 - y0),
         ]
         for x, y in points
     ]
@@ -41,7 +41,7 @@ def test_golden_points():
     data = np.load(GOLDEN / 'points_101.npz')
     size, grid = int(data['S']), int(data['N'])
     cells = extreme_points_to_cells(
-        torch.from_numpy(data['extreme_xy_tlbr']),
+        torch.from_numpy(data['extreme_xy_tlbr']) + 0.5,  # of pixels, their middles
         torch.from_numpy(data['ext_box']),
         torch.from_numpy(data['flip']),
         crop_size=size,
@@ -67,7 +67,7 @@ def test_points_by_hand():
     points = torch.tensor([[100, 50], [60, 90], [110, 149], [139, 80]]).expand(2, 4, 2)
     crop_boxes = torch.tensor([[40, 30, 160, 170]] * 2)
     cells = extreme_points_to_cells(
-        points, crop_boxes, torch.tensor([False, True]), 512, 16, 24
+        points + 0.5, crop_boxes, torch.tensor([False, True]), 512, 16, 24
     )
     expected = [(258.13, 98.97), (111.47, 221.26), (300.80, 413.03), (400.53, 184.69)]
     np.testing.assert_allclose(cells.uv[0].numpy(), expected, rtol=0, atol=0.01)
@@ -115,7 +115,7 @@ def test_equals_one_point_at_a_time(
 
 def test_flip_mirrors_the_cells_of_a_symmetric_object():
     points = torch.tensor([[[50, 10], [10, 50], [50, 90], [90, 50]]])
-    box = torch.tensor([[0, 0, 101, 101]])
+    box = torch.tensor([[0, 0, 100, 100]])
     plain, flipped = (
         extreme_points_to_cells(points, box, torch.tensor([flip]), 512, 16, 24)
         for flip in (False, True)

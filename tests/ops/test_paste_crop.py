@@ -195,16 +195,22 @@ def test_encode_patch_stays_inside():
 
 
 @pytest.mark.parametrize(
-    'bbox, rows, columns',
+    'rule, bbox, rows, columns',
     [
-        ([2.7, 1.2, 3.0, 2.0], (1, 3), (2, 5)),  # both ends inclusive
-        ([-4, -4, 6, 5], (0, 1), (0, 2)),
-        ([8, 5, 30, 30], (5, 6), (8, 9)),
-        ([10, 7, 0.0, 0.0], (6, 6), (9, 9)),  # on the far border: one pixel
+        ('continuous', [2, 1, 3, 2], (1, 2), (2, 4)),  # half-open
+        ('continuous', [2.7, 1.2, 3.0, 2.0], (1, 2), (3, 5)),  # centres
+        ('continuous', [-4, -4, 6, 5], (0, 0), (0, 1)),
+        ('continuous', [8, 5, 30, 30], (5, 6), (8, 9)),
+        ('continuous', [2.6, 1.8, 0.8, 0.5], (2, 2), (3, 3)),  # no centre: one pixel
+        ('continuous', [10, 7, 0.0, 0.0], (6, 6), (9, 9)),  # on the far border
+        ('released', [2.7, 1.2, 3.0, 2.0], (1, 3), (2, 5)),  # both ends inclusive
+        ('released', [-4, -4, 6, 5], (0, 1), (0, 2)),
+        ('released', [8, 5, 30, 30], (5, 6), (8, 9)),
+        ('released', [10, 7, 0.0, 0.0], (6, 6), (9, 9)),
     ],
 )
-def test_filled_box(bbox, rows, columns):
-    mask = coco_mask.decode(encode_filled_box(bbox, (7, 10)))
+def test_filled_box(rule, bbox, rows, columns):
+    mask = coco_mask.decode(encode_filled_box(bbox, (7, 10), rule))
     expected = np.zeros((7, 10), dtype=np.uint8)
     expected[rows[0] : rows[1] + 1, columns[0] : columns[1] + 1] = 1
     assert (mask == expected).all()

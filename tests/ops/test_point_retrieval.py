@@ -160,6 +160,58 @@ def test_cells_on_a_threshold_are_retrieved():
     assert found.pseudo_bg.sum() == (difference == lowest).sum() >= 1
 
 
+RELATIVE = dict(thresholds='relative', tau_fg=0.5, tau_bg=-0.25, sinkhorn_tol=1e-6)
+
+
+def test_relative_thresholds_follow_the_spread_of_the_scores():
+    """Of a similarity whose contrast is a tenth of another's, faint as that is."""
+    _, similarity, init_fg, in_box = golden_case(91)
+    options = dict(RELATIVE, sinkhorn_tol=1e-9, hops=1)
+
+    def retrieved(contrast, **settings):
+        uniform = (1 + contrast * similarity / similarity.max()) / similarity.shape[1]
+        return retrieve_points(uniform, init_fg, in_box, **settings)
+
+    expected = retrieved(1e-3, **options)
+    faint = retrieved(1e-4, **options)
+    spread = (faint.score_fg - faint.score_bg).std()
+    assert spread < 1e-6
+    assert expected.pseudo_fg.any()
+    assert expected.pseudo_bg.any()
+    assert torch.equal(faint.pseudo_fg, expected.pseudo_fg)
+    assert torch.equal(faint.pseudo_bg, expected.pseudo_bg)
+    # Absolute thresholds find nothing.
+    assert lacks_pseudo_points(retrieved(1e-4, hops=1)).all()
+
+
+def test_relative_thresholds_are_standard_deviations():
+    _, similarity, init_fg, in_box = golden_case(91)
+    found = retrieve_points(similarity, init_fg, in_box, **RELATIVE)
+    difference = found.score_fg - found.score_bg
+    deviation = difference.std(correction=0)
+    candidates = in_box & ~init_fg
+    assert torch.equal(found.pseudo_fg, candidates & (difference >= 0.5 * deviation))
+    assert torch.equal(found.pseudo_bg, candidates & (difference <= -0.25 * deviation))
+
+
+@pytest.mark.parametrize('dtype', [torch.float64, torch.float32])
+def test_relative_thresholds_of_uniform_scores_retrieve_nothing(dtype):
+    similarity = torch.full((2, 256, 256), 1 / 257, dtype=dtype)
+    similarity[1] += 1e-10 * torch.rand(256, 256, dtype=dtype)
+    init_fg = torch.zeros(2, 16, 16, dtype=torch.bool)
+    init_fg[:, 5, 5] = init_fg[:, 10, 8] = True
+    in_box = torch.zeros_like(init_fg)
+    in_box[:, 4:12, 4:12] = True
+    found = retrieve_points(similarity, init_fg, in_box, **RELATIVE)
+    assert lacks_pseudo_points(found).all()
+
+
+def test_unknown_thresholds_are_refused():
+    _, similarity, init_fg, in_box = golden_case(91)
+    with pytest.raises(ValueError, match="'absolute', 'relative'.*got 'rank'"):
+        retrieve_points(similarity, init_fg, in_box, thresholds='rank')
+
+
 def test_extreme_points_outside_the_box_join_it():
     _, similarity, init_fg, in_box = golden_case(91)
     found = retrieve_points(similarity, init_fg, torch.zeros_like(in_box))

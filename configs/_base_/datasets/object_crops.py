@@ -1,9 +1,16 @@
-# Pipelines of one sample per annotation (MAL, released code; EXITS reuses them).
+# Pipelines of one sample per annotation (MAL, released code; EXITS reuses them). It takes
+# the edges of boxes for indices of pixels, which the published results come from.
 crop_size = 512
 
 train_pipeline = [
     dict(type='mmwsis.LoadCachedImage'),
-    dict(type='mmwsis.ObjectCrop', crop_size=crop_size, train=True, max_margin=1.2),
+    dict(
+        type='mmwsis.ObjectCrop',
+        crop_size=crop_size,
+        train=True,
+        max_margin=1.2,
+        rule='released',
+    ),
     dict(type='mmwsis.ObjectCropFlip', prob=0.5),
     dict(
         type='mmwsis.TeacherStudentViews',
@@ -15,7 +22,13 @@ train_pipeline = [
 ]
 test_pipeline = [
     dict(type='mmwsis.LoadCachedImage'),
-    dict(type='mmwsis.ObjectCrop', crop_size=crop_size, train=False, test_margin=0.3),
+    dict(
+        type='mmwsis.ObjectCrop',
+        crop_size=crop_size,
+        train=False,
+        test_margin=0.3,
+        rule='released',
+    ),
     dict(type='mmwsis.PackObjectCrop'),
 ]
 # Of the labeler's masks, against those that it never trains on.

@@ -12,6 +12,13 @@ test_pipeline = [
     dict(type='mmwsis.PackWeakInputs'),
 ]
 artifact = 'class_maps'
-# Whether the CAMs point at the objects; the classifier adds the file with the masks.
-val_evaluator = dict(type='mmwsis.ClassMapMetric', threshold=0.15)
+# Whether the classifier knows the tags, and whether its CAMs point at the objects; a
+# config adds the file with the masks.
+val_evaluator = [
+    dict(type='mmwsis.TagAccuracyMetric'),
+    dict(type='mmwsis.ClassMapMetric', threshold=0.15),
+]
+# Share of the training images that are kept apart to measure the first of them, where a
+# dataset file (--dataset) has no val.
+held_out = 0.1
 test_evaluator = val_evaluator

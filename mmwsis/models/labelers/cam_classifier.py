@@ -105,7 +105,8 @@ class CAMClassifier(BaseLabeler):
 
         Returns:
             The samples with ``pred_class_maps``, an ``InstanceData`` of ``labels``,
-            the tags of the image, and maps.
+            the tags of the image, and maps; and ``pred_tag_logits`` (C,), where the map
+            extractor gives ``tag_logits``.
         """
         for index, sample in enumerate(data_samples):
             # One sample at a time: sizes and classes differ between images.
@@ -116,6 +117,8 @@ class CAMClassifier(BaseLabeler):
             sample.pred_class_maps = self.map_extractor(
                 self, views, labels, sample.ori_shape
             )
+            if 'tag_logits' in sample.pred_class_maps:
+                sample.pred_tag_logits = sample.pred_class_maps.tag_logits
         return data_samples
 
     def _forward(self, inputs: Tensor, data_samples: Sequence | None = None) -> Tensor:

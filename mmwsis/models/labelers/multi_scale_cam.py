@@ -52,6 +52,8 @@ class MultiScaleCAM(BaseModule):
         >>> found = MultiScaleCAM()(classifier, [image], torch.tensor([1]), (32, 64))
         >>> found.cam.shape, found.high_res.shape
         (torch.Size([1, 8, 16]), torch.Size([1, 32, 64]))
+        >>> found.tag_logits
+        tensor([0.0000, 0.5000])
         >>> found.cam[0, 0, ::3].round(decimals=1)
         tensor([0.0000, 0.0000, 0.1000, 0.9000, 1.0000, 1.0000])
     """
@@ -77,19 +79,27 @@ class MultiScaleCAM(BaseModule):
 
         Returns:
             ``labels``, ``cam`` ``(K, (H-1)//4+1, (W-1)//4+1)`` and ``high_res``
-            ``(K, H, W)``, float32 in [0, 1), 0 where the classifier responds nowhere.
+            ``(K, H, W)``, float32 in [0, 1), 0 where the classifier responds nowhere;
+            as metainfo ``tag_logits`` ``(C,)`` of all classes, the mean over the views,
+            which costs no further pass.
         """
-        # Responses of every scale and of its mirror image, (2, K, h_s, w_s) each.
-        if len(labels):
-            logits = [self._responses(classifier, view, labels) for view in views]
-        else:  # no need to ask the network
-            logits = [views[0].new_zeros((2, 0, 1, 1))]
+        # Responses of every scale and of its mirror image, (2, C, h_s, w_s) each.
+        responses = [self._responses(classifier, view) for view in views]
         # Rectified, mirrored back, resized, summed and normalised.
-        cam, high_res = merge_aug_cams(logits, image_size, self.stride)
-        return InstanceData(labels=labels, cam=cam, high_res=high_res)
+        cam, high_res = merge_aug_cams(
+            [both[:, labels] for both in responses], image_size, self.stride
+        )
+        # The logit of a view is the mean of its map.
+        logits = torch.stack([both.float().mean((0, 2, 3)) for both in responses])
+        return InstanceData(
+            metainfo=dict(tag_logits=logits.mean(0)),
+            labels=labels,
+            cam=cam,
+            high_res=high_res,
+        )
 
     @staticmethod
-    def _responses(classifier: 'CAMClassifier', view: Tensor, labels: Tensor) -> Tensor:
-        """Maps ``(2, K, h, w)`` of a view and of its mirror image."""
+    def _responses(classifier: 'CAMClassifier', view: Tensor) -> Tensor:
+        """Maps ``(2, C, h, w)`` of a view and of its mirror image."""
         both = torch.stack([view, view.flip(-1)])
-        return classifier.head.class_maps(classifier.features(both))[:, labels]
+        return classifier.head.class_maps(classifier.features(both))

@@ -1,0 +1,23 @@
+# Schedule and runtime of the small final models with a pretrained backbone, which learns
+# at a tenth of the others' rate. Iterations, as in final_model_small.py.
+_base_ = './final_model_small.py'
+
+max_iters = 800
+warmup_iters = 50
+train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
+optim_wrapper = dict(
+    optimizer=dict(lr=1e-3, weight_decay=0.05),
+    paramwise_cfg=dict(
+        custom_keys=dict(backbone=dict(lr_mult=0.1)), norm_decay_mult=0.0
+    ),
+)
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=warmup_iters),
+    dict(
+        type='CosineAnnealingLR',
+        eta_min_ratio=0.01,
+        by_epoch=False,
+        begin=warmup_iters,
+        end=max_iters,
+    ),
+]
