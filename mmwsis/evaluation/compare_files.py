@@ -18,7 +18,7 @@ from mmwsis.structures import annotation_place
 from mmwsis.utils.parallel import map_processes
 
 from .collapse_report import collapse_of_file, weak_box
-from .mask_quality import InstanceQuality, mask_iou, summarize
+from .mask_quality import InstanceQuality, edge_offsets, mask_iou, summarize
 from .matched_quality import best_matches, matched_by_overlap
 from .pseudo_label_ap import pseudo_label_ap
 
@@ -305,4 +305,5 @@ def _measure(
         missing=pred is None,
         empty=bool(pseudo and pseudo.get('empty_prediction')),
         pseudo_id=None if pseudo is None else pseudo['id'],
+        edges=None if pred is None else edge_offsets(pred, truth),
     )

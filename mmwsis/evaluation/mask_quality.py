@@ -13,6 +13,7 @@ AREA_BINS = (1024.0, 9216.0)
 SIZE_NAMES = ('small', 'medium', 'large')
 GROUPS = ('all', *SIZE_NAMES, 'separated', 'whole')
 RECALL_IOU = 0.5
+SIDES = ('left', 'top', 'right', 'bottom')
 _HISTOGRAM_BINS = 20
 
 
@@ -21,7 +22,8 @@ class InstanceQuality(NamedTuple):
 
     ``iou`` is 0 where there is no mask (``missing``); ``box_iou`` is the one of the
     filled box; ``box_area`` is in image pixels; ``separated`` says whether the ground
-    truth falls into several parts; ``pseudo_id`` is the mask's annotation.
+    truth falls into several parts; ``pseudo_id`` is the mask's annotation; ``edges`` is
+    the result of :func:`edge_offsets`, None without one of the masks.
     """
 
     ann_id: Any
@@ -34,6 +36,7 @@ class InstanceQuality(NamedTuple):
     missing: bool = False
     empty: bool = False
     pseudo_id: Any = None
+    edges: tuple[int, ...] | None = None
 
 
 def mask_iou(pred: np.ndarray, gt: np.ndarray) -> float:
@@ -54,6 +57,35 @@ def mask_iou(pred: np.ndarray, gt: np.ndarray) -> float:
     both = np.count_nonzero(np.logical_and(pred, gt))
     either = np.count_nonzero(np.logical_or(pred, gt))
     return float(both / (either + 1e-6))
+
+
+def edge_offsets(pred: np.ndarray, gt: np.ndarray) -> tuple[int, ...] | None:
+    """How far the sides of a mask's tight box lie from those of the ground truth.
+
+    Args:
+        pred: ``(H, W)``, 0 or 1.
+        gt: Same shape.
+
+    Returns:
+        Left, top, right, bottom in pixels, predicted minus true: of a mask that is too
+        small left and top are positive, right and bottom negative. None if a mask is
+        empty.
+
+    Example:
+        >>> gt = np.zeros((9, 9), dtype=bool)
+        >>> gt[2:7, 1:8] = True
+        >>> pred = gt.copy()
+        >>> pred[:, 1] = pred[6] = False
+        >>> edge_offsets(pred, gt)
+        (1, 0, 0, -1)
+    """
+    if not (pred.any() and gt.any()):
+        return None
+    ends = []
+    for mask in (pred, gt):
+        x, y = mask.any(axis=0).nonzero()[0], mask.any(axis=1).nonzero()[0]
+        ends.append((x[0], y[0], x[-1], y[-1]))
+    return tuple(int(p) - int(t) for p, t in zip(*ends))
 
 
 def class_mean_iou(ious: Sequence[float], classes: Sequence[Any]) -> float:
@@ -90,8 +122,9 @@ def summarize(
         JSON-serialisable: ``class_mean_iou``, ``recall50``, ``filled_boxes`` (class-
         mean IoU of filled boxes) and ``instances``, each with ``all``, ``small``,
         ``medium``, ``large``, ``separated``, ``whole`` (groups without an instance are
-        absent); ``instance_mean_iou``; ``coverage`` (share of objects with a mask);
-        ``missing``; ``empty_predictions``; ``per_class``; ``histogram``.
+        absent); ``instance_mean_iou``; ``edge_offsets`` (mean of
+        :func:`edge_offsets` by side, if there are any); ``coverage`` (share of objects
+        with a mask); ``missing``; ``empty_predictions``; ``per_class``; ``histogram``.
 
     Raises:
         ValueError: There is no instance.
@@ -116,12 +149,18 @@ def summarize(
         filled_boxes={
             key: class_mean_iou(boxes[own], classes[own]) for key, own in groups.items()
         },
+        edge_offsets=_mean_edges(instances),
         coverage=1 - missing / len(instances),
         missing=missing,
         empty_predictions=sum(item.empty for item in instances),
         per_class=_per_class(instances, names),
         histogram=dict(edges=edges.round(6).tolist(), counts=counts.tolist()),
     )
+
+
+def _mean_edges(instances: Sequence[InstanceQuality]) -> dict[str, float]:
+    edges = [item.edges for item in instances if item.edges is not None]
+    return dict(zip(SIDES, np.mean(edges, axis=0).tolist())) if edges else {}
 
 
 def _groups(instances: Sequence[InstanceQuality]) -> dict[str, np.ndarray]:

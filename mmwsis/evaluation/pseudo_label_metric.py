@@ -11,7 +11,14 @@ from mmwsis.ops import encode_filled_box
 from mmwsis.ops.connected_components import SEPARATED_MIN_AREA, is_separated
 from mmwsis.registry import METRICS
 
-from .mask_quality import GROUPS, InstanceQuality, mask_iou, summarize
+from .mask_quality import (
+    GROUPS,
+    SIDES,
+    InstanceQuality,
+    edge_offsets,
+    mask_iou,
+    summarize,
+)
 
 
 @METRICS.register_module()
@@ -21,9 +28,11 @@ class PseudoLabelMetric(BaseMetric):
     Reports ``pseudo_label/class_mean_iou``, the same of ``small``, ``medium``,
     ``large`` (bins of box area), ``separated`` and ``whole`` objects as
     ``class_mean_iou_<group>``, ``instance_mean_iou``, ``recall50``,
-    ``empty_predictions`` (share) and ``filled_boxes``, the class-mean IoU of the boxes
-    that the labeler starts from. Crowds do not count; samples that a distributed
-    sampler repeats count once.
+    ``empty_predictions`` (share), ``filled_boxes``, the class-mean IoU of the boxes
+    that the labeler starts from, and ``edge_left``, ``edge_top``, ``edge_right`` and
+    ``edge_bottom``, the mean distance in pixels of a mask's outermost pixels from the
+    true ones (:func:`~mmwsis.evaluation.mask_quality.edge_offsets`). Crowds do not
+    count; samples that a distributed sampler repeats count once.
 
     Args:
         separated_min_part: Least size in pixels of a part of a separated object.
@@ -81,6 +90,7 @@ class PseudoLabelMetric(BaseMetric):
             box_area=float(sample['area']),
             separated=is_separated(gt, self.separated_min_part),
             empty=not pred.any(),
+            edges=edge_offsets(pred, gt),
         )
 
     def compute_metrics(self, results: list) -> dict[str, float]:
@@ -109,6 +119,8 @@ class PseudoLabelMetric(BaseMetric):
         metrics['instance_mean_iou'] = summary.get('instance_mean_iou', undefined)
         for name in ('recall50', 'filled_boxes'):
             metrics[name] = summary.get(name, {}).get('all', undefined)
+        edges = summary.get('edge_offsets', {})
+        metrics.update({f'edge_{side}': edges.get(side, undefined) for side in SIDES})
         empty = summary.get('empty_predictions', undefined)
         metrics['empty_predictions'] = empty / max(len(unique), 1)
         return metrics

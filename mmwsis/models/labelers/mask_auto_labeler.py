@@ -39,6 +39,10 @@ class MaskAutoLabeler(BaseLabeler):
         mil_ramp: Arguments of :class:`LossRamp` for the projection loss, or None.
             Defaults to None.
         crf_ramp: The same for the CRF loss. Defaults to None.
+        box_target: How the losses see the box at the size of the logits: 'released',
+            in which a cell at the border that the box covers by half is no foreground
+            for the CRF, or 'touched', see :func:`downsample_box_mask`. Defaults to
+            'released'.
         test_cfg: ``weights``: 'student', 'teacher' or 'mixed' (mean of both logits);
             ``flip``: average with the mirrored crop; ``mask_thr``: probability above
             which a pixel belongs to the mask, for small, medium, large boxes;
@@ -87,6 +91,7 @@ class MaskAutoLabeler(BaseLabeler):
         loss_crf: dict | None = None,
         mil_ramp: dict | None = None,
         crf_ramp: dict | None = None,
+        box_target: str = 'released',
         test_cfg: dict | None = None,
         data_preprocessor: dict | None = None,
         init_cfg: dict | None = None,
@@ -97,6 +102,7 @@ class MaskAutoLabeler(BaseLabeler):
         self.loss_crf = MODELS.build(loss_crf) if loss_crf else None
         self.mil_ramp = LossRamp(**mil_ramp) if mil_ramp else None
         self.crf_ramp = LossRamp(**crf_ramp) if crf_ramp else None
+        self.box_target = box_target
         self.teacher = copy.deepcopy(self.student) if loss_crf else None
         if self.teacher is not None:
             self.teacher.requires_grad_(False)
@@ -176,7 +182,9 @@ class MaskAutoLabeler(BaseLabeler):
     ) -> tuple[Tensor, Tensor]:
         """Probabilities, float32 even under autocast, and the box at their size."""
         logits = self.student(inputs['student'], _areas(data_samples))
-        target = downsample_box_mask(box_masks(data_samples), logits.shape[-2:])
+        target = downsample_box_mask(
+            box_masks(data_samples), logits.shape[-2:], self.box_target
+        )
         return logits.float().sigmoid(), target
 
     def _box_losses(

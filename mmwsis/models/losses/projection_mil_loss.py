@@ -62,15 +62,18 @@ def projection_mil_loss(prob: Tensor, box_target: Tensor, eps: float = 1e-3) -> 
     )
 
 
-def downsample_box_mask(box_mask: Tensor, size: tuple[int, int]) -> Tensor:
-    """Resize box masks to the size of the logits, bilinear without antialiasing.
-
-    For an even factor, 512 to 128, each value is the mean of the two central samples
-    per axis, so that border values may be fractional, as in MAL's released code.
+def downsample_box_mask(
+    box_mask: Tensor, size: tuple[int, int], rule: str = 'released'
+) -> Tensor:
+    """Resize box masks to the size of the logits.
 
     Args:
         box_mask: ``(B, S, S)`` of any type, 0 or 1.
         size: ``(H, W)`` in pixels.
+        rule: 'released': bilinear without antialiasing, as in MAL's released code. For
+            an even factor, 512 to 128, each value is the mean of the two central
+            samples per axis, so that border values may be fractional. 'touched': 1
+            wherever a pixel of the box lies. Defaults to 'released'.
 
     Returns:
         ``(B, H, W)`` float in [0, 1], float32 under autocast too.
@@ -89,6 +92,10 @@ def downsample_box_mask(box_mask: Tensor, size: tuple[int, int]) -> Tensor:
                 [0.0000, 0.0000, 0.0000, 0.0000]])
     """
     check_shape('box_mask', box_mask, ('B', 'H', 'W'))
+    if rule == 'touched':
+        return F.adaptive_max_pool2d(to_full_precision(box_mask), size)
+    if rule != 'released':
+        raise ValueError(f"rule: expected 'released' or 'touched', got {rule!r}.")
     return downsample_bilinear(box_mask, size)
 
 
