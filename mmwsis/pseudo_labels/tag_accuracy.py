@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 # What decides: a mean AP this share of the way from a random ranking's to 1. A small
-# classifier from scratch on 700 photographs, whose maps were worth nothing, got .22 of it
-# on the images that it had learned from; that of the synthetic scenes gets .83, one with
-# pretrained weights 1.0 ...
+# classifier from scratch on 700 photographs, whose maps were worth nothing, got .22 of
+# it on the images that it had learned from; that of the synthetic scenes gets .83, one
+# with pretrained weights 1.0 ...
 MIN_SKILL = 1 / 3
 # ... and above that of so many rankings in which the images were shuffled.
 SHUFFLES = 99
