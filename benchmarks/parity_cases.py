@@ -1,15 +1,31 @@
-"""Every tensor algorithm of the package on the same input, for two devices."""
+"""Every tensor algorithm of the package on the same input, for two devices.
 
+Two lists: :func:`parity_cases`, the algorithms at the size of training, and
+:func:`table_cases`, one tiny call of everything public, from the table on which the
+tests try the contract of operations. A new operation fails those tests until it is in
+the table, and so it is here, too.
+"""
+
+import functools
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from bench_exits_ops import attention_like, crop_like
 from bench_irnet_ops import scene
 from side_by_side import synchronize
 from torch import Tensor
+from torch.utils._pytree import (
+    TreeSpec,
+    tree_flatten,
+    tree_map_only,
+    tree_unflatten,
+)
 
 from mmwsis.models.losses import (
     MeanFieldCRFLoss,
@@ -34,6 +50,9 @@ from mmwsis.ops import (
     synthesize_instances,
 )
 
+sys.path.append(str(Path(__file__).parents[1] / 'tests/ops'))
+from all_cases import CASES
+
 
 class Case(NamedTuple):
     """A function of tensors; the first ``graded`` arguments get gradients."""
@@ -45,6 +64,39 @@ class Case(NamedTuple):
     tolerance: float = 1e-4
 
 
+def table_cases() -> tuple[list[Case], list[str]]:
+    """One tiny call of everything public, and what of it takes no tensors.
+
+    The first are made of tensors, floating-point ones first and with gradients; the
+    others take settings, NumPy arrays or run-length codes and know no device.
+    """
+    cases, others = [], []
+    for title, row in CASES.items():
+        leaves, structure = tree_flatten(row.call())
+        places = [i for i, leaf in enumerate(leaves) if isinstance(leaf, Tensor)]
+        if not places:
+            others.append(title)
+            continue
+        places.sort(key=lambda i: not leaves[i].is_floating_point())
+        values = tuple(leaves[i] for i in places)
+        graded = sum(value.is_floating_point() for value in values)
+        call = functools.partial(_call, row.op, leaves, structure, places)
+        cases.append(Case(title, call, values, graded))
+    return cases, others
+
+
+def _call(
+    function: Callable[..., Any],
+    leaves: list[Any],
+    structure: TreeSpec,
+    places: list[int],
+    *values: Tensor,
+) -> Any:
+    filled = dict(enumerate(leaves)) | dict(zip(places, values, strict=True))
+    return function(**tree_unflatten(filled.values(), structure))
+
+
+@functools.cache
 def parity_cases(tiny: bool) -> list[Case]:
     """Every tensor algorithm, at the size of training unless ``tiny``."""
     torch.manual_seed(0)
@@ -131,14 +183,16 @@ def parity_cases(tiny: bool) -> list[Case]:
 
 
 def tensors(value: Any) -> list[Tensor]:
-    """All tensors of a result, flat."""
+    """All tensors, arrays and numbers of a result, flat, as tensors."""
     if isinstance(value, Tensor):
         return [value]
+    if isinstance(value, (bool, int, float, np.ndarray, np.generic)):
+        return [torch.as_tensor(value)]
     if isinstance(value, dict):
         value = value.values()
-    if isinstance(value, (list, tuple)) or hasattr(value, '__iter__'):
-        return [tensor for one in value for tensor in tensors(one)]
-    return []
+    if not hasattr(value, '__iter__') or isinstance(value, (str, bytes)):
+        return []
+    return [tensor for one in value for tensor in tensors(one)]
 
 
 def weights(values: list[Tensor]) -> list[Tensor]:
@@ -147,38 +201,58 @@ def weights(values: list[Tensor]) -> list[Tensor]:
     return [torch.rand(v.shape, generator=generator).to(v.device) for v in values]
 
 
-def run_case(case: Case, device: str) -> tuple[list[Tensor], float]:
-    """Results and gradients, on the CPU, and wall-clock seconds of the second call."""
-    arguments = [
-        value.detach().to(device) if isinstance(value, Tensor) else value
-        for value in case.arguments
-    ]
+class Run(NamedTuple):
+    """Results and gradients, brought to the CPU, of a call on a device.
+
+    Attributes:
+        values: All of them, flat.
+        seconds: Wall-clock seconds of a warm call.
+        repeats: Whether the call before gave the same to the bit; None on the CPU,
+            where there is none.
+    """
+
+    values: list[Tensor]
+    seconds: float
+    repeats: bool | None
+
+
+def run_case(case: Case, device: str) -> Run:
+    """Call a case, twice but on the CPU, whose calls are long."""
+    arguments = tree_map_only(Tensor, lambda x: x.detach().to(device), case.arguments)
     graded = [value.requires_grad_() for value in arguments[: case.graded]]
 
     def call() -> list[Tensor]:
         found = tensors(case.function(*arguments))
-        if graded:
+        ends = [value for value in found if value.requires_grad]
+        if ends:
             # Weighted: the plain sum of CRF marginals has no gradient.
-            total = sum((value * w).sum() for value, w in zip(found, weights(found)))
-            found += torch.autograd.grad(total, graded)
+            total = sum((value * w).sum() for value, w in zip(ends, weights(ends)))
+            slopes = torch.autograd.grad(total, graded, allow_unused=True)
+            found += [slope for slope in slopes if slope is not None]
         return found
 
-    call()
+    before = call() if device != 'cpu' else None
     synchronize(device)
     start = time.perf_counter()
     results = call()
     synchronize(device)
     spent = time.perf_counter() - start
-    return [value.detach().cpu() for value in results], spent
+    repeats = before and all(map(torch.equal, before, results))
+    return Run([value.detach().cpu() for value in results], spent, repeats)
 
 
 def difference(found: Tensor, expected: Tensor) -> float:
-    """Largest difference, relative to the largest value; of integers the share."""
+    """Largest difference, relative to the largest value; of integers the share.
+
+    Infinite if one of them holds an infinite number or NaN.
+    """
     if found.shape != expected.shape:
         raise AssertionError(f'shapes {found.shape} and {expected.shape}')
     if not expected.numel():
         return 0.0
     if not expected.is_floating_point():
         return float((found != expected).double().mean())
+    if not (found.isfinite().all() and expected.isfinite().all()):
+        return float('inf')
     scale = expected.abs().max().clamp(min=1e-12)
     return float((found.double() - expected.double()).abs().max() / scale)

@@ -24,7 +24,7 @@ def parse_args() -> argparse.Namespace:
         description='Run the stages of a pipeline in order.',
         epilog='Relative paths of data and results start from the current directory. '
         'Of stages that are repeated, STAGE@2 is the one of round 2, GROUP@2 the whole '
-        'round; STAGE and GROUP mean all rounds.',
+        'round; STAGE and GROUP mean all rounds, and STAGE all runs of the baseline.',
     )
     parser.add_argument('config', help='pipeline file, or mmwsis::METHOD/pipeline.py')
     parser.add_argument(
@@ -74,6 +74,13 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--rounds', type=int, metavar='N', help='of the stages that are repeated'
     )
+    parser.add_argument(
+        '--baseline-seeds',
+        type=int,
+        metavar='N',
+        help='runs of the fully-supervised baseline, each with a seed of its own: the '
+        'noise floor of retention',
+    )
     parser.add_argument('--work-dir', help='directory of logs, manifest and report')
     parser.add_argument(
         '--root', metavar='DIR', help='directory that holds data/ and work_dirs/'
@@ -117,6 +124,7 @@ def main() -> None:
         adopt=tuple(args.adopt),
         seed=args.seed,
         rounds=args.rounds,
+        baseline_seeds=args.baseline_seeds,
     )
     if args.list or args.dry_run:
         print_plan(options, commands=args.dry_run)

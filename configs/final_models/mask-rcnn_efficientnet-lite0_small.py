@@ -9,20 +9,25 @@ _base_ = [
 
 model = dict(
     data_preprocessor=_base_.pixel_norm,
-    backbone=dict(_delete_=True, **_base_.backbone),
-    neck=dict(in_channels=[24, 40, 112, 320], out_channels=96),
+    backbone=dict(
+        _delete_=True,
+        # The layers of strides 2 and 4 would cost most and change least.
+        frozen_stages=2,
+        **_base_.backbone,
+    ),
+    neck=dict(in_channels=[24, 40, 112, 320], out_channels=64),
     rpn_head=dict(
-        in_channels=96,
-        feat_channels=96,
+        in_channels=64,
+        feat_channels=64,
         # Anchors of 16, 32, 64, 128 and 256 pixels of the image.
         anchor_generator=dict(scales=[4]),
     ),
     roi_head=dict(
-        bbox_roi_extractor=dict(out_channels=96, finest_scale=28),
-        bbox_head=dict(in_channels=96, fc_out_channels=512, num_classes=1),
-        mask_roi_extractor=dict(out_channels=96, finest_scale=28),
+        bbox_roi_extractor=dict(out_channels=64, finest_scale=28),
+        bbox_head=dict(in_channels=64, fc_out_channels=256, num_classes=1),
+        mask_roi_extractor=dict(out_channels=64, finest_scale=28),
         mask_head=dict(
-            num_convs=3, in_channels=96, conv_out_channels=96, num_classes=1
+            num_convs=3, in_channels=64, conv_out_channels=64, num_classes=1
         ),
     ),
     train_cfg=dict(

@@ -16,19 +16,23 @@ model = dict(
         pad_mask=True,
         pad_size_divisor=32,
     ),
-    backbone=_base_.backbone,
+    backbone=dict(
+        # The layers of strides 2 and 4 would cost most and change least.
+        frozen_stages=2,
+        **_base_.backbone,
+    ),
     neck=dict(
         type='FPN',
         in_channels=[24, 40, 112, 320],
-        out_channels=96,
+        out_channels=64,
         start_level=0,
         num_outs=5,
     ),
     mask_head=dict(
         type='SOLOV2Head',
         num_classes=1,
-        in_channels=96,
-        feat_channels=128,
+        in_channels=64,
+        feat_channels=64,
         stacked_convs=2,
         strides=[8, 8, 16, 32, 32],
         # sqrt(w * h) in pixels of an image of `image_scale`.
@@ -37,12 +41,12 @@ model = dict(
         num_grids=[40, 36, 24, 16, 12],
         cls_down_index=0,
         mask_feature_head=dict(
-            feat_channels=96,
+            feat_channels=64,
             start_level=0,
             end_level=3,
-            out_channels=128,
+            out_channels=64,
             mask_stride=4,
-            norm_cfg=dict(type='GN', num_groups=32, requires_grad=True),
+            norm_cfg=dict(type='GN', num_groups=16, requires_grad=True),
         ),
         loss_mask=dict(type='DiceLoss', use_sigmoid=True, loss_weight=3.0),
         loss_cls=dict(

@@ -38,7 +38,9 @@ of type ``rounds``: see :mod:`mmwsis.pipelines.rounds`.
 
 A stage with ``only_with=['train.ann_file']`` is left out on a dataset whose
 ``data_spec`` has no such entry. The stages that all methods have are in
-``configs/_base_/pipelines``, under ``common``.
+``configs/_base_/pipelines``, under ``common``. With ``baseline_seeds=2``, for a
+``--fast`` run in ``fast``, the fully-supervised baseline is trained with two seeds: see
+:mod:`mmwsis.pipelines.baseline_runs`.
 """
 
 from collections.abc import Callable
@@ -50,6 +52,7 @@ from mmengine.config import Config
 
 from mmwsis.utils.config_files import read_config
 
+from .baseline_runs import repeat_baseline
 from .locate import find_config
 from .placeholders import fill_placeholders
 from .rounds import expand_rounds, file_names, is_group
@@ -65,7 +68,7 @@ from .stages import (
 )
 
 _KEYS = {'name', 'title', 'work_dir', 'stages', 'fast', 'root'}
-_KEYS |= {'data', 'dataset', 'common', 'supervision'}
+_KEYS |= {'data', 'dataset', 'common', 'supervision', 'baseline_seeds'}
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,7 @@ def load_pipeline(
     fast: bool = False,
     data: str | None = None,
     rounds: int | None = None,
+    baseline_seeds: int | None = None,
 ) -> Pipeline:
     """Read and check a pipeline file.
 
@@ -111,6 +115,8 @@ def load_pipeline(
         data: Which of the file's ``data`` the recipe is for (``--data``). Defaults to
             the first.
         rounds: How many rounds, instead of the file's number. Defaults to None.
+        baseline_seeds: How many runs of the fully-supervised baseline, instead of the
+            file's number, which is 1 where it names none. Defaults to None.
 
     Returns:
         The pipeline, its placeholders filled except for ``{checkpoint:...}``.
@@ -139,6 +145,9 @@ def load_pipeline(
     overrides = _fast_overrides(content, entries, str(file)) if fast else {}
     entries, places = expand_rounds(entries, overrides, str(file), rounds)
     entries = _with_data(entries, spec)
+    settings = {'baseline_seeds': 1, **content, **overrides}
+    runs = settings['baseline_seeds'] if baseline_seeds is None else baseline_seeds
+    entries = repeat_baseline(entries, runs, str(file))
     entries = fill_placeholders(entries, _spec_lookup(spec), str(file))
     stages = _with_outputs(entries, places, str(file))
     _check_stages(stages, str(file))
@@ -305,7 +314,8 @@ def _fast_overrides(
     if not overrides:
         raise ValueError(f'{where}: there is no `fast=dict(...)`; run without --fast.')
     names = file_names(entries)
-    unknown = sorted(set(overrides) - {*names, *STAGE_TYPES, 'rounds', 'root'})
+    known = {*names, *STAGE_TYPES, 'rounds', 'root', 'baseline_seeds'}
+    unknown = sorted(set(overrides) - known)
     if unknown:
         raise ValueError(f'{where}: fast names {unknown}, stages are {names}.')
     return overrides

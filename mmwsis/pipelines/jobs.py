@@ -129,9 +129,16 @@ class JobFactory:
             }
             made = {out for one in self.pipeline.stages for out in one.makes}
             options = fit_to_data_root(options, plain.to_dict(), self.root, made)
-        if self.seed is not None and isinstance(stage, TrainStage):
-            options = {**options, 'randomness.seed': self.seed}
+        if isinstance(stage, TrainStage) and (self.seed is not None or stage.run > 1):
+            options = {**options, 'randomness.seed': self._seed_of(stage)}
         return options
+
+    def _seed_of(self, stage: TrainStage) -> int:
+        """Random seed of a training run that does not have the config's own."""
+        seed = self.seed
+        if seed is None:
+            seed = (self._plain_config(stage).get('randomness') or {}).get('seed')
+        return (seed or 0) + stage.run - 1
 
     def train_dir(self, stage: ConfigStage) -> Path:
         """Return the work dir of a stage's training run, relative to the root."""
@@ -142,11 +149,14 @@ class JobFactory:
             if isinstance(other, TrainStage) and other.config == stage.config:
                 trained = other
         work_dir = stage.work_dir or trained.work_dir
-        if work_dir is not None:
-            return Path(work_dir)
-        if trained.round is None or not isinstance(trained, TrainStage):
-            return self._own_dir(stage)
-        return self._own_dir(stage) / f'round{trained.round.number}'
+        folder = Path(work_dir) if work_dir is not None else self._own_dir(stage)
+        if not isinstance(trained, TrainStage):
+            return folder
+        if trained.run > 1:
+            # Beside the first: a new start of that one moves its folder away.
+            return folder.with_name(f'{folder.name}_run{trained.run}')
+        repeated = trained.round is not None and work_dir is None
+        return folder / f'round{trained.round.number}' if repeated else folder
 
     def _own_dir(self, stage: ConfigStage) -> Path:
         """Work dir that the tools choose for a stage's config."""
@@ -283,7 +293,8 @@ class JobFactory:
         )
 
     def _report_job(self, stage: ReportStage) -> Job:
-        inputs = [self.metrics_file(name) for name in (stage.weak, stage.full) if name]
+        tests = (stage.weak, stage.full, *stage.full_runs)
+        inputs = [self.metrics_file(name) for name in tests if name]
         if stage.quality:
             inputs.append(self.quality_dir(stage.quality) / 'quality.json')
         for other in self.pipeline.stages:

@@ -128,14 +128,31 @@ def _warning_lines(report: dict[str, Any]) -> list[str]:
 def _summary_rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
     """Name and value of each result, for people."""
     rows = []
+    runs = summary.get('full_runs', [])
     for key, title in (('weak', summary.get('trained_on')), ('full', 'full masks')):
         for name, value in summary.get(key, {}).items():
-            rows.append((f'{name}, trained on {title}', f'{100 * value:.1f}'))
+            text = f'{100 * value:.1f}'
+            if key == 'full' and len(runs) > 1:
+                values = [100 * run[name] for run in runs]
+                text += f' (mean; seeds: {min(values):.1f}–{max(values):.1f})'
+            rows.append((f'{name}, trained on {title}', text))
     if summary.get('retention') is not None:
-        rows.append(('retention', f'{summary["retention"]:.1f} %'))
+        rows.append(('retention', _retention_text(summary['comparison'][0])))
     for name, value in summary.get('quality', {}).items():
         rows.append((name, f'{100 * value:.1f}'))
     return rows
+
+
+def _retention_text(row: dict[str, Any]) -> str:
+    """Retention with its noise floor."""
+    if row['noise_floor'] is None:
+        floor = 'noise floor not measured: --baseline-seeds 3 measures it'
+    else:
+        low, high = row['noise_floor']
+        floor = f'baseline seeds: {low:.1f}–{high:.1f} %'
+    if row['within_noise']:
+        floor += '; the difference is within the noise floor'
+    return f'{row["retention"]:.1f} % ({floor})'
 
 
 def _result_text(result: dict[str, float]) -> str:

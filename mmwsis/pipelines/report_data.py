@@ -1,11 +1,12 @@
 """The numbers of a report, read from what the stages wrote."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from statistics import mean
 from typing import TYPE_CHECKING, Any
 
-from mmwsis.evaluation.retention import retention
+from mmwsis.evaluation.retention import Retention, compare
 from mmwsis.formats.coco_file import read_json
 from mmwsis.formats.provenance import provenance_of
 
@@ -60,18 +61,23 @@ def final_metrics(metrics: dict[str, Any]) -> dict[str, float]:
     return picked
 
 
-def headline_retention(weak: dict[str, float], full: dict[str, float]) -> float | None:
-    """Retention of the most telling metric that two models share.
+def compared(
+    weak: dict[str, float], runs: Sequence[dict[str, float]]
+) -> list[Retention]:
+    """Compare a final model with its baseline.
 
     Args:
         weak: Of :func:`final_metrics`.
-        full: Of :func:`final_metrics`.
+        runs: The same of each run of the baseline.
 
     Returns:
-        Percentage; ``None`` where nothing is shared or the full one is 0.
+        A row for each metric that all have, the most telling first.
     """
-    shared = next((name for name in weak if name in full), None)
-    return None if shared is None else retention(weak[shared], full[shared])
+    return [
+        compare(name, value, [run[name] for run in runs])
+        for name, value in weak.items()
+        if runs and all(name in run for run in runs)
+    ]
 
 
 def quality_summary(quality: dict[str, Any]) -> dict[str, float]:
@@ -254,16 +260,43 @@ def gather(runner: 'PipelineRunner', stage: ReportStage | None) -> dict[str, Any
 def _summary(runner: 'PipelineRunner', stage: ReportStage) -> dict[str, Any]:
     """Weak against full supervision, and the quality of the pseudo labels."""
     by_name = {entry.name: entry for entry in runner.pipeline.stages}
-    found = {
-        key: stage_result(runner, by_name[name]) if name else {}
-        for key, name in (
-            ('weak', stage.weak),
-            ('full', stage.full),
-            ('quality', stage.quality),
-        )
+    weak, runs = tested_models(runner, stage)
+    rows = compared(weak, runs)
+    quality = stage_result(runner, by_name[stage.quality]) if stage.quality else {}
+    return {
+        'weak': weak,
+        'full': {
+            name: mean(metrics[name] for metrics in runs)
+            for name in (runs[0] if runs else ())
+            if all(name in metrics for metrics in runs)
+        },
+        'full_runs': runs,
+        'quality': quality,
+        'retention': rows[0].retention if rows else None,
+        'comparison': [row.as_json() for row in rows],
+        'trained_on': trained_on(runner, by_name[stage.weak]) if stage.weak else '',
     }
-    found['retention'] = headline_retention(found['weak'], found['full'])
-    return {**found, 'trained_on': trained_on(runner, by_name[stage.weak])}
+
+
+def tested_models(
+    runner: 'PipelineRunner', stage: ReportStage
+) -> tuple[dict[str, float], list[dict[str, float]]]:
+    """Metrics of the models that a report compares, of :func:`final_metrics`.
+
+    Args:
+        runner: The runner.
+        stage: The report stage.
+
+    Returns:
+        Those of the final model, and those of every run of the baseline that has been
+        tested.
+    """
+    by_name = {entry.name: entry for entry in runner.pipeline.stages}
+    weak, *runs = (
+        stage_result(runner, by_name[name]) if name else {}
+        for name in (stage.weak, stage.full, *stage.full_runs)
+    )
+    return weak, [metrics for metrics in runs if metrics]
 
 
 def trained_on(runner: 'PipelineRunner', stage: TestStage) -> str:

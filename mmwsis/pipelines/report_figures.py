@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mmwsis.evaluation.retention_figure import plot_retention
 from mmwsis.formats.coco_file import image_file_name
 from mmwsis.registry import MODELS
 from mmwsis.visualization.coco_files import LabelFile
@@ -21,7 +22,7 @@ from mmwsis.visualization.weak_labels import weak_label_sheet
 from .launch import option_arguments
 from .locate import find_config, find_tool
 from .process import last_lines, run_logged
-from .report_data import trained_on, training_measures
+from .report_data import compared, tested_models, trained_on, training_measures
 from .report_rounds import gather_rounds
 from .stages import (
     GenerateStage,
@@ -130,6 +131,10 @@ class _Figures:
             if isinstance(entry, QualityStage):
                 yield from self._of_quality(entry, generators)
         yield from self._of_predictions()
+        rows = compared(*tested_models(self.runner, self.stage))
+        if any(row.noise_floor for row in rows):
+            draw = partial(plot_retention, rows)
+            yield 'Retention and its noise floor', 'retention.png', draw
         for entry in self.latest:
             if isinstance(entry, TrainStage):
                 name = entry.name_in_file
@@ -267,22 +272,23 @@ class _Figures:
         save_image(file, sheet)
 
     def _all_rounds(self, entry: Stage) -> list[Stage]:
-        """A stage, and where it is repeated those of all rounds that are done."""
+        """A stage, and where it is repeated those of all rounds or runs."""
         return [one for one in self.done if one.name_in_file == entry.name_in_file]
 
     def _curves(self, entry: TrainStage, file: Path) -> None:
         runs = [
-            (one.round, read_scalars(self.root / self.factory.train_dir(one)))
+            (one.repetition, read_scalars(self.root / self.factory.train_dir(one)))
             for one in self._all_rounds(entry)
         ]
         if len(runs) == 1:
             plot_curves(runs[0][1], file, entry.name)
             return
         panels: dict[str, dict[str, Curve]] = {}
-        for place, curves in runs:
+        for name, curves in runs:
             for key in training_measures(curves):
-                panels.setdefault(key, {})[f'round {place.number}'] = curves[key]
-        plot_panels(panels, file, f'{entry.name_in_file}, round by round')
+                panels.setdefault(key, {})[name] = curves[key]
+        what = 'round by round' if entry.round else 'its runs differ in their seed'
+        plot_panels(panels, file, f'{entry.name_in_file}, {what}')
 
 
 def _draw_rounds(group: dict[str, Any], file: Path) -> None:

@@ -32,6 +32,8 @@ class PipelineOptions:
         adopt: Stages run by hand whose outputs are taken as finished first.
         seed: Random seed of every training. Defaults to the configs' own.
         rounds: Number of rounds of stages that are repeated. Defaults to the file's.
+        baseline_seeds: Number of runs of the fully-supervised baseline, which differ in
+            their seed. Defaults to the file's.
     """
 
     config: str
@@ -46,6 +48,7 @@ class PipelineOptions:
     adopt: tuple[str, ...] = ()
     seed: int | None = None
     rounds: int | None = None
+    baseline_seeds: int | None = None
 
 
 def make_runner(
@@ -73,7 +76,11 @@ def make_runner(
         with working_in(Path(options.root or here)):  # where its data_root starts
             spec = load_data_spec(dataset)
     file = find_config(options.config, here)
-    pipeline = load_pipeline(file, spec, options.fast, options.data, options.rounds)
+    pipeline = load_pipeline(
+        *(file, spec, options.fast, options.data),
+        rounds=options.rounds,
+        baseline_seeds=options.baseline_seeds,
+    )
     if options.work_dir is not None:
         work_dir = os.path.abspath(options.work_dir)
         pipeline = type(pipeline)(**{**vars(pipeline), 'work_dir': work_dir})

@@ -42,6 +42,9 @@ class Stage:
             kind implies.
         only_with: Dotted keys of the ``data_spec``, such as ``'train.ann_file'``. On a
             dataset that lacks one of them there is no such stage.
+        run: Which of several trainings that differ in their seed the stage belongs to:
+            the n-th adds n - 1 to the seed. Stages of the second have names that end
+            in ``_run2``.
         round: Of a stage that is repeated; no key of the file.
     """
 
@@ -51,6 +54,7 @@ class Stage:
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     only_with: tuple[str, ...] = ()
+    run: int = 1
     round: Round | None = None
 
     @property
@@ -60,8 +64,15 @@ class Stage:
 
     @property
     def name_in_file(self) -> str:
-        """Name without the round."""
-        return self.round.stage if self.round else self.name
+        """Name without round and run."""
+        if self.round is not None:
+            return self.round.stage
+        return self.name.removesuffix(f'_run{self.run}') if self.run > 1 else self.name
+
+    @property
+    def repetition(self) -> str:
+        """What tells it from others of the same name in the file, such as 'run 2'."""
+        return f'run {self.run}' if self.round is None else f'round {self.round.number}'
 
     @property
     def handles(self) -> tuple[str, ...]:
@@ -71,7 +82,7 @@ class Stage:
         group's and its round's.
         """
         if self.round is None:
-            return (self.name,)
+            return self.name, self.name_in_file
         return self.name, self.round.stage, self.round.group, self.round.name
 
 
@@ -187,6 +198,8 @@ class ReportStage(Stage):
     Attributes:
         weak: Test stage of the weakly-supervised final model.
         full: Test stage of its fully-supervised baseline; ``None`` without one.
+        full_runs: Test stages of further runs of the baseline, which differ in their
+            seed: the noise floor.
         quality: Quality stage; ``None`` without one.
         num_pictures: Samples per contact sheet.
     """
@@ -195,6 +208,7 @@ class ReportStage(Stage):
 
     weak: str | None = None
     full: str | None = None
+    full_runs: tuple[str, ...] = ()
     quality: str | None = None
     num_pictures: int = 6
 

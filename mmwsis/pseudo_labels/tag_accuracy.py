@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-# What decides: a mean AP this share of the way from a random ranking's to 1 ...
-MIN_SKILL = 0.1
+# What decides: a mean AP this share of the way from a random ranking's to 1 (a small
+# classifier from scratch on 700 photographs, whose maps were worth nothing, got 22 % of
+# it on the images that it had learned from; one with pretrained weights gets 90 %) ...
+MIN_SKILL = 0.25
 # ... and above that of so many rankings in which the images were shuffled.
 SHUFFLES = 99
 # Fewer images with a class, or without it, tell nothing about it.
@@ -100,9 +102,10 @@ def judge_tag_accuracy(
 ) -> dict[str, Any]:
     """Measure a classifier, and decide whether it is better than chance.
 
-    A class is judged if ten images have it and ten do not. The classifier is at chance
-    if its mean AP over these classes is not above that of 99 rankings in which the
-    images were shuffled (seeded), or less than a tenth of the way from their mean to 1.
+    A class is judged if ten images have it and ten do not. The classifier is at chance,
+    or too little above it for its maps, if its mean AP over these classes is not above
+    that of each of 99 rankings in which the images were shuffled (seeded), or less than
+    a quarter of the way from their mean to 1.
 
     Args:
         logits: ``(N, C)``.
@@ -175,7 +178,7 @@ def _warnings(
             _percent(result[key]) for key in ('mAP_judged', 'chance', 'needed')
         )
         yield (
-            f'the classifier is at chance: mAP {own} over the tags of the '
+            f'the classifier is at chance or close: mAP {own} over the tags of the '
             f'{result["images"]} images that it labels, where a random ranking has '
             f'{chance} and more than {needed} is asked for.'
         )
@@ -190,7 +193,7 @@ def _warnings(
         ]
         if len(weak) > len(shown):
             shown.append(f'{len(weak) - len(shown)} more classes')
-        yield f'the classifier is at chance for {", ".join(shown)}.'
+        yield f'the classifier is at chance or close for {", ".join(shown)}.'
 
 
 def _mean(values: np.ndarray) -> float:

@@ -12,6 +12,7 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from pycocotools import mask as coco_mask
+from torch.utils._pytree import tree_leaves
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = (
@@ -188,14 +189,22 @@ def test_table_of_irnet_holds_every_seed(load, tmp_path):
     assert 'retention of AP50 0.528 (0.500–0.556)' in table
 
 
-def test_gpu_check_goes_on_after_a_failing_part(load, monkeypatch, tmp_path, capsys):
-    script = load('gpu_check')
+def test_gpu_check_goes_on_after_a_failing_part_and_a_failing_case(
+    load, monkeypatch, tmp_path, capsys
+):
+    script, cases = load('gpu_check'), load('parity_cases')
 
-    def broken(device, tiny):
+    def broken(*_):
         raise RuntimeError('no such kernel')
         yield
 
+    def unlucky(*_):
+        raise RuntimeError('expected all tensors on one device')
+
     monkeypatch.setitem(script.PARTS, 'crf', broken)
+    listed = cases.parity_cases(True)
+    bad = listed[0]._replace(function=unlucky)
+    monkeypatch.setattr(script, 'parity_cases', lambda tiny: [bad, *listed[1:]])
     rows = tmp_path / 'rows.md'
     arguments = ['--device', 'cpu', '--tiny', '--only', 'crf', 'parity', 'autocast']
     monkeypatch.setattr(sys, 'argv', ['x', *arguments, '--markdown', str(rows)])
@@ -203,8 +212,67 @@ def test_gpu_check_goes_on_after_a_failing_part(load, monkeypatch, tmp_path, cap
         assert script.main() == 1
     text = rows.read_text()
     assert 'FAILED crf: no such kernel' in text
-    assert text.count('| 0e+00 |') == 20 + 8  # the CPU equals itself; autocast
+    assert 'FAILED parity: CPU and cpu differ: Sinkhorn: RuntimeError: expected' in text
+    assert 'FAILED autocast: ' in text
+    assert text.count('| 0e+00 |') == 19  # the CPU equals itself
+    calls = [case.name for case in cases.table_cases()[0]]
+    assert f'Equal ({len(calls)} of {len(calls)}): `DenseCRF`, ' in text
+    # Autocast: what fails is left out, and so are heads, whose layers it is for.
+    count = len(listed) + sum('Head' not in name for name in calls)
+    assert f'Equal ({count - 1} of {count}): `propagation`, ' in text
     assert 'no such kernel' in capsys.readouterr().err
+
+
+def test_gpu_check_calls_everything_that_takes_tensors(load):
+    cases, others = load('parity_cases').table_cases()
+    table = sys.modules['all_cases'].CASES
+    assert {*(case.name for case in cases), *others} == set(table)
+    for name in others:
+        leaves = tree_leaves(table[name].call())
+        assert not any(isinstance(leaf, torch.Tensor) for leaf in leaves)
+
+
+def test_gpu_check_sees_a_difference(load):
+    script, cases = load('gpu_check'), load('parity_cases')
+    case = next(c for c in cases.table_cases()[0] if c.name == 'dice_loss')
+    found = cases.run_case(case, 'cpu').values
+    assert len(found) == 3  # the loss and both gradients
+    assert script.compare(case, found, found) == (0, True)
+    assert not script.compare(case, [1.1 * value for value in found], found)[1]
+    assert not script.compare(case, [value * torch.nan for value in found], found)[1]
+
+
+@pytest.mark.slow
+def test_labelers_train_on_another_device(load, scope, monkeypatch):
+    """Forward and backward of every labeler mix no tensors of two devices."""
+    monkeypatch.syspath_prepend(str(ROOT / 'tests/ops'))
+    steps, there = load('gpu_steps'), load('other_device')
+    for name, cfg, make in steps.trained(True):
+        if not cfg.model.type.startswith('mmwsis.'):
+            continue
+        model = steps.built(cfg, 'cpu').train()
+        with there.other_device():
+            model.to(there.NAME)
+            data = model.data_preprocessor(make(cfg, True), training=True)
+            loss, _ = model.parse_losses(model(**data, mode='loss'))
+            loss.backward()
+            assert there.back(loss).isfinite(), name
+
+
+@pytest.mark.slow
+def test_gpu_check_runs_every_part(load, monkeypatch, tmp_path):
+    script = load('gpu_check')
+    rows = tmp_path / 'rows.md'
+    arguments = ['--device', 'cpu', '--tiny', '--training-seconds', '10']
+    monkeypatch.setattr(sys, 'argv', ['x', *arguments, '--markdown', str(rows)])
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        assert script.main() == 0
+    text = rows.read_text()
+    for part in script.PARTS:
+        assert f'### {part}' in text
+    for row in ('EXITS', 'MAL', 'similarity extractor', 'MAE', 'IRNet', 'Mask R-CNN'):
+        assert f'| {row}' in text
+    assert 'failed' not in text.lower()
 
 
 def test_proposals_agree_with_decoded_ones(load):

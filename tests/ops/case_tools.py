@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from torch.utils._pytree import tree_leaves
 
 from mmwsis.models import heads
 from mmwsis.ops import (
@@ -72,6 +73,12 @@ def retrieval(batch=2):
     return PointRetrieval(*cells, *rand(2, batch, 4, 4))
 
 
+def first_device(tree):
+    """Device of the first tensor of a tree; the CPU if there is none."""
+    tensors = (leaf for leaf in tree_leaves(tree) if isinstance(leaf, torch.Tensor))
+    return next((tensor.device for tensor in tensors), 'cpu')
+
+
 def module(cls, method='__call__'):
     """Build ``cls`` and call it; settings are its constructor's parameters."""
     settings = inspect.signature(cls.__init__).parameters
@@ -79,7 +86,10 @@ def module(cls, method='__call__'):
     def call(**arguments):
         own = {name: arguments.pop(name) for name in settings if name in arguments}
         torch.manual_seed(0)
-        return getattr(cls(**own), method)(**arguments)
+        built = cls(**own)
+        if isinstance(built, torch.nn.Module):
+            built.to(first_device(arguments))
+        return getattr(built, method)(**arguments)
 
     forward = inspect.signature(
         cls.forward if method == '__call__' else cls.__dict__[method]

@@ -15,17 +15,7 @@ from mmwsis import ops
 from mmwsis.models import heads, losses
 
 sys.path.insert(0, str(Path(__file__).parent))
-import instance_op_cases
-import module_cases
-import op_cases
-import proposal_op_cases
-
-CASES = (
-    op_cases.CASES
-    | instance_op_cases.CASES
-    | proposal_op_cases.CASES
-    | module_cases.CASES
-)
+from all_cases import CASES
 
 PACKAGE = Path(mmwsis.__file__).parent
 # The one kind of answer to arguments that cannot be meant.

@@ -51,7 +51,8 @@ from pathlib import Path
 out = Path(sys.argv[sys.argv.index('--metrics-out') + 1])
 Path('calls.txt').open('a').write('test\\n')
 out.parent.mkdir(parents=True, exist_ok=True)
-out.write_text(json.dumps({'coco/segm_mAP': 0.3 if 'final' in sys.argv[1] else 0.4}))
+found = 0.3 if 'final' in sys.argv[1] else 0.5 if '_run2/' in sys.argv[2] else 0.4
+out.write_text(json.dumps({'coco/segm_mAP': found}))
 """
 FAKE_QUALITY = """
 import json, sys

@@ -20,8 +20,8 @@ from mmwsis.pipelines.manifest import FileHasher, code_version
 from mmwsis.pipelines.process import last_lines, run_logged
 from mmwsis.pipelines.report import markdown
 from mmwsis.pipelines.report_data import (
+    compared,
     final_metrics,
-    headline_retention,
     label_warnings,
     stage_result,
 )
@@ -145,15 +145,15 @@ def test_metrics_for_people():
     weak = final_metrics(metrics)
     assert weak == {'mask AP': 0.3, 'AP50': 0.5}
     assert final_metrics({'lvis/segm_AP': 0.2}) == {'mask AP': 0.2}
-    assert headline_retention(weak, {'mask AP': 0.4}) == pytest.approx(75)
-    assert headline_retention(weak, {'mask AP': 0.0}) is None
-    assert headline_retention({}, weak) is None
+    assert compared(weak, [{'mask AP': 0.4}])[0].retention == pytest.approx(75)
+    assert compared(weak, [{'mask AP': 0.0}])[0].retention is None
+    assert compared({}, [weak]) == compared(weak, []) == []
     # MMDetection's and MMSegmentation's are in percent, this project's own are not.
     assert final_metrics({'panoptic/PQ': 0.4}) == {'PQ': 0.4}
     assert final_metrics({'class_maps/mIoU': 0.3}) == {'mIoU': 0.3}
     assert final_metrics({'mIoU': 30.0}) == {'mIoU': 0.3}
     panoptic = final_metrics({'coco_panoptic/PQ': 40.0})
-    assert headline_retention(panoptic, {'PQ': 0.5}) == pytest.approx(80)
+    assert compared(panoptic, [{'PQ': 0.5}])[0].retention == pytest.approx(80)
 
 
 def test_generation_without_weights_has_no_checkpoint(tmp_path):

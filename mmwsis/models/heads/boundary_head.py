@@ -23,7 +23,7 @@ class BoundaryHead(BaseModule):
     Args:
         in_channels: Channels of the feature levels, finest first. Defaults to
             (64, 256, 512, 1024, 2048).
-        strides: Strides of the levels in pixels; the second is that of the output.
+        strides: Strides of the levels in pixels; the first is that of the output.
             Defaults to (4, 4, 8, 16, 16).
         feat_channels: Channels of a level's branch. Defaults to 32.
         num_groups: Groups of its normalisation. Defaults to 4.
@@ -58,7 +58,7 @@ class BoundaryHead(BaseModule):
         self.levels = nn.ModuleList(
             LevelBranch(channels, feat_channels, num_groups, scale)
             for channels, scale in zip(
-                in_channels, level_scales(tuple(strides), strides[1])
+                in_channels, level_scales(tuple(strides), strides[0])
             )
         )
         self.predict = nn.Conv2d(feat_channels * len(strides), 1, 1)
@@ -70,15 +70,15 @@ class BoundaryHead(BaseModule):
             levels: Feature levels ``(B, C_i, h_i, w_i)``.
 
         Returns:
-            Logits ``(B, 1, h, w)`` of the second level's size.
+            Logits ``(B, 1, h, w)`` of the first level's size.
 
         Raises:
             ValueError: Another number of levels, other channels or sizes.
         """
         check_levels(levels, self.levels, 'BoundaryHead')
-        # To the width of a branch and the size of the second level: (B, 32, h, w) each.
+        # To the width of a branch and the size of the first level: (B, 32, h, w) each.
         maps = [
-            crop_to(branch(level), levels[1])
+            crop_to(branch(level), levels[0])
             for branch, level in zip(self.levels, levels)
         ]
         # All levels side by side, (B, 5 * 32, h, w), to one logit per pixel.

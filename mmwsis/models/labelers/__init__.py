@@ -2,6 +2,7 @@ from .base_labeler import BaseLabeler
 from .cam_classifier import CAMClassifier
 from .class_map_labelers import ClassMapComponents, RelationLabeler
 from .exits_labeler import ExitsLabeler
+from .feature_similarity import FeatureSimilarity
 from .irnet import IRNet
 from .loss_ramp import LossRamp
 from .mae_pretrainer import MAEPretrainer
@@ -18,6 +19,7 @@ __all__ = [
     'CAMClassifier',
     'ClassMapComponents',
     'ExitsLabeler',
+    'FeatureSimilarity',
     'IRNet',
     'LossRamp',
     'MAEPretrainer',

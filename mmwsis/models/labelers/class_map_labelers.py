@@ -7,6 +7,7 @@ import torch
 from mmengine.structures import BaseDataElement, InstanceData, PixelData
 from torch import Tensor
 
+from mmwsis.models.original_size import labels_at_original_size
 from mmwsis.ops import BestChannels, split_components
 from mmwsis.ops.relation_labels import relation_labels, threshold_argmax
 from mmwsis.registry import MODELS
@@ -91,7 +92,7 @@ class RelationLabeler(ClassMapLabeler):
         """Fill ``pred_sem_seg``; see the base class."""
         pixels = image.permute(1, 2, 0)  # (H, W, 3), as the CRF takes them
         found = relation_labels(pixels, maps, labels, **self.test_cfg)
-        sample.pred_sem_seg = PixelData(sem_seg=found[None])
+        sample.pred_sem_seg = PixelData(sem_seg=_own_size(found[None], sample))
 
 
 @MODELS.register_module()
@@ -133,5 +134,12 @@ class ClassMapComponents(ClassMapLabeler):
         # Its connected components, scored.
         found = split_components(best, labels, None, self.test_cfg['min_area'])
         sample.pred_instances = InstanceData(
-            labels=found.labels, scores=found.scores, masks=found.masks
+            labels=found.labels,
+            scores=found.scores,
+            masks=_own_size(found.masks, sample),
         )
+
+
+def _own_size(maps: Tensor, sample: BaseDataElement) -> Tensor:
+    """Labels of the photograph's pixels, where a transform has resized it."""
+    return labels_at_original_size(maps, sample) if 'ori_shape' in sample else maps

@@ -43,7 +43,8 @@ class ExitsLabeler(MaskAutoLabeler):
     The CRF loss keeps MAL's ramp, which the paper does not mention.
 
     Args:
-        similarity_extractor: Config of :class:`SimilarityExtractor`.
+        similarity_extractor: Config of :class:`SimilarityExtractor`, or of the variant
+            :class:`FeatureSimilarity`.
         loss_point: Config of the point loss.
         retrieval: ``delta``: inward push of the extreme points in pixels of the crop;
             ``hops`` of the walk, an integer or 'inf' with ``beta``; thresholds
@@ -140,7 +141,7 @@ class ExitsLabeler(MaskAutoLabeler):
         """
         images = inputs['teacher'] if 'teacher' in inputs else inputs['image']
         masks = box_masks(data_samples)
-        patch_size = self.similarity_extractor.encoder.patch_size
+        patch_size = self.similarity_extractor.patch_size
         # S: attention between the N * N patches, (B, N * N, N * N).
         similarity = self.similarity_extractor(images)
         # P_Box: the cells that the box touches, (B, N, N).

@@ -16,7 +16,8 @@ class MaskLabelNetwork(BaseModule):
     label generator of `EXITS <https://arxiv.org/abs/2405.20729>`_ (supplement A).
 
     Args:
-        encoder: Config of :class:`LabelerViT`.
+        encoder: Config of :class:`LabelerViT`, or of the variant
+            :class:`BackboneEncoder`.
         mask_head: Config of :class:`ScaleAwareMaskHead`.
         init_cfg: Initialisation of the whole; encoder and head have their own. Defaults
             to None.

@@ -55,6 +55,11 @@ class SimilarityExtractor(BaseModule):
         self.requires_grad_(False)
         self.train(False)
 
+    @property
+    def patch_size(self) -> int:
+        """Side of a patch in pixels."""
+        return self.encoder.patch_size
+
     def init_weights(self) -> None:
         """Load the encoder; warn if there is nothing to load."""
         if not self.encoder.init_cfg:

@@ -71,7 +71,7 @@ def test_numbers_of_parameters():
 @pytest.mark.parametrize('head', [BoundaryHead, DisplacementHead])
 def test_wrong_settings_are_refused(head):
     with pytest.raises(ValueError, match='multiples of 8'):
-        head(strides=(4, 8, 8, 12, 16) if head is BoundaryHead else (8, 4, 8, 12, 16))
+        head(strides=(8, 8, 8, 12, 16) if head is BoundaryHead else (8, 4, 8, 12, 16))
     with pytest.raises(ValueError, match='one entry'):
         head(in_channels=(8, 8))
     with pytest.raises(ValueError, match='got 1'):

@@ -1,0 +1,93 @@
+_base_ = [
+    '../_base_/models/mal_efficientnet-lite0.py',
+    '../_base_/datasets/small.py',
+    '../_base_/datasets/object_crops_192.py',
+    '../_base_/schedules/labeler_small.py',
+    '../_base_/small_labeler_runtime.py',
+]
+
+train_dataloader = dict(
+    dataset=dict(
+        type='mmwsis.ObjectCropDataset',
+        supervision='extreme_points',
+        ann_file=_base_.data_spec.train.weak.extreme_points,
+        filter_cfg=dict(_delete_=True, min_area=64, max_area=1e10, min_size=2),
+        pipeline=_base_.train_pipeline,
+    ),
+)
+val_dataloader = dict(
+    batch_size=8,
+    dataset=dict(type='mmwsis.ObjectCropDataset', pipeline=_base_.test_pipeline),
+)
+test_dataloader = val_dataloader
+# Every annotation of the training images.
+pseudo_label_dataloader = dict(
+    batch_size=8,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='mmwsis.ObjectCropDataset',
+        supervision='extreme_points',
+        ann_file=_base_.data_spec.train.weak.extreme_points,
+        pipeline=_base_.test_pipeline,
+    ),
+)
+
+model = dict(
+    type='mmwsis.ExitsLabeler',
+    loss_mil=None,
+    mil_ramp=None,
+    loss_point=dict(type='mmwsis.ExtremePointLoss', loss_weight=2.0, mil_weight=10.0),
+    # Not the paper's: no extractor is trained, the backbone's features are compared.
+    similarity_extractor=dict(
+        type='mmwsis.FeatureSimilarity',
+        backbone=dict(
+            type='mmwsis.EfficientNetLite',
+            arch='lite0',
+            out_indices=(2, 3, 4),
+            init_cfg=_base_.backbone.init_cfg,
+        ),
+        patch_size=8,
+        temperature=0.3,
+    ),
+    retrieval=dict(
+        delta=12,  # pixels of the crop
+        hops=3,
+        tau_fg=1.5e-4,  # both for a 32 x 32 grid; scaled to the grid of 24 x 24
+        tau_bg=-5e-5,
+        beta=0.25,
+        sinkhorn_iters=100,
+        sinkhorn_tol=1e-3,
+        point_dropout=0.5,
+    ),
+)
+max_iters = 800
+warmup_iters = 80
+train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
+param_scheduler = [
+    dict(type='mmwsis.LinearWarmupLR', by_epoch=False, begin=0, end=warmup_iters),
+    dict(
+        type='CosineAnnealingLR',
+        eta_min_ratio=0.02,
+        by_epoch=False,
+        begin=warmup_iters,
+        end=max_iters,
+    ),
+]
+# The backbone has learned already; the mask head has not.
+optim_wrapper = dict(
+    paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.1)))
+)
+
+# The points retrieved for a few crops, as images and in TensorBoard.
+custom_hooks = [
+    *_base_.custom_hooks,
+    dict(type='mmwsis.RetrievalVisualizationHook', interval=250),
+]
+
+wsis = dict(
+    method='EXITS',
+    stage='labeler',
+    supervision='extreme_points',
+    produces='data/small/pseudo_labels/exits.json',
+)

@@ -1,0 +1,13 @@
+"""One tiny valid call of everything public: the table that the contract is tried on."""
+
+import instance_op_cases
+import module_cases
+import op_cases
+import proposal_op_cases
+
+CASES = (
+    op_cases.CASES
+    | instance_op_cases.CASES
+    | proposal_op_cases.CASES
+    | module_cases.CASES
+)
