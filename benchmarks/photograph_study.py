@@ -124,7 +124,9 @@ class Chain(SeedRuns):
     def _pipeline(self, split: str, *options: str) -> None:
         """Run the method's pipeline on a split; its records are in ``split``."""
         dataset = ('--dataset', self.root / f'{split}.py', '--work-dir', split)
-        self.pipeline(PIPELINES[self.method], *dataset, *options, *self.options)
+        # The study's own seeds are the noise floor.
+        once = ('--baseline-seeds', '1')
+        self.pipeline(PIPELINES[self.method], *dataset, *options, *once, *self.options)
 
     def _measure_maps(self, split: str) -> None:
         for name, folder in MAPS.items():

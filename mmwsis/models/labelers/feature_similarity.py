@@ -99,7 +99,9 @@ class FeatureSimilarity(BaseModule):
         grid = patch_grid(images, self.patch_size)
         levels = self.backbone(images)
         with full_precision(images):
-            cosine = sum(_cosine(resize_to_grid(level.float(), grid)) for level in levels)
+            cosine = sum(
+                _cosine(resize_to_grid(level.float(), grid)) for level in levels
+            )
             return torch.exp((cosine / len(levels) - 1) / self.temperature)
 
 
