@@ -19,13 +19,11 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from pprint import pformat
-from statistics import mean
 from typing import Any
 
-from study_runs import SeedRuns, cell, study_arguments
+from study_runs import SeedRuns, cell, retention_cells, study_arguments
 
 from mmwsis.engine.data_spec import load_data_spec
-from mmwsis.evaluation.retention import compare, floor_text
 from mmwsis.utils.markdown import markdown_table
 
 PIPELINES = {
@@ -124,9 +122,7 @@ class Chain(SeedRuns):
     def _pipeline(self, split: str, *options: str) -> None:
         """Run the method's pipeline on a split; its records are in ``split``."""
         dataset = ('--dataset', self.root / f'{split}.py', '--work-dir', split)
-        # The study's own seeds are the noise floor.
-        once = ('--baseline-seeds', '1')
-        self.pipeline(PIPELINES[self.method], *dataset, *options, *once, *self.options)
+        self.pipeline(PIPELINES[self.method], *dataset, *options, *self.options)
 
     def _measure_maps(self, split: str) -> None:
         for name, folder in MAPS.items():
@@ -215,35 +211,19 @@ def tables(chains: Iterable[Chain]) -> str:
     labels = [['filled boxes', *cells('EXITS', 'filled boxes')]]
     labels += [[name, *cells(name, 'labels')] for name in ('MAL', 'EXITS')]
     maps = [[name, *cells('IRNet', name)] for name in TAG_FIGURES]
+    finals = []
+    for name, model in (*FINAL_MODELS.items(), *((one, '') for one in BASELINES)):
+        row = [cells(name, metric, ['val'])[0] for metric in METRICS]
+        both = (found.get((one, 'AP', 'val'), []) for one in (name, model))
+        title = f'{model}, {name}' if model else f'{name}, full masks'
+        finals.append([title, *row, *retention_cells(*both)])
+    columns = ['final model trained on', *METRICS, 'retention', 'baseline seeds']
     parts = [
         markdown_table(['class-mean IoU of labels', *header[1:]], labels),
         markdown_table(['IRNet', *header[1:]], maps),
-        markdown_table(
-            ['final model trained on', *METRICS, 'retention', 'baseline seeds'],
-            [
-                [
-                    f'{model}, {"full masks" if name in BASELINES else name}',
-                    *(cells(name, metric, ['val'])[0] for metric in METRICS),
-                    *_retention(found, name, model),
-                ]
-                for name, model in (*FINAL_MODELS.items(), *zip(BASELINES, BASELINES))
-            ],
-        ),
+        markdown_table(columns, finals),
     ]
     return '\n\n'.join(parts)
-
-
-def _retention(
-    found: dict[tuple[str, str, str], list[float]], name: str, model: str
-) -> tuple[str, str]:
-    """Retention of the AP, and what the seeds of the baseline span."""
-    weak, full = (found.get((one, 'AP', 'val'), []) for one in (name, model))
-    if name == model or not weak or not full:
-        return '', ''
-    row = compare('AP', mean(weak), full)
-    kept = '–' if row.retention is None else f'{row.retention:.0f} %'
-    note = ' (within the noise floor)' if row.within_noise else ''
-    return kept + note, floor_text(row)
 
 
 def parse_args() -> argparse.Namespace:

@@ -15,6 +15,8 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
+from mmwsis.evaluation.retention import compare, floor_text
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 HELD_OUT = Path('data/held_out')
 HELD_OUT_SEED = 1000  # the pipelines' scenes have seed 0
@@ -64,7 +66,9 @@ class SeedRuns:
             *options: Further ones of its command line.
         """
         self.root.mkdir(parents=True, exist_ok=True)
-        arguments = ('--root', self.root, '--seed', self.seed, *options)
+        # One baseline for each seed: those of the study are the noise floor.
+        seeds = ('--seed', self.seed, '--baseline-seeds', 1)
+        arguments = ('--root', self.root, *seeds, *options)
         self.tool('tools/run_pipeline.py', REPOSITORY / config, *arguments)
 
     def draw_held_out(self) -> None:
@@ -97,6 +101,24 @@ def cell(values: Iterable[float | None]) -> str:
     text = f'{mean(values):.3f}'
     several = len(values) > 1
     return f'{text} ({min(values):.3f}–{max(values):.3f})' if several else text
+
+
+def retention_cells(
+    weak: Iterable[float | None], full: Iterable[float | None]
+) -> tuple[str, str]:
+    """Retention of the means over the seeds, and what the baseline's seeds span.
+
+    Args:
+        weak: A metric of the final model of each seed.
+        full: The same of the fully-supervised baseline.
+    """
+    weak, full = ([one for one in values if one is not None] for values in (weak, full))
+    if not weak or not full:
+        return '', ''
+    row = compare('', mean(weak), full)
+    kept = '–' if row.retention is None else f'{row.retention:.0f} %'
+    note = ' (within the noise floor)' if row.within_noise else ''
+    return kept + note, floor_text(row)
 
 
 def study_arguments(description: str) -> argparse.ArgumentParser:
