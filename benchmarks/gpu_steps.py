@@ -140,6 +140,9 @@ def trained(tiny: bool) -> Iterator[tuple[str, Config, Callable[[Config, bool], 
     for method in ('exits', 'mal'):
         cfg = config(f'{method}/labeler_{vit}_{data}.py')
         yield f'{method.upper()}, {name}', cfg, crops
+    small = 'exits/labeler_efficientnet-lite0_small.py'
+    if (CONFIGS / small).exists():
+        yield 'EXITS, EfficientNet-Lite0', config(small), crops
     cfg = config(f'exits/similarity-extractor_{vit}_{data}.py')
     yield f'similarity extractor, {name}', cfg, crops
     yield f'MAE pretrainer, {name}', mae_config(tiny), unlabelled

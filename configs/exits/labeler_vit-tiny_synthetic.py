@@ -72,11 +72,14 @@ model = dict(
     retrieval=dict(
         delta=8,  # pixels of the crop
         hops=2,  # flatter attention than ViT-B's: a third hop forgets its start
-        tau_fg=7.5e-4,  # both for a 32 x 32 grid; scaled to the grid of 16 x 16
-        tau_bg=-2e-5,
+        # How much the scores of a crop vary depends on its contrast, so both thresholds
+        # are multiples of their standard deviation, not scores as in the paper.
+        thresholds='relative',
+        tau_fg=0.5,
+        tau_bg=-0.25,
         beta=0.25,
         sinkhorn_iters=100,
-        sinkhorn_tol=1e-3,
+        sinkhorn_tol=1e-6,  # its error stays below the differences of flat scores
         point_dropout=0.5,  # 0.9 of the few cells of a small grid leaves too little
     ),
 )

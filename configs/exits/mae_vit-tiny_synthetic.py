@@ -12,6 +12,7 @@ model = dict(
         type='mmwsis.ObjectCropPreprocessor',
         mean=[123.675, 116.28, 103.53],
         std=[58.395, 57.12, 57.375],
+        min_contrast=30,  # as the models that start from it
     ),
     encoder=dict(
         type='mmwsis.LabelerViT',

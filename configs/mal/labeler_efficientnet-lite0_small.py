@@ -55,7 +55,7 @@ param_scheduler = [
 # The backbone has learned already; the mask head has not.
 optim_wrapper = dict(
     optimizer=dict(lr=2e-4),
-    paramwise_cfg=dict(custom_keys={'encoder.backbone': dict(lr_mult=0.1)}),
+    paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.1))),
 )
 
 # configs/exits has a file of this name.

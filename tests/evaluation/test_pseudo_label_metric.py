@@ -4,6 +4,7 @@ from mmengine.evaluator import Evaluator
 from pycocotools import mask as coco_mask
 
 from mmwsis.evaluation import PseudoLabelMetric
+from mmwsis.evaluation.mask_quality import SIDES
 from mmwsis.registry import METRICS
 from mmwsis.structures import ObjectCropSample
 
@@ -25,7 +26,7 @@ def sample(ann_id, label, pred, gt, **extra):
         label=label,
         height=SIZE[0],
         width=SIZE[1],
-        bbox=(x, y, x + w - 1, y + h - 1),
+        bbox=(x, y, x + w, y + h),
         area=float(w * h),
         iscrowd=0,
         pred_mask=rle(*pred),
@@ -55,6 +56,9 @@ def test_metric_through_the_evaluator():
     assert metrics['pseudo_label/empty_predictions'] == pytest.approx(1 / 3)
     assert metrics['pseudo_label/filled_boxes'] == pytest.approx(1)
     assert np.isnan(metrics['pseudo_label/class_mean_iou_separated'])  # there is none
+    # Of two masks that are not empty one ends four rows early.
+    edges = [metrics[f'pseudo_label/edge_{side}'] for side in SIDES]
+    assert edges == [0, 0, 0, -2]
 
 
 def test_every_sample_leaves_an_entry_for_distributed_collection():

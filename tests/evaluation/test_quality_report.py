@@ -46,8 +46,9 @@ def files(tmp_path):
         annotation(4, 1, 8, rle((5, 5, 20, 20)), [5, 5, 20, 20], iscrowd=1),
         annotation(5, 2, 8, rle((5, 5, 20, 20)), [5, 5, 20, 20]),
     ]
+    box = [4, 4, 10, 10]
     pseudo = [
-        annotation(1, 0, 3, rle((4, 4, 10, 5)), [4, 4, 10, 5], weak_bbox=[4, 4, 9, 9]),
+        annotation(1, 0, 3, rle((4, 4, 10, 5)), [4, 4, 10, 5], weak_bbox=box),
         annotation(2, 0, 8, rle((20, 4, 15, 8)), [20, 4, 15, 8]),
     ]
     paths = tmp_path / 'pseudo.json', tmp_path / 'gt.json'
@@ -76,8 +77,9 @@ def test_report_of_two_files(files, tmp_path):
         (0.5 + (2 / 3 + 0) / 2) / 2
     )
     assert summary['class_mean_iou']['separated'] == pytest.approx(2 / 3)
-    # Box filled as labelers see it: both ends inclusive.
+    # The box is half-open.
     assert summary['per_class'][0]['filled_boxes'] == pytest.approx(1)
+    assert summary['edge_offsets'] == dict(left=0, top=0, right=0, bottom=-2.5)
     assert [item['ann_id'] for item in summary['worst']] == [3, 1]
     assert json.loads((out / 'quality.json').read_text()) == json.loads(
         json.dumps(summary)

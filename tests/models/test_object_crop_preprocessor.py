@@ -64,7 +64,7 @@ def prepared(preprocessor, *images):
 def test_ordinary_crops_stay_to_the_bit():
     plain, stretching = (
         ObjectCropPreprocessor(),
-        ObjectCropPreprocessor(min_contrast=0.5),
+        ObjectCropPreprocessor(min_contrast=30),
     )
     images = [bright_crop(), dark_crop()]
     expected, given = prepared(plain, *images), prepared(stretching, *images)
@@ -73,16 +73,17 @@ def test_ordinary_crops_stay_to_the_bit():
 
 
 def test_dark_crops_are_centred_and_stretched():
-    (crop,) = prepared(ObjectCropPreprocessor(min_contrast=0.5), dark_crop())
-    torch.testing.assert_close(crop.mean((1, 2)), torch.zeros(3), rtol=0, atol=1e-5)
-    torch.testing.assert_close(crop.std(correction=0), torch.tensor(0.5))
+    unit = dict(mean=(10.0, 20.0, 30.0), std=(1.0, 1.0, 1.0))
+    (crop,) = prepared(ObjectCropPreprocessor(**unit, min_contrast=30), dark_crop())
+    torch.testing.assert_close(crop.mean((1, 2)), torch.zeros(3), rtol=0, atol=1e-3)
+    torch.testing.assert_close(crop.std(correction=0), torch.tensor(30.0))
     # One gain for all channels: the object keeps its hue.
     background, object_ = crop[:, :4].mean((1, 2)), crop[:, 4:12, 4:12].mean((1, 2))
     assert (object_ - background).argmax() == 0
 
 
 def test_the_brightness_of_dark_crops_does_not_matter():
-    preprocessor = ObjectCropPreprocessor(min_contrast=0.5)
+    preprocessor = ObjectCropPreprocessor(min_contrast=30)
     faint, brighter, shifted = prepared(
         preprocessor, dark_crop(), dark_crop(scale=2), dark_crop() + 30
     )
@@ -94,14 +95,14 @@ def test_the_brightness_of_dark_crops_does_not_matter():
 def test_constant_crops_become_zero(level):
     crop = torch.full((3, 8, 8), level, dtype=torch.uint8)
     out = prepared(
-        ObjectCropPreprocessor(min_contrast=0.5), crop, dark_crop()[:, :8, :8]
+        ObjectCropPreprocessor(min_contrast=30), crop, dark_crop()[:, :8, :8]
     )
     torch.testing.assert_close(out[0], torch.zeros(3, 8, 8), rtol=0, atol=0.01)
     assert torch.isfinite(out).all()
 
 
 def test_crops_do_not_depend_on_their_batch():
-    preprocessor = ObjectCropPreprocessor(min_contrast=0.5)
+    preprocessor = ObjectCropPreprocessor(min_contrast=30)
     images = [dark_crop(), bright_crop(), dark_crop(scale=3)]
     together = prepared(preprocessor, *images)
     for image, given in zip(images, together):

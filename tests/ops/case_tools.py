@@ -74,9 +74,9 @@ def retrieval(batch=2):
 
 
 def first_device(tree):
-    """Device of the first tensor of a tree."""
+    """Device of the first tensor of a tree; the CPU if there is none."""
     tensors = (leaf for leaf in tree_leaves(tree) if isinstance(leaf, torch.Tensor))
-    return next(tensor.device for tensor in tensors)
+    return next((tensor.device for tensor in tensors), 'cpu')
 
 
 def module(cls, method='__call__'):

@@ -123,6 +123,10 @@ CASES = {
         ),
         lambda: dict(image_size=(6, 9)),
     ),
+    'pixels_between': Case(
+        lambda size, low=1.0, high=3.5: ops.pixels_between(low, high, size),
+        lambda: dict(size=6),
+    ),
     'filled_box_span': Case(
         lambda image_size, x=1.0, y=1.5, w=3.0, h=0.5: ops.filled_box_span(
             [x, y, w, h], image_size

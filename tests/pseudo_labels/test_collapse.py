@@ -77,12 +77,7 @@ def speck(box):
     return mask
 
 
-def as_points(box):
-    """The box of four extreme points, which are pixel indices."""
-    return [box[0], box[1], box[2] - 1, box[3] - 1]
-
-
-@pytest.mark.parametrize('weak', [None, list, as_points])
+@pytest.mark.parametrize('weak', [None, list])
 def test_ellipses_are_fine(weak):
     found = mask_collapse(
         coco([annotation(m, weak and weak(box)) for m, box in ellipses(200)])
@@ -92,7 +87,7 @@ def test_ellipses_are_fine(weak):
     assert found['filled'] < 0.02 and found['nearly_empty'] == 0
 
 
-@pytest.mark.parametrize('weak', [None, list, as_points])
+@pytest.mark.parametrize('weak', [None, list])
 @pytest.mark.parametrize('margin', [0, 1])
 def test_filled_boxes_are_told(weak, margin):
     found = mask_collapse(

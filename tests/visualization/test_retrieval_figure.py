@@ -46,8 +46,8 @@ def figure(**changes):
 
 
 def test_points_follow_crop_and_flip():
-    # specs: top (100, 50), crop [40, 30, 160, 170], S 512, before the push.
-    points = np.array([[100.0, 50.0]])
+    # Pixel (100, 50), crop [40, 30, 160, 170], S 512, before the push.
+    points = np.array([[100.5, 50.5]])
     moved = points_on_crop(points, (40, 30, 160, 170), False, 512)
     assert moved[0] == pytest.approx([60.5 * 512 / 120, 20.5 * 512 / 140])
     mirrored = points_on_crop(points, (40, 30, 160, 170), True, 512)

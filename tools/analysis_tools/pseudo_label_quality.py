@@ -161,6 +161,9 @@ def main() -> None:
             f'{group:12}{number:9}{summary["class_mean_iou"][group]:8.3f}'
             f'{summary["filled_boxes"][group]:8.3f}{summary["recall50"][group]:10.3f}'
         )
+    if summary['edge_offsets']:
+        sides = ', '.join(f'{k} {v:+.2f}' for k, v in summary['edge_offsets'].items())
+        print(f'sides of the masks, predicted minus true: {sides} px')
     precision = summary['average_precision']
     if precision['AP50'] is not None:
         print(f'AP50 {precision["AP50"]:.3f}, ABO {precision["ABO"]:.3f}')

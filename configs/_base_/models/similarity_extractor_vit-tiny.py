@@ -3,6 +3,8 @@
 _base_ = './similarity_extractor_vit-b.py'
 
 model = dict(
+    # Grey levels. Crops of dark images are stretched; hardly any photographs are.
+    data_preprocessor=dict(min_contrast=30),
     network=dict(
         encoder=dict(
             img_size=(128, 128),

@@ -144,8 +144,9 @@ class EfficientNetLite(BaseModule):
         init_cfg, self.init_cfg = self.init_cfg, None
         super().init_weights()
         self.init_cfg = init_cfg
-        if init_cfg:
-            initialize(self, init_cfg)
+        # MMCV's start counts a depthwise kernel's channels: its signals would vanish.
+        start = dict(type='Kaiming', layer='Conv2d', mode='fan_in')
+        initialize(self, init_cfg or start)
         self._is_init = True
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:

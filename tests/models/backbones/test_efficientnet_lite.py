@@ -68,6 +68,13 @@ def test_dilation_adds_values_between_the_same(images, settings, last, step, sta
 
 
 @torch.no_grad()
+def test_random_start_keeps_the_signal(images):
+    backbone = EfficientNetLite().eval()
+    backbone.init_weights()
+    assert all(0.1 < level.std() < 10 for level in backbone(images))
+
+
+@torch.no_grad()
 def test_dilation_on_an_odd_map(images):
     # 48 wide: 3 at stride 16, where the stride is centred on even positions.
     settings = dict(strides=(1, 2, 2, 2, 1), dilations=(1, 1, 1, 1, 2))

@@ -72,7 +72,7 @@ def test_nothing_is_retrieved_from_a_dark_crop_as_it_is(config, crop, retrieval)
 def test_a_stretched_crop_and_relative_thresholds_find_the_object(
     config, crop, disc, seed
 ):
-    points = retrieved(config('exits'), crop, 0.5, RELATIVE, seed)
+    points = retrieved(config('exits'), crop, 30, RELATIVE, seed)
     inside = avg_pool2d(disc[None].float(), PATCH) > 0.5  # (1, N, N)
     assert points.pseudo_fg.sum() > 0.8 * inside.sum()
     assert (points.pseudo_fg & inside).sum() > 0.9 * points.pseudo_fg.sum()
