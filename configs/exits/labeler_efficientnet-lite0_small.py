@@ -75,9 +75,7 @@ param_scheduler = [
     ),
 ]
 # The backbone has learned already; the mask head has not.
-optim_wrapper = dict(
-    paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.1)))
-)
+optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.1))))
 
 # The points retrieved for a few crops, as images and in TensorBoard.
 custom_hooks = [
