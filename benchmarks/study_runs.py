@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
@@ -35,6 +36,7 @@ class SeedRuns:
         self.root = root.resolve()
         self.seed = seed
         self.log = log
+        self.deadline: float | None = None  # time.monotonic(), after which no tool runs
 
     def tool(self, script: str, *arguments: str | Path) -> None:
         """Run a tool of the repository in this seed's directory.
@@ -44,17 +46,27 @@ class SeedRuns:
             *arguments: Of its command line.
 
         Raises:
-            SystemExit: It failed.
+            SystemExit: It failed, or there was no time left for it.
         """
+        left = None if self.deadline is None else self.deadline - time.monotonic()
         words = [sys.executable, str(REPOSITORY / script), *map(str, arguments)]
         paths = [str(REPOSITORY), os.environ.get('PYTHONPATH', '')]
         environment = {**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, paths))}
         with ExitStack() as stack:
             out = self.log and stack.enter_context(self.log.open('a'))
             print(f'[seed {self.seed}]', *words[1:], flush=True, file=out)
-            run = subprocess.run(
-                words, cwd=self.root, env=environment, stdout=out, stderr=out
-            )
+            try:
+                run = subprocess.run(
+                    words,
+                    cwd=self.root,
+                    env=environment,
+                    stdout=out,
+                    stderr=out,
+                    timeout=left,
+                )
+            except subprocess.TimeoutExpired:
+                text = 'No time is left; the same command continues.'
+                raise SystemExit(text) from None
         if run.returncode:
             raise SystemExit(f'{script} failed; the same command continues.')
 
