@@ -69,8 +69,8 @@ def parity(device: str, tiny: bool) -> Iterator[str]:
         wrong += [] if good else [f'{case.name} ({error:.0e})']
         repeats = {None: '–', True: 'yes', False: 'no'}[fast.repeats]
         times = (f'{1e3 * run.seconds:.1f}' for run in (slow, fast))
-        within = f'{case.tolerance:.0e}' if good else f'**no**, {case.tolerance:.0e}'
-        yield table_row(case.name, *times, f'{error:.0e}', within, repeats)
+        figures = f'{error:.0e}', _within(case, good), repeats
+        yield table_row(case.name, *times, *figures)
     yield ''
     cases, others = table_cases()
     yield f'Called: {_names([case.name for case in cases])}.\n'
@@ -118,6 +118,10 @@ def _table(
         yield ''
         yield table_header('call', 'difference', 'within')
         yield from rows
+
+
+def _within(case: Case, good: bool) -> str:
+    return f'{"" if good else "**no**, "}{case.tolerance:.0e}'
 
 
 def _names(names: list[str]) -> str:
