@@ -45,8 +45,7 @@ model = dict(
             )
         )
     ),
-    loss_mil=None,
-    mil_ramp=None,
+    # Not the paper's: MAL's projection loss stays, which takes masks to the sides of the box.
     loss_point=dict(type='mmwsis.ExtremePointLoss', loss_weight=2.0, mil_weight=10.0),
     similarity_extractor=dict(
         type='mmwsis.SimilarityExtractor',
