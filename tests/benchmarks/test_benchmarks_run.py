@@ -277,10 +277,11 @@ def test_gpu_check_goes_on_after_a_failing_part_and_a_failing_case(
     assert 'FAILED autocast: ' in text
     assert text.count('| 0e+00 |') == 19  # the CPU equals itself
     calls = [case.name for case in cases.table_cases()[0]]
-    assert f'Equal ({len(calls)} of {len(calls)}): `DenseCRF`, ' in text
+    assert f'Equal: {len(calls)} of {len(calls)}.' in text
+    assert 'Called: `DenseCRF`, ' in text
     # Autocast: what fails is left out, and so are heads, whose layers it is for.
     count = len(listed) + sum('Head' not in name for name in calls)
-    assert f'Equal ({count - 1} of {count}): `propagation`, ' in text
+    assert f'Equal: {count - 1} of {count}.' in text
     assert 'no such kernel' in capsys.readouterr().err
 
 
