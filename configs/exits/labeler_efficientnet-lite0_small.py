@@ -41,23 +41,21 @@ model = dict(
     # Not the paper's: no extractor is trained, the backbone's features are compared.
     similarity_extractor=dict(
         type='mmwsis.FeatureSimilarity',
-        backbone=dict(
-            type='mmwsis.EfficientNetLite',
-            arch='lite0',
-            out_indices=(2, 3, 4),
-            init_cfg=_base_.backbone.init_cfg,
-        ),
+        backbone=_base_.backbone,
         patch_size=8,
         temperature=0.3,
     ),
     retrieval=dict(
         delta=12,  # pixels of the crop
         hops=3,
-        tau_fg=1.5e-4,  # both for a 32 x 32 grid; scaled to the grid of 24 x 24
-        tau_bg=-5e-5,
+        # In standard deviations of the score difference. Inside the box the walk from the
+        # outside is always the weaker one, so that background begins above 0.
+        thresholds='relative',
+        tau_fg=0.6,
+        tau_bg=0.2,
         beta=0.25,
         sinkhorn_iters=100,
-        sinkhorn_tol=1e-3,
+        sinkhorn_tol=1e-6,
         point_dropout=0.5,
     ),
 )

@@ -31,8 +31,8 @@ class BackboneEncoder(BaseModule):
         embed_dims: Channels of the map. Defaults to 128.
         patch_size: Side of a cell of the grid in pixels; divides the sides of the
             images. Defaults to 8.
-        init_cfg: Initialisation; the 1x1 convolutions Xavier-uniform if None. The
-            backbone has its own. Defaults to None.
+        init_cfg: Initialisation of the whole; the backbone has its own, and the rest
+            starts as torch has it. Defaults to None.
 
     Example:
         >>> import torch
@@ -52,8 +52,6 @@ class BackboneEncoder(BaseModule):
         patch_size: int = 8,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
-        if init_cfg is None:
-            init_cfg = dict(type='Xavier', layer='Conv2d', distribution='uniform')
         super().__init__(init_cfg)
         self.backbone = MODELS.build(backbone)
         self.in_channels = tuple(as_integer('in_channels', n, 1) for n in in_channels)

@@ -68,8 +68,6 @@ class FeatureSimilarity(BaseModule):
     def init_weights(self) -> None:
         """Load the backbone; warn if there is nothing to load."""
         super().init_weights()
-        # A frozen backbone may have made its last stages learn again.
-        self.requires_grad_(False)
         if 'Pretrained' not in str(self.backbone.init_cfg):
             print_log(
                 'The backbone of the feature similarity has no pretrained weights and '

@@ -40,7 +40,35 @@ EXITS = dict(
     ),
     retrieval=dict(delta=2, hops=3, tau_fg=1e-3, tau_bg=-1e-4, point_dropout=0.5),
 )
-CONFIGS = dict(mal=MAL, exits=EXITS, warmup=dict(MAL, loss_crf=None))
+# The variant: encoder and similarity from a backbone.
+RESNET = dict(
+    type='mmdet.ResNet',
+    depth=18,
+    num_stages=2,  # what lies behind the last level would learn nothing
+    strides=(1, 2),
+    dilations=(1, 1),
+    out_indices=(0, 1),
+    base_channels=8,
+    stem_channels=8,
+    norm_eval=True,
+)
+VARIANT = dict(
+    EXITS,
+    network=dict(
+        NETWORK,
+        encoder=dict(
+            type='mmwsis.BackboneEncoder',
+            backbone=RESNET,
+            in_channels=(8, 16),
+            embed_dims=16,
+            patch_size=PATCH,
+        ),
+    ),
+    similarity_extractor=dict(
+        type='mmwsis.FeatureSimilarity', backbone=RESNET, patch_size=PATCH
+    ),
+)
+CONFIGS = dict(variant=VARIANT, mal=MAL, exits=EXITS, warmup=dict(MAL, loss_crf=None))
 
 
 @pytest.fixture

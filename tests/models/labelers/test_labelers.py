@@ -16,7 +16,7 @@ from mmwsis.models.labelers.mask_auto_labeler import box_masks
 from mmwsis.models.losses import projection_mil_loss
 from mmwsis.registry import MODELS
 
-ALL = ['mal', 'exits', 'warmup']
+ALL = ['mal', 'exits', 'variant', 'warmup']
 
 
 def run_loss(model, data):
