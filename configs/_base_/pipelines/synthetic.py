@@ -3,6 +3,7 @@ _base_ = './fast.py'
 
 pipeline = dict(
     dataset='../data_specs/synthetic.py',
+    baseline_seeds=2,
     common=dict(
         scenes=dict(
             type='command',

@@ -6,7 +6,9 @@ _base_ = [
     '../final_model_runtime.py',
 ]
 
-max_iters = 400
+# SOLOv2 on the masks of the synthetic scenes, mask AP: .496 to .531 with 400 iterations
+# (three seeds, 100 validation scenes), .603 and .628 with 800 (two seeds, 300 scenes).
+max_iters = 800
 train_cfg = dict(
     _delete_=True,
     type='IterBasedTrainLoop',
@@ -28,7 +30,7 @@ param_scheduler = [
     ),
 ]
 auto_scale_lr = dict(enable=False, base_batch_size=8)
-randomness = dict(seed=0)
+randomness = dict(seed=0)  # MMDetection's are drawn: no run could be repeated
 
 default_hooks = dict(
     logger=dict(interval=20),
