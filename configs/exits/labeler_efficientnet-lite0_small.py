@@ -35,9 +35,11 @@ pseudo_label_dataloader = dict(
 
 model = dict(
     type='mmwsis.ExitsLabeler',
-    loss_mil=None,
-    mil_ramp=None,
-    loss_point=dict(type='mmwsis.ExtremePointLoss', loss_weight=2.0, mil_weight=10.0),
+    # So that masks start as the whole crop, whatever the seed.
+    network=dict(mask_head=dict(vector_bias=0.08)),
+    # Not the paper's: MAL's projection loss stays, and the points add to it.
+    loss_point=dict(type='mmwsis.ExtremePointLoss', loss_weight=1.0, mil_weight=10.0),
+    crf_ramp=dict(iters=400),
     # Not the paper's: no extractor is trained, the backbone's features are compared.
     similarity_extractor=dict(
         type='mmwsis.FeatureSimilarity',
@@ -51,8 +53,8 @@ model = dict(
         # In standard deviations of the score difference. Inside the box the walk from the
         # outside is always the weaker one, so that background begins above 0.
         thresholds='relative',
-        tau_fg=0.6,
-        tau_bg=0.2,
+        tau_fg=1.0,
+        tau_bg=-0.2,
         beta=0.25,
         sinkhorn_iters=100,
         sinkhorn_tol=1e-6,
@@ -73,7 +75,10 @@ param_scheduler = [
     ),
 ]
 # The backbone has learned already; the mask head has not.
-optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.1))))
+optim_wrapper = dict(
+    optimizer=dict(lr=2e-4),
+    paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.1))),
+)
 
 # The points retrieved for a few crops, as images and in TensorBoard.
 custom_hooks = [
