@@ -69,10 +69,11 @@ def parity(device: str, tiny: bool) -> Iterator[str]:
         wrong += [] if good else [f'{case.name} ({error:.0e})']
         repeats = {None: '–', True: 'yes', False: 'no'}[fast.repeats]
         times = (f'{1e3 * run.seconds:.1f}' for run in (slow, fast))
-        within = f'{case.tolerance:.0e}' if good else f'**no**, {case.tolerance:.0e}'
-        yield table_row(case.name, *times, f'{error:.0e}', within, repeats)
+        figures = f'{error:.0e}', _within(case, good), repeats
+        yield table_row(case.name, *times, *figures)
     yield ''
     cases, others = table_cases()
+    yield f'Called: {_names([case.name for case in cases])}.\n'
     with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):  # of the heads
         yield from _table(cases, wrong, lambda case: _across(case, device))
     yield f'\nNo tensors go in ({len(others)}): {_names(others)}.'
@@ -95,8 +96,8 @@ def _table(
     wrong: list[str],
     both: Callable[[Case], tuple[list, list]],
 ) -> Iterator[str]:
-    """A line of the cases that are equal, and rows of the others."""
-    equal, rows = [], []
+    """The number of cases that are equal, and rows of the others."""
+    equal, rows = 0, []
     for case in cases:
         try:
             error, good = compare(case, *both(case))
@@ -105,17 +106,22 @@ def _table(
             rows.append(table_row(case.name, 'failed', ''))
             continue
         if error == 0:
-            equal.append(case.name)
+            equal += 1
         else:
-            rows.append(
-                table_row(case.name, f'{error:.0e}{"" if good else ", **no**"}')
+            within = (
+                f'{case.tolerance:.0e}' if good else f'**no**, {case.tolerance:.0e}'
             )
+            rows.append(table_row(case.name, f'{error:.0e}', within))
             wrong += [] if good else [f'{case.name} ({error:.0e})']
-    yield f'Equal ({len(equal)} of {len(cases)}): {_names(equal)}.'
+    yield f'Equal: {equal} of {len(cases)}.'
     if rows:
         yield ''
         yield table_header('call', 'difference', 'within')
         yield from rows
+
+
+def _within(case: Case, good: bool) -> str:
+    return f'{"" if good else "**no**, "}{case.tolerance:.0e}'
 
 
 def _names(names: list[str]) -> str:
@@ -138,9 +144,9 @@ def autocast(device: str, tiny: bool) -> Iterator[str]:
     wrong: list[str] = []
     for kind in kinds:
         yield f'{str(kind)[6:]}:\n'
-        yield from _table(
-            cases, wrong, functools.partial(_under, device=device, kind=kind)
-        )
+        both = functools.partial(_under, device=device, kind=kind)
+        yield from _table(cases, wrong, both)
+        yield ''
     if wrong:
         raise AssertionError(f'autocast changes results: {"; ".join(wrong)}')
 

@@ -16,16 +16,14 @@ finished is kept: the same command continues a killed study, ``--table`` only re
 import argparse
 import time
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from pprint import pformat
-from statistics import mean
 from typing import Any
 
-from study_runs import SeedRuns, cell, study_arguments
+from study_runs import SeedRuns, cell, retention_cells, study_arguments
 
 from mmwsis.engine.data_spec import load_data_spec
-from mmwsis.evaluation.retention import compare, floor_text
 from mmwsis.utils.markdown import markdown_table
 
 PIPELINES = {
@@ -95,10 +93,12 @@ class Chain(SeedRuns):
             self._pipeline('train', '--only', 'full_supervision', 'full_test')
             return
         self._pipeline('train', '--until', 'quality')
-        self._pipeline('val', '--only', *LABELING[self.name])
-        for split in SPLITS if self.name == 'IRNet' else ():
-            self._measure_maps(split)
-        self._pipeline('train', '--until', 'final_test')
+        with ThreadPoolExecutor(1) as pool:  # meanwhile
+            final = pool.submit(self._pipeline, 'train', '--until', 'final_test')
+            self._pipeline('val', '--only', *LABELING[self.name])
+            for split in SPLITS if self.name == 'IRNet' else ():
+                self._measure_maps(split)
+        final.result()
 
     def _link_data(self, spec: dict[str, Any]) -> None:
         """Make a data root of each split that only this chain writes to.
@@ -164,35 +164,50 @@ def _part(folder: str, **further: Any) -> dict[str, Any]:
     return dict(img=f'{folder}images', ann_file=f'{folder}instances.json', **further)
 
 
-def run_all(chains: list[Chain], spec: dict[str, Any], jobs: int) -> bool:
+def run_all(
+    chains: list[Chain], spec: dict[str, Any], jobs: int, seconds: float | None = None
+) -> bool:
     """Run chains beside each other; print every figure when it is there.
 
     Args:
         chains: In the order in which they start.
         spec: The dataset.
         jobs: How many at once.
+        seconds: After which what still runs is stopped. Defaults to None, never.
 
     Returns:
         Whether all went well.
     """
-    said: set[tuple[Any, ...]] = set()
+    for chain in chains:
+        chain.deadline = None if seconds is None else time.monotonic() + seconds
     with ThreadPoolExecutor(jobs) as pool:
         runs = {pool.submit(chain.run, spec): chain for chain in chains}
-        waiting = set(runs)
-        while waiting:
-            time.sleep(2)
-            for run in [run for run in waiting if run.done()]:
-                waiting.remove(run)
-                chain, error = runs[run], run.exception()
-                what = f'FAILED: {error} Its log: {chain.log}' if error else 'done'
-                print(f'seed {chain.seed}, {chain.name}: {what}', flush=True)
-            for chain in chains:
-                for (name, split), value in chain.figures().items():
-                    line = f'seed {chain.seed}, {chain.name}: {name}, {split}'
-                    if line not in said:
-                        print(f'{line}: {value:.3f}', flush=True)
-                        said.add(line)
+        try:
+            _watch(runs)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     return all(run.exception() is None for run in runs)
+
+
+def _watch(runs: dict[Future, Chain]) -> None:
+    """Print how runs end, and their figures, until all have."""
+    said: set[str] = set()
+    waiting = set(runs)
+    while waiting:
+        time.sleep(2)
+        ended = {run for run in waiting if run.done()}
+        for chain in runs.values():
+            for (name, split), value in chain.figures().items():
+                line = f'seed {chain.seed}, {chain.name}: {name}, {split}'
+                if line not in said:
+                    print(f'{line}: {value:.3f}', flush=True)
+                    said.add(line)
+        for run in ended:
+            chain, error = runs[run], run.exception()
+            what = f'FAILED: {error} Its log: {chain.log}' if error else 'done'
+            print(f'seed {chain.seed}, {chain.name}: {what}', flush=True)
+        waiting -= ended
 
 
 def tables(chains: Iterable[Chain]) -> str:
@@ -213,35 +228,19 @@ def tables(chains: Iterable[Chain]) -> str:
     labels = [['filled boxes', *cells('EXITS', 'filled boxes')]]
     labels += [[name, *cells(name, 'labels')] for name in ('MAL', 'EXITS')]
     maps = [[name, *cells('IRNet', name)] for name in TAG_FIGURES]
+    finals = []
+    for name, model in (*FINAL_MODELS.items(), *((one, '') for one in BASELINES)):
+        row = [cells(name, metric, ['val'])[0] for metric in METRICS]
+        both = (found.get((one, 'AP', 'val'), []) for one in (name, model))
+        title = f'{model}, {name}' if model else f'{name}, full masks'
+        finals.append([title, *row, *retention_cells(*both)])
+    columns = ['final model trained on', *METRICS, 'retention', 'baseline seeds']
     parts = [
         markdown_table(['class-mean IoU of labels', *header[1:]], labels),
         markdown_table(['IRNet', *header[1:]], maps),
-        markdown_table(
-            ['final model trained on', *METRICS, 'retention', 'baseline seeds'],
-            [
-                [
-                    f'{model}, {"full masks" if name in BASELINES else name}',
-                    *(cells(name, metric, ['val'])[0] for metric in METRICS),
-                    *_retention(found, name, model),
-                ]
-                for name, model in (*FINAL_MODELS.items(), *zip(BASELINES, BASELINES))
-            ],
-        ),
+        markdown_table(columns, finals),
     ]
     return '\n\n'.join(parts)
-
-
-def _retention(
-    found: dict[tuple[str, str, str], list[float]], name: str, model: str
-) -> tuple[str, str]:
-    """Retention of the AP, and what the seeds of the baseline span."""
-    weak, full = (found.get((one, 'AP', 'val'), []) for one in (name, model))
-    if name == model or not weak or not full:
-        return '', ''
-    row = compare('AP', mean(weak), full)
-    kept = '–' if row.retention is None else f'{row.retention:.0f} %'
-    note = ' (within the noise floor)' if row.within_noise else ''
-    return kept + note, floor_text(row)
 
 
 def parse_args() -> argparse.Namespace:
@@ -249,6 +248,9 @@ def parse_args() -> argparse.Namespace:
     parser = study_arguments(__doc__)
     parser.add_argument('dataset', metavar='DATASET', help='dataset file, with masks')
     parser.add_argument('--jobs', type=int, default=1, help='chains at once')
+    parser.add_argument(
+        '--time-limit', type=float, metavar='SECONDS', help='stop what then still runs'
+    )
     parser.add_argument(
         '--only', nargs='+', default=(), choices=(*PIPELINES, *BASELINES)
     )
@@ -266,7 +268,9 @@ def main() -> int:
         for seed in args.seeds
         if not args.only or name in args.only
     ]
-    well = args.table or run_all(chains, load_data_spec(args.dataset), args.jobs)
+    well = args.table or run_all(
+        *(chains, load_data_spec(args.dataset), args.jobs, args.time_limit)
+    )
     print(f'\n{tables(chains)}')
     return 0 if well else 1
 

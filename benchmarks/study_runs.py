@@ -9,11 +9,14 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import mean
 from typing import Any
+
+from mmwsis.evaluation.retention import compare, floor_text
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 HELD_OUT = Path('data/held_out')
@@ -33,6 +36,7 @@ class SeedRuns:
         self.root = root.resolve()
         self.seed = seed
         self.log = log
+        self.deadline: float | None = None  # time.monotonic(), after which no tool runs
 
     def tool(self, script: str, *arguments: str | Path) -> None:
         """Run a tool of the repository in this seed's directory.
@@ -42,17 +46,27 @@ class SeedRuns:
             *arguments: Of its command line.
 
         Raises:
-            SystemExit: It failed.
+            SystemExit: It failed, or there was no time left for it.
         """
+        left = None if self.deadline is None else self.deadline - time.monotonic()
         words = [sys.executable, str(REPOSITORY / script), *map(str, arguments)]
         paths = [str(REPOSITORY), os.environ.get('PYTHONPATH', '')]
         environment = {**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, paths))}
         with ExitStack() as stack:
             out = self.log and stack.enter_context(self.log.open('a'))
             print(f'[seed {self.seed}]', *words[1:], flush=True, file=out)
-            run = subprocess.run(
-                words, cwd=self.root, env=environment, stdout=out, stderr=out
-            )
+            try:
+                run = subprocess.run(
+                    words,
+                    cwd=self.root,
+                    env=environment,
+                    stdout=out,
+                    stderr=out,
+                    timeout=left,
+                )
+            except subprocess.TimeoutExpired:
+                text = 'No time is left; the same command continues.'
+                raise SystemExit(text) from None
         if run.returncode:
             raise SystemExit(f'{script} failed; the same command continues.')
 
@@ -64,7 +78,9 @@ class SeedRuns:
             *options: Further ones of its command line.
         """
         self.root.mkdir(parents=True, exist_ok=True)
-        arguments = ('--root', self.root, '--seed', self.seed, *options)
+        # One baseline for each seed: those of the study are the noise floor.
+        seeds = ('--seed', self.seed, '--baseline-seeds', 1)
+        arguments = ('--root', self.root, *seeds, *options)
         self.tool('tools/run_pipeline.py', REPOSITORY / config, *arguments)
 
     def draw_held_out(self) -> None:
@@ -97,6 +113,24 @@ def cell(values: Iterable[float | None]) -> str:
     text = f'{mean(values):.3f}'
     several = len(values) > 1
     return f'{text} ({min(values):.3f}–{max(values):.3f})' if several else text
+
+
+def retention_cells(
+    weak: Iterable[float | None], full: Iterable[float | None]
+) -> tuple[str, str]:
+    """Retention of the means over the seeds, and what the baseline's seeds span.
+
+    Args:
+        weak: A metric of the final model of each seed.
+        full: The same of the fully-supervised baseline.
+    """
+    weak, full = ([one for one in values if one is not None] for values in (weak, full))
+    if not weak or not full:
+        return '', ''
+    row = compare('', mean(weak), full)
+    kept = '–' if row.retention is None else f'{row.retention:.0f} %'
+    note = ' (within the noise floor)' if row.within_noise else ''
+    return kept + note, floor_text(row)
 
 
 def study_arguments(description: str) -> argparse.ArgumentParser:

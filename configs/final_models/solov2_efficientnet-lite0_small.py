@@ -38,7 +38,7 @@ model = dict(
         # sqrt(w * h) in pixels of an image of `image_scale`.
         scale_ranges=((1, 48), (24, 96), (48, 192), (96, 384), (192, 1024)),
         pos_scale=0.2,
-        num_grids=[40, 36, 24, 16, 12],
+        num_grids=[32, 24, 16, 12, 8],
         cls_down_index=0,
         mask_feature_head=dict(
             feat_channels=64,

@@ -5,7 +5,7 @@ model = dict(
     _delete_=True,
     type='mmwsis.ClassMapComponents',
     # The threshold at which the baseline is best on animals7, found with the ground truth.
-    test_cfg=dict(threshold=0.35, min_area=0.01),
+    test_cfg=dict(threshold=0.4, min_area=0.01),
 )
 artifact = 'instances'
 

@@ -5,7 +5,9 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
-model = dict(test_cfg=dict(foreground_threshold=0.30, background_threshold=0.05))
+# CAMs of so small a network reach beyond the objects. On 40 training photographs (animals)
+# 69 % of the foreground was right with the paper's 0.30 and 0.05, and 78 % with these.
+model = dict(test_cfg=dict(foreground_threshold=0.45, background_threshold=0.12))
 
 class_maps = 'data/small/class_maps/irnet'
 # The dense CRF at the size at which the networks look, whatever the photograph's.

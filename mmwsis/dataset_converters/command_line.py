@@ -41,7 +41,7 @@ def add_protocol_options(parser: argparse.ArgumentParser, seed: str) -> None:
 
     Args:
         parser: Gets ``--points-mode``, ``--extreme-mode``, ``--boxes-mode``,
-            ``--coordinates`` and ``--seed``.
+            ``--coordinates``, ``--click-noise`` and ``--seed``.
         seed: Help of ``--seed``.
     """
     parser.add_argument(
@@ -71,6 +71,14 @@ def add_protocol_options(parser: argparse.ArgumentParser, seed: str) -> None:
         help='of extreme points; continuous: pixel i covers [i, i + 1]; pixel-index: '
         "the integers of ExtremeNet's converter (default: %(default)s)",
     )
+    parser.add_argument(
+        '--click-noise',
+        type=float,
+        default=0.0,
+        metavar='SHARE',
+        help='people miss: Gaussian errors of extreme points and edges of boxes, '
+        "standard deviation as a share of the object's sides (default: %(default)s)",
+    )
     parser.add_argument('--seed', type=int, default=0, help=seed)
 
 
@@ -86,6 +94,7 @@ def protocol_of(args: argparse.Namespace) -> WeakProtocol:
         args.boxes_mode,
         args.seed,
         args.coordinates,
+        args.click_noise,
     )
 
 

@@ -38,6 +38,8 @@ from mmwsis.ops.interior_points import interior_point
 from mmwsis.structures.extreme_points import points_of_pixels
 from mmwsis.structures.supervision import Supervision, strongest_label
 
+from .click_noise import move_clicks, move_edges
+
 POINTS_MODES = ('distance', 'centre', 'uniform')
 EXTREME_MODES = ('auto', 'band', 'rowmajor', 'polygon', 'polygon-cyclic')
 BOXES_MODES = ('file', 'mask')
@@ -55,11 +57,13 @@ class WeakProtocol:
             the image, else 'band'.
         boxes_mode: 'file' keeps the boxes of the file and derives missing ones;
             'mask' derives all from the masks.
-        seed: Seed of the 'uniform' points, >= 0.
+        seed: Seed of the 'uniform' points and of the noise, >= 0.
         coordinates: Of extreme points. 'continuous': pixel ``i`` covers
             ``[i, i + 1]``, so that their box is the half-open tight box of the object.
             'pixel-index': ExtremeNet's integers, the truncated corners of polygons and
             the outermost pixels of bitmaps.
+        click_noise: Standard deviation of the clicks on extreme points and of the edges
+            of boxes, as a share of the object's sides, in [0, 1].
 
     Raises:
         ValueError: A mode is unknown or the seed is negative.
@@ -70,6 +74,7 @@ class WeakProtocol:
     boxes_mode: str = 'file'
     seed: int = 0
     coordinates: str = 'continuous'
+    click_noise: float = 0.0
 
     def __post_init__(self) -> None:
         for name, value, known in (
@@ -82,6 +87,14 @@ class WeakProtocol:
                 raise ValueError(f'{name} must be one of {known}, given {value!r}')
         if self.seed < 0:
             raise ValueError(f'seed must not be negative, given {self.seed}')
+        if not 0 <= self.click_noise <= 1:
+            raise ValueError(
+                f'click_noise must be a share from 0 to 1, given {self.click_noise}'
+            )
+        if self.click_noise and self.coordinates != 'continuous':
+            raise ValueError(
+                f'click_noise needs continuous coordinates, given {self.coordinates!r}'
+            )
 
     def describe(self, level: Supervision) -> dict[str, Any]:
         """The settings that ``level`` depends on, for the file's ``info`` block."""
@@ -93,6 +106,8 @@ class WeakProtocol:
         }[level]
         if level is Supervision.POINTS and self.points_mode == 'uniform':
             reads = (*reads, 'seed')
+        if level >= Supervision.BOXES and self.click_noise:
+            reads = (*reads, 'click_noise', 'seed')
         return {name: value for name, value in asdict(self).items() if name in reads}
 
 
@@ -133,10 +148,18 @@ def derive_weak_labels(
     is_crowd = bool(annotation.get('iscrowd', 0))
     wants_box = Supervision.BOXES in levels
     if wants_box or (is_crowd and Supervision.EXTREME_POINTS in levels):
-        labels['bbox'] = _box(annotation, size, crop, protocol)
+        box = _box(annotation, size, crop, protocol)
+        if protocol.click_noise and not is_crowd:
+            noise = _generator_of(annotation['id'], protocol.seed)
+            box = move_edges(box, size, protocol.click_noise, noise)
+        labels['bbox'] = box
     if Supervision.EXTREME_POINTS in levels and not is_crowd:
         segmentation = _segmentation(annotation)
-        labels['extreme_points'] = _extreme_points(segmentation, size, crop, protocol)
+        points = _extreme_points(segmentation, size, crop, protocol)
+        if protocol.click_noise:
+            noise = _generator_of(annotation['id'], protocol.seed)
+            points = move_clicks(points, size, protocol.click_noise, noise)
+        labels['extreme_points'] = points
     if Supervision.POINTS in levels and not is_crowd:
         if holds_point_alone(annotation):
             labels.update(_given_point(annotation, size))

@@ -56,7 +56,7 @@ class ObjectCropPreprocessor(BaseDataPreprocessor):
         std: Standard deviation of the channels, 0 to 255. Defaults to ImageNet's.
         min_contrast: Standard deviation in grey levels, 0 to 255, over the pixels and
             channels of a crop. A crop that has less is stretched to it, and its
-            channels get the mean ``mean``; crops of photographs have about 25 to 90.
+            channels get the mean ``mean``; crops of photographs have about 30 to 80.
             Defaults to None: every crop stays as it is.
         non_blocking: Copy to the device without waiting. Defaults to False.
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from .exact_gaussian import ExactGaussian
 from .linear_filter import LinearFilter, RepeatedFilter
 from .permutohedral import PermutohedralLattice
-from .tensor_checks import as_number, check_tensor
+from .tensor_checks import as_number, check_tensor, divide
 
 NORMALIZATIONS = ('symmetric', 'after', 'none')
 BACKENDS = ('lattice', 'exact')
@@ -170,7 +170,7 @@ def kernel_filter(
         return RepeatedFilter(linear, images) if images > 1 else linear
     # Features (B, H * W, 5): x, y and the three colours, in units of the widths.
     positions = _positions(height, width, kernel.sxy, image.device)
-    colours = image.double().flatten(1, 2) / kernel.srgb
+    colours = divide(image.double().flatten(1, 2), kernel.srgb)
     features = torch.cat([positions.expand(images, -1, -1), colours], 2)
     return _filter(features, normalization, backend, dtype)
 
@@ -197,9 +197,9 @@ position_lattice = functools.lru_cache(maxsize=8)(_position_filter)
 
 def _positions(height: int, width: int, sxy: float, device: torch.device) -> Tensor:
     """Return (H * W, 2) ``(x, y)`` in units of ``sxy``."""
-    x = torch.arange(width, dtype=torch.float64, device=device) / sxy
-    y = torch.arange(height, dtype=torch.float64, device=device) / sxy
-    y, x = torch.meshgrid(y, x, indexing='ij')
+    x = torch.arange(width, dtype=torch.float64, device=device)
+    y = torch.arange(height, dtype=torch.float64, device=device)
+    y, x = torch.meshgrid(divide(y, sxy), divide(x, sxy), indexing='ij')
     return torch.stack([x, y], 2).flatten(0, 1)
 
 

@@ -19,6 +19,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .tensor_checks import divide
+
 
 class SparseRows(NamedTuple):
     """A sparse matrix by rows (CSR).
@@ -143,7 +145,8 @@ def _elevate(features: Tensor) -> Tensor:
     for j in range(dims, 0, -1):
         scale = math.sqrt(2 / 3) * (dims + 1) / math.sqrt(j * (j + 1))
         scaled = features[:, j - 1] * scale
-        torch.sub(tail, scaled, alpha=j, out=elevated[j])
+        # Not alpha=j, which some devices round once and others twice.
+        torch.sub(tail, scaled * j, out=elevated[j])
         tail += scaled
     elevated[0] = tail
     return elevated
@@ -162,7 +165,7 @@ def _enclosing_simplices(elevated: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """
     size, points = elevated.shape
     # Round every coordinate to the nearest multiple of d + 1.
-    scaled = elevated / size
+    scaled = divide(elevated, size)
     quotients = scaled.round()
     scaled -= quotients  # the distance, in units of d + 1
     excess = quotients.sum(0).to(torch.int8)  # (P,), 0 if the corner is on the plane

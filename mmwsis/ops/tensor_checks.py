@@ -331,3 +331,12 @@ def to_full_precision(tensor: Tensor) -> Tensor:
 def full_precision(tensor: Tensor) -> torch.autocast:
     """Return a context that switches autocast off on the device of ``tensor``."""
     return torch.autocast(tensor.device.type, enabled=False)
+
+
+def divide(tensor: Tensor, number: float) -> Tensor:
+    """Divide by a number, rounded alike on every device.
+
+    CUDA multiplies by the reciprocal of a Python number, which may differ in the last
+    bit; where numbers are rounded to integers afterwards, a bit can be one.
+    """
+    return tensor / torch.tensor(number, dtype=tensor.dtype, device=tensor.device)

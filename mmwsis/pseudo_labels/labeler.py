@@ -29,7 +29,8 @@ class Labeler(Protocol):
     'points'         an image ``pred_points``: InstanceData with ``labels`` (N,),
                               ``points`` (N, 2), (x, y), ``scores`` (N,) in [0, 1]
     'class_maps'     an image ``pred_class_maps``: InstanceData with ``labels`` (K,),
-                              ascending, and maps (K, ...) under names of your choice
+                              ascending, and maps (K, ...) under names of your choice;
+                              optionally ``pred_tag_logits`` (C,), of every class
     'semantic_maps'  an image ``pred_sem_seg.sem_seg`` integers (1, H, W); 0 is
                               the background, ``k + 1`` class ``k``, 255 unknown
     'panoptic_maps'  an image ``pred_panoptic_seg.sem_seg`` integers (1, H, W), ``label

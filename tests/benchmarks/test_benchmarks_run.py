@@ -14,6 +14,8 @@ from mmengine.registry import DefaultScope
 from pycocotools import mask as coco_mask
 from torch.utils._pytree import tree_leaves
 
+from mmwsis.utils.fileio import atomic_write_json
+
 ROOT = Path(__file__).parents[2]
 SCRIPTS = (
     'bench_exits_ops',
@@ -24,6 +26,7 @@ SCRIPTS = (
     'bench_proposal_generator',
     'bench_proposals',
     'gpu_check',
+    'photograph_study',
 )
 
 
@@ -186,7 +189,65 @@ def test_table_of_irnet_holds_every_seed(load, tmp_path):
     table = study.table(runs)
     assert '| CAM components | 0.550 (0.500–0.600) | 0.250 (0.250–0.250) |  |' in table
     assert '| IRNet | 0.650 (0.600–0.700) | 0.300 (0.300–0.300) |  |' in table
-    assert 'retention of AP50 0.528 (0.500–0.556)' in table
+    # .45 of .85, whose seeds are .1 apart.
+    assert 'retention of AP50 53 %, while the seeds of the baseline span 94.1' in table
+
+
+def test_photograph_study_keeps_chains_apart_and_goes_on(
+    load, monkeypatch, tmp_path, capsys
+):
+    study = load('photograph_study')
+    monkeypatch.setattr(study.time, 'sleep', lambda seconds: None)
+    (tmp_path / 'images').mkdir()
+    for name in ('train', 'val'):
+        content = dict(images=[], annotations=[], categories=[dict(id=1, name='nut')])
+        (tmp_path / f'{name}.json').write_text(json.dumps(content))
+    spec = tmp_path / 'nuts.py'
+    part = "dict(img='images', ann_file='{}.json')"
+    spec.write_text(
+        f"data_spec = dict(name='nuts', data_root='{tmp_path}', "
+        f'train={part.format("train")}, val={part.format("val")})'
+    )
+    calls = []
+
+    def record(chain, config, *options):
+        monkeypatch.chdir(chain.root)
+        assert study.load_data_spec(options[1])['classes'] == ('nut',)
+        calls.append((chain.name, *options[3:]))
+        if chain.name == 'MAL':
+            raise SystemExit('no.')
+        stage = 'full_test' if chain.name in study.BASELINES else 'final_test'
+        value = 0.4 + 0.1 * chain.seed + 0.08 * (stage == 'full_test')
+        quality = dict(filled_boxes=dict(all=0.5), class_mean_iou=dict(all=0.7))
+        for place, content in (
+            (f'{options[3]}/quality/quality/quality.json', quality),
+            (f'train/metrics/{stage}.json', {'coco/segm_mAP': value}),
+        ):
+            atomic_write_json(chain.root / place, content)
+
+    monkeypatch.setattr(study.Chain, 'pipeline', record)
+    arguments = ['--root', str(tmp_path / 'runs'), '--seeds', '0', '1']
+    arguments += ['--only', 'EXITS', 'MAL', 'SOLOv2']
+    monkeypatch.setattr(sys, 'argv', ['x', str(spec), *arguments])
+    assert study.main() == 1
+    printed = capsys.readouterr().out
+    assert 'seed 1, MAL: FAILED: no. Its log: ' in printed
+    assert 'seed 1, EXITS: labels, val: 0.700' in printed
+    labeling = ('EXITS', 'val', '--only', *study.LABELING['EXITS'])
+    assert labeling in [call[: len(labeling)] for call in calls]
+    assert '| EXITS | 0.700 (0.700–0.700) | 0.700 (0.700–0.700) |' in printed
+    assert '| SOLOv2, EXITS | 0.450 (0.400–0.500) |  |  | 85 %' in printed
+    assert '(within the noise floor) | 90.6–109.4 % |' in printed
+    weak = tmp_path / 'runs/seed_1/exits/data/train'
+    assert (weak / 'images').resolve() == tmp_path / 'images'
+
+
+def test_a_study_that_is_out_of_time_stops(load, tmp_path):
+    runs = load('study_runs').SeedRuns(tmp_path, 0, log=tmp_path / 'log.txt')
+    runs.deadline = 0.0
+    with pytest.raises(SystemExit, match='No time is left'):
+        runs.tool('tools/train.py', '--help')
+    assert 'usage' not in runs.log.read_text()
 
 
 def test_gpu_check_goes_on_after_a_failing_part_and_a_failing_case(
@@ -216,10 +277,11 @@ def test_gpu_check_goes_on_after_a_failing_part_and_a_failing_case(
     assert 'FAILED autocast: ' in text
     assert text.count('| 0e+00 |') == 19  # the CPU equals itself
     calls = [case.name for case in cases.table_cases()[0]]
-    assert f'Equal ({len(calls)} of {len(calls)}): `DenseCRF`, ' in text
+    assert f'Equal: {len(calls)} of {len(calls)}.' in text
+    assert 'Called: `DenseCRF`, ' in text
     # Autocast: what fails is left out, and so are heads, whose layers it is for.
     count = len(listed) + sum('Head' not in name for name in calls)
-    assert f'Equal ({count - 1} of {count}): `propagation`, ' in text
+    assert f'Equal: {count - 1} of {count}.' in text
     assert 'no such kernel' in capsys.readouterr().err
 
 

@@ -117,7 +117,8 @@ def prepare(file, spec):
     init_default_scope('mmdet')
     if cfg.wsis.stage == 'final_model':
         # The model as shipped, with its own number of classes if they suffice.
-        if len(cfg.data_spec.classes) >= len(spec['classes']):
+        shipped = cfg.data_spec.get('classes')  # None are COCO's or LVIS'
+        if shipped is None or len(shipped) >= len(spec['classes']):
             cfg.model.data_preprocessor = fitted.model.data_preprocessor
             fitted.model = cfg.model
         lighten_final_model(fitted.model)

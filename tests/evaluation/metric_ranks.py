@@ -74,6 +74,8 @@ def whole_image(index):
     return dict(
         img_id=index,
         ori_shape=SHAPE,
+        tags=[0, 1] if index % 2 else [0],
+        pred_tag_logits=torch.tensor([1.0, (-1.0) ** (index // 2)]),
         pred_instances=dict(
             masks=torch.from_numpy(predicted).bool(),
             labels=torch.tensor([0, 1]),
@@ -121,6 +123,7 @@ def metrics(folder):
         'CoverageMetric': (coco, whole_image),
         'PanopticQualityMetric': (panoptic, whole_image),
         'PseudoLabelMetric': ({}, object_crop),
+        'TagAccuracyMetric': ({}, whole_image),
         'VOCInstanceMetric': (coco, whole_image),
     }
 

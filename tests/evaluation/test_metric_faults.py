@@ -25,7 +25,9 @@ from metric_ranks import CLASSES, IMAGES, SHAPE
 
 KINDS = tuple(metric_ranks.metrics(Path()))
 OF_INSTANCES = ('CocoInstanceMetric', 'CoverageMetric', 'VOCInstanceMetric')
-OF_FILES = tuple(kind for kind in KINDS if kind != 'PseudoLabelMetric')
+OF_FILES = tuple(
+    kind for kind in KINDS if kind not in ('PseudoLabelMetric', 'TagAccuracyMetric')
+)
 NONE = 0.0, float('nan')  # what a figure may be where there is nothing
 
 
@@ -71,6 +73,7 @@ def nothing_predicted(sample):
         pred_instances={key: value[:0] for key, value in instances.items()},
         pred_class_maps={key: value[:0] for key, value in maps.items()},
         pred_panoptic_seg=dict(sem_seg=void),
+        pred_tag_logits=torch.full((len(CLASSES),), -1.0),
     )
 
 
@@ -84,6 +87,9 @@ def test_no_predictions(folder, kind, classwise):
     assert list(found) == list(usual)
     if kind == 'ClassMapMetric':  # all is background then, which is often right
         assert 0 < found['mIoU'] < usual['mIoU']
+        return
+    if kind == 'TagAccuracyMetric':  # a ranking of equals: the share of the images
+        assert found == dict(tag_mAP=0.4, all_right=0.0)
         return
     kept = dict(empty_predictions=1.0, filled_boxes=usual.get('filled_boxes'))
     for name, value in found.items():
@@ -274,6 +280,11 @@ FAULTS = [
         'image id 0.*negative',
     ),
     ('ClassMapMetric', with_maps(labels=lambda v: v + 1), 'image id 0.*0 to 1'),
+    (
+        'TagAccuracyMetric',
+        lambda s: dict(s, pred_tag_logits=nan_like(s['pred_tag_logits'])),
+        'image id 0.*finite',
+    ),
     *(
         (
             k,

@@ -2,7 +2,8 @@
 
 A tensor of ``moved`` reports the device 'meta' and computes on the CPU, as long as
 ``OtherDevice`` is entered. As on a GPU, it cannot be mixed with tensors of the CPU
-(other than single numbers, copies and indices) nor become a NumPy array.
+(other than single numbers, copies and indices) nor become a NumPy array, and the last
+bit of a quotient is CUDA's.
 """
 
 from contextlib import contextmanager, nullcontext
@@ -15,6 +16,13 @@ from torch.utils._pytree import tree_flatten, tree_map_only
 NAME = 'meta'
 aten = torch.ops.aten
 COPIES = (aten._to_copy.default, aten.copy_.default)
+# CUDA multiplies by the reciprocal of a number, which may differ in the last bit.
+QUOTIENTS = {
+    aten.div.Tensor: aten.mul.Tensor,
+    aten.div.Scalar: aten.mul.Scalar,
+    aten.div_.Tensor: aten.mul_.Tensor,
+    aten.div_.Scalar: aten.mul_.Scalar,
+}
 INDEXING = (aten.index.Tensor, aten.index_put.default, aten.index_put_.default)
 
 
@@ -70,6 +78,8 @@ class OtherDevice(TorchDispatchMode):
                 f'{func}: expected all tensors on one device; of the CPU: '
                 f'{[tuple(x.shape) for x in here]}'
             )
+        if func in QUOTIENTS and not isinstance(args[1], _There):
+            func, args = QUOTIENTS[func], (args[0], 1 / args[1])
         stays = bool(there)
         if func is aten.copy_.default:
             stays = isinstance(args[0], _There)

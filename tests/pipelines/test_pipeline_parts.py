@@ -24,6 +24,7 @@ from mmwsis.pipelines.report_data import (
     final_metrics,
     label_warnings,
     stage_result,
+    training_measures,
 )
 from mmwsis.pipelines.stages import GenerateStage
 from mmwsis.utils.config_files import files_named_in
@@ -255,7 +256,7 @@ def test_overrides_of_an_evaluation_that_the_data_lacks_are_dropped(tmp_path):
     pipeline = load_pipeline(shipped, found, fast=True)
     assert pipeline.title == 'IRNet on synthetic scenes, on the dataset bolts instead'
     factory = JobFactory(pipeline, tmp_path, dataset=tmp_path / 'bolts.py')
-    (stage,) = [one for one in pipeline.stages if one.name == 'classifier']
+    (stage,) = [one for one in pipeline.stages if one.name == 'final_model']
     assert 'val_dataloader.num_workers' in stage.cfg_options
     options = factory.options_of(stage)
     assert options['train_dataloader.num_workers'] == 0
@@ -282,3 +283,19 @@ def test_report_says_what_generation_warned_of(tmp_path):
     assert f'## Warnings\n\n- labels: {warning}\n' in text
     report['stages'][0]['warnings'] = []
     assert 'Warnings' not in markdown(report, [])
+
+
+def test_report_says_how_well_a_classifier_knows_the_tags(tmp_path):
+    accuracy = dict(mAP=0.87, warnings=['at chance for a'])
+    info = dict(mmwsis=dict(tag_accuracy=accuracy, collapse=dict(warnings=['flat'])))
+    (tmp_path / 'maps').mkdir()
+    index = dict(info=info, type='class_maps', classes=['a'], images=[dict(id=1)])
+    (tmp_path / 'maps' / 'index.json').write_text(json.dumps(index))
+    stage = GenerateStage(name='class_maps', config='cam.py', out='maps')
+    runner = SimpleNamespace(root=tmp_path, factory=None)
+    assert label_warnings(runner, stage) == ['at chance for a', 'flat']
+    assert stage_result(runner, stage)['mAP over the tags'] == 0.87
+    logged = ('loss', 'classifier/tag_mAP', 'classifier/all_right', 'class_maps/mIoU')
+    assert list(training_measures(logged).values()) == [
+        *('loss', 'tag_mAP', 'all_right', 'mIoU')
+    ]

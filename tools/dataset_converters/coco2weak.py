@@ -31,6 +31,10 @@ EXAMPLES = """examples:
   python tools/dataset_converters/coco2weak.py instances.json \\
       --level points --points-mode uniform --seed 7 --out points.json
 
+  # clicks that miss by 2 % of the object, with the same errors for both levels
+  python tools/dataset_converters/coco2weak.py instances.json \\
+      --level extreme_points boxes --click-noise 0.02 --seed 7 --out-dir weak/noise2
+
   # COCO panoptic: boxes of the things, tags of things and stuff; no PNG is read
   python tools/dataset_converters/coco2weak.py \\
       data/coco/annotations/panoptic_train2017.json \\
@@ -65,7 +69,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     target = parser.add_mutually_exclusive_group(required=True)
     target.add_argument('--out', help='file to write (one level)')
     target.add_argument('--out-dir', help='folder for <level>_<split>.json')
-    add_protocol_options(parser, seed='of --points-mode uniform')
+    add_protocol_options(parser, seed='of --points-mode uniform and --click-noise')
     parser.add_argument(
         '--panoptic-dir',
         metavar='DIR',

@@ -28,6 +28,7 @@ param_scheduler = [
     ),
 ]
 auto_scale_lr = dict(enable=False, base_batch_size=8)
+randomness = dict(seed=0)
 
 default_hooks = dict(
     logger=dict(interval=20),

@@ -160,13 +160,13 @@ def _labels(
         if Supervision.MASKS in labels:
             labels[Supervision.MASKS]['extreme_points'] = extreme
     if obj.point is not None:
-        labels[Supervision.POINTS] = dict(point=tidy(_point(obj.point, size)))
+        labels[Supervision.POINTS] = dict(point=_pixel(_point(obj.point, size), size))
         for level in labels:
             if level > Supervision.POINTS:
                 labels[level] = {**labels[level], **labels[Supervision.POINTS]}
     elif settings.points_from_boxes and Supervision.BOXES in labels:
         x, y, width, height = labels[Supervision.BOXES]['bbox']
-        middle = tidy((x + width / 2, y + height / 2))
+        middle = _pixel((x + width / 2, y + height / 2), size)
         labels.setdefault(Supervision.POINTS, dict(point=middle))
     return labels
 
@@ -236,7 +236,7 @@ def _box_label(box: Sequence[float]) -> dict[str, Any]:
 
 
 def _point(point: Point, size: Size) -> Point:
-    """Move a point that is a little outside onto the last pixel."""
+    """Move a click that is a little outside onto the border."""
     if not all(map(math.isfinite, point)):
         raise ValueError(f'a point must have finite coordinates, got {point}')
     for value, side in zip(point, size):
@@ -245,8 +245,13 @@ def _point(point: Point, size: Size) -> Point:
                 f'the point ({point[0]:g}, {point[1]:g}) is outside the image of '
                 f'{size[0]}x{size[1]} pixels'
             )
-    x, y = (min(max(value, 0.0), side - 1) for value, side in zip(point, size))
+    x, y = (min(max(value, 0.0), side) for value, side in zip(point, size))
     return x, y
+
+
+def _pixel(point: Point, size: Size) -> list[int]:
+    """The pixel that was clicked: a point names one, by its column and row."""
+    return [min(math.floor(value), side - 1) for value, side in zip(point, size)]
 
 
 def _common_level(

@@ -39,7 +39,7 @@ def coco():
         ),
         'clicks.png': (
             'points',
-            [(2, dict(point=[12.5, 30])), (2, dict(point=[199, 0]))],
+            [(2, dict(point=[12, 30])), (2, dict(point=[199, 0]))],
         ),
         'extreme.png': (
             'extreme_points',

@@ -180,6 +180,17 @@ def test_two_clicks_on_one_corner_keep_the_box(tmp_path):
     assert [issue.what for issue in result.issues] == ['clicks not extreme']
 
 
+def test_a_click_is_its_pixel_and_extreme_ones_reach_the_border(tmp_path):
+    width, height = 200, 100
+    extreme = [[90, 44], [50, 60], [70, height], [width, 80]]
+    clicks = (shape('nut', 'point', [click], 2) for click in extreme)
+    (annotation,) = imported(tmp_path / 'a', *clicks).coco['annotations']
+    assert annotation['extreme_points'] == extreme
+    clicks = (shape('nut', 'point', [p]) for p in ([7.9, 7.1], [width, height]))
+    points = imported(tmp_path / 'b', *clicks).coco['annotations']
+    assert [a['point'] for a in points] == [[7, 7], [width - 1, height - 1]]
+
+
 def test_quads_may_be_extreme_points(tmp_path):
     quad = shape('nut', 'polygon', [[90, 44], [50, 10], [20, 40], [60, 80]])
     masks = imported(tmp_path, quad)
@@ -323,4 +334,4 @@ def test_level_is_a_ceiling(labels):
     result = run(labels, level=Supervision.POINTS, points_from_boxes=True)
     assert not result.issues
     points = [a['point'] for a in result.coco['annotations']]
-    assert points[:4] == [[25.25, 40], [150, 52.5], [12.5, 30], [199, 0]]
+    assert points[:4] == [[25, 40], [150, 52], [12, 30], [199, 0]]

@@ -110,12 +110,12 @@ def test_retrieval_starts_at_the_pushed_and_mirrored_points(build, batch):
     model = build('exits')
     data = model.data_preprocessor(batch(), True)
     retrieval, _ = model.retrieve(data['inputs'], data['data_samples'])
-    # Crop pixels of the four points: (15, 5), (4, 16), (14, 27), (26, 15), each plus
-    # .5 and pushed by 2; cells of 8 pixels.
+    # Crop pixels of the four points: (15, 5), (4, 16), (14, 27), (26, 15), each
+    # pushed by 2; cells of 8 pixels.
     cells = retrieval.init_fg[0].nonzero().tolist()
     assert cells == [[0, 1], [1, 3], [2, 0], [3, 1]]
     mirrored = torch.zeros(4, 4, dtype=torch.bool)
-    for u, v in ((15.5, 7.5), (6.5, 16.5), (14.5, 25.5), (24.5, 15.5)):
+    for u, v in ((15, 7), (6, 16), (14, 25), (24, 15)):
         mirrored[int(v // 8), int((32 - u) // 8)] = True
     assert torch.equal(retrieval.init_fg[1], mirrored)
     assert not (retrieval.init_fg & retrieval.init_bg).any()
