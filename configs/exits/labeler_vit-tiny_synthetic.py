@@ -45,7 +45,9 @@ model = dict(
             )
         )
     ),
-    # Not the paper's: MAL's projection loss stays, which takes masks to the sides of the box.
+    # Not the paper's: MAL's projection loss stays, which takes masks to the sides of the
+    # box, whose outermost pixels count fully.
+    box_target='touched',
     loss_point=dict(type='mmwsis.ExtremePointLoss', loss_weight=2.0, mil_weight=10.0),
     similarity_extractor=dict(
         type='mmwsis.SimilarityExtractor',
