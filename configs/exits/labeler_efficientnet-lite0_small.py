@@ -1,8 +1,8 @@
 _base_ = [
     '../_base_/models/mal_efficientnet-lite0.py',
     '../_base_/datasets/small.py',
-    '../_base_/datasets/object_crops_192.py',
-    '../_base_/schedules/labeler_small.py',
+    '../_base_/datasets/object_crops_small.py',
+    '../_base_/schedules/labeler_pretrained.py',
     '../_base_/small_labeler_runtime.py',
 ]
 
@@ -35,9 +35,8 @@ pseudo_label_dataloader = dict(
 
 model = dict(
     type='mmwsis.ExitsLabeler',
-    loss_mil=None,
-    mil_ramp=None,
-    loss_point=dict(type='mmwsis.ExtremePointLoss', loss_weight=2.0, mil_weight=10.0),
+    # Not the paper's, where the points replace it: MAL's projection loss stays.
+    loss_point=dict(type='mmwsis.ExtremePointLoss', loss_weight=1.0, mil_weight=10.0),
     # Not the paper's: no extractor is trained, the backbone's features are compared.
     similarity_extractor=dict(
         type='mmwsis.FeatureSimilarity',
@@ -46,7 +45,7 @@ model = dict(
         temperature=0.3,
     ),
     retrieval=dict(
-        delta=12,  # pixels of the crop
+        delta=8,  # pixels of the crop
         hops=3,
         # In standard deviations of the score difference. Inside the box the walk from the
         # outside is always the weaker one, so that background begins above 0.
@@ -59,21 +58,6 @@ model = dict(
         point_dropout=0.5,
     ),
 )
-max_iters = 800
-warmup_iters = 80
-train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
-param_scheduler = [
-    dict(type='mmwsis.LinearWarmupLR', by_epoch=False, begin=0, end=warmup_iters),
-    dict(
-        type='CosineAnnealingLR',
-        eta_min_ratio=0.02,
-        by_epoch=False,
-        begin=warmup_iters,
-        end=max_iters,
-    ),
-]
-# The backbone has learned already; the mask head has not.
-optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.1))))
 
 # The points retrieved for a few crops, as images and in TensorBoard.
 custom_hooks = [

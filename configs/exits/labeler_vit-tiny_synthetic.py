@@ -45,8 +45,7 @@ model = dict(
             )
         )
     ),
-    loss_mil=None,
-    mil_ramp=None,
+    # Not the paper's: MAL's projection loss stays, which takes masks to the sides of the box.
     loss_point=dict(type='mmwsis.ExtremePointLoss', loss_weight=2.0, mil_weight=10.0),
     similarity_extractor=dict(
         type='mmwsis.SimilarityExtractor',
@@ -75,8 +74,8 @@ model = dict(
         # How much the scores of a crop vary depends on its contrast, so both thresholds
         # are multiples of their standard deviation, not scores as in the paper.
         thresholds='relative',
-        tau_fg=0.5,
-        tau_bg=-0.25,
+        tau_fg=1.0,
+        tau_bg=-0.5,
         beta=0.25,
         sinkhorn_iters=100,
         sinkhorn_tol=1e-6,  # its error stays below the differences of flat scores

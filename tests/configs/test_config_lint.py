@@ -52,6 +52,7 @@ IRNET_FINAL_MODELS = {
     'mask-rcnn_r50_voc',
     'mask-rcnn_r18_synthetic',
     'mask-rcnn_efficientnet-lite0_small',
+    'solov2_efficientnet-lite0_small',
 }
 MORE_FINAL_MODELS = {'mask-rcnn_r101', 'mask-rcnn_r101_voc'}
 
@@ -104,7 +105,7 @@ def test_configs_stay_few():
     """A further method costs its own files, not one for each combination."""
     files = list(FOLDER.rglob('*.py'))
     fragments = [file for file in files if '_base_' in file.parts]
-    assert len(files) <= 134
+    assert len(files) <= 135
     assert len(fragments) <= len(files) / 3
 
 
@@ -272,7 +273,7 @@ def recipes():
 @pytest.mark.parametrize(('file', 'data'), recipes())
 def test_pipelines_load_and_name_existing_files(file, data):
     assert set(load(file).keys()) == {'pipeline'}
-    small = file.stem in ('pipeline_synthetic', 'pipeline_small')
+    small = file.stem in ('pipeline_small', 'pipeline_synthetic')
     if not small:
         with pytest.raises(ValueError, match='fast'):
             load_pipeline(file, fast=True)

@@ -13,8 +13,10 @@ model = dict(
             embed_dims=128,
             patch_size=8,
         ),
-        mask_head=dict(in_channels=128),
+        # So that masks start as the whole crop, whatever the seed.
+        mask_head=dict(in_channels=128, vector_bias=0.08),
     ),
     # In units of the colours, whose standard deviation is 128 of 255 here.
     loss_crf=dict(zeta=0.13),
+    crf_ramp=dict(iters=400),
 )

@@ -1,5 +1,8 @@
 # Schedule and runtime of the small final models with a pretrained backbone, which learns
-# at a tenth of the others' rate. Iterations, as in final_model_small.py.
+# at a tenth of the others' rate. Iterations, as in final_model_small.py: 800 are nine
+# epochs of 700 photographs. SOLOv2 on the masks of animals7 had AP .385, .441, .471 and
+# .494 after 200, 400, 600 and 800 (one seed, grids of 40 to 12 cells instead of 32 to 8):
+# more would still add a little.
 _base_ = './final_model_small.py'
 
 max_iters = 800

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mmwsis.models.losses import downsample_box_mask
+from mmwsis.models.losses import BOX_TARGETS, downsample_box_mask
 from mmwsis.ops import combine_logits, crop_mask_patches, encode_patch
 from mmwsis.registry import MODELS
 from mmwsis.structures import ObjectCropSample
@@ -54,7 +54,8 @@ class MaskAutoLabeler(BaseLabeler):
             None.
 
     Raises:
-        ValueError: No loss at all, or an unknown key or value in ``test_cfg``.
+        ValueError: No loss at all, an unknown ``box_target``, or an unknown key or
+            value in ``test_cfg``.
 
     Example:
         >>> import torch
@@ -102,6 +103,10 @@ class MaskAutoLabeler(BaseLabeler):
         self.loss_crf = MODELS.build(loss_crf) if loss_crf else None
         self.mil_ramp = LossRamp(**mil_ramp) if mil_ramp else None
         self.crf_ramp = LossRamp(**crf_ramp) if crf_ramp else None
+        if box_target not in BOX_TARGETS:
+            raise ValueError(
+                f'box_target must be one of {BOX_TARGETS}; got {box_target!r}.'
+            )
         self.box_target = box_target
         self.teacher = copy.deepcopy(self.student) if loss_crf else None
         if self.teacher is not None:

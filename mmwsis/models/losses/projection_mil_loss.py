@@ -17,6 +17,9 @@ from mmwsis.registry import MODELS
 from .dice_loss import dice_loss
 from .reduction import SampleLoss
 
+# How losses see a box at the size of the logits, see downsample_box_mask.
+BOX_TARGETS = ('released', 'touched')
+
 
 def projection_mil_loss(prob: Tensor, box_target: Tensor, eps: float = 1e-3) -> Tensor:
     r"""Compare the row and column maxima of a mask with those of its box.
@@ -92,10 +95,11 @@ def downsample_box_mask(
                 [0.0000, 0.0000, 0.0000, 0.0000]])
     """
     check_shape('box_mask', box_mask, ('B', 'H', 'W'))
+    if rule not in BOX_TARGETS:
+        raise ValueError(f'rule: expected one of {BOX_TARGETS}, got {rule!r}.')
     if rule == 'touched':
+        size = as_size('size', size, 1)
         return F.adaptive_max_pool2d(to_full_precision(box_mask), size)
-    if rule != 'released':
-        raise ValueError(f"rule: expected 'released' or 'touched', got {rule!r}.")
     return downsample_bilinear(box_mask, size)
 
 

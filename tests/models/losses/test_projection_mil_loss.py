@@ -108,3 +108,17 @@ def test_box_target_of_an_empty_batch():
         128,
         128,
     )
+
+
+def test_touched_cells_are_those_with_a_pixel_of_the_box():
+    masks = torch.zeros(2, 12, 12, dtype=torch.uint8)
+    masks[0, 3:8, 5:6] = masks[1, 0:4, 4:12] = 1
+    targets = downsample_box_mask(masks, (6, 6), 'touched')
+    for mask, target in zip(masks, targets):
+        for row, column in np.ndindex(6, 6):
+            block = mask[2 * row : 2 * row + 2, 2 * column : 2 * column + 2]
+            assert target[row, column] == float(block.any())
+    # The cell that the box covers by half is one half otherwise.
+    assert downsample_box_mask(masks, (6, 6))[0, 1, 2] == 0.25
+    with pytest.raises(ValueError, match="one of .*'touched'.*, got 'half'"):
+        downsample_box_mask(masks, (6, 6), 'half')
