@@ -1,12 +1,13 @@
 """EXITS, MAL and IRNet on photographs, several seeds: labels, maps, final models.
 
 DATASET is a dataset file with masks of the training and of the validation images
-(docs/custom_dataset.md); all weak labels are derived from the masks. Each method and
-each fully-supervised baseline is a chain of its own for every seed, in a folder of its
-own below ``--root``: the method's small pipeline as a user would run it; then its
-labeler labels the validation images, too, given their weak labels. ``--jobs`` is how
-many chains run at once. A figure is printed as soon as it is known; everything
-finished is kept: the same command continues a killed study, ``--table`` only reads.
+(docs/custom_dataset.md); all weak labels are derived from the masks. Each method is a
+chain for every seed, and so is the fully-supervised baseline that they share. A chain
+has a folder of its own below ``--root``, where the method's small pipeline runs as a
+user would run it; its labeler labels the validation images, too, given their weak
+labels. ``--jobs`` is how many chains run at once. A figure is printed as soon as it is
+known; everything finished is kept: the same command continues a killed study,
+``--table`` only reads.
 
     python benchmarks/photograph_study.py animals.py --root work_dirs/animals
     python benchmarks/photograph_study.py animals.py --seeds 0 --jobs 5
@@ -31,9 +32,8 @@ PIPELINES = {
     'MAL': 'configs/mal/pipeline_small.py',
     'IRNet': 'configs/irnet/pipeline_small.py',
 }
-# Final model -> the method whose pipeline trains it on full masks, too.
-BASELINES = {'SOLOv2': 'EXITS', 'Mask R-CNN': 'IRNet'}
-FINAL_MODELS = {'EXITS': 'SOLOv2', 'MAL': 'SOLOv2', 'IRNet': 'Mask R-CNN'}
+# The baseline, which all pipelines train alike: the same final model on masks.
+FULL = 'full masks'
 # The stages that label images and measure the labels.
 LABELING = {
     'EXITS': ('weak_labels', 'pseudo_labels', 'quality'),
@@ -70,7 +70,7 @@ class Chain(SeedRuns):
     Args:
         root: Directory of the study.
         seed: Seed of every training.
-        name: Of the method or the final model.
+        name: Of the method, or 'full masks'.
         options: Further ones of the pipelines.
     """
 
@@ -80,7 +80,7 @@ class Chain(SeedRuns):
         folder = root.resolve() / f'seed_{seed}' / name.replace(' ', '_').lower()
         super().__init__(folder, seed, log=folder / 'log.txt')
         self.name, self.options = name, options
-        self.method = BASELINES.get(name, name)
+        self.config = PIPELINES[name if name != FULL else 'EXITS']
 
     def run(self, spec: dict[str, Any]) -> None:
         """Run what is missing.
@@ -89,7 +89,7 @@ class Chain(SeedRuns):
             spec: The dataset, of :func:`~mmwsis.engine.data_spec.load_data_spec`.
         """
         self._link_data(spec)
-        if self.name in BASELINES:
+        if self.name == FULL:
             self._pipeline('train', '--only', 'full_supervision', 'full_test')
             return
         self._pipeline('train', '--until', 'quality')
@@ -124,7 +124,7 @@ class Chain(SeedRuns):
     def _pipeline(self, split: str, *options: str) -> None:
         """Run the method's pipeline on a split; its records are in ``split``."""
         dataset = ('--dataset', self.root / f'{split}.py', '--work-dir', split)
-        self.pipeline(PIPELINES[self.method], *dataset, *options, *self.options)
+        self.pipeline(self.config, *dataset, *options, *self.options)
 
     def _measure_maps(self, split: str) -> None:
         for name, folder in MAPS.items():
@@ -144,14 +144,14 @@ class Chain(SeedRuns):
             (Figure, split) -> fraction, from 0 to 1.
         """
         found = {}
-        wanted = TAG_FIGURES if self.method == 'IRNet' else LABEL_FIGURES
-        for split in SPLITS if self.name not in BASELINES else ():
+        wanted = TAG_FIGURES if self.name == 'IRNet' else LABEL_FIGURES
+        for split in SPLITS if self.name != FULL else ():
             for name, (folder, *keys) in wanted.items():
                 value: Any = self.read(split, folder, 'quality.json')
                 for key in keys:
                     value = value and value.get(key)
                 found[name, split] = value
-        stage = 'full_test' if self.name in BASELINES else 'final_test'
+        stage = 'full_test' if self.name == FULL else 'final_test'
         metrics = self.read('train', 'metrics', f'{stage}.json') or {}
         for key, value in metrics.items():
             for name, metric in METRICS.items():
@@ -229,12 +229,12 @@ def tables(chains: Iterable[Chain]) -> str:
     labels += [[name, *cells(name, 'labels')] for name in ('MAL', 'EXITS')]
     maps = [[name, *cells('IRNet', name)] for name in TAG_FIGURES]
     finals = []
-    for name, model in (*FINAL_MODELS.items(), *((one, '') for one in BASELINES)):
+    full = found.get((FULL, 'AP', 'val'), [])
+    for name in (*PIPELINES, FULL):
         row = [cells(name, metric, ['val'])[0] for metric in METRICS]
-        both = (found.get((one, 'AP', 'val'), []) for one in (name, model))
-        title = f'{model}, {name}' if model else f'{name}, full masks'
-        finals.append([title, *row, *retention_cells(*both)])
-    columns = ['final model trained on', *METRICS, 'retention', 'baseline seeds']
+        weak = found.get((name, 'AP', 'val'), []) if name != FULL else []
+        finals.append([name, *row, *retention_cells(weak, full)])
+    columns = ['SOLOv2 trained on', *METRICS, 'retention', 'baseline seeds']
     parts = [
         markdown_table(['class-mean IoU of labels', *header[1:]], labels),
         markdown_table(['IRNet', *header[1:]], maps),
@@ -251,9 +251,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--time-limit', type=float, metavar='SECONDS', help='stop what then still runs'
     )
-    parser.add_argument(
-        '--only', nargs='+', default=(), choices=(*PIPELINES, *BASELINES)
-    )
+    parser.add_argument('--only', nargs='+', default=(), choices=(*PIPELINES, FULL))
     parser.add_argument('--fast', action='store_true', help='a try of two iterations')
     return parser.parse_args()
 
@@ -264,7 +262,7 @@ def main() -> int:
     options = ('--fast',) if args.fast else ()
     chains = [
         Chain(args.root, seed, name, options)
-        for name in (*PIPELINES, *BASELINES)
+        for name in (*PIPELINES, FULL)
         for seed in args.seeds
         if not args.only or name in args.only
     ]

@@ -216,7 +216,7 @@ def test_photograph_study_keeps_chains_apart_and_goes_on(
         calls.append((chain.name, *options[3:]))
         if chain.name == 'MAL':
             raise SystemExit('no.')
-        stage = 'full_test' if chain.name in study.BASELINES else 'final_test'
+        stage = 'full_test' if chain.name == 'full masks' else 'final_test'
         value = 0.4 + 0.1 * chain.seed + 0.08 * (stage == 'full_test')
         quality = dict(filled_boxes=dict(all=0.5), class_mean_iou=dict(all=0.7))
         for place, content in (
@@ -227,7 +227,7 @@ def test_photograph_study_keeps_chains_apart_and_goes_on(
 
     monkeypatch.setattr(study.Chain, 'pipeline', record)
     arguments = ['--root', str(tmp_path / 'runs'), '--seeds', '0', '1']
-    arguments += ['--only', 'EXITS', 'MAL', 'SOLOv2']
+    arguments += ['--only', 'EXITS', 'MAL', 'full masks']
     monkeypatch.setattr(sys, 'argv', ['x', str(spec), *arguments])
     assert study.main() == 1
     printed = capsys.readouterr().out
@@ -236,7 +236,7 @@ def test_photograph_study_keeps_chains_apart_and_goes_on(
     labeling = ('EXITS', 'val', '--only', *study.LABELING['EXITS'])
     assert labeling in [call[: len(labeling)] for call in calls]
     assert '| EXITS | 0.700 (0.700–0.700) | 0.700 (0.700–0.700) |' in printed
-    assert '| SOLOv2, EXITS | 0.450 (0.400–0.500) |  |  | 85 %' in printed
+    assert '| EXITS | 0.450 (0.400–0.500) |  |  | 85 %' in printed
     assert '(within the noise floor) | 90.6–109.4 % |' in printed
     weak = tmp_path / 'runs/seed_1/exits/data/train'
     assert (weak / 'images').resolve() == tmp_path / 'images'
