@@ -88,9 +88,10 @@ def shrink_labeler(cfg):
         if not isinstance(node, dict):
             return node
         node = {key: narrow(entry) for key, entry in node.items()}
-        if node.get('type') == 'mmwsis.LabelerViT' and node['embed_dims'] > 96:
+        kind = node.get('type')
+        if kind == 'mmwsis.LabelerViT' and node['embed_dims'] > 96:
             node.update(embed_dims=48, num_heads=4)
-        if node.get('type') == 'mmwsis.ScaleAwareMaskHead' and node['in_channels'] > 128:
+        if kind == 'mmwsis.ScaleAwareMaskHead' and node['in_channels'] > 128:
             node.update(in_channels=48, feat_channels=32)
         return node
 
