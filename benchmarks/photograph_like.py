@@ -85,7 +85,12 @@ def write_photographs(
             )
     categories = [dict(id=i, name=name) for i, name in enumerate(CLASSES, 1)]
     path = folder / ANNOTATION_FILE
-    path.write_text(
-        json.dumps(dict(images=images, annotations=annotations, categories=categories))
+    # The points are the outermost pixels, as in the files that EXITS converts.
+    coco = dict(
+        info=dict(mmwsis=dict(coordinates='pixel-index')),
+        images=images,
+        annotations=annotations,
+        categories=categories,
     )
+    path.write_text(json.dumps(coco))
     return path

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mmwsis.models.losses import BOX_TARGETS, downsample_box_mask
+from mmwsis.models.losses import downsample_box_mask
+from mmwsis.models.losses.projection_mil_loss import BOX_TARGETS
 from mmwsis.ops import combine_logits, crop_mask_patches, encode_patch
 from mmwsis.registry import MODELS
 from mmwsis.structures import ObjectCropSample

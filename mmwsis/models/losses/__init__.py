@@ -6,7 +6,6 @@ from .inter_pixel_relation_loss import (
 )
 from .mean_field_crf_loss import MeanFieldCRFLoss
 from .projection_mil_loss import (
-    BOX_TARGETS,
     ProjectionMILLoss,
     downsample_box_mask,
     projection_mil_loss,
@@ -14,7 +13,6 @@ from .projection_mil_loss import (
 from .reduction import SampleLoss
 
 __all__ = [
-    'BOX_TARGETS',
     'ExtremePointLoss',
     'InterPixelRelationLoss',
     'MeanFieldCRFLoss',
