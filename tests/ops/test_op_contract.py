@@ -27,7 +27,7 @@ TUPLES = {
     for name in module.__all__
     if hasattr(getattr(module, name), '_fields')
 }
-NO_OPERATIONS = TUPLES | {'CRF_PRESETS', 'NonFiniteSimilarityError'}
+NO_OPERATIONS = TUPLES | {'BOX_TARGETS', 'CRF_PRESETS', 'NonFiniteSimilarityError'}
 # Counts: what is no integer is refused. Infinite hops are a walk of their own.
 HEAD_INPUTS = ('features', 'first', 'second', 'third')
 # Any dimensions may stand before the last two, or before all.
