@@ -48,7 +48,7 @@ model = dict(
         delta=8,  # pixels of the crop
         hops=3,
         # In standard deviations of the score difference. Inside the box the walk from the
-        # outside is always the weaker one, so that background begins above 0.
+        # outside is mostly the weaker one, so that background begins above 0.
         thresholds='relative',
         tau_fg=0.6,
         tau_bg=0.2,
