@@ -2,7 +2,7 @@
 # at a tenth of the others' rate. Iterations, as in final_model_small.py: 800 are nine
 # epochs of 700 photographs. On the masks of animals7 SOLOv2 had AP .407, .454, .491 and
 # .505 after 200, 400, 600 and 800 (seed 0); .492 to .505 in the end with three seeds. One
-# iteration is 1.7 seconds of one core, so that two cores need some 11 minutes.
+# iteration takes 1.7 core-seconds: 11 minutes in all, if two cores are kept busy.
 _base_ = './final_model_small.py'
 
 max_iters = 800
