@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mmwsis.formats.coco_file import read_json
 from mmwsis.structures.supervision import Supervision
 from mmwsis.version import __version__
 
@@ -64,6 +65,25 @@ def refuse_existing(
             raise FileExistsError(
                 f'{path} exists; give another name or --overwrite to replace it'
             )
+
+
+def is_made_by(tool: str, path: str | os.PathLike) -> bool:
+    """Tell whether a label file says that a tool of ours has made it.
+
+    Args:
+        tool: Name of the tool.
+        path: COCO JSON.
+
+    Returns:
+        False for labels that were drawn or imported, and for files of other programs.
+
+    Raises:
+        ValueError: The file is no JSON.
+    """
+    coco = read_json(str(path))
+    info = coco.get('info') if isinstance(coco, Mapping) else None
+    block = info.get('mmwsis') if isinstance(info, Mapping) else None
+    return isinstance(block, Mapping) and block.get('tool') == tool
 
 
 def source_block(

@@ -335,6 +335,22 @@ def test_the_tool_converts_lvis_and_does_not_replace_files(coco, tmp_path, capsy
     run_tool(*command, '--overwrite')
 
 
+def test_clicks_of_people_are_kept_when_asked_for(coco, tmp_path, capsys):
+    source, clicks = tmp_path / 'instances.json', tmp_path / 'clicks.json'
+    source.write_text(json.dumps(coco))
+    clicks.write_text('{"images": []}')
+    run = ('--level', 'boxes', '--out', str(clicks), '--overwrite', '--keep-handmade')
+    run_tool(str(source), *run)
+    assert clicks.read_text() == '{"images": []}'
+    assert f'{clicks}: kept, coco2weak has not made it' in capsys.readouterr().out
+    clicks.unlink()
+    run_tool(str(source), *run)
+    first = clicks.read_bytes()
+    clicks.write_bytes(first + b' ')  # its own are made anew
+    run_tool(str(source), *run)
+    assert clicks.read_bytes() == first
+
+
 def test_the_tool_refuses_one_file_for_two_levels(capsys):
     with pytest.raises(SystemExit):
         run_tool('a.json', '--level', 'boxes', 'points', '--out', 'b.json')

@@ -12,6 +12,7 @@ from mmwsis.dataset_converters.command_line import (
     protocol_of,
     running,
 )
+from mmwsis.dataset_converters.conversion import is_made_by
 from mmwsis.engine.user_errors import user_errors
 from mmwsis.structures.supervision import Supervision
 
@@ -83,6 +84,12 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         help='COCO panoptic JSONs that stuff tags are taken from, by image id',
     )
     add_run_options(parser)
+    parser.add_argument(
+        '--keep-handmade',
+        action='store_true',
+        help='leave output files alone that this tool has not made, such as clicks of '
+        'people, whatever --overwrite says',
+    )
     args = parser.parse_args(argv)
     if args.out and len(args.level) > 1:
         parser.error('--out takes one level; use --out-dir for several')
@@ -97,6 +104,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         level: Path(args.out or Path(args.out_dir) / output_name(args.input, level))
         for level in levels
     }
+    if args.keep_handmade:
+        for level, path in list(outputs.items()):
+            if path.exists() and not is_made_by('coco2weak', path):
+                print(f'{path}: kept, coco2weak has not made it')
+                del outputs[level]
+        if not outputs:
+            return
     with running(args, 'weak labels') as run:
         results = convert_file(
             args.input,

@@ -10,6 +10,8 @@ pipeline = dict(
                 '{data_root}/{train.ann_file}',
                 *('--level', '{supervision}'),
                 *('--out', '{data_root}/{train.weak.{supervision}}', '--overwrite'),
+                # Masks may be there to measure with, beside clicks of people.
+                '--keep-handmade',
             ],
             inputs=['{data_root}/{train.ann_file}'],
             outputs=['{data_root}/{train.weak.{supervision}}'],
