@@ -26,7 +26,9 @@ from mmwsis.structures.supervision import Supervision
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / 'configs/_base_/datasets'
 PANOPTIC = sorted(FOLDER.glob('*_panoptic.py'))
-FILES = [*sorted((ROOT / 'configs/data_specs').glob('*.py')), *PANOPTIC]
+SPECS = sorted((ROOT / 'configs/data_specs').glob('*.py'))
+# `small` stands for the user's own photographs, which no command makes.
+FILES = [*(file for file in SPECS if file.stem != 'small'), *PANOPTIC]
 LEVELS = ('image_tags', 'points', 'boxes', 'extreme_points')
 CITYSCAPES_PALETTE = tuple(tuple(one['color']) for one in cityscapes_categories())
 # Things, stuff and colours; coco and lvis take those of their files.
