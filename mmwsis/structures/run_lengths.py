@@ -72,7 +72,7 @@ class RunLengths:
 
     @property
     def spans(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Runs of 1s: ``(owner, start, stop)``, each ``(S,)`` int64.
+        """Return the runs of ones as ``(owner, start, stop)``, each ``(S,)`` int64.
 
         ``owner`` is the mask; start and stop count its own pixels, down the columns.
         """

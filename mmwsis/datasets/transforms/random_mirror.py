@@ -43,7 +43,7 @@ class RandomMirror(GeometricTransform):
         """Transform, and say so in ``flip`` and ``flip_direction``.
 
         Args:
-            results: As in :meth:`transform`.
+            results: As in ``transform``.
             flip: Whether to mirror.
 
         Returns:

@@ -60,7 +60,7 @@ class BaseLabeler(ArtifactMaker, BaseModel):
             mode: 'loss', 'predict' or 'tensor'. Defaults to 'tensor'.
 
         Returns:
-            What :meth:`loss`, :meth:`predict` or :meth:`_forward` returns.
+            What :meth:`loss`, :meth:`predict` or ``_forward`` returns.
 
         Raises:
             ValueError: Unknown mode.
