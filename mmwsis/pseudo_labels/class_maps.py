@@ -29,6 +29,8 @@ class ClassMapFolder(MapFolder):
     kind = KIND
     title = 'class maps'
     suffix = '.npz'
+    # The records that were judged last, and what came out.
+    _judged: tuple[Records, dict[str, Any] | None] | None = None
 
     def encode(
         self, sample: BaseDataElement, image_size: tuple[int, int], where: str
@@ -110,7 +112,15 @@ class ClassMapFolder(MapFolder):
         )
 
     def _tag_accuracy(self, records: Records) -> dict[str, Any] | None:
-        """How well the classifier knows the tags; None if it does not say."""
+        """How well the classifier knows the tags; None if it does not say.
+
+        Checking and finishing ask for it, and on COCO it takes half a minute.
+        """
+        if self._judged is None or self._judged[0] is not records:
+            self._judged = records, self._judge(records)
+        return self._judged[1]
+
+    def _judge(self, records: Records) -> dict[str, Any] | None:
         if not records or not all('logits' in one for one in records.values()):
             return None
         label_of = {key: label for label, key in enumerate(self.source.category_ids)}
