@@ -1,5 +1,6 @@
 """Transforms of data pipelines; a config writes them ``type='mmwsis.X'``."""
 
+from .color_jitter import ColorJitter
 from .geometric import GeometricTransform
 from .geometry import Geometry
 from .loading import LoadCachedImage, LoadCheckedImage
@@ -26,6 +27,7 @@ from .views import RandomResizedCropView, TeacherStudentViews
 from .weak_annotations import LoadWeakAnnotations
 
 __all__ = [
+    'ColorJitter',
     'Geometry',
     'GeometricTransform',
     'ImageScales',
