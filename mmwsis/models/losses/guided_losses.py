@@ -93,6 +93,12 @@ class CenterLoss(nn.Module):
 
     Raises:
         ValueError: A ``loss_weight`` below 0.
+
+    Example:
+        >>> import torch
+        >>> loss = CenterLoss(loss_weight=200.0)
+        >>> loss(torch.full((1, 1, 2, 2), 0.5), torch.zeros(1, 1, 2, 2))
+        tensor(50.)
     """
 
     def __init__(self, loss_weight: float = 1.0) -> None:
@@ -115,6 +121,12 @@ class OffsetLoss(nn.Module):
 
     Raises:
         ValueError: A ``loss_weight`` below 0.
+
+    Example:
+        >>> import torch
+        >>> loss = OffsetLoss(loss_weight=0.01)
+        >>> loss(torch.full((1, 2, 2, 2), 50.0), torch.zeros(1, 2, 2, 2))
+        tensor(0.5000)
     """
 
     def __init__(self, loss_weight: float = 1.0) -> None:

@@ -85,6 +85,13 @@ class HardPixelCrossEntropy(nn.Module):
 
     Raises:
         ValueError: Wrong settings.
+
+    Example:
+        >>> import torch
+        >>> loss = HardPixelCrossEntropy(ratio=0.5)
+        >>> logits = torch.tensor([[[[0.0, 4.0]], [[0.0, 0.0]]]])
+        >>> loss(logits, torch.tensor([[[0, 0]]]))  # the left pixel
+        tensor(0.6931)
     """
 
     def __init__(
