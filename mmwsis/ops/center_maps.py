@@ -67,7 +67,7 @@ def draw_centers(
     check_integers('points', points)
     check_shape('labels', labels, (len(points),), like=points)
     check_integers('labels', labels)
-    num_classes = as_integer('num_classes', num_classes, 0)
+    num_classes = as_integer('num_classes', num_classes, 1)
     check_within('labels', labels, 0, num_classes - 1)
     height, width = as_size('image_size', image_size)
     sigma = as_number('sigma', sigma, '(0, inf)')

@@ -105,12 +105,11 @@ def center_targets(
     num_maps = len(tags)
     if tagged_only:
         num_maps, classes = len(values), (tags.cumsum(0) - 1)[classes]
-    offsets, weights = _offsets_and_weights(found.labels, centroids, accepted)
-    return CenterTargets(
-        draw_centers(centers, classes, num_maps, tuple(semantic_map.shape), sigma),
-        offsets,
-        weights,
-    )
+    # Without a tagged class one empty map is made, and not taken.
+    maps = draw_centers(
+        centers, classes, max(1, num_maps), tuple(semantic_map.shape), sigma
+    )[:num_maps]
+    return CenterTargets(maps, *_offsets_and_weights(found.labels, centroids, accepted))
 
 
 def _check(semantic_map: Tensor, points: Tensor, labels: Tensor, tags: Tensor) -> None:
