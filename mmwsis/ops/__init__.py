@@ -2,7 +2,9 @@
 
 from .affinity_walk import affinity_walk
 from .center_maps import cluster_centers, draw_centers, group_pixels
+from .center_targets import CenterTargets, center_targets
 from .centroids import InstanceMap, centroid_instance_map, refine_centroids
+from .component_instances import ComponentInstances, component_instances
 from .connected_components import Components, connected_components
 from .crf_kernels import CRF_PRESETS, BilateralKernel, GaussianKernel
 from .crf_unaries import unary_from_labels, unary_from_probabilities
@@ -50,6 +52,14 @@ from .proposals import (
     proposal_union,
 )
 from .random_walk import propagation_scores
+from .refined_targets import point_targets, refined_targets
+from .scored_instances import (
+    ScoredInstances,
+    average_flipped,
+    keep_tagged,
+    point_instances,
+    scored_instances,
+)
 from .sinkhorn import NonFiniteSimilarityError, sinkhorn_scaling
 from .stride4_grid import stride4_labels, stride4_size
 
@@ -57,6 +67,8 @@ __all__ = [
     'CRF_PRESETS',
     'BestChannels',
     'BilateralKernel',
+    'CenterTargets',
+    'ComponentInstances',
     'Components',
     'DenseCRF',
     'GaussianKernel',
@@ -67,15 +79,19 @@ __all__ = [
     'PermutohedralLattice',
     'PointCells',
     'PointRetrieval',
+    'ScoredInstances',
     'SynthesizedInstances',
     'affinity_walk',
+    'average_flipped',
     'best_channels',
     'best_proposals',
     'box_cells',
     'cells_to_grid',
+    'center_targets',
     'centroid_instance_map',
     'cluster_centers',
     'combine_logits',
+    'component_instances',
     'connected_components',
     'crf_refine_labels',
     'crop_grid',
@@ -92,6 +108,7 @@ __all__ = [
     'group_pixels',
     'instance_channels',
     'keep_allowed_labels',
+    'keep_tagged',
     'lacks_pseudo_points',
     'match_boxes_to_proposals',
     'mean_field_refine',
@@ -104,16 +121,20 @@ __all__ = [
     'pixel_directions',
     'pixel_paths',
     'pixels_between',
+    'point_instances',
+    'point_targets',
     'points_in_proposals',
-    'proposal_boxes',
     'propagation_scores',
+    'proposal_boxes',
     'proposal_candidates',
     'proposal_jaccard',
     'proposal_probabilities',
     'proposal_union',
     'refine_centroids',
+    'refined_targets',
     'region_peaks',
     'retrieve_points',
+    'scored_instances',
     'sinkhorn_scaling',
     'source_window',
     'split_components',
