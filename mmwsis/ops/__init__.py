@@ -2,6 +2,7 @@
 
 from .affinity_walk import affinity_walk
 from .center_maps import cluster_centers, draw_centers, group_pixels
+from .center_targets import CenterTargets, center_targets
 from .centroids import InstanceMap, centroid_instance_map, refine_centroids
 from .connected_components import Components, connected_components
 from .crf_kernels import CRF_PRESETS, BilateralKernel, GaussianKernel
@@ -56,6 +57,7 @@ __all__ = [
     'CRF_PRESETS',
     'BestChannels',
     'BilateralKernel',
+    'CenterTargets',
     'Components',
     'DenseCRF',
     'GaussianKernel',
@@ -72,6 +74,7 @@ __all__ = [
     'best_proposals',
     'box_cells',
     'cells_to_grid',
+    'center_targets',
     'centroid_instance_map',
     'cluster_centers',
     'combine_logits',
