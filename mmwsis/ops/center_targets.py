@@ -41,6 +41,7 @@ def center_targets(
     sigma: float = 6.0,
     min_area: int = 50,
     centers_from: str = 'components',
+    tagged_only: bool = False,
 ) -> CenterTargets:
     """Take components with exactly one point of their class for instances.
 
@@ -62,6 +63,8 @@ def center_targets(
         centers_from: 'components': Gaussians at the centroids of the instances.
             'points': at all points of the tagged classes (the paper's point setting).
             Defaults to 'components'.
+        tagged_only: Make the centre maps of the tagged classes alone, in increasing
+            order. Defaults to False.
 
     Returns:
         The targets, on the device of ``semantic_map``; all 0 if there is no instance.
@@ -96,15 +99,17 @@ def center_targets(
     centroids = found.centroids.long()
     if centers_from == 'points':
         tagged = tags[labels]
-        drawn = points[tagged], labels[tagged]
+        centers, classes = points[tagged], labels[tagged]
     else:
-        drawn = centroids[accepted], found.classes[accepted] - 1
-    offsets, weights = _offsets_and_weights(found.labels, centroids, accepted)
-    return CenterTargets(
-        draw_centers(*drawn, len(tags), tuple(semantic_map.shape), sigma),
-        offsets,
-        weights,
-    )
+        centers, classes = centroids[accepted], found.classes[accepted] - 1
+    num_maps = len(tags)
+    if tagged_only:
+        num_maps, classes = len(values), (tags.cumsum(0) - 1)[classes]
+    # Without a tagged class one empty map is made, and not taken.
+    maps = draw_centers(
+        centers, classes, max(1, num_maps), tuple(semantic_map.shape), sigma
+    )[:num_maps]
+    return CenterTargets(maps, *_offsets_and_weights(found.labels, centroids, accepted))
 
 
 def _check(semantic_map: Tensor, points: Tensor, labels: Tensor, tags: Tensor) -> None:
