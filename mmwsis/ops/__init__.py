@@ -30,6 +30,7 @@ from .patch_rle import (
     pixels_between,
 )
 from .path_affinity import path_affinity
+from .peak_attention import peak_attention
 from .peaks import Peaks, find_peaks, region_peaks
 from .permutohedral import PermutohedralLattice
 from .pixel_paths import pixel_directions, pixel_paths, source_window
@@ -116,6 +117,7 @@ __all__ = [
     'merge_crop_labels',
     'merge_flipped_cams',
     'path_affinity',
+    'peak_attention',
     'pixel_directions',
     'pixel_paths',
     'pixels_between',
