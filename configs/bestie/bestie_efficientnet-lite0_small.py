@@ -28,6 +28,8 @@ model = dict(
     seg_head=dict(in_index=0, in_channels=64, feat_channels=64),
     center_head=dict(in_index=1, in_channels=64, feat_channels=64),
     offset_head=dict(in_index=1, in_channels=64, feat_channels=32),
+    # Photographs of any size are looked at at this one; masks have the photograph's.
+    test_cfg=dict(network_size=True),
 )
 
 # Where the stages before this one wrote semantic maps and cues. Maps of another method,
@@ -36,7 +38,7 @@ semantic_maps = 'data/small/pseudo_labels/irnet_semantic'
 cues = 'data/small/pseudo_labels/bestie_cues.json'
 _base_.train_pipeline[1].folder = semantic_maps
 _base_.train_pipeline[2].ann_file = cues
-# Smaller crops: the longer side becomes 289 pixels, and that of images to predict on 320.
+# Crops of images whose longer side is 289 pixels; images to predict on have 288.
 crop_size = 256
 _base_.train_pipeline[4].crop_size = crop_size
 _base_.train_pipeline[6].crop_size = crop_size

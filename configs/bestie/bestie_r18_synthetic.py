@@ -37,8 +37,8 @@ model = dict(
     seg_head=dict(in_index=0, in_channels=64, feat_channels=64),
     center_head=dict(in_index=1, in_channels=64, feat_channels=64),
     offset_head=dict(in_index=1, in_channels=64, feat_channels=32),
-    # Images to predict on are enlarged as well; instances are found at their own size.
-    test_cfg=dict(kernel_size=23, min_area=16, rescale_offset=True),
+    # Images to predict on are enlarged, too: instances are found in what the network sees.
+    test_cfg=dict(network_size=True),
 )
 
 # Where the stages before this one wrote semantic maps and cues. Maps of another method,

@@ -86,9 +86,12 @@ model = dict(
         kernel_size=41,
         beta=3.0,
         min_area=50,
-        # When the training images are labelled, classes outside their tags are left out.
-        clean=True,
         ignore=False,
         rescale_offset=False,
+        network_size=False,
+        # When the training images are labelled: classes of the tags alone, and with points
+        # as supervision pixels are grouped to them.
+        clean=True,
+        point_guided=True,
     ),
 )

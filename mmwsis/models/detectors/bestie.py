@@ -10,9 +10,13 @@ from mmengine.structures import InstanceData, PixelData
 from torch import Tensor
 from torch.nn import functional as F
 
-from mmwsis.models.original_size import points_at_original_size
+from mmwsis.models.original_size import (
+    labels_at_original_size,
+    points_at_original_size,
+)
 from mmwsis.ops import (
     CenterTargets,
+    ScoredInstances,
     average_flipped,
     keep_tagged,
     point_instances,
@@ -28,8 +32,8 @@ from .end_to_end_detector import EndToEndDetector
 from .predictions import fill_instances
 
 SETTINGS = ('image_tags', 'points')
-# Boxes of exported instances are at least this wide and high, in pixels.
-LEAST_SIDE = 2
+# In pixels, of the tight box of an instance that becomes a label.
+LEAST_EXPORTED_SIDE = 2
 
 
 @MODELS.register_module()
@@ -76,10 +80,11 @@ class BESTIE(EndToEndDetector):
             ``threshold`` of centres; ``kernel_size`` of their windows, in pixels;
             ``beta`` of clustered centres; ``min_area`` of components; ``ignore``: leave
             out components without a centre; ``rescale_offset``: measure offsets in
-            pixels of the original image, not of the network's. When the training images
-            are labelled: ``clean``: no classes but those of the tags; ``point_guided``:
-            with points as supervision, pixels are grouped to them. Defaults to None:
-            the paper's values.
+            pixels of the original image, not of the network's; ``network_size``: find
+            instances in the network's image, where images are resized by much, and
+            resize their masks. When the training images are labelled: ``clean``: no
+            classes but those of the tags; ``point_guided``: with points as supervision,
+            pixels are grouped to them. Defaults to None: the paper's values.
         data_preprocessor: Config, usually of ``mmdet.DetDataPreprocessor``. Defaults to
             None.
         init_cfg: Initialisation of the whole; the parts have their own. Defaults to
@@ -119,6 +124,7 @@ class BESTIE(EndToEndDetector):
         min_area=50,
         ignore=False,
         rescale_offset=False,
+        network_size=False,
         clean=True,
         point_guided=True,
     )
@@ -308,53 +314,53 @@ class BESTIE(EndToEndDetector):
         if self.artifact is not None and self.test_cfg['clean']:
             scores = keep_tagged(scores, self._known(sample, 'gt_tags') > 0)
         if self.artifact == 'semantic_maps':
-            sample.pred_sem_seg = PixelData(sem_seg=scores.argmax(0, keepdim=True))
+            found = self._at_original_size(scores.argmax(0, keepdim=True), sample)
+            sample.pred_sem_seg = PixelData(sem_seg=found)
             return
-        found = self._instances(scores, centers, offsets, sample)
-        if self.artifact == 'points':
-            _fill_points(sample, *found)
-            return
-        labels, scores, masks = found
+        labels, scores, masks = self._instances(scores, centers, offsets, sample)
+        masks = self._at_original_size(masks, sample)
+        boxes = mask2bbox(masks)
+        least_side = 1 if self.artifact is None else LEAST_EXPORTED_SIDE
+        kept = (boxes[:, 2:] - boxes[:, :2]).amin(1) >= least_side
+        labels, scores, masks = labels[kept], scores[kept], masks[kept]
         if self.artifact is not None:
-            boxes = mask2bbox(masks)
-            kept = (boxes[:, 2:] - boxes[:, :2]).amin(1) >= LEAST_SIDE
-            labels, scores, masks = labels[kept], scores[kept].clamp(0, 1), masks[kept]
-        fill_instances(sample, labels, scores, masks)
+            scores = scores.clamp(0, 1)
+        if self.artifact == 'points':
+            _fill_points(sample, labels, scores, masks)
+        else:
+            fill_instances(sample, labels, scores, masks)
 
     def _averaged(
         self, image: Tensor, sample: DetDataSample
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Probabilities (C + 1, H, W), centres (C, H, W) and offsets of one image."""
-        views = [image, image.flip(-1)] if self.test_cfg['flip'] else [image]
-        maps = self.dense_maps(torch.stack(views), sample.ori_shape[:2])
+        cfg = self.test_cfg
+        size = sample.img_shape if cfg['network_size'] else sample.ori_shape
+        views = [image, image.flip(-1)] if cfg['flip'] else [image]
+        maps = self.dense_maps(torch.stack(views), size[:2])
         maps.check_finite([sample] * len(views))
-        scores, centers, offsets = (
-            maps.seg_logits.softmax(1),
-            maps.centers,
-            maps.offsets,
+        offsets = maps.offsets[0]  # the mirror image's lead to the other side
+        scores, centers = (
+            average_flipped(one) if cfg['flip'] else one[0]
+            for one in (maps.seg_logits.softmax(1), maps.centers)
         )
-        if self.test_cfg['flip']:  # those of offsets point to the other side
-            scores, centers = average_flipped(scores), average_flipped(centers)
-        else:
-            scores, centers = scores[0], centers[0]
-        offsets = offsets[0]
-        if self.test_cfg['rescale_offset']:
-            ratio = offsets.new_tensor(sample.ori_shape) / offsets.new_tensor(
-                sample.img_shape
-            )
+        if cfg['rescale_offset']:
+            ratio = offsets.new_tensor(size[:2]) / offsets.new_tensor(sample.img_shape)
             offsets = offsets * ratio[:, None, None]
         return scores, centers.expand(self.num_classes, -1, -1), offsets
 
     def _instances(
         self, scores: Tensor, centers: Tensor, offsets: Tensor, sample: DetDataSample
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Labels (R,), scores (R,) and masks (R, H, W) of one image."""
+    ) -> ScoredInstances:
+        """Instances of the size of the maps."""
         cfg = self.test_cfg
         exports = self.artifact is not None
         if exports and self.supervision == 'points' and cfg['point_guided']:
-            objects = self._known(sample, 'gt_instances')
-            points = points_at_original_size(objects.points, sample).round().long()
-            return point_instances(scores, offsets, points, objects.labels)
+            points = self._known(sample, 'gt_instances').points
+            if not cfg['network_size']:
+                points = points_at_original_size(points, sample)
+            labels = sample.gt_instances.labels
+            return point_instances(scores, offsets, points.round().long(), labels)
         return scored_instances(
             *(scores, centers, offsets),
             threshold=cfg['threshold'],
@@ -362,6 +368,13 @@ class BESTIE(EndToEndDetector):
             beta=cfg['beta'],
             min_area=cfg['min_area'],
             keep_centerless=not cfg['ignore'],
+        )
+
+    def _at_original_size(self, maps: Tensor, sample: DetDataSample) -> Tensor:
+        return (
+            labels_at_original_size(maps, sample)
+            if self.test_cfg['network_size']
+            else maps
         )
 
     def _known(self, sample: DetDataSample, field: str) -> Any:
@@ -381,8 +394,5 @@ def _fill_points(
 ) -> None:
     """Give a sample one point well inside of each instance."""
     points = [interior_point(mask) for mask in masks.cpu().numpy()]
-    sample.pred_points = InstanceData(
-        labels=labels,
-        scores=scores.clamp(0, 1),
-        points=scores.new_tensor(points).view(-1, 2),
-    )
+    points = scores.new_tensor(points).view(-1, 2)
+    sample.pred_points = InstanceData(labels=labels, scores=scores, points=points)

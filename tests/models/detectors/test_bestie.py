@@ -263,6 +263,20 @@ def test_offsets_are_measured_in_the_original_image_on_demand():
         assert_close(offsets, plain * torch.tensor(factor)[:, None, None])
 
 
+def test_instances_of_the_networks_size_become_those_of_the_original():
+    settings = dict(flip=False, min_area=20, network_size=True)
+    for kind, guided in (('image_tags', False), ('points', True)):
+        maps, sample = scene()
+        sample.set_metainfo(dict(ori_shape=(96, 128)))
+        model = toy(supervision=kind, test_cfg=dict(settings, point_guided=guided))
+        found = predicted(model, maps, sample).pred_instances
+        square = found.bboxes[found.labels == 0]
+        assert square.tolist() == [[12, 8, 44, 40]]
+        maps, _ = scene()
+        found = predicted(model, maps, sample, 'semantic_maps').pred_sem_seg.sem_seg
+        assert found.shape == (1, 96, 128) and (found == 1).sum() == 32 * 32
+
+
 def test_the_mirror_image_is_averaged_but_for_offsets():
     model = toy(test_cfg=dict(flip=True)).eval()
     sample = DetDataSample(
