@@ -27,7 +27,13 @@ from mmwsis.pipelines.stages import ConfigStage
 from mmwsis.structures.supervision import Supervision
 from mmwsis.utils.config_files import paths_named_in
 
-NAMES = {'exits': 'EXITS', 'mal': 'MAL', 'irnet': 'IRNet', 'proposals': 'Proposals'}
+NAMES = {
+    'exits': 'EXITS',
+    'mal': 'MAL',
+    'irnet': 'IRNet',
+    'bestie': 'BESTIE',
+    'proposals': 'Proposals',
+}
 FINALS = [f for f in CONFIGS if load(f).wsis.get('stage') == 'final_model']
 STAGES = [f for f in CONFIGS if f not in FINALS]
 DATASETS = ('coco', 'voc', 'lvis', 'synthetic')
@@ -44,6 +50,9 @@ FINAL_MODELS = {
     'solov2_r18_synthetic',
     'solov2_efficientnet-lite0_small',
 }
+CUE_NETWORKS = dict(
+    coco='vgg16', voc='vgg16', synthetic='r18', small='efficientnet-lite0'
+)
 IRNET_NETWORKS = dict(
     coco='r50', voc='r50', synthetic='r18', small='efficientnet-lite0'
 )
@@ -92,6 +101,8 @@ def test_all_promised_configs_are_there():
     for dataset, network in IRNET_NETWORKS.items():
         stages = f'cam_{network}', 'relation-labels', f'irnet_{network}'
         assert {f'{stage}_{dataset}' for stage in stages} <= stems['irnet']
+    for dataset, network in CUE_NETWORKS.items():
+        assert f'pam_{network}_{dataset}' in stems['bestie']
     assert stems['exits'] >= FINAL_MODELS
     assert stems['mal'] >= FINAL_MODELS
     assert stems['irnet'] >= IRNET_FINAL_MODELS
@@ -105,7 +116,7 @@ def test_configs_stay_few():
     """A further method costs its own files, not one for each combination."""
     files = list(FOLDER.rglob('*.py'))
     fragments = [file for file in files if '_base_' in file.parts]
-    assert len(files) <= 135
+    assert len(files) <= 143
     assert len(fragments) <= len(files) / 3
 
 
@@ -160,7 +171,7 @@ def test_stages_draw_with_a_hook_of_their_own_method(file):
     stage = load(file).wsis.stage
     crops = 'mmwsis.CropPredictionVisualizationHook'
     own = {'classifier': 'mmwsis.ClassMapVisualizationHook'}
-    if file.parent.name not in ('irnet', 'proposals') and stage != 'pretrain':
+    if file.parent.name in ('exits', 'mal') and stage != 'pretrain':
         own[stage] = crops
     assert (hook and hook.type) == own.get(stage)
 
@@ -206,12 +217,15 @@ def test_labelers_write_what_final_models_read(file):
 
 
 @pytest.mark.parametrize(
-    'file', [f for f in CONFIGS if f.name.startswith('cam_')], ids=name_of
+    'file', [f for f in CONFIGS if f.name.startswith(('cam_', 'pam_'))], ids=name_of
 )
 def test_classifiers_see_tags_alone(file):
     cfg = load(file)
-    assert cfg.artifact == 'class_maps'
-    assert cfg.wsis.produces == f'{cfg.data_spec.data_root}/class_maps/irnet'
+    artifact, place = 'class_maps', 'class_maps/irnet'
+    if file.parent.name == 'bestie':
+        artifact, place = 'points', 'pseudo_labels/bestie_cues.json'
+    assert cfg.artifact == artifact
+    assert cfg.wsis.produces == f'{cfg.data_spec.data_root}/{place}'
     for loader in (cfg.train_dataloader, cfg.pseudo_label_dataloader):
         assert loader.dataset.supervision == 'image_tags'
         assert loader.dataset.ann_file == cfg.data_spec.train.weak.image_tags

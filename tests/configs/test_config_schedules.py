@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
-from mmengine.registry import PARAM_SCHEDULERS
+from mmengine.registry import MODELS, PARAM_SCHEDULERS
 from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -239,3 +240,35 @@ def test_all_labelers_with_a_warm_up_are_listed():
     full = {f'{m}/{s}_vit-b_{d}' for m, s, d, _ in PAPER}
     assert full <= names
     assert {'exits/mae_vit-tiny_synthetic', 'irnet/cam_r18_synthetic'} <= names
+
+
+def test_bestie_classifier_numbers():
+    """Four rates, three steps, sizes (supplement, released code)."""
+    cfg = load_file(FOLDER / 'bestie' / 'pam_vgg16_voc.py')
+    with torch.device('meta'):
+        model = MODELS.build(cfg.model)
+    assert sum(p.numel() for p in model.parameters()) == 21_804_372
+    wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
+    names = {value: name for name, value in model.named_parameters()}
+    groups = wrapper.optimizer.param_groups
+    assert len(groups) == len(names) == 34
+    times = {
+        names[group['params'][0]]: round(group['lr'] / 1e-3, 6) for group in groups
+    }
+    for name, rate in times.items():
+        bias = name.endswith('.bias')
+        expected = (20 if bias else 10) if name.startswith('head.') else 1 + bias
+        assert rate == expected, name
+    for key, value in (('momentum', 0.9), ('nesterov', True), ('weight_decay', 5e-4)):
+        assert {group[key] for group in groups} == {value}
+    assert cfg.train_dataloader.batch_size == cfg.auto_scale_lr.base_batch_size == 10
+    plain = dict(cfg.optim_wrapper, paramwise_cfg=None)
+    _, rates = learning_rates(Config(dict(cfg.items(), optim_wrapper=plain)), 1)
+    assert rates == pytest.approx([1e-3] * 4 + [1e-4] * 5 + [1e-5] * 6)  # per epoch
+    assert cfg.model.test_cfg == dict(
+        kernel_size=15,
+        min_score=0.1,
+        max_per_class=25,
+        merge_plateaus=False,
+        score_digits=3,
+    )

@@ -76,6 +76,8 @@ def shrink_labeler(cfg):
         for step in dataset.pipeline:
             if 'crop_size' in step:
                 step.crop_size = RELATION_CROP if relations else CROP
+            if step.type == 'mmwsis.ResizeToSize':
+                step.size = CROP
         if dataset.get('filter_cfg'):
             dataset.filter_cfg.min_area = 16
 
