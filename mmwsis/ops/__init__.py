@@ -4,6 +4,7 @@ from .affinity_walk import affinity_walk
 from .center_maps import cluster_centers, draw_centers, group_pixels
 from .center_targets import CenterTargets, center_targets
 from .centroids import InstanceMap, centroid_instance_map, refine_centroids
+from .component_instances import ComponentInstances, component_instances
 from .connected_components import Components, connected_components
 from .crf_kernels import CRF_PRESETS, BilateralKernel, GaussianKernel
 from .crf_unaries import unary_from_labels, unary_from_probabilities
@@ -29,6 +30,7 @@ from .patch_rle import (
     pixels_between,
 )
 from .path_affinity import path_affinity
+from .peak_attention import peak_attention
 from .peaks import Peaks, find_peaks, region_peaks
 from .permutohedral import PermutohedralLattice
 from .pixel_paths import pixel_directions, pixel_paths, source_window
@@ -50,6 +52,14 @@ from .proposals import (
     proposal_union,
 )
 from .random_walk import propagation_scores
+from .refined_targets import point_targets, refined_targets
+from .scored_instances import (
+    ScoredInstances,
+    average_flipped,
+    keep_tagged,
+    point_instances,
+    scored_instances,
+)
 from .sinkhorn import NonFiniteSimilarityError, sinkhorn_scaling
 from .stride4_grid import stride4_labels, stride4_size
 
@@ -58,6 +68,7 @@ __all__ = [
     'BestChannels',
     'BilateralKernel',
     'CenterTargets',
+    'ComponentInstances',
     'Components',
     'DenseCRF',
     'GaussianKernel',
@@ -68,8 +79,10 @@ __all__ = [
     'PermutohedralLattice',
     'PointCells',
     'PointRetrieval',
+    'ScoredInstances',
     'SynthesizedInstances',
     'affinity_walk',
+    'average_flipped',
     'best_channels',
     'best_proposals',
     'box_cells',
@@ -78,6 +91,7 @@ __all__ = [
     'centroid_instance_map',
     'cluster_centers',
     'combine_logits',
+    'component_instances',
     'connected_components',
     'crf_refine_labels',
     'crop_grid',
@@ -94,6 +108,7 @@ __all__ = [
     'group_pixels',
     'instance_channels',
     'keep_allowed_labels',
+    'keep_tagged',
     'lacks_pseudo_points',
     'match_boxes_to_proposals',
     'mean_field_refine',
@@ -102,19 +117,24 @@ __all__ = [
     'merge_crop_labels',
     'merge_flipped_cams',
     'path_affinity',
+    'peak_attention',
     'pixel_directions',
     'pixel_paths',
     'pixels_between',
+    'point_instances',
+    'point_targets',
     'points_in_proposals',
-    'proposal_boxes',
     'propagation_scores',
+    'proposal_boxes',
     'proposal_candidates',
     'proposal_jaccard',
     'proposal_probabilities',
     'proposal_union',
     'refine_centroids',
+    'refined_targets',
     'region_peaks',
     'retrieve_points',
+    'scored_instances',
     'sinkhorn_scaling',
     'source_window',
     'split_components',

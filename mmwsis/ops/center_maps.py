@@ -1,5 +1,7 @@
 """Gaussian centre maps, and instances from offsets to centres (BESTIE, CVPR 2022)."""
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -71,27 +73,45 @@ def draw_centers(
     check_within('labels', labels, 0, num_classes - 1)
     height, width = as_size('image_size', image_size)
     sigma = as_number('sigma', sigma, '(0, inf)')
-    heights = [1.0] * len(points)
+    heights = torch.ones(len(points), device=points.device)
     if amplitudes is not None:
         check_shape('amplitudes', amplitudes, (len(points),), like=points)
         check_finite('amplitudes', amplitudes)
-        heights = amplitudes.tolist()
+        heights = amplitudes.detach().float()
     maps = torch.zeros(num_classes, height, width, device=points.device)
-    radius = int(3 * sigma + 1)
+    if not maps.numel():
+        return maps
+    x, y = points.long().T
+    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    heights = heights.where(inside, 0)
     # No wider than what can be seen of it.
-    radius_y, radius_x = min(radius, max(0, height - 1)), min(radius, max(0, width - 1))
+    radius_y, radius_x = (
+        min(int(3 * sigma + 1), max(0, side - 1)) for side in (height, width)
+    )
     bell_y, bell_x = (_bell(side, sigma) for side in (radius_y, radius_x))
     stamp = (bell_y[:, None] * bell_x).float().to(maps.device)
-    for (x, y), label, high in zip(points.tolist(), labels.tolist(), heights):
-        if not (0 <= x < width and 0 <= y < height):
-            continue
-        rows = slice(max(0, y - radius_y), y + radius_y + 1)
-        columns = slice(max(0, x - radius_x), x + radius_x + 1)
-        drawn = maps[label, rows, columns]
-        top, left = radius_y - y + rows.start, radius_x - x + columns.start
-        part = stamp[top : top + drawn.shape[0], left : left + drawn.shape[1]]
-        torch.maximum(drawn, part if high == 1 else part * high, out=drawn)
+    step = max(1, CHUNK // stamp.numel())
+    for entries in zip(*(one.split(step) for one in (labels.long(), y, x, heights))):
+        _stamp(maps, stamp, *entries)
     return maps
+
+
+def _stamp(
+    maps: Tensor, stamp: Tensor, labels: Tensor, y: Tensor, x: Tensor, heights: Tensor
+) -> None:
+    """Draw (h, w) ``stamp`` around each of N points into (C, H, W) maps by maximum."""
+    _, height, width = maps.shape
+    rows, columns = (
+        middle[:, None] + torch.arange(-(side // 2), side // 2 + 1, device=maps.device)
+        for middle, side in zip((y, x), stamp.shape)
+    )
+    # What lies outside is drawn as 0, which changes nothing, at the border.
+    seen_y, seen_x = (rows >= 0) & (rows < height), (columns >= 0) & (columns < width)
+    seen = seen_y[:, :, None] & seen_x[:, None]
+    rows, columns = rows.clamp(0, height - 1), columns.clamp(0, width - 1)
+    index = (labels[:, None] * height + rows)[:, :, None] * width + columns[:, None]
+    values = (stamp * heights[:, None, None]).where(seen, 0)
+    maps.view(-1).scatter_reduce_(0, index.flatten(), values.flatten(), 'amax')
 
 
 def group_pixels(
@@ -129,20 +149,49 @@ def group_pixels(
     check_finite('centers', centers)
     ids = torch.zeros(mask.shape, dtype=torch.int64, device=offsets.device)
     rows, columns = mask.nonzero().T
-    if not len(centers) or not len(rows):
-        return ids
     dy, dx = offsets[:, rows, columns]
-    center_x, center_y = centers.detach().to(offsets.dtype).T
-    nearest = [
-        # Squared: a root would make ties of what differs in the last bit.
-        ((x[:, None] - center_x) ** 2 + (y[:, None] - center_y) ** 2).argmin(1)
-        for x, y in zip(
-            (columns + dx).split(max(1, CHUNK // len(centers))),
-            (rows + dy).split(max(1, CHUNK // len(centers))),
-        )
-    ]
-    ids[rows, columns] = torch.cat(nearest) + 1
+    centers = centers.detach().to(offsets.dtype)
+    ids[rows, columns] = 1 + nearest_centers(
+        torch.stack([columns + dx, rows + dy], dim=1),
+        torch.zeros_like(rows),
+        centers,
+        rows.new_tensor([len(centers)]),
+    )
     return ids
+
+
+def nearest_centers(
+    places: Tensor, groups: Tensor, centers: Tensor, counts: Tensor
+) -> Tensor:
+    """Find for each place the nearest centre of its group, the first of equally near.
+
+    Only where a group has several centres is there something to compare.
+
+    Args:
+        places: (M, 2) ``(x, y)``, floating point, finite.
+        groups: (M,) int64, the group of each place, 0 to G - 1.
+        centers: (K, 2) ``(x, y)``, those of group 0 first, then those of group 1 etc.
+        counts: (G,) int64, how many centres each group has.
+
+    Returns:
+        (M,) int64, indices of ``centers``; -1 in a group without any.
+    """
+    own = counts[groups]
+    nearest = torch.where(own > 0, (counts.cumsum(0) - counts)[groups], -1)
+    contested = (own > 1).nonzero()[:, 0]
+    if not len(contested):
+        return nearest
+    # One row of centres for each group, filled up with some that are far away.
+    ranks = torch.arange(int(counts.max()), device=counts.device)
+    table = places.new_full((2, len(counts), len(ranks)), torch.inf)
+    table[:, ranks < counts[:, None]] = centers.to(places.dtype).T
+    for some in contested.split(max(1, CHUNK // len(ranks))):
+        x, y = places[some].T[..., None]
+        center_x, center_y = table[:, groups[some]]
+        # Squared: a root would make ties of what differs in the last bit.
+        away = (x - center_x) ** 2 + (y - center_y) ** 2
+        nearest[some] += away.argmin(1)
+    return nearest
 
 
 def cluster_centers(
@@ -182,11 +231,36 @@ def cluster_centers(
     radius = as_number('radius', radius, '[0, inf)')
     tolerance = as_number('tolerance', tolerance, '[0, inf)')
     (dy, dx), mask = _offsets_and_mask(offsets, mask)
-    found = connected_components(
-        mask & ((dy * dy + dx * dx).sqrt() < radius), connectivity=4
-    )
+    is_small = (dy * dy + dx * dx).sqrt() < radius
+    return round_regions(mask & is_small, radius, tolerance).points
+
+
+class RoundRegions(NamedTuple):
+    """N regions about as large as a disc.
+
+    Attributes:
+        values: (N,) int64, the value of each in the map.
+        points: (N, 2) int64 ``(x, y)``, the centroids, fractions cut off.
+    """
+
+    values: Tensor
+    points: Tensor
+
+
+def round_regions(label_map: Tensor, radius: float, tolerance: float) -> RoundRegions:
+    """Find the 4-connected components of about the area of a disc.
+
+    Args:
+        label_map: (H, W) bool or integers; 0 and less belong to none.
+        radius: That of the disc, exclusive, in pixels.
+        tolerance: By how many pixels the area may differ, exclusive.
+
+    Returns:
+        Those found, by increasing value, then in row-major order.
+    """
+    found = connected_components(label_map, connectivity=4)
     is_round = (found.areas - _disc_area(radius)).abs() < tolerance
-    return found.centroids[is_round].long()
+    return RoundRegions(found.classes[is_round], found.centroids[is_round].long())
 
 
 def _offsets_and_mask(offsets: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:

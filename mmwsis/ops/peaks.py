@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from .connected_components import connected_components
@@ -16,6 +15,7 @@ from .tensor_checks import (
     check_shape,
     to_full_precision,
 )
+from .window_maximum import as_kernel_size, window_maximum
 
 
 class Peaks(NamedTuple):
@@ -85,15 +85,13 @@ def find_peaks(
         check_shape('mask', mask, size, like=maps)
         check_integers('mask', mask)
     check_finite('maps', maps)
-    kernel_size = as_integer('kernel_size', kernel_size, 3)
-    if kernel_size % 2 == 0:
-        raise ValueError(f'kernel_size: expected an odd integer, got {kernel_size}.')
+    kernel_size = as_kernel_size(kernel_size)
     min_distance = as_number('min_distance', min_distance, '[0, inf)')
     maps, left, top = to_full_precision(maps.detach()), 0, 0
     if mask is not None:
         maps, left, top = _within(maps, mask.bool().expand_as(maps))
     # (3, N): map, row and column of each.
-    pixels = (maps == _window_maximum(maps, kernel_size)).nonzero().T
+    pixels = (maps == window_maximum(maps, kernel_size)).nonzero().T
     # Pixels outside the mask are -inf and lower than any number.
     lowest = torch.finfo(maps.dtype).min
     if min_score is not None:
@@ -159,26 +157,6 @@ def _within(maps: Tensor, mask: Tensor) -> tuple[Tensor, int, int]:
     (top, bottom), (left, right) = rows[[0, -1]].tolist(), columns[[0, -1]].tolist()
     box = (slice(None), slice(top, bottom + 1), slice(left, right + 1))
     return maps[box].where(mask[box], -torch.inf), left, top
-
-
-def _window_maximum(maps: Tensor, kernel_size: int) -> Tensor:
-    """Maximum of a square window, clipped at the borders, one axis after the other."""
-    if not maps.numel():
-        return maps
-    for dim in (-1, -2):
-        radius = min(kernel_size // 2, maps.shape[dim] - 1)
-        sides = (radius, radius) if dim == -1 else (0, 0, radius, radius)
-        maps = F.pad(maps, sides, value=-torch.inf)
-        # Windows of 1, 2, 4, ... pixels, then two that overlap.
-        width, size = 1, 2 * radius + 1
-        while width < size:
-            step = min(width, size - width)
-            count = maps.shape[dim] - step
-            maps = torch.maximum(
-                maps.narrow(dim, 0, count), maps.narrow(dim, step, count)
-            )
-            width += step
-    return maps
 
 
 def _middles(pixels: Tensor, size: tuple[int, ...]) -> Tensor:

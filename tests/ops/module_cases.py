@@ -167,6 +167,18 @@ CASES = {
         lambda: dict(logits=zeros(0, 3), tags=no_labels(0, 3)),
         [()],
     ),
+    'PeakAttentionHead': Case(
+        module(heads.PeakAttentionHead),
+        lambda: dict(
+            features=rand(2, 4, 3, 2),
+            num_classes=3,
+            in_channels=4,
+            feat_channels=5,
+            num_convs=3,
+        ),
+        lambda: dict(features=zeros(0, 4, 3, 2)),
+        [(0, 3)],
+    ),
     'BoundaryHead': level_head(heads.BoundaryHead, 4),
     'DisplacementHead': level_head(heads.DisplacementHead, 4),
     'patchify': Case(

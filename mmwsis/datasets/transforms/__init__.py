@@ -2,6 +2,7 @@
 
 from .brightness_contrast_hue import BrightnessContrastHue
 from .center_targets import GenerateCenterTargets
+from .color_jitter import ColorJitter
 from .cues import LoadCues
 from .geometric import GeometricTransform
 from .geometry import Geometry
@@ -31,6 +32,7 @@ from .weak_annotations import LoadWeakAnnotations
 __all__ = [
     'BrightnessContrastHue',
     'GenerateCenterTargets',
+    'ColorJitter',
     'Geometry',
     'GeometricTransform',
     'ImageScales',
