@@ -5,6 +5,7 @@ model = dict(supervision='points')
 
 # Clicks in place of cues: centres learn from all of them, and labels of the training
 # images are grouped to them.
+cues = None
 load_points = dict(type='mmwsis.LoadWeakAnnotations')
 train_pipeline = _base_.train_pipeline
 train_pipeline[2] = load_points
