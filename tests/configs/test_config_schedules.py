@@ -4,15 +4,16 @@ import math
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
-from mmengine.registry import MODELS, PARAM_SCHEDULERS
+from mmengine.registry import MODELS, PARAM_SCHEDULERS, init_default_scope
 from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parent))
-from shipped_configs import CONFIGS, FOLDER, name_of
+from shipped_configs import CONFIGS, FOLDER, ROOT, name_of
 from shipped_configs import load as load_file
 
 PAPER = [
@@ -272,3 +273,43 @@ def test_bestie_classifier_numbers():
         merge_plateaus=False,
         score_digits=3,
     )
+
+
+def test_bestie_network_sizes():
+    """Of the released code, for 20 classes."""
+    init_default_scope('mmdet')
+    for name, count in (('hrnet-w48', 63_938_507), ('r50', 55_324_411)):
+        for setting in ('', '_points'):
+            cfg = load_file(FOLDER / 'bestie' / f'bestie_{name}{setting}_voc.py')
+            with torch.device('meta'):
+                model = MODELS.build(cfg.model)
+            assert sum(p.numel() for p in model.parameters()) == count
+            norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
+            momentum = 0.1 if name == 'hrnet-w48' else 0.01
+            assert {norm.momentum for norm in norms} == {momentum}
+            assert all(norm.training for norm in model.train().modules())
+            assert cfg.sync_bn == 'torch'
+
+
+def test_bestie_rates_are_the_released_ones():
+    cfg = load_file(FOLDER / 'bestie' / 'bestie_hrnet-w48_voc.py')
+    optimizer = cfg.optim_wrapper.optimizer
+    assert optimizer == dict(type='Adam', lr=5e-5, betas=(0.9, 0.999), weight_decay=0)
+    assert 'clip_grad' not in cfg.optim_wrapper
+    assert 4 * cfg.train_dataloader.batch_size == cfg.auto_scale_lr.base_batch_size
+    with np.load(ROOT / 'tests/golden/bestie/lr_0.npz') as file:
+        record = {key: file[key] for key in file.files}
+    assert cfg.train_cfg.max_iters == record['max_iters'] == 50_000
+    cfg = Config(dict(cfg.items(), train_cfg=dict(max_epochs=50_000)))
+    _, rates = learning_rates(cfg, 1)
+    found = np.array(rates)[record['iters']]
+    np.testing.assert_allclose(found, record['lr'], rtol=1e-9, atol=0)
+
+
+def test_bestie_schedule_of_the_paper():
+    cfg = load_file(FOLDER / 'bestie' / 'bestie_hrnet-w48_70e_voc.py')
+    assert 4 * cfg.train_dataloader.batch_size == cfg.auto_scale_lr.base_batch_size
+    _, rates = learning_rates(cfg, 3)
+    assert len(rates) == 210
+    expected = [5e-5 * (1 - i / 210) ** 0.9 for i in range(210)]
+    assert rates == pytest.approx(expected, rel=1e-9)

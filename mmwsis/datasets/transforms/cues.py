@@ -20,7 +20,8 @@ class LoadCues(LoadWeakAnnotations):
     what an earlier stage made of its tags, like maps. Points of people (clicks) are
     loaded with ``supervision='points'`` and :class:`LoadWeakAnnotations`; they have no
     score and are refused here. The file is opened at the first sample, once per
-    process.
+    process, and checked like every label file: a cue up to one pixel outside its image
+    is moved onto the border, one further outside is an error.
 
     Args:
         ann_file: What ``tools/generate_pseudo_labels.py --artifact points`` wrote.

@@ -90,6 +90,9 @@ class PackWeakInputs(PackDetInputs):
                 f'PackWeakInputs needs {" and ".join(missing)} of the sample; use it '
                 'with mmwsis.CocoWeakDataset.'
             )
+        if 'gt_points' in results:
+            points = results['gt_points'].astype(np.float32)
+            results = {**results, 'gt_points': points}
         if 'scaled_imgs' in results:
             packed = super().transform({k: results[k] for k in results if k != 'img'})
             packed['inputs'] = [
