@@ -6,8 +6,8 @@ Example::
         work_dirs/pam_vgg16_voc/epoch_15.pth --out cues.png
 
 A row per image: maps and cues of the classifier with a ReLU in place of peak attention,
-then with it, and the ground truth where the dataset has one. `--plain CONFIG CHECKPOINT`
-takes another classifier for the first, such as one trained without peak attention.
+then with it, and the ground truth where the dataset has one. `--plain CONFIG
+CHECKPOINT` takes another classifier for the first, such as one trained without it.
 """
 
 import argparse
