@@ -37,9 +37,9 @@ Stages that are repeated, each round on the outputs of the one before, stand in 
 of type ``rounds``: see :mod:`mmwsis.pipelines.rounds`.
 
 A stage with ``only_with=['train.ann_file']`` is left out on a dataset whose
-``data_spec`` has no such entry; ``without=['semantic_maps']`` of the pipeline leaves out
-stages by their names. The stages that all methods have are in
-``configs/_base_/pipelines``, under ``common``. With ``baseline_seeds=2``, for a
+``data_spec`` has no such entry; ``without=['full_test']`` of the pipeline leaves stages
+out by name. The stages that all methods have are in ``configs/_base_/pipelines``, under
+``common``. With ``baseline_seeds=2``, for a
 ``--fast`` run in ``fast``, the fully-supervised baseline is trained with two seeds: see
 :mod:`mmwsis.pipelines.baseline_runs`.
 """
@@ -277,7 +277,7 @@ def _spec_value(spec: dict[str, Any], key: str) -> Any:
 def _with_data(
     entries: list[dict[str, Any]], spec: dict[str, Any], without: Iterable[str]
 ) -> list[dict[str, Any]]:
-    """Leave out the stages that the dataset has no data for, and those in ``without``."""
+    """Leave out stages that the dataset has no data for, and those in ``without``."""
     dropped = {
         entry['name']
         for entry in entries

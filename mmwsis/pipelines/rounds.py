@@ -37,8 +37,9 @@ It becomes ``network@1``, ``labels@1``, ``network@2`` and so on. Their strings m
 - ``{out:STAGE}`` and ``{checkpoint:STAGE}`` of the same round; after the group they are
   those of the last round.
 
-``from_round`` changes settings of stages, as ``fast`` does, from a round on. Stages that
-``for_next`` names make what the next round reads; the last round has none of them.
+``from_round`` changes settings of stages, as ``fast`` does, from a round on. Stages
+that ``for_next=['labels']`` names make what only the next round reads; the last round
+does without them.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
