@@ -116,6 +116,10 @@ class BESTIE(EndToEndDetector):
     """
 
     artifacts = ('instances', 'semantic_maps', 'points')
+    report_picture = dict(
+        title='Pseudo labels, and refined ones as training went on',
+        tool='tools/analysis_tools/show_bestie.py',
+    )
     test_defaults: ClassVar[dict[str, Any]] = dict(
         flip=True,
         threshold=0.1,
