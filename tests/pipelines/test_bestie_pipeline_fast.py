@@ -1,4 +1,4 @@
-"""The whole of BESTIE on a dozen scenes, from tags and from points: files and report."""
+"""The whole of BESTIE on a dozen scenes, from tags and from points."""
 
 import json
 import sys

@@ -18,7 +18,10 @@ _base_ = 'mmwsis::bestie/pipeline.py'
 
 pipeline = dict(
     data=dict(voc=dict(semantic_maps='data/voc/pseudo_labels/pmm')),
-    without=['irnet_classifier', 'class_maps', 'relation_labels', 'irnet', 'semantic_maps'],
+    without=[
+        *('irnet_classifier', 'class_maps', 'relation_labels'),
+        *('irnet', 'semantic_maps'),
+    ],
 )
 """
 
