@@ -14,6 +14,7 @@ from .grouped_values import mean_of_groups
 from .point_groups import group_to_points
 from .tensor_checks import (
     as_integer,
+    as_number,
     check_finite,
     check_integers,
     check_shape,
@@ -82,6 +83,7 @@ def refined_targets(
         >>> found.offsets[0, 1]
         tensor([[ 0., -1.,  1.,  0.,  0.]])
     """
+    threshold = as_number('threshold', threshold, '[0, inf)')
     max_instances = as_integer('max_instances', max_instances, 1)
     found = component_instances(
         semantic_map, centers, offsets, tags, threshold, **settings
@@ -90,35 +92,28 @@ def refined_targets(
     expected = (batch, num_classes + 1, *size)
     check_shape('seg_logits', seg_logits, expected, like=centers)
     check_finite('seg_logits', seg_logits, 'The network has diverged.')
-    num = len(found.labels)
-    image, row, column = found.ids.nonzero().T
-    own = found.ids[image, row, column] - 1
-    logits = to_full_precision(seg_logits[image, :, row, column])
-    probability = logits.softmax(1).gather(1, found.labels[own, None] + 1)[:, 0]
-    confidence = mean_of_groups(probability, own, num)
+    pixels = found.ids.nonzero().T
+    own = found.ids[tuple(pixels)] - 1
+    confidence = _confidence(seg_logits, found.labels, pixels, own)
     strong = found.scores >= threshold
     points = found.points.where(strong[:, None], found.centroids)
-    weight = confidence * found.scores.where(strong, 1)
-    # The last centre of each component that has pixels.
-    last = found.ranks.new_zeros(num).scatter_reduce_(
-        0, found.components, found.ranks, 'amax'
-    )[found.components]
-    kept = last <= max_instances
+    weight = (confidence * found.scores.where(strong, 1)).clamp(0, 1)
+    # Instances come by component and centre: the last one of each has the last centre.
+    last = torch.searchsorted(found.components, found.components, right=True) - 1
+    kept = found.ranks[last] <= max_instances
     drawn = draw_centers(
         points[kept],
         (found.images * num_classes + found.labels)[kept],
-        batch * num_classes,
+        max(1, batch * num_classes),
         size,
         sigma,
     )
-    offsets, weights = _painted(
-        found.ids.shape,
-        (image, row, column),
-        points[own],
-        (weight.clamp(0, 1) * kept)[own],
-        kept[own],
+    return CenterTargets(
+        drawn[: batch * num_classes].view(centers.shape),
+        *_painted(
+            found.ids.shape, pixels, points[own], (weight * kept)[own], kept[own]
+        ),
     )
-    return CenterTargets(drawn.view(batch, num_classes, *size), offsets, weights)
 
 
 @torch.no_grad()
@@ -180,21 +175,31 @@ def point_targets(
     inside = torch.ones_like(groups.owners, dtype=torch.bool)
     return _painted(
         semantic_map.shape,
-        tuple(groups.pixels),
+        groups.pixels,
         groups.points[groups.owners],
         inside,
         inside,
     )
 
 
+def _confidence(
+    seg_logits: Tensor, labels: Tensor, pixels: Tensor, own: Tensor
+) -> Tensor:
+    """Mean probability (K,) of its class over each instance, from its pixels alone."""
+    image, row, column = pixels
+    logits = to_full_precision(seg_logits[image, :, row, column])
+    probabilities = logits.softmax(1).gather(1, labels[own, None] + 1)[:, 0]
+    return mean_of_groups(probabilities, own, len(labels))
+
+
 def _painted(
     shape: tuple[int, ...],
-    pixels: tuple[Tensor, ...],
+    pixels: Tensor,
     points: Tensor,
     weights: Tensor,
     kept: Tensor,
 ) -> tuple[Tensor, Tensor]:
-    """Offsets of (M,) pixels to their points, and their weights, as maps of a batch."""
+    """Maps of the offsets of (3, M) pixels to their points, and of their weights."""
     image, row, column = pixels
     batch, *size = shape
     x, y = points.T

@@ -1,5 +1,7 @@
 """One tiny valid call of what finds instances: components, peaks, centres, crops."""
 
+import functools
+
 import torch
 from case_tools import Case, ints, no_labels, rand, zeros
 
@@ -37,7 +39,106 @@ def inside(height, width):
     return rand(height, width, seed=2) > 0.3
 
 
+def network_maps(batch=2, size=(6, 7), num_classes=2):
+    """Maps of a batch, with small components and centres in them."""
+    return dict(
+        semantic_map=ints(batch, *size, high=num_classes + 1),
+        centers=rand(batch, num_classes, *size, seed=1),
+        offsets=rand(batch, 2, *size, seed=2) * 4 - 2,
+        tags=torch.tensor([True, False]).expand(batch, num_classes),
+        threshold=0.5,
+        kernel_size=3,
+        beta=2.0,
+        min_area=3,
+        cluster_radius=1.2,
+        cluster_min_distance=2.5,
+    )
+
+
+def refinement(batch=2):
+    logits = rand(batch, 3, 6, 7, seed=3)
+    return dict(network_maps(batch), seg_logits=logits, max_instances=3, sigma=1.5)
+
+
+def one_image(rows=6):
+    """Maps of one image, and points."""
+    return dict(
+        probabilities=rand(3, rows, 7).softmax(0),
+        centers=rand(2, rows, 7, seed=1),
+        offsets=rand(2, rows, 7, seed=2) * 4 - 2,
+        points=ints(4, 2, high=6),
+        labels=ints(4, high=2, seed=1),
+    )
+
+
+def some(arguments, *names):
+    return {name: arguments[name] for name in names}
+
+
+@functools.wraps(ops.point_targets)
+def targets_of_points(points, labels, **maps):
+    """Of one image alone, so that its points are one tensor."""
+    return ops.point_targets(points=[points], labels=[labels], **maps)
+
+
+def point_refinement(rows=6):
+    maps = dict(
+        semantic_map=ints(1, rows, 7, high=3),
+        offsets=rand(1, 2, rows, 7, seed=2) * 4 - 2,
+        tags=torch.tensor([[True, False]]),
+    )
+    return dict(some(one_image(), 'points', 'labels'), **maps)
+
+
+INSTANCES = [(0, 6, 7), *[(0,)] * 6, (0, 2), (0, 2), (0, 6, 7)]
+SETTINGS = dict(threshold=0.5, kernel_size=3, beta=2.0, min_area=3)
+SCORED = [(0,), (0,), (0, 0, 7)]
+
 CASES = {
+    'component_instances': Case(
+        ops.component_instances,
+        network_maps,
+        lambda: some(network_maps(0), 'semantic_map', 'centers', 'offsets', 'tags'),
+        INSTANCES,
+    ),
+    'refined_targets': Case(
+        ops.refined_targets,
+        refinement,
+        lambda: some(
+            refinement(0), 'semantic_map', 'seg_logits', 'centers', 'offsets', 'tags'
+        ),
+        [(0, 2, 6, 7), (0, 2, 6, 7), (0, 1, 6, 7)],
+    ),
+    'point_targets': Case(
+        targets_of_points,
+        point_refinement,
+        lambda: some(point_refinement(0), 'semantic_map', 'offsets'),
+        [(1, 2, 0, 7), (1, 1, 0, 7)],
+    ),
+    'scored_instances': Case(
+        ops.scored_instances,
+        lambda: some(one_image(), 'probabilities', 'centers', 'offsets') | SETTINGS,
+        lambda: some(one_image(0), 'probabilities', 'centers', 'offsets'),
+        SCORED,
+    ),
+    'point_instances': Case(
+        ops.point_instances,
+        lambda: some(one_image(), 'probabilities', 'offsets', 'points', 'labels'),
+        lambda: some(one_image(0), 'probabilities', 'offsets'),
+        SCORED,
+    ),
+    'average_flipped': Case(
+        ops.average_flipped,
+        lambda: dict(maps=rand(2, 3, 4, 5)),
+        lambda: dict(maps=zeros(2, 0, 4, 5)),
+        [(0, 4, 5)],
+    ),
+    'keep_tagged': Case(
+        ops.keep_tagged,
+        lambda: dict(probabilities=rand(3, 4, 5), tags=torch.tensor([True, False])),
+        lambda: dict(probabilities=zeros(3, 0, 5)),
+        [(3, 0, 5)],
+    ),
     'connected_components': Case(
         ops.connected_components,
         lambda: dict(label_map=ints(5, 6, high=4), min_area=2),

@@ -283,7 +283,14 @@ def test_what_is_no_tensor_or_of_another_shape_is_refused(title, name):
     case = CASES[title]
     value = case.call()[name]
     for other in (None, 'x', value[None, None], value.to(torch.complex64)):
-        is_optional = name in ('target', 'box_target', 'mask', 'amplitudes', 'weight')
+        is_optional = name in (
+            'target',
+            'box_target',
+            'mask',
+            'amplitudes',
+            'weight',
+            'tags',
+        )
         if (other is None and is_optional) or (
             title in ANY_SHAPE and other is not None and len(other) == 1
         ):

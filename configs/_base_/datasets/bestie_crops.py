@@ -44,20 +44,6 @@ train_pipeline = [
     dict(type='mmwsis.GenerateCenterTargets', sigma=6.0, min_area=50),
     dict(type='mmwsis.PackWeakInputs'),
 ]
-# With one click per object in place of cues: supervision='points'.
-point_train_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='mmwsis.LoadSemanticMap', needs_background=True),
-    dict(type='mmwsis.LoadWeakAnnotations'),
-    *augmentation,
-    dict(
-        type='mmwsis.GenerateCenterTargets',
-        sigma=6.0,
-        min_area=50,
-        centers_from='points',
-    ),
-    dict(type='mmwsis.PackWeakInputs'),
-]
 test_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='mmwsis.ResizeToMultiple', divisor=32, interpolation='bilinear'),
@@ -70,12 +56,5 @@ test_pipeline = [
 label_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='mmwsis.ResizeToMultiple', divisor=32, interpolation='bilinear'),
-    dict(type='mmwsis.PackWeakInputs'),
-]
-# With the clicks, which stay in pixels of the original image.
-point_label_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='mmwsis.ResizeToMultiple', divisor=32, interpolation='bilinear'),
-    dict(type='mmwsis.LoadWeakAnnotations'),
     dict(type='mmwsis.PackWeakInputs'),
 ]

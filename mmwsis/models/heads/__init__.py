@@ -2,6 +2,7 @@ from .boundary_head import BoundaryHead
 from .class_map_head import ClassMapHead
 from .displacement_head import DisplacementHead
 from .peak_attention_head import PeakAttentionHead
+from .pixel_head import PixelHead
 from .scale_aware_mask_head import ScaleAwareMaskHead
 
 __all__ = [
@@ -9,5 +10,6 @@ __all__ = [
     'ClassMapHead',
     'DisplacementHead',
     'PeakAttentionHead',
+    'PixelHead',
     'ScaleAwareMaskHead',
 ]
