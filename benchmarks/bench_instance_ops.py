@@ -22,7 +22,9 @@ from bench_irnet_ops import Row, measure
 from side_by_side import announce, argument_parser, table_header
 from torch import Tensor
 
+from mmwsis.datasets.transforms import GenerateCenterTargets
 from mmwsis.ops import (
+    CenterTargets,
     Components,
     cluster_centers,
     connected_components,
@@ -34,7 +36,16 @@ from mmwsis.ops import (
     region_peaks,
 )
 
-NAMES = ('components', 'peaks', 'centres', 'blobs', 'stamps', 'group', 'crops')
+NAMES = (
+    'components',
+    'peaks',
+    'centres',
+    'blobs',
+    'stamps',
+    'group',
+    'targets',
+    'crops',
+)
 
 
 def smooth_maps(num: int, size: tuple[int, int], cell: int) -> Tensor:
@@ -198,6 +209,47 @@ def cluster_row(size: tuple[int, int]) -> Row:
     )
 
 
+def targets_row(size: tuple[int, int], num_classes: int) -> Row:
+    """Pseudo labels of a crop with one cue in every component (BESTIE's loader)."""
+    _, found = objects(size)
+    classes = np.append(0, found.classes.numpy())
+    semantic_map = classes[found.labels.numpy()].astype(np.uint8)
+    # The first pixel of each: the centroid may lie in another one.
+    first = np.unique(found.labels.numpy(), return_index=True)[1][1:]
+    points = np.stack([first % size[1], first // size[1]], axis=1)
+    labels = classes[1:] - 1
+    sample = dict(
+        img=np.zeros((*size, 3), np.uint8),
+        gt_seg_map=semantic_map,
+        gt_points=points.astype(np.float64),
+        gt_bboxes_labels=labels,
+        tags=sorted(set(labels.tolist())),
+        num_classes=num_classes,
+    )
+    transform = GenerateCenterTargets()
+
+    def made() -> CenterTargets:
+        return transform(dict(sample))['gt_center_targets']
+
+    def agreement(ours: CenterTargets, theirs: tuple[np.ndarray, ...]) -> str:
+        dense = np.zeros_like(theirs[0])
+        dense[sample['tags']] = ours.centers
+        equal = np.allclose(dense, theirs[0], rtol=0, atol=1e-6) and all(
+            np.array_equal(*pair) for pair in zip(ours[1:], theirs[1:])
+        )
+        return f'{int(theirs[2].sum())} pixels, equal: {equal}'
+
+    return Row(
+        f'pseudo labels, {len(labels)} components, {num_classes} classes, '
+        f'{size[0]}x{size[1]}',
+        'each component by its own mask',
+        made,
+        lambda: plain.component_targets(semantic_map, points, labels, num_classes),
+        agreement,
+        '≤ 10 ms',
+    )
+
+
 def crops_row(size: tuple[int, int]) -> Row:
     boxes = crop_grid(size, (size[0] * 25 // 64, size[1] * 125 // 512))
     label = smooth_maps(20, size, 64).argmax(0).byte()
@@ -244,6 +296,7 @@ def build_rows(name: str, shrink: int = 1) -> list[Row]:
         blobs=lambda: [blobs_row(voc)],
         stamps=lambda: [stamps_row(crop)],
         group=lambda: [group_row(crop), cluster_row(crop)],
+        targets=lambda: [targets_row(crop, classes) for classes in (20, 80)],
         crops=lambda: [crops_row(cityscapes)],
     )
     return build[name]()

@@ -149,3 +149,27 @@ def voted_labels(
             votes[label, y1:y2, x1:x2] += crop == label
     most, label = votes.max(0)
     return label.byte().masked_fill((most < covered) | (covered == 0), 255)
+
+
+def component_targets(
+    semantic_map: np.ndarray, points: np.ndarray, labels: np.ndarray, num_classes: int
+) -> Arrays:
+    """BESTIE's pseudo labels, class by class and component by component."""
+    height, width = semantic_map.shape
+    rows, columns = np.indices((height, width))
+    centers = np.zeros((num_classes, height, width), np.float32)
+    offsets, weights = np.zeros((2, height, width)), np.zeros((1, height, width))
+    for label in np.unique(labels):
+        numbers, count = ndimage.label(semantic_map == label + 1, np.ones((3, 3)))
+        cues = numbers[points[labels == label, 1], points[labels == label, 0]]
+        for number in range(1, count + 1):
+            mask = numbers == number
+            if mask.sum() < 50 or (cues == number).sum() != 1:
+                continue
+            y, x = (int(place[mask].mean()) for place in (rows, columns))
+            weights[0][mask] = 1
+            offsets[0][mask], offsets[1][mask] = y - rows[mask], x - columns[mask]
+            near = (abs(rows - y) <= 19) & (abs(columns - x) <= 19)
+            bell = np.exp(-((rows - y) ** 2 + (columns - x) ** 2) / 72) * near
+            centers[label] = np.maximum(centers[label], bell)
+    return centers, offsets, weights

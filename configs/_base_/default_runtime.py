@@ -13,6 +13,8 @@ custom_hooks = [
     dict(type='mmwsis.StopOnNaNHook'),
     # Together with the sampler: a resumed run equals an uninterrupted one.
     dict(type='mmwsis.ExactResumeHook'),
+    # Pseudo labels say what the network behind them has learned from.
+    dict(type='mmwsis.TrainingSourcesHook'),
 ]
 
 env_cfg = dict(

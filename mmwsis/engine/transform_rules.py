@@ -9,6 +9,7 @@ from .preflight import datasets_of
 # What other libraries' transforms leave where it was, by the transform that loads it.
 _UNKNOWN_TO_OTHERS = dict(
     LoadWeakAnnotations='points',
+    LoadCues='points',
     LoadProposals='proposals',
     LoadPanopticMap='instance map',
     LoadClassMaps='class maps',

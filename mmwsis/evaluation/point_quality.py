@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.sparse import csgraph
 
 from .instance_ground_truth import ImageObjects
 from .mask_bits import MaskBits
@@ -15,7 +16,7 @@ from .metric_tables import plain_number
 
 # A point counts at a threshold if its score is above it; all count at the first.
 THRESHOLDS = (-1.0, *(round(0.1 * step, 1) for step in range(1, 10)))
-_COLUMNS = ('points', 'inside', 'objects', 'once', 'never', 'several')
+_COLUMNS = ('points', 'inside', 'objects', 'once', 'never', 'several', 'plateau')
 
 
 class ImagePoints(NamedTuple):
@@ -47,11 +48,13 @@ def count_hits(
         num_classes: C.
 
     Returns:
-        ``(T, C, 6)`` int64 at each of ``THRESHOLDS``: points, those inside an object of
-        their class, objects, and those that one point, none, several hit.
+        ``(T, C, 7)`` int64 at each of ``THRESHOLDS``: points, those inside an object of
+        their class, objects, those that one point, none, several hit, and those that
+        several hit which are one plateau: 8-connected pixels of equal score.
     """
     columns, rows = np.floor(found.points.T + 0.5).astype(np.int64)
-    pixels = rows.clip(0, size[0] - 1) * size[1] + columns.clip(0, size[1] - 1)
+    columns, rows = columns.clip(0, size[1] - 1), rows.clip(0, size[0] - 1)
+    pixels = rows * size[1] + columns
     hits = pixels_inside(truth.masks, pixels)
     hits &= truth.labels[:, None] == found.labels
     inside = hits[~truth.crowd].any(axis=0)
@@ -59,6 +62,7 @@ def count_hits(
     if truth.void is not None:
         judged &= ~pixels_inside(truth.void, pixels)[0]
     labels = truth.labels[~truth.crowd]
+    plateau = _plateaus(found, rows, columns)
     counts = np.zeros((len(THRESHOLDS), num_classes, len(_COLUMNS)), dtype=np.int64)
 
     def by_class(values: np.ndarray) -> np.ndarray:
@@ -66,7 +70,10 @@ def count_hits(
 
     for step, threshold in enumerate(THRESHOLDS):
         kept = judged & (found.scores > threshold)
-        times = hits[~truth.crowd][:, kept].sum(axis=1)
+        own = hits[~truth.crowd][:, kept]
+        times = own.sum(axis=1)
+        # Of the points that hit an object, the plateaus.
+        distinct = (own @ (plateau[kept, None] == np.unique(plateau))).sum(axis=1)
         groups = (
             found.labels[kept],
             found.labels[kept & inside],
@@ -74,9 +81,23 @@ def count_hits(
             labels[times == 1],
             labels[times == 0],
             labels[times > 1],
+            labels[(times > 1) & (distinct == 1)],
         )
         counts[step] = np.stack([by_class(group) for group in groups], axis=1)
     return counts
+
+
+def _plateaus(found: ImagePoints, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Number of the plateau of each point, ``(N,)``."""
+    same = np.ones((len(rows), len(rows)), dtype=bool)
+    for values, reach in (
+        (found.labels, 0),
+        (found.scores, 0),
+        (rows, 1),
+        (columns, 1),
+    ):
+        same &= abs(values[:, None] - values) <= reach
+    return csgraph.connected_components(same, directed=False)[1]
 
 
 def pixels_inside(masks: MaskBits, pixels: np.ndarray) -> np.ndarray:
@@ -107,7 +128,8 @@ def point_figures(
     Returns:
         JSON-serialisable: ``points`` and ``objects`` (how many), ``inside`` (share of
         the points that hit an object of their class), ``once``, ``never`` and
-        ``several`` (shares of the objects, by the number of points that hit them);
+        ``several`` (shares of the objects, by the number of points that hit them) and
+        ``plateau`` (share of the objects that several hit which are one plateau);
         ``per_class``, a list with the same and ``name`` of classes with a point or an
         object; ``per_threshold`` of scored points, a list with the same and
         ``threshold``.
@@ -137,6 +159,6 @@ def _row(counts: np.ndarray) -> dict[str, Any]:
         objects=objects,
         **{
             key: plain_number(row[key] / objects if objects else np.nan)
-            for key in ('once', 'never', 'several')
+            for key in _COLUMNS[3:]
         },
     )

@@ -20,7 +20,7 @@ from .instance_ground_truth import InstanceGroundTruth
 from .metric_tables import percent
 from .point_quality import THRESHOLDS, ImagePoints, count_hits, point_figures
 
-_SHARES = ('inside', 'once', 'never', 'several')
+_SHARES = ('inside', 'once', 'never', 'several', 'plateau')
 _HEADER = (
     'points',
     'inside an object of their class, %',
@@ -28,6 +28,7 @@ _HEADER = (
     'hit once, %',
     'never, %',
     'several times, %',
+    'of these by one plateau, %',
 )
 # Once, never, several times; as in the other figures, the good is blue.
 _COLORS = dict(once='#3b6fb6', never='#9aa3ad', several='#e08a2e')
@@ -108,7 +109,7 @@ def point_report(pseudo: str | os.PathLike, gt: str | os.PathLike) -> dict[str, 
     shared = [image for image in coco['images'] if image['id'] in known]
     if not shared:
         raise ValueError(f'{pseudo} and {gt} share no image id.')
-    counts = np.zeros((len(THRESHOLDS), len(classes), 6), dtype=np.int64)
+    counts = np.zeros((len(THRESHOLDS), len(classes), 7), dtype=np.int64)
     for image in shared:
         size = truth.image_size(image['id'])
         if size != (image['height'], image['width']):
@@ -152,7 +153,8 @@ def point_markdown(summary: Mapping[str, Any]) -> str:
         f'# Quality of {summary["pseudo_labels"]}',
         f'Points compared with the masks of {summary["ground_truth"]} on '
         f'{summary["images"]} images{note if left_out else ""}. A point hits the '
-        'objects of its class that its pixel belongs to.',
+        'objects of its class that its pixel belongs to. A plateau are adjacent points '
+        'of equal score: `merge_plateaus` would have made one of them.',
         markdown_table(_HEADER, [_cells(summary)], text_columns=0),
         '![Points and objects by class and score](quality.png)',
         '## Classes',

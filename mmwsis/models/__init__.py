@@ -1,6 +1,6 @@
 """Labelers, end-to-end detectors and their parts; importing registers them all."""
 
-from . import backbones, detectors, heads, labelers, losses
+from . import backbones, detectors, heads, labelers, layers, losses, necks
 from .efficientnet_lite_pretrained import EfficientNetLitePretrained
 from .encoder_pretrained import EncoderPretrained
 from .object_crop_preprocessor import ObjectCropPreprocessor
@@ -17,5 +17,7 @@ __all__ = [
     'detectors',
     'heads',
     'labelers',
+    'layers',
     'losses',
+    'necks',
 ]

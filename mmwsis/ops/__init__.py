@@ -2,7 +2,7 @@
 
 from .affinity_walk import affinity_walk
 from .center_maps import cluster_centers, draw_centers, group_pixels
-from .center_targets import CenterTargets
+from .center_targets import CenterTargets, center_targets
 from .centroids import InstanceMap, centroid_instance_map, refine_centroids
 from .component_instances import ComponentInstances, component_instances
 from .connected_components import Components, connected_components
@@ -30,6 +30,7 @@ from .patch_rle import (
     pixels_between,
 )
 from .path_affinity import path_affinity
+from .peak_attention import peak_attention
 from .peaks import Peaks, find_peaks, region_peaks
 from .permutohedral import PermutohedralLattice
 from .pixel_paths import pixel_directions, pixel_paths, source_window
@@ -86,6 +87,7 @@ __all__ = [
     'best_proposals',
     'box_cells',
     'cells_to_grid',
+    'center_targets',
     'centroid_instance_map',
     'cluster_centers',
     'combine_logits',
@@ -115,6 +117,7 @@ __all__ = [
     'merge_crop_labels',
     'merge_flipped_cams',
     'path_affinity',
+    'peak_attention',
     'pixel_directions',
     'pixel_paths',
     'pixels_between',

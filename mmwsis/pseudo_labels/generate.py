@@ -18,7 +18,7 @@ from mmengine.registry import init_default_scope
 from mmwsis.formats.coco_file import load_coco, match_classes, read_json
 from mmwsis.formats.map_index import INDEX_NAME
 from mmwsis.registry import DATASETS
-from mmwsis.utils.checkpoint import check_checkpoint_file
+from mmwsis.utils.checkpoint import check_checkpoint_file, load_checkpoint_file
 from mmwsis.utils.config_files import files_named_in
 from mmwsis.utils.process_lock import ProcessLock
 
@@ -166,6 +166,15 @@ def _maps_read(cfg: Config, source: str) -> list[Path]:
     ]
 
 
+def _trained_on(checkpoint: Path | None) -> Mapping[str, Any] | None:
+    """What ``mmwsis.TrainingSourcesHook`` wrote into a checkpoint; reads no weight."""
+    if checkpoint is None:
+        return None
+    content = load_checkpoint_file(checkpoint, map_location='meta')
+    meta = content.get('meta') if isinstance(content, Mapping) else None
+    return meta.get('trained_on') if isinstance(meta, Mapping) else None
+
+
 def _supervision(dataset: Mapping[str, Any]) -> str | None:
     """Level that is declared; None where the list of images is all that is read."""
     is_unlabelled = str(dataset['type']).endswith('UnlabelledImageDataset')
@@ -219,6 +228,7 @@ def _enter(work: _Work) -> dict[str, Any] | None:
         ),
         artifact=None if isinstance(artifact, ObjectMasks) else work.settings,
         maps=_maps_read(cfg, artifact.source.path),
+        trained_on=_trained_on(work.checkpoint),
     )
     result = artifact.result
     if not parts.exists():

@@ -39,6 +39,7 @@ def build_manifest(
     settings: Mapping[str, Any],
     artifact: Mapping[str, Any] | None = None,
     maps: Sequence[Path] = (),
+    trained_on: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Describe a run completely enough to recognise another one that must not mix.
 
@@ -54,6 +55,8 @@ def build_manifest(
             objects, which need no further word, have None, the default.
         maps: Indices of the folders of maps that are read, and JSONs that are; hashed.
             An index holds the checksums of its files. Defaults to none.
+        trained_on: Label files and folders of maps that the checkpoint says it was
+            trained on. Defaults to None: it does not say.
 
     Returns:
         JSON-serialisable dictionary. ``date`` is the present time.
@@ -70,6 +73,7 @@ def build_manifest(
         supervision=supervision,
         **({} if artifact is None else dict(artifact=dict(artifact))),
         **({} if not maps else dict(maps={_name(p): hash_file(p) for p in maps})),
+        **({} if not trained_on else dict(trained_on=dict(trained_on))),
         options=json.loads(json.dumps(dict(options), default=list)),
         version=__version__,
         date=_date(),

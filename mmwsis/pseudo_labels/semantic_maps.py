@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from mmengine.structures import BaseDataElement
+from mmengine.structures import BaseDataElement, PixelData
 
 from mmwsis.formats.semantic_maps import BACKGROUND, IGNORE_INDEX, encode_semantic_map
 from mmwsis.utils.arrays import to_numpy
@@ -21,8 +21,9 @@ class SemanticMapFolder(MapFolder):
     nothing is known. With ``background`` class 0 is the background and class ``k + 1``
     is the dataset's class ``k``, as in PASCAL VOC; without it class ``k`` is ``k``.
 
-    Reads ``pred_sem_seg.sem_seg`` of a predicted sample, as MMSegmentation's models
-    fill it: integers (1, H, W) of image size, in this numbering.
+    Reads ``pred_sem_seg.sem_seg`` of a predicted sample, or ``pred_sem_seg.data``, as
+    MMSegmentation's models fill it: integers (1, H, W) of image size, in this
+    numbering.
 
     Args:
         out: Folder to write.
@@ -68,13 +69,15 @@ class SemanticMapFolder(MapFolder):
             image_size: ``(H, W)`` in pixels.
             where: Names the image in messages.
         """
-        found = sample.get('pred_sem_seg')
-        if found is None or 'sem_seg' not in found:
+        found = sample.get('pred_sem_seg') or PixelData()
+        # MMDetection's name, and MMSegmentation's.
+        values = found.get('sem_seg', found.get('data'))
+        if values is None:
             raise ValueError(
                 f'{where}: the model returned no pred_sem_seg.sem_seg. Its predict() '
                 "must fill it for artifact='semantic_maps'."
             )
-        values = to_numpy(found.sem_seg)
+        values = to_numpy(values)
         if values.shape not in (tuple(image_size), (1, *image_size)):
             raise ValueError(
                 f'{where}: pred_sem_seg.sem_seg has shape {values.shape}, expected '

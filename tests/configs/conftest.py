@@ -20,11 +20,15 @@ def tiny_scenes(tmp_path_factory):
     make_synthetic(root, SyntheticSettings(train=6, val=2, size=96, seed=3))
     truth = json.loads((root / 'annotations/instances_train.json').read_text())
     (root / 'pseudo_labels').mkdir()
-    for method in ('exits', 'mal', 'irnet'):
-        pseudo = copy.deepcopy(truth)
+    clicks = json.loads((root / 'weak/points_train.json').read_text())
+    for name, labels in (
+        *((method, truth) for method in ('exits', 'mal', 'irnet')),
+        ('bestie_cues', dict(clicks, info={})),
+    ):
+        pseudo = copy.deepcopy(labels)
         for annotation in pseudo['annotations']:
             annotation['score'] = 0.9
-        (root / 'pseudo_labels' / f'{method}.json').write_text(json.dumps(pseudo))
+        (root / 'pseudo_labels' / f'{name}.json').write_text(json.dumps(pseudo))
     write_maps(root, truth)
     yield root
     shutil.rmtree(root)
@@ -37,6 +41,7 @@ def write_maps(root, truth):
     folders = {
         name: root / name / 'irnet' for name in ('class_maps', 'relation_labels')
     }
+    folders['semantic_maps'] = root / 'pseudo_labels/irnet_semantic'
     entries = {name: [] for name in folders}
     for image in truth['images']:
         size = image['height'], image['width']
@@ -57,7 +62,9 @@ def write_maps(root, truth):
             class_maps=encode_class_maps(np.array(labels), size, maps),
             relation_labels=encode_semantic_map(values, ('background', *names)),
         )
-        for name, suffix in (('class_maps', '.npz'), ('relation_labels', '.png')):
+        contents['semantic_maps'] = contents['relation_labels']
+        for name in folders:
+            suffix = '.npz' if name == 'class_maps' else '.png'
             file = Path(image['file_name']).with_suffix(suffix)
             path = folders[name] / file
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -66,6 +73,7 @@ def write_maps(root, truth):
     for name, kind, classes in (
         ('class_maps', 'class_maps', names),
         ('relation_labels', 'semantic_maps', ['background', *names]),
+        ('semantic_maps', 'semantic_maps', ['background', *names]),
     ):
         index = dict(type=kind, classes=classes, images=entries[name])
         (folders[name] / 'index.json').write_text(json.dumps(index))

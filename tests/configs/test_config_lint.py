@@ -27,7 +27,13 @@ from mmwsis.pipelines.stages import ConfigStage
 from mmwsis.structures.supervision import Supervision
 from mmwsis.utils.config_files import paths_named_in
 
-NAMES = {'exits': 'EXITS', 'mal': 'MAL', 'irnet': 'IRNet', 'proposals': 'Proposals'}
+NAMES = {
+    'exits': 'EXITS',
+    'mal': 'MAL',
+    'irnet': 'IRNet',
+    'bestie': 'BESTIE',
+    'proposals': 'Proposals',
+}
 FINALS = [f for f in CONFIGS if load(f).wsis.get('stage') == 'final_model']
 STAGES = [f for f in CONFIGS if f not in FINALS]
 DATASETS = ('coco', 'voc', 'lvis', 'synthetic')
@@ -44,6 +50,9 @@ FINAL_MODELS = {
     'solov2_r18_synthetic',
     'solov2_efficientnet-lite0_small',
 }
+CUE_NETWORKS = dict(
+    coco='vgg16', voc='vgg16', synthetic='r18', small='efficientnet-lite0'
+)
 IRNET_NETWORKS = dict(
     coco='r50', voc='r50', synthetic='r18', small='efficientnet-lite0'
 )
@@ -92,6 +101,8 @@ def test_all_promised_configs_are_there():
     for dataset, network in IRNET_NETWORKS.items():
         stages = f'cam_{network}', 'relation-labels', f'irnet_{network}'
         assert {f'{stage}_{dataset}' for stage in stages} <= stems['irnet']
+    for dataset, network in CUE_NETWORKS.items():
+        assert f'pam_{network}_{dataset}' in stems['bestie']
     assert stems['exits'] >= FINAL_MODELS
     assert stems['mal'] >= FINAL_MODELS
     assert stems['irnet'] >= IRNET_FINAL_MODELS
@@ -105,7 +116,7 @@ def test_configs_stay_few():
     """A further method costs its own files, not one for each combination."""
     files = list(FOLDER.rglob('*.py'))
     fragments = [file for file in files if '_base_' in file.parts]
-    assert len(files) <= 135
+    assert len(files) <= 160
     assert len(fragments) <= len(files) / 3
 
 
@@ -159,8 +170,11 @@ def test_stages_draw_with_a_hook_of_their_own_method(file):
     hook = load(file).default_hooks.get('visualization')
     stage = load(file).wsis.stage
     crops = 'mmwsis.CropPredictionVisualizationHook'
-    own = {'classifier': 'mmwsis.ClassMapVisualizationHook'}
-    if file.parent.name not in ('irnet', 'proposals') and stage != 'pretrain':
+    own = {
+        'classifier': 'mmwsis.ClassMapVisualizationHook',
+        'end_to_end': 'DetVisualizationHook',
+    }
+    if file.parent.name in ('exits', 'mal') and stage != 'pretrain':
         own[stage] = crops
     assert (hook and hook.type) == own.get(stage)
 
@@ -182,6 +196,8 @@ def test_all_that_a_config_reads_is_made_by_another(file):
     for command in made.values():
         assert (ROOT / command.split()[1]).is_file()
     for name in cfg.wsis.get('requires', ()):
+        if not isinstance(name, str):
+            continue
         maker = load(ROOT / name)
         products = {
             maker.wsis.get('produces'),
@@ -206,12 +222,15 @@ def test_labelers_write_what_final_models_read(file):
 
 
 @pytest.mark.parametrize(
-    'file', [f for f in CONFIGS if f.name.startswith('cam_')], ids=name_of
+    'file', [f for f in CONFIGS if f.name.startswith(('cam_', 'pam_'))], ids=name_of
 )
 def test_classifiers_see_tags_alone(file):
     cfg = load(file)
-    assert cfg.artifact == 'class_maps'
-    assert cfg.wsis.produces == f'{cfg.data_spec.data_root}/class_maps/irnet'
+    artifact, place = 'class_maps', 'class_maps/irnet'
+    if file.parent.name == 'bestie':
+        artifact, place = 'points', 'pseudo_labels/bestie_cues.json'
+    assert cfg.artifact == artifact
+    assert cfg.wsis.produces == f'{cfg.data_spec.data_root}/{place}'
     for loader in (cfg.train_dataloader, cfg.pseudo_label_dataloader):
         assert loader.dataset.supervision == 'image_tags'
         assert loader.dataset.ann_file == cfg.data_spec.train.weak.image_tags
@@ -237,6 +256,30 @@ def test_irnet_reads_what_its_earlier_stages_write(file):
     ):
         assert loader.dataset.pipeline[1].folder == folder
         assert folder in required
+
+
+@pytest.mark.parametrize(
+    'file', [f for f in CONFIGS if f.name.startswith('bestie_')], ids=name_of
+)
+def test_bestie_learns_from_what_it_is_declared_with(file):
+    cfg = load(file)
+    level, root = cfg.wsis.supervision, cfg.data_spec.data_root
+    assert level == ('points' if '_points_' in file.stem else 'image_tags')
+    assert cfg.model.supervision == level
+    for loader in (cfg.train_dataloader, cfg.pseudo_label_dataloader):
+        assert loader.dataset.supervision == level
+        assert loader.dataset.ann_file == cfg.data_spec.train.weak[level]
+    assert cfg.val_dataloader.dataset.supervision == 'masks'
+    name = 'bestie_points' if level == 'points' else 'bestie'
+    assert cfg.wsis.produces == f'{root}/pseudo_labels/{name}.json'
+    steps = {step.type: step for step in cfg.train_dataloader.dataset.pipeline}
+    needed = {steps['mmwsis.LoadSemanticMap'].folder}
+    if level == 'image_tags':
+        needed.add(steps['mmwsis.LoadCues'].ann_file)
+    assert needed <= {item.path for item in requirements_of(cfg)}
+    centers = steps['mmwsis.GenerateCenterTargets'].get('centers_from', 'components')
+    assert centers == ('points' if level == 'points' else 'components')
+    assert steps['mmwsis.GenerateCenterTargets'].sigma == cfg.model.sigma
 
 
 @pytest.mark.parametrize('file', FINALS, ids=name_of)
@@ -361,7 +404,7 @@ def test_metafile_lists_every_config(method):
     assert all(
         model['In Collection'] == collection['Name'] for model in content['Models']
     )
-    levels = {'extreme points', 'boxes', 'image tags', 'masks', 'none'}
+    levels = {'extreme points', 'boxes', 'points', 'image tags', 'masks', 'none'}
     assert {model['Metadata']['Supervision'] for model in content['Models']} <= levels
 
 

@@ -4,14 +4,16 @@ import math
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
-from mmengine.registry import PARAM_SCHEDULERS
+from mmengine.registry import MODELS, PARAM_SCHEDULERS, init_default_scope
 from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parent))
-from shipped_configs import CONFIGS, FOLDER, name_of
+from shipped_configs import CONFIGS, FOLDER, ROOT, name_of
 from shipped_configs import load as load_file
 
 PAPER = [
@@ -239,3 +241,75 @@ def test_all_labelers_with_a_warm_up_are_listed():
     full = {f'{m}/{s}_vit-b_{d}' for m, s, d, _ in PAPER}
     assert full <= names
     assert {'exits/mae_vit-tiny_synthetic', 'irnet/cam_r18_synthetic'} <= names
+
+
+def test_bestie_classifier_numbers():
+    """Four rates, three steps, sizes (supplement, released code)."""
+    cfg = load_file(FOLDER / 'bestie' / 'pam_vgg16_voc.py')
+    with torch.device('meta'):
+        model = MODELS.build(cfg.model)
+    assert sum(p.numel() for p in model.parameters()) == 21_804_372
+    wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
+    names = {value: name for name, value in model.named_parameters()}
+    groups = wrapper.optimizer.param_groups
+    assert len(groups) == len(names) == 34
+    times = {
+        names[group['params'][0]]: round(group['lr'] / 1e-3, 6) for group in groups
+    }
+    for name, rate in times.items():
+        bias = name.endswith('.bias')
+        expected = (20 if bias else 10) if name.startswith('head.') else 1 + bias
+        assert rate == expected, name
+    for key, value in (('momentum', 0.9), ('nesterov', True), ('weight_decay', 5e-4)):
+        assert {group[key] for group in groups} == {value}
+    assert cfg.train_dataloader.batch_size == cfg.auto_scale_lr.base_batch_size == 10
+    plain = dict(cfg.optim_wrapper, paramwise_cfg=None)
+    _, rates = learning_rates(Config(dict(cfg.items(), optim_wrapper=plain)), 1)
+    assert rates == pytest.approx([1e-3] * 4 + [1e-4] * 5 + [1e-5] * 6)  # per epoch
+    assert cfg.model.test_cfg == dict(
+        kernel_size=15,
+        min_score=0.1,
+        max_per_class=25,
+        merge_plateaus=False,
+        score_digits=3,
+    )
+
+
+def test_bestie_network_sizes():
+    """Of the released code, for 20 classes."""
+    init_default_scope('mmdet')
+    for name, count in (('hrnet-w48', 63_938_507), ('r50', 55_324_411)):
+        for setting in ('', '_points'):
+            cfg = load_file(FOLDER / 'bestie' / f'bestie_{name}{setting}_voc.py')
+            with torch.device('meta'):
+                model = MODELS.build(cfg.model)
+            assert sum(p.numel() for p in model.parameters()) == count
+            norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
+            momentum = 0.1 if name == 'hrnet-w48' else 0.01
+            assert {norm.momentum for norm in norms} == {momentum}
+            assert all(norm.training for norm in model.train().modules())
+            assert cfg.sync_bn == 'torch'
+
+
+def test_bestie_rates_are_the_released_ones():
+    cfg = load_file(FOLDER / 'bestie' / 'bestie_hrnet-w48_voc.py')
+    optimizer = cfg.optim_wrapper.optimizer
+    assert optimizer == dict(type='Adam', lr=5e-5, betas=(0.9, 0.999), weight_decay=0)
+    assert 'clip_grad' not in cfg.optim_wrapper
+    assert 4 * cfg.train_dataloader.batch_size == cfg.auto_scale_lr.base_batch_size
+    with np.load(ROOT / 'tests/golden/bestie/lr_0.npz') as file:
+        record = {key: file[key] for key in file.files}
+    assert cfg.train_cfg.max_iters == record['max_iters'] == 50_000
+    cfg = Config(dict(cfg.items(), train_cfg=dict(max_epochs=50_000)))
+    _, rates = learning_rates(cfg, 1)
+    found = np.array(rates)[record['iters']]
+    np.testing.assert_allclose(found, record['lr'], rtol=1e-9, atol=0)
+
+
+def test_bestie_schedule_of_the_paper():
+    cfg = load_file(FOLDER / 'bestie' / 'bestie_hrnet-w48_70e_voc.py')
+    assert 4 * cfg.train_dataloader.batch_size == cfg.auto_scale_lr.base_batch_size
+    _, rates = learning_rates(cfg, 3)
+    assert len(rates) == 210
+    expected = [5e-5 * (1 - i / 210) ** 0.9 for i in range(210)]
+    assert rates == pytest.approx(expected, rel=1e-9)

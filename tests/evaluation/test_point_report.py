@@ -76,18 +76,31 @@ def test_report_by_hand(files, tmp_path):
     assert (report['points'], report['objects']) == (6, 3)
     assert report['inside'] == 3 / 6
     shares = [report[key] for key in ('once', 'never', 'several')]
-    assert shares == [1 / 3, 1 / 3, 1 / 3]
+    assert shares == [1 / 3, 1 / 3, 1 / 3] and report['plateau'] == 0
     nut, bolt = report['per_class']
     assert nut == dict(
-        name='nut', points=4, inside=0.75, objects=2, once=0.5, never=0.0, several=0.5
-    )
+        name='nut', points=4, inside=0.75, objects=2,
+        once=0.5, never=0.0, several=0.5, plateau=0.0,
+    )  # fmt: skip
     assert (bolt['points'], bolt['inside'], bolt['never']) == (2, 0.0, 1.0)
     at = {row['threshold']: row for row in report['per_threshold']}
     assert at[0.3]['once'] == 2 / 3 and at[0.3]['several'] == 0
     assert at[0.8]['points'] == 2 and at[0.8]['once'] == 1 / 3  # 0.8 is not above it
     text = (tmp_path / 'report/quality.md').read_text()
-    assert '| nut | 4 | 75.0 | 2 | 50.0 | 0.0 | 50.0 |' in text
+    assert '| nut | 4 | 75.0 | 2 | 50.0 | 0.0 | 50.0 | 0.0 |' in text
     assert (tmp_path / 'report/quality.png').stat().st_size > 5000
+
+
+def test_objects_that_a_plateau_costs(files, tmp_path):
+    """The two points on the second nut touch, with one score; then with two."""
+    content = json.loads(files[0].read_text())
+    for one, point in zip(content['annotations'][1:3], ([21, 3], [22, 4])):
+        one.update(point=point, score=0.8)
+    for score, expected in ((0.8, 1 / 3), (0.7, 0)):
+        content['annotations'][2]['score'] = score
+        files[0].write_text(json.dumps(content))
+        report = report_of_points(*files, tmp_path / 'report')
+        assert (report['several'], report['plateau']) == (1 / 3, expected)
 
 
 def test_clicks_have_no_thresholds(files, tmp_path):
@@ -135,13 +148,32 @@ def test_files_that_do_not_fit(files, change, message):
         point_report(*files)
 
 
+def touch(one, other):
+    """Whether two points, ``(class, row, column, score)``, are of one plateau."""
+    same = one[0] == other[0] and one[3] == other[3]
+    return same and abs(one[1] - other[1]) <= 1 and abs(one[2] - other[2]) <= 1
+
+
+def is_one_plateau(hits, points):
+    """Whether points of ``points`` lead from the first of ``hits`` to all others."""
+    reached = [hits[0]]
+    for one in reached:
+        reached += [p for p in points if touch(one, p) and p not in reached]
+    return all(one in reached for one in hits)
+
+
 def slow_hits(found, masks, labels, crowd, void):
     """One point, one object, one threshold at a time."""
-    counts = np.zeros((len(THRESHOLDS), 2, 6), dtype=int)
+    counts = np.zeros((len(THRESHOLDS), 2, 7), dtype=int)
+    points = [
+        (label, min(int(y + 0.5), SIZE[0] - 1), min(int(x + 0.5), SIZE[1] - 1), score)
+        for label, (x, y), score in zip(*found)
+    ]
     for step, threshold in enumerate(THRESHOLDS):
-        hits = [0] * len(masks)
-        for label, (x, y), score in zip(*found):
-            pixel = min(int(y + 0.5), SIZE[0] - 1), min(int(x + 0.5), SIZE[1] - 1)
+        hits = [[] for _ in masks]
+        for point in points:
+            label, *pixel, score = point
+            pixel = tuple(pixel)
             if score <= threshold or void[pixel]:
                 continue
             own = [
@@ -153,11 +185,14 @@ def slow_hits(found, masks, labels, crowd, void):
             counts[step, label, 0] += 1
             counts[step, label, 1] += bool(objects)
             for k in objects:
-                hits[k] += 1
-        for k, times in enumerate(hits):
-            if not crowd[k]:
-                counts[step, labels[k], 2] += 1
-                counts[step, labels[k], 3 + (0 if times == 1 else 1 + (times > 1))] += 1
+                hits[k].append(point)
+        for k, own in enumerate(hits):
+            if crowd[k]:
+                continue
+            counts[step, labels[k], 2] += 1
+            counts[step, labels[k], {0: 4, 1: 3}.get(len(own), 5)] += 1
+            if len(own) > 1:
+                counts[step, labels[k], 6] += is_one_plateau(own, points)
     return counts
 
 
@@ -169,10 +204,10 @@ def test_against_a_slow_reference(seed, num, objects):
     void = rng.random(SIZE) < 0.1
     masks &= ~void
     labels, crowd = rng.integers(0, 2, objects), rng.random(objects) < 0.3
+    # Few places and scores: points of one plateau, and of two that touch.
+    corner = rng.random((num, 2)) * SIZE[::-1] / rng.choice([1, 6])
     found = ImagePoints(
-        rng.integers(0, 2, num),
-        rng.random((num, 2)) * SIZE[::-1],
-        rng.random(num).round(1),
+        rng.integers(0, 2, num), corner, rng.choice([0.25, 0.5, 0.7], num)
     )
     truth = ImageObjects(
         pack_masks(masks, SIZE), labels, crowd, pack_masks(void[None], SIZE)
@@ -188,4 +223,4 @@ def test_the_tool_finds_out_by_itself(files, tmp_path, monkeypatch, capsys):
     arguments = [TOOL, *files, '--out-dir', tmp_path / 'report']
     monkeypatch.setattr(sys, 'argv', list(map(str, arguments)))
     tool.main()
-    assert '| 6 | 50.0 | 3 | 33.3 | 33.3 | 33.3 |' in capsys.readouterr().out
+    assert '| 6 | 50.0 | 3 | 33.3 | 33.3 | 33.3 | 0.0 |' in capsys.readouterr().out

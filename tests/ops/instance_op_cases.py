@@ -19,6 +19,17 @@ def centers():
     )
 
 
+def target_maps():
+    return dict(
+        semantic_map=ints(6, 7, high=3),
+        points=ints(4, 2, high=7),
+        labels=ints(4, high=2, seed=1),
+        tags=torch.tensor([True, True, False]),
+        sigma=1.5,
+        min_area=2,
+    )
+
+
 def tiled(values, num=4):
     """Crops of 3 x 4 pixels of an image of 5 x 6, or what else there is of each."""
     return dict(values, boxes=ops.crop_grid((5, 6), (3, 4))[:num])
@@ -158,6 +169,14 @@ CASES = {
         centers,
         lambda: dict(points=no_labels(0, 2), labels=no_labels(0), amplitudes=zeros(0)),
         [(3, 6, 7)],
+    ),
+    'center_targets': Case(
+        ops.center_targets,
+        target_maps,
+        lambda: dict(
+            semantic_map=no_labels(0, 7), points=no_labels(0, 2), labels=no_labels(0)
+        ),
+        [(3, 0, 7), (2, 0, 7), (1, 0, 7)],
     ),
     'group_pixels': Case(
         ops.group_pixels,

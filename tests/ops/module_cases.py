@@ -19,7 +19,53 @@ from case_tools import (
 from mmwsis.models import heads, losses
 from mmwsis.models.labelers import patch_grid
 
+
+def guided_call(channels):
+    return dict(
+        pred=rand(2, channels, 4, 5),
+        target=rand(2, channels, 4, 5, seed=1),
+        weight=rand(2, 1, 4, 5, seed=2) * ints(2, 1, 4, 5, seed=3),
+    )
+
+
+def guided_empty(channels):
+    maps = zeros(0, channels, 4, 5)
+    return dict(pred=maps, target=maps, weight=zeros(0, 1, 4, 5))
+
+
+def pixel_call():
+    return dict(logits=rand(2, 3, 4, 5), target=ints(2, 4, 5, high=3), ratio=0.3)
+
+
+def no_pixels():
+    return dict(logits=zeros(0, 3, 4, 5), target=no_labels(0, 4, 5))
+
+
 CASES = {
+    'center_loss': Case(
+        losses.center_loss, lambda: guided_call(3), lambda: guided_empty(3), [()]
+    ),
+    'offset_loss': Case(
+        losses.offset_loss, lambda: guided_call(2), lambda: guided_empty(2), [()]
+    ),
+    'hard_pixel_cross_entropy': Case(
+        losses.hard_pixel_cross_entropy, pixel_call, no_pixels, [()]
+    ),
+    'CenterLoss': Case(
+        module(losses.CenterLoss),
+        lambda: dict(guided_call(3), loss_weight=2.0),
+        lambda: guided_empty(3),
+        [()],
+    ),
+    'OffsetLoss': Case(
+        module(losses.OffsetLoss),
+        lambda: dict(guided_call(2), loss_weight=2.0),
+        lambda: guided_empty(2),
+        [()],
+    ),
+    'HardPixelCrossEntropy': Case(
+        module(losses.HardPixelCrossEntropy), pixel_call, no_pixels, [()]
+    ),
     'dice_loss': Case(
         losses.dice_loss,
         lambda: dict(pred=rand(2, 4, 5), target=rand(2, 4, 5, seed=1)),
@@ -120,6 +166,18 @@ CASES = {
         lambda: dict(logits=rand(2, 3), tags=ints(2, 3), num_classes=3, in_channels=4),
         lambda: dict(logits=zeros(0, 3), tags=no_labels(0, 3)),
         [()],
+    ),
+    'PeakAttentionHead': Case(
+        module(heads.PeakAttentionHead),
+        lambda: dict(
+            features=rand(2, 4, 3, 2),
+            num_classes=3,
+            in_channels=4,
+            feat_channels=5,
+            num_convs=3,
+        ),
+        lambda: dict(features=zeros(0, 4, 3, 2)),
+        [(0, 3)],
     ),
     'BoundaryHead': level_head(heads.BoundaryHead, 4),
     'DisplacementHead': level_head(heads.DisplacementHead, 4),

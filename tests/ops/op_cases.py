@@ -123,6 +123,12 @@ CASES = {
         ),
         lambda: dict(image_size=(6, 9)),
     ),
+    'peak_attention': Case(
+        ops.peak_attention,
+        lambda: dict(features=rand(2, 3, 4, 5) - 0.3, alpha=0.7),
+        lambda: dict(features=zeros(0, 3, 4, 5)),
+        [(0, 3, 4, 5)],
+    ),
     'pixels_between': Case(
         lambda size, low=1.0, high=3.5: ops.pixels_between(low, high, size),
         lambda: dict(size=6),

@@ -152,7 +152,7 @@ def test_golden_cues(name, merge):
     found, expected = (merged_cues(rows) for rows in (cues, expected))
     assert len(found) == len(expected)
     np.testing.assert_allclose(
-        [row[2:] for row in found], [row[2:] for row in expected], atol=1e-3
+        [row[2:] for row in found], [row[2:] for row in expected], rtol=0, atol=1e-3
     )
     gaps = np.subtract([row[:2] for row in found], [row[:2] for row in expected])
     assert np.abs(gaps).max() <= merge

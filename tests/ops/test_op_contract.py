@@ -199,6 +199,8 @@ def test_nan_and_infinity_are_refused_or_seen_in_the_result(case, name, where, b
         part in name for part in ('prob', 'target', 'box_mask')
     ):
         pytest.skip('the loss takes maxima, and no sigmoid gives it')
+    if bad == -math.inf and 'ratio' in case.call() and name == 'logits':
+        pytest.skip('a class of probability 0 in the cross-entropy')
     broken = value.clone() if isinstance(value, torch.Tensor) else value.copy()
     middle = (broken.numel() if is_float(broken) else broken.size) // 2
     broken.reshape(-1)[... if where == 'all' else middle] = bad
@@ -281,7 +283,14 @@ def test_what_is_no_tensor_or_of_another_shape_is_refused(title, name):
     case = CASES[title]
     value = case.call()[name]
     for other in (None, 'x', value[None, None], value.to(torch.complex64)):
-        is_optional = name in ('target', 'box_target', 'mask', 'amplitudes', 'tags')
+        is_optional = name in (
+            'target',
+            'box_target',
+            'mask',
+            'amplitudes',
+            'weight',
+            'tags',
+        )
         if (other is None and is_optional) or (
             title in ANY_SHAPE and other is not None and len(other) == 1
         ):

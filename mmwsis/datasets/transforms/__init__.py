@@ -1,5 +1,9 @@
 """Transforms of data pipelines; a config writes them ``type='mmwsis.X'``."""
 
+from .brightness_contrast_hue import BrightnessContrastHue
+from .center_targets import GenerateCenterTargets
+from .color_jitter import ColorJitter
+from .cues import LoadCues
 from .geometric import GeometricTransform
 from .geometry import Geometry
 from .loading import LoadCachedImage, LoadCheckedImage
@@ -26,6 +30,9 @@ from .views import RandomResizedCropView, TeacherStudentViews
 from .weak_annotations import LoadWeakAnnotations
 
 __all__ = [
+    'BrightnessContrastHue',
+    'GenerateCenterTargets',
+    'ColorJitter',
     'Geometry',
     'GeometricTransform',
     'ImageScales',
@@ -33,6 +40,7 @@ __all__ = [
     'LoadCheckedImage',
     'LoadPanopticAnnotations',
     'LoadClassMaps',
+    'LoadCues',
     'LoadPanopticMap',
     'LoadProposals',
     'LoadSemanticMap',

@@ -95,7 +95,8 @@ class GeometricTransform(BaseTransform):
 
         Raises:
             ValueError: A field is not of the image's size or has not as many rows as
-                the others; the message names it and the image id.
+                the others, or there are targets already; the message names it and the
+                image id.
         """
         return self.transform_with(results, **self.draw(results['img'].shape[:2]))
 
@@ -188,8 +189,13 @@ def _drop_rows(results: dict[str, Any], kept: np.ndarray) -> None:
 
 
 def _check(results: dict[str, Any], geometry: Geometry) -> None:
-    """Refuse fields that are of another image or that lack rows."""
+    """Refuse fields that are of another image, lack rows, or were made too early."""
     place = f'image id {results.get("img_id")!r}'
+    if 'gt_center_targets' in results:
+        raise ValueError(
+            'GenerateCenterTargets must follow the transforms that move pixels: its '
+            f'targets would stay behind ({place}).'
+        )
     sizes = {
         name: results[name].shape
         for name in ('gt_seg_map', 'gt_instance_map')

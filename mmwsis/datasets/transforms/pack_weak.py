@@ -46,6 +46,9 @@ class PackWeakInputs(PackDetInputs):
     ``data_samples.gt_panoptic_seg.instance_map`` (1, H, W), proposals
     (``mask_proposals``) the attribute of this name.
 
+    Targets of a centre and offset network (:class:`GenerateCenterTargets`) become
+    ``data_samples.gt_center_targets``: ``centers``, ``offsets`` and ``weights``.
+
     Class maps (:class:`LoadClassMaps`) become ``data_samples.class_maps``, an
     ``InstanceData`` of tensors with one entry per class.
 
@@ -87,6 +90,9 @@ class PackWeakInputs(PackDetInputs):
                 f'PackWeakInputs needs {" and ".join(missing)} of the sample; use it '
                 'with mmwsis.CocoWeakDataset.'
             )
+        if 'gt_points' in results:
+            points = results['gt_points'].astype(np.float32)
+            results = {**results, 'gt_points': points}
         if 'scaled_imgs' in results:
             packed = super().transform({k: results[k] for k in results if k != 'img'})
             packed['inputs'] = [
@@ -108,6 +114,9 @@ class PackWeakInputs(PackDetInputs):
             )
         if 'mask_proposals' in results:
             packed['data_samples'].mask_proposals = results['mask_proposals']
+        if 'gt_center_targets' in results:
+            targets = PixelData(**results['gt_center_targets']._asdict())
+            packed['data_samples'].gt_center_targets = targets
         vector = tags_to_vector(results['tags'], results['num_classes'])
         packed['data_samples'].gt_tags = torch.from_numpy(vector)
         return packed

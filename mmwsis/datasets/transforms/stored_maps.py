@@ -84,10 +84,13 @@ class LoadSemanticMap(BaseTransform):
     Args:
         folder: What ``tools/generate_pseudo_labels.py --artifact semantic_maps`` or
             ``tools/dataset_converters/import_semantic_maps.py`` wrote.
+        needs_background: Refuse maps in which 0 is a class, for who counts on
+            ``k + 1``. Defaults to False.
     """
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, needs_background: bool = False) -> None:
         self.folder = folder
+        self.needs_background = needs_background
         self._index: MapIndex | None = None
         self._value: np.ndarray | None = None
 
@@ -104,7 +107,8 @@ class LoadSemanticMap(BaseTransform):
             UnknownImageError: There is no map of this image.
             FileNotFoundError: The folder is not finished, or the file has gone.
             ValueError: The map is damaged or has another size than the image, which the
-                message names; or the folder has classes that the dataset does not.
+                message names; or the folder has classes that the dataset does not, or
+                lacks the background.
         """
         if self._index is None:
             self._open(results['classes'])
@@ -134,6 +138,13 @@ class LoadSemanticMap(BaseTransform):
                 f'{self.folder} holds maps of {index.classes}; expected {BACKGROUND!r} '
                 f'and classes among {tuple(classes)}.{alike_hint(unknown, classes)}'
             )
+        is_extra = BACKGROUND in index.classes and BACKGROUND not in classes
+        if self.needs_background and not is_extra:
+            raise ValueError(
+                f'{self.folder} holds maps of {index.classes} for the classes '
+                f'{tuple(classes)}; expected maps that have a {BACKGROUND!r}, and '
+                'classes of a dataset that do not.'
+            )
         self._value = np.full(256, IGNORE_INDEX, np.uint8)
         for number, name in enumerate(index.classes):
             self._value[number] = values.index(name)
@@ -144,7 +155,10 @@ class LoadSemanticMap(BaseTransform):
         return {**self.__dict__, '_index': None, '_value': None}
 
     def __repr__(self) -> str:
-        return f'{type(self).__name__}(folder={self.folder!r})'
+        return (
+            f'{type(self).__name__}(folder={self.folder!r}, '
+            f'needs_background={self.needs_background})'
+        )
 
 
 @TRANSFORMS.register_module()

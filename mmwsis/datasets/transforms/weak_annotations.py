@@ -18,7 +18,7 @@ class LoadWeakAnnotations(LoadAnnotations):
 
     - ``gt_bboxes_labels`` int64 (N,), ``gt_ignore_flags`` bool (N,), and on demand
       ``gt_bboxes``, ``gt_masks`` and ``gt_seg_map``: MMDetection's own;
-    - ``gt_points`` float32 (N, 2): (x, y) in pixels, where the centre of a pixel has
+    - ``gt_points`` float64 (N, 2): (x, y) in pixels, where the centre of a pixel has
       integer coordinates. Clicks on the right or lower border of the image, which the
       file format allows, are moved onto the last pixel: all points lie in
       ``[0, width - 1]`` x ``[0, height - 1]``;
@@ -131,7 +131,7 @@ def _points(results: dict[str, Any]) -> np.ndarray:
                 'tools/analysis_tools/check_dataset.py lists all such points.'
             )
         points[row] = np.minimum(point, limits - 1)
-    return points.astype(np.float32)
+    return points
 
 
 def _place(results: dict[str, Any], instance: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ from .displacement_mean_hook import DisplacementMeanHook
 from .exact_resume_hook import ExactResumeHook
 from .retrieval_visualization_hook import RetrievalVisualizationHook
 from .stop_on_nan import NonFiniteLossError, StopOnNaNHook
+from .training_sources_hook import TrainingSourcesHook
 
 __all__ = [
     'ClassMapVisualizationHook',
@@ -15,4 +16,5 @@ __all__ = [
     'NonFiniteLossError',
     'RetrievalVisualizationHook',
     'StopOnNaNHook',
+    'TrainingSourcesHook',
 ]

@@ -1,8 +1,9 @@
 from mmwsis.compat import show_all_panoptic_predictions
 
+from .bestie import BESTIE
 from .end_to_end_detector import EndToEndDetector
 from .predictions import fill_instances, fill_panoptic
 
 show_all_panoptic_predictions()
 
-__all__ = ['EndToEndDetector', 'fill_instances', 'fill_panoptic']
+__all__ = ['BESTIE', 'EndToEndDetector', 'fill_instances', 'fill_panoptic']

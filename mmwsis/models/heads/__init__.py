@@ -1,6 +1,15 @@
 from .boundary_head import BoundaryHead
 from .class_map_head import ClassMapHead
 from .displacement_head import DisplacementHead
+from .peak_attention_head import PeakAttentionHead
+from .pixel_head import PixelHead
 from .scale_aware_mask_head import ScaleAwareMaskHead
 
-__all__ = ['BoundaryHead', 'ClassMapHead', 'DisplacementHead', 'ScaleAwareMaskHead']
+__all__ = [
+    'BoundaryHead',
+    'ClassMapHead',
+    'DisplacementHead',
+    'PeakAttentionHead',
+    'PixelHead',
+    'ScaleAwareMaskHead',
+]

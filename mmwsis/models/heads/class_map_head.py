@@ -15,7 +15,7 @@ from mmwsis.registry import MODELS
 
 @MODELS.register_module()
 class ClassMapHead(BaseModule):
-    r"""Global average pooling and a linear classifier without a bias.
+    r"""Global average pooling and a linear classifier, by default without a bias.
 
     The classifier is a 1x1 convolution, so that the same weights :math:`\phi_c`,
     applied to every position :math:`x` of the feature map :math:`f`, give the class
@@ -38,6 +38,7 @@ class ClassMapHead(BaseModule):
     Args:
         num_classes: Number of classes C.
         in_channels: Channels of the last feature map of the backbone. Defaults to 2048.
+        bias: Add a number to every class's map. Defaults to False.
         init_cfg: Initialisation; PyTorch's own if None. Defaults to None.
 
     Raises:
@@ -55,12 +56,16 @@ class ClassMapHead(BaseModule):
     """
 
     def __init__(
-        self, num_classes: int, in_channels: int = 2048, init_cfg: dict | None = None
+        self,
+        num_classes: int,
+        in_channels: int = 2048,
+        bias: bool = False,
+        init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
         self.num_classes = num_classes = as_integer('num_classes', num_classes, 1)
         in_channels = as_integer('in_channels', in_channels, 1)
-        self.classifier = nn.Conv2d(in_channels, num_classes, 1, bias=False)
+        self.classifier = nn.Conv2d(in_channels, num_classes, 1, bias=bias)
 
     def forward(self, features: Tensor) -> Tensor:
         """Classify.
@@ -75,10 +80,7 @@ class ClassMapHead(BaseModule):
             ValueError: Wrong shape, or a map without positions.
         """
         self._check(features)
-        if not min(features.shape[2:]):
-            raise ValueError(
-                f'features: expected positions, got shape {tuple(features.shape)}.'
-            )
+        check_positions(features)
         return self.classifier(features.mean((2, 3), keepdim=True)).flatten(1)
 
     def class_maps(self, features: Tensor) -> Tensor:
@@ -120,3 +122,18 @@ class ClassMapHead(BaseModule):
         channels = self.classifier.in_channels
         check_shape('features', features, ('B', channels, 'h', 'w'))
         check_floating('features', features)
+
+
+def check_positions(features: Tensor) -> None:
+    """Refuse a map without positions, which has no mean.
+
+    Args:
+        features: ``(B, channels, h, w)``.
+
+    Raises:
+        ValueError: ``h`` or ``w`` is 0.
+    """
+    if not min(features.shape[2:]):
+        raise ValueError(
+            f'features: expected positions, got shape {tuple(features.shape)}.'
+        )

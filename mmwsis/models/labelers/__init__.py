@@ -3,6 +3,7 @@ from .cam_classifier import CAMClassifier
 from .class_map_labelers import ClassMapComponents, RelationLabeler
 from .exits_labeler import ExitsLabeler
 from .feature_similarity import FeatureSimilarity
+from .flipped_cam import FlippedCAM
 from .irnet import IRNet
 from .loss_ramp import LossRamp
 from .mae_pretrainer import MAEPretrainer
@@ -20,6 +21,7 @@ __all__ = [
     'ClassMapComponents',
     'ExitsLabeler',
     'FeatureSimilarity',
+    'FlippedCAM',
     'IRNet',
     'LossRamp',
     'MAEPretrainer',

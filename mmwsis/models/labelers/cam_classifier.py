@@ -1,10 +1,13 @@
 """Classifier trained with image tags whose CAMs show where the classes are."""
 
 from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import torch
+from mmengine.structures import InstanceData
 from torch import Tensor
 
+from mmwsis.ops import find_peaks
 from mmwsis.registry import MODELS
 
 from .base_labeler import BaseLabeler
@@ -24,10 +27,22 @@ class CAMClassifier(BaseLabeler):
     - ``map_extractor``: a trained classifier and one image to maps of the classes in
       it; :class:`MultiScaleCAM` is IRNet's and documents the call.
 
+    Makes the artifacts 'class_maps' and 'points': the local maxima of the maps
+    ``high_res``, which are instance cues (`BESTIE <https://arxiv.org/abs/2109.09477>`_,
+    section 3.3). They are read off before the maps are stored in half precision, which
+    would make neighbours equal.
+
+    ``test_cfg`` are the settings of the cues, the defaults are BESTIE's:
+    ``kernel_size`` (15), ``min_score`` (0.1), ``max_per_class`` (25) and
+    ``merge_plateaus`` (False) of :func:`mmwsis.ops.find_peaks`, and ``score_digits``
+    (3), the decimals that scores are rounded to, which decide what a threshold drops
+    later.
+
     Args:
         backbone: Config, such as ``mmdet.ResNet`` with stride 16.
         head: Config of the head.
         map_extractor: Config of the map extractor. Defaults to None: MultiScaleCAM.
+        test_cfg: Settings of the cues. Defaults to None.
         data_preprocessor: Config of ``mmwsis.WholeImagePreprocessor``. Defaults to
             None.
         init_cfg: Initialisation of the whole; the backbone has its own. Defaults to
@@ -50,19 +65,29 @@ class CAMClassifier(BaseLabeler):
         ...     maps = model(image, [sample], mode='predict')[0].pred_class_maps
         >>> maps.labels.tolist(), maps.cam.shape, maps.high_res.shape
         ([0, 2], torch.Size([2, 16, 12]), torch.Size([2, 64, 48]))
+        >>> sorted(sample.pred_points.keys())
+        ['labels', 'points', 'scores']
     """
 
-    artifacts = ('class_maps',)
+    artifacts = ('class_maps', 'points')
+    test_defaults: ClassVar[dict[str, Any]] = dict(
+        kernel_size=15,
+        min_score=0.1,
+        max_per_class=25,
+        merge_plateaus=False,
+        score_digits=3,
+    )
 
     def __init__(
         self,
         backbone: dict,
         head: dict,
         map_extractor: dict | None = None,
+        test_cfg: dict | None = None,
         data_preprocessor: dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(None, data_preprocessor, init_cfg)
+        super().__init__(test_cfg, data_preprocessor, init_cfg)
         self.backbone = MODELS.build(backbone)
         self.head = MODELS.build(head)
         self.map_extractor = MODELS.build(
@@ -96,7 +121,7 @@ class CAMClassifier(BaseLabeler):
     def predict(
         self, inputs: Tensor | Sequence[Sequence[Tensor]], data_samples: Sequence
     ) -> Sequence:
-        """Extract the maps of the classes in each image.
+        """Extract the maps of the classes in each image, and their peaks.
 
         Args:
             inputs: Normalised images ``(B, 3, H, W)``, or one list of B images
@@ -105,8 +130,10 @@ class CAMClassifier(BaseLabeler):
 
         Returns:
             The samples with ``pred_class_maps``, an ``InstanceData`` of ``labels``,
-            the tags of the image, and maps; and ``pred_tag_logits`` (C,), where the map
-            extractor gives ``tag_logits``.
+            the tags of the image, and maps; ``pred_tag_logits`` (C,), where the map
+            extractor gives ``tag_logits``; and ``pred_points``, the cues by class,
+            decreasing score and row-major order, unless 'class_maps' are all that is
+            asked for.
         """
         for index, sample in enumerate(data_samples):
             # One sample at a time: sizes and classes differ between images.
@@ -119,7 +146,19 @@ class CAMClassifier(BaseLabeler):
             )
             if 'tag_logits' in sample.pred_class_maps:
                 sample.pred_tag_logits = sample.pred_class_maps.tag_logits
+            if self.artifact != 'class_maps':
+                sample.pred_points = self._cues(sample.pred_class_maps)
         return data_samples
+
+    def _cues(self, found: InstanceData) -> InstanceData:
+        settings = dict(self.test_cfg)
+        digits = settings.pop('score_digits')
+        peaks = find_peaks(found.high_res, **settings)
+        return InstanceData(
+            labels=found.labels[peaks.labels],
+            points=peaks.points,
+            scores=peaks.scores.double().round(decimals=digits),
+        )
 
     def _forward(self, inputs: Tensor, data_samples: Sequence | None = None) -> Tensor:
         """Logits ``(B, C)``."""

@@ -84,7 +84,7 @@ class MultiScaleCAM(BaseModule):
             which costs no further pass.
         """
         # Responses of every scale and of its mirror image, (2, C, h_s, w_s) each.
-        responses = [self._responses(classifier, view) for view in views]
+        responses = [mirrored_responses(classifier, view) for view in views]
         # Rectified, mirrored back, resized, summed and normalised.
         cam, high_res = merge_aug_cams(
             [both[:, labels] for both in responses], image_size, self.stride
@@ -98,8 +98,16 @@ class MultiScaleCAM(BaseModule):
             high_res=high_res,
         )
 
-    @staticmethod
-    def _responses(classifier: 'CAMClassifier', view: Tensor) -> Tensor:
-        """Maps ``(2, C, h, w)`` of a view and of its mirror image."""
-        both = torch.stack([view, view.flip(-1)])
-        return classifier.head.class_maps(classifier.features(both))
+
+def mirrored_responses(classifier: 'CAMClassifier', view: Tensor) -> Tensor:
+    """Maps of an image and of its mirror image, before any rectification.
+
+    Args:
+        classifier: In evaluation mode.
+        view: The image, ``(3, h, w)``, normalised.
+
+    Returns:
+        ``(2, C, h', w')``; the second is not mirrored back.
+    """
+    both = torch.stack([view, view.flip(-1)])
+    return classifier.head.class_maps(classifier.features(both))

@@ -1,5 +1,10 @@
 from .dice_loss import dice_loss
 from .extreme_point_loss import ExtremePointLoss, point_labels, point_loss
+from .guided_losses import CenterLoss, OffsetLoss, center_loss, offset_loss
+from .hard_pixel_cross_entropy import (
+    HardPixelCrossEntropy,
+    hard_pixel_cross_entropy,
+)
 from .inter_pixel_relation_loss import (
     InterPixelRelationLoss,
     inter_pixel_relation_loss,
@@ -13,14 +18,20 @@ from .projection_mil_loss import (
 from .reduction import SampleLoss
 
 __all__ = [
+    'CenterLoss',
     'ExtremePointLoss',
+    'HardPixelCrossEntropy',
     'InterPixelRelationLoss',
     'MeanFieldCRFLoss',
+    'OffsetLoss',
     'ProjectionMILLoss',
     'SampleLoss',
+    'center_loss',
     'dice_loss',
     'downsample_box_mask',
+    'hard_pixel_cross_entropy',
     'inter_pixel_relation_loss',
+    'offset_loss',
     'point_labels',
     'point_loss',
     'projection_mil_loss',

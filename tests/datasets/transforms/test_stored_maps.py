@@ -160,3 +160,18 @@ def test_semantic_maps_that_do_not_fit_are_refused(
 def test_unfinished_folder_names_the_command(tmp_path, load):
     with pytest.raises(FileNotFoundError, match=r'generate_pseudo_labels\.py'):
         load(str(tmp_path))(sample())
+
+
+def test_maps_without_a_background_of_their_own_are_refused_on_demand(tmp_path):
+    """Label k would be k, not the k + 1 that a network with a background expects."""
+    for names, classes in (
+        (('cat', 'owl'), CLASSES),  # as Cityscapes
+        (('background', 'cat'), ('background', *CLASSES)),  # a class of the dataset
+    ):
+        content = encode_semantic_map(np.zeros(SIZE, np.uint8), names)
+        (tmp_path / 'a.png').write_bytes(content)
+        write_index(tmp_path, 'semantic_maps', names, {7: 'a.png'})
+        given = sample(classes=classes)
+        assert not LoadSemanticMap(str(tmp_path))(given)['gt_seg_map'].any()
+        with pytest.raises(ValueError, match="expected maps that have a 'background'"):
+            LoadSemanticMap(str(tmp_path), needs_background=True)(given)

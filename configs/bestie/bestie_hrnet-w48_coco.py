@@ -1,0 +1,56 @@
+# BESTIE from image tags on COCO 2017. The paper has results but no recipe: settings are
+# those of VOC, and iterations those of MMDetection's 2x schedule, 24 epochs.
+_base_ = [
+    '../_base_/models/bestie_hrnet-w48.py',
+    '../_base_/datasets/coco.py',
+    '../_base_/datasets/bestie_crops.py',
+    '../_base_/schedules/bestie_50k.py',
+    '../_base_/end_to_end_runtime.py',
+]
+
+model = dict(num_classes=80)
+
+# Where the stages before this one wrote semantic maps and cues. Maps of another method,
+# made or imported, are another folder here.
+semantic_maps = 'data/coco/pseudo_labels/irnet_semantic'
+cues = 'data/coco/pseudo_labels/bestie_cues.json'
+_base_.train_pipeline[1].folder = semantic_maps
+_base_.train_pipeline[2].ann_file = cues
+train_dataloader = dict(
+    batch_size=4,  # 4 GPUs
+    sampler=dict(type='mmwsis.SeededInfiniteSampler', shuffle=True),
+    dataset=dict(pipeline=_base_.train_pipeline),
+)
+val_dataloader = dict(dataset=dict(pipeline=_base_.test_pipeline))
+test_dataloader = val_dataloader
+pseudo_label_dataloader = dict(dataset=dict(pipeline=_base_.label_pipeline))
+artifact = dict(type='instances', min_score=0.0)
+val_evaluator = dict(
+    type='mmwsis.CocoInstanceMetric',
+    ann_file=f'{_base_.data_spec.data_root}/{_base_.data_spec.val.ann_file}',
+    metric='segm',
+)
+test_evaluator = val_evaluator
+
+max_iters = 180000
+train_cfg = dict(max_iters=max_iters, val_interval=20000)
+_base_.param_scheduler[1].end = max_iters
+param_scheduler = _base_.param_scheduler
+
+wsis = dict(
+    method='BESTIE',
+    stage='end_to_end',
+    supervision='image_tags',
+    requires=[
+        'configs/bestie/pam_vgg16_coco.py',
+        dict(
+            path=semantic_maps,
+            command='python tools/generate_pseudo_labels.py '
+            'configs/irnet/irnet_r50_coco.py '
+            'work_dirs/irnet_r50_coco/epoch_3.pth '
+            '--artifact semantic_maps '
+            '--out data/coco/pseudo_labels/irnet_semantic',
+        ),
+    ],
+    produces='data/coco/pseudo_labels/bestie.json',
+)

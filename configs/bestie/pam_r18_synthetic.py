@@ -1,0 +1,37 @@
+# The classifier of IRNet's synthetic recipe with three convolutions with peak attention:
+# instance cues of 128x128 scenes, on two CPU cores, without any pretrained weights.
+_base_ = '../irnet/cam_r18_synthetic.py'
+
+model = dict(
+    head=dict(
+        _delete_=True,
+        type='mmwsis.PeakAttentionHead',
+        num_classes=6,
+        in_channels=128,
+        feat_channels=64,
+        num_convs=3,
+        act_cfg=dict(type='mmwsis.PeakAttention', alpha=0.7),
+    ),
+    map_extractor=dict(_delete_=True, type='mmwsis.FlippedCAM', smoothing=3),
+    test_cfg=dict(
+        kernel_size=15,
+        min_score=0.1,
+        max_per_class=25,
+        merge_plateaus=False,
+        score_digits=3,
+    ),
+)
+
+# Enlarged images alone: a cell of stride 8 is large for objects of 30 to 70 pixels.
+test_pipeline = [
+    dict(type='mmwsis.LoadCachedImage', max_images=0),
+    dict(type='mmwsis.ResizeToSize', size=224, interpolation='bilinear'),
+    dict(type='mmwsis.PackWeakInputs'),
+]
+val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+test_dataloader = val_dataloader
+pseudo_label_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+# Instance cues; `--artifact class_maps` writes the maps that they are the peaks of.
+artifact = 'points'
+
+wsis = dict(method='BESTIE', produces='data/synthetic/pseudo_labels/bestie_cues.json')

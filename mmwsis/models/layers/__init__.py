@@ -1,0 +1,3 @@
+from .peak_attention import PeakAttention
+
+__all__ = ['PeakAttention']

@@ -1,0 +1,3 @@
+from .panoptic_deeplab_decoders import PanopticDeepLabDecoders
+
+__all__ = ['PanopticDeepLabDecoders']
