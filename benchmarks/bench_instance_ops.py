@@ -33,11 +33,13 @@ from mmwsis.ops import (
     find_peaks,
     group_pixels,
     merge_crop_labels,
+    peak_attention,
     region_peaks,
 )
 
 NAMES = (
     'components',
+    'attention',
     'peaks',
     'centres',
     'blobs',
@@ -100,6 +102,27 @@ def objects(size: tuple[int, int], num: int = 14) -> tuple[Tensor, Components]:
     grid = torch.meshgrid(*map(torch.arange, size), indexing='ij')
     offsets = centroids[found.labels].permute(2, 0, 1).flip(0) - torch.stack(grid)
     return offsets, found
+
+
+def attention_row(shape: tuple[int, ...]) -> Row:
+    """The activation and its gradient, in the classifier of BESTIE."""
+    generator = torch.Generator().manual_seed(0)
+    features = torch.randn(shape, generator=generator).requires_grad_()
+
+    def trained(activate: Callable) -> Tensor:
+        features.grad = None
+        out = activate(features, 0.7)
+        out.backward(torch.ones_like(out))
+        return torch.stack([out.detach(), features.grad])
+
+    return Row(
+        f'peak attention with its gradient, {"x".join(map(str, shape))}',
+        'ReLU, adaptive pool, where',
+        lambda: trained(peak_attention),
+        lambda: trained(plain.peak_attention),
+        lambda ours, theirs: f'equal: {torch.equal(ours, theirs)}',
+        '≥ 1×',
+    )
 
 
 def peaks_row(
@@ -272,6 +295,7 @@ def build_rows(name: str, shrink: int = 1) -> list[Row]:
         tuple(side // shrink for side in size)
         for size in ((416, 416), (375, 500), (1024, 2048))
     )
+    stride_8 = (40, 40)  # of 321x321
     per_class = plain.components_by_class, 'connectedComponentsWithStats for each class'
     one_by_one = plain.components_one_by_one, 'ndimage.label, then each by its own mask'
     pooled = plain.pooled, 'max_pool2d of the whole window', '≥ 5×'
@@ -284,6 +308,7 @@ def build_rows(name: str, shrink: int = 1) -> list[Row]:
             components_row(cityscapes, 19, 64, *per_class),
             components_row(voc, 1, 1, *per_class),
         ],
+        attention=lambda: [attention_row((5, 512 // shrink, *stride_8))],
         peaks=lambda: [
             peaks_row(maps, size, *baseline)
             for maps, size in (
