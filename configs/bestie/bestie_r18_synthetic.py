@@ -83,8 +83,13 @@ param_scheduler = _base_.param_scheduler
 auto_scale_lr = dict(base_batch_size=8)
 sync_bn = None
 default_hooks = dict(
-    logger=dict(interval=25), checkpoint=dict(interval=200, max_keep_ckpts=2)
+    logger=dict(interval=25), checkpoint=dict(interval=200, max_keep_ckpts=4)
 )
+# Pseudo and refined labels of the same crops, as training goes on.
+custom_hooks = [
+    *_base_.custom_hooks,
+    dict(type='mmwsis.RefinementVisualizationHook', interval=200),
+]
 
 wsis = dict(
     method='BESTIE',
