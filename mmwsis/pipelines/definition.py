@@ -39,10 +39,9 @@ of type ``rounds``: see :mod:`mmwsis.pipelines.rounds`.
 A stage with ``only_with=['train.ann_file']`` is left out on a dataset whose
 ``data_spec`` has no such entry, one with ``only_without`` where it has;
 ``without=['full_test']`` of the pipeline leaves stages out by name. The stages that all
-methods have are in ``configs/_base_/pipelines``, under ``common``.
-With ``baseline_seeds=2``, for a
-``--fast`` run in ``fast``, the fully-supervised baseline is trained with two seeds: see
-:mod:`mmwsis.pipelines.baseline_runs`.
+methods have are in ``configs/_base_/pipelines``, under ``common``. With
+``baseline_seeds=2``, for a ``--fast`` run in ``fast``, the fully-supervised baseline is
+trained with two seeds: see :mod:`mmwsis.pipelines.baseline_runs`.
 """
 
 from collections.abc import Callable, Iterable

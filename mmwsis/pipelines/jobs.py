@@ -338,7 +338,7 @@ class JobFactory:
             command=self.launch.wrap(self.shown_path(script), arguments),
             inputs=[
                 self.shown_path(path)
-                for path in files_named_in(cfg.to_dict(), self.root, INDEX_NAME)
+                for path in files_named_in(_read(cfg), self.root, INDEX_NAME)
             ],
             settings=flatten_settings({'config': cfg.to_dict()}),
             scripts=[script],
@@ -389,6 +389,15 @@ class JobFactory:
 def _has(cfg: Config, key: str) -> bool:
     """Whether a config has a part, or may be given it."""
     return cfg.get(key, None if key.endswith('_dataloader') else '') is not None
+
+
+def _read(cfg: Config) -> dict[str, Any]:
+    """A config without variables, which name what an override has replaced, too."""
+    return {
+        key: value
+        for key, value in cfg.to_dict().items()
+        if key == 'load_from' or not (isinstance(value, str) or '_pipeline' in key)
+    }
 
 
 def _unique(paths: list[Path]) -> list[Path]:

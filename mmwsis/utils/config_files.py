@@ -14,8 +14,10 @@ from mmengine.config import Config
 PACKAGE_DIR = Path(__file__).resolve().parents[1]
 SHIPPED_ROOTS = (PACKAGE_DIR.parent, PACKAGE_DIR / '.mim')
 
-# Keys that say where things are written, or all that a dataset has, used or not.
+# Keys that say where things are written, or all that a dataset or an earlier stage has,
+# used or not.
 _NO_INPUT_KEYS = ('work_dir', 'produces', 'outfile_prefix', 'filename', 'data_spec')
+_NO_INPUT_KEYS += ('requires',)
 
 # Functions of MMEngine whose `filename` is the file that is being read.
 _READERS = ('_file2dict', '_is_lazy_import', '_get_base_files', 'check_file_exist')

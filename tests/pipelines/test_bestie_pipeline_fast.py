@@ -41,6 +41,7 @@ def test_every_stage_reads_what_it_may(finished):
     first, second = (' '.join(stages[f'network@{n}']['inputs']) for n in (1, 2))
     assert 'pseudo_labels/irnet_semantic/' in first
     assert f'pseudo_labels/{name}_semantic_round1/' in second
+    assert 'pseudo_labels/irnet_semantic/' not in second
     assert ('pseudo_labels/bestie_cues.json' in first) == (level == 'image_tags')
     assert ('bestie_cues_round1.json' in second) == (level == 'image_tags')
     assert f'weak/{level}_train.json' in first

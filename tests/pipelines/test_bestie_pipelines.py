@@ -121,3 +121,10 @@ def test_maps_of_another_method_are_one_line(tmp_path):
     network = factory.config_of(stages['network@1'])
     folder = network.train_dataloader.dataset.pipeline[1].folder
     assert folder == 'data/voc/pseudo_labels/pmm'
+    # The manifest has the maps that are read, and not those of the config.
+    for name in ('pmm', 'irnet_semantic'):
+        index = tmp_path / f'data/voc/pseudo_labels/{name}/index.json'
+        index.parent.mkdir(parents=True)
+        index.touch()
+    job = factory.make(stages['network@1'])
+    assert job.inputs == [Path('data/voc/pseudo_labels/pmm/index.json')]

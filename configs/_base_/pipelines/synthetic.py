@@ -2,7 +2,7 @@
 _base_ = './fast.py'
 
 pipeline = dict(
-    dataset='../data_specs/synthetic.py',
+    dataset='mmwsis::data_specs/synthetic.py',
     baseline_seeds=2,
     common=dict(
         scenes=dict(
