@@ -53,7 +53,7 @@ def test_golden_components(name, keep):
     assert torch.equal(found.center_values[0], data['center_roi_after'])
 
 
-@runs(deadline=None, max_examples=150)
+@runs(deadline=None, max_examples=100)
 @given(seed=SEEDS, batch=st.integers(0, 3), classes=st.integers(1, 3), size=SIZES)
 def test_instances_are_those_of_the_full_image_form(seed, batch, classes, size):
     maps, how = scene(seed, batch, classes, size), settings(seed)
