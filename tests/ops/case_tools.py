@@ -195,6 +195,29 @@ def level_head(cls, channels):
     )
 
 
+def pixel_head():
+    """The head of one level, the first of the features."""
+    build = module(heads.PixelHead)
+
+    def call(features, out_channels, feat_channels, kernel_size):
+        return build(
+            in_channels=4,
+            out_channels=out_channels,
+            feat_channels=feat_channels,
+            kernel_size=kernel_size,
+            features=[features],
+        )
+
+    return Case(
+        call,
+        lambda: dict(
+            features=rand(2, 4, 3, 2), out_channels=3, feat_channels=5, kernel_size=3
+        ),
+        lambda: dict(features=zeros(0, 4, 3, 2)),
+        [(0, 3, 3, 2)],
+    )
+
+
 def grid(batch=1):
     return dict(
         points=rand(batch, 4, 2) * 8,

@@ -8,6 +8,7 @@ from case_tools import (
     level_head,
     module,
     no_labels,
+    pixel_head,
     point_loss_call,
     point_loss_empty,
     points_case,
@@ -179,6 +180,7 @@ CASES = {
         lambda: dict(features=zeros(0, 4, 3, 2)),
         [(0, 3)],
     ),
+    'PixelHead': pixel_head(),
     'BoundaryHead': level_head(heads.BoundaryHead, 4),
     'DisplacementHead': level_head(heads.DisplacementHead, 4),
     'patchify': Case(

@@ -4,6 +4,7 @@ from .class_map_visualization_hook import ClassMapVisualizationHook
 from .crop_prediction_visualization_hook import CropPredictionVisualizationHook
 from .displacement_mean_hook import DisplacementMeanHook
 from .exact_resume_hook import ExactResumeHook
+from .refinement_visualization_hook import RefinementVisualizationHook
 from .retrieval_visualization_hook import RetrievalVisualizationHook
 from .stop_on_nan import NonFiniteLossError, StopOnNaNHook
 from .training_sources_hook import TrainingSourcesHook
@@ -14,6 +15,7 @@ __all__ = [
     'DisplacementMeanHook',
     'ExactResumeHook',
     'NonFiniteLossError',
+    'RefinementVisualizationHook',
     'RetrievalVisualizationHook',
     'StopOnNaNHook',
     'TrainingSourcesHook',

@@ -116,6 +116,10 @@ class BESTIE(EndToEndDetector):
     """
 
     artifacts = ('instances', 'semantic_maps', 'points')
+    report_picture = dict(
+        title='Pseudo labels, and refined ones as training went on',
+        tool='tools/analysis_tools/show_bestie.py',
+    )
     test_defaults: ClassVar[dict[str, Any]] = dict(
         flip=True,
         threshold=0.1,
@@ -170,19 +174,18 @@ class BESTIE(EndToEndDetector):
         self.loss_center = MODELS.build(loss_center)
         self.loss_offset = MODELS.build(loss_offset)
 
-    def dense_maps(self, images: Tensor, size: Sequence[int]) -> DenseMaps:
-        """Run the network and enlarge its maps.
+    def head_maps(self, images: Tensor) -> DenseMaps:
+        """Run the network.
 
         Args:
-            images: ``(B, 3, h, w)``, normalised.
-            size: (H, W) of the result.
+            images: ``(B, 3, H, W)``, normalised.
 
         Returns:
-            Maps of this size, float32.
+            Maps of the heads' size, float32.
         """
         features = self.extract_feat(images)
         heads = self.seg_head, self.center_head, self.offset_head
-        return DenseMaps(*(self.enlarged(head(features), size) for head in heads))
+        return DenseMaps(*(head(features).float() for head in heads))
 
     def enlarged(self, maps: Tensor, size: Sequence[int]) -> Tensor:
         """Enlarge maps of the heads, bilinearly; offsets keep their values.
@@ -192,20 +195,20 @@ class BESTIE(EndToEndDetector):
             size: (H, W) of the result.
 
         Returns:
-            ``(B, K, H, W)`` float32.
+            ``(B, K, H, W)``.
         """
         return F.interpolate(
-            maps.float(),
-            size=tuple(size),
-            mode='bilinear',
-            align_corners=self.align_corners,
+            maps, tuple(size), mode='bilinear', align_corners=self.align_corners
         )
 
     def _forward(
         self, batch_inputs: Tensor, batch_data_samples: Any = None
     ) -> DenseMaps:
-        """Maps of the size of the images."""
-        return self.dense_maps(batch_inputs, batch_inputs.shape[2:])
+        """Maps of the size of the images, checked if there are samples to name."""
+        heads, size = self.head_maps(batch_inputs), batch_inputs.shape[2:]
+        if batch_data_samples is not None:
+            heads.check_finite(batch_data_samples)
+        return DenseMaps(*(self.enlarged(maps, size) for maps in heads))
 
     def loss(
         self, batch_inputs: Tensor, batch_data_samples: Sequence[DetDataSample]
@@ -227,8 +230,7 @@ class BESTIE(EndToEndDetector):
             FloatingPointError: The network's output is not finite; the message names
                 the images.
         """
-        maps = self._forward(batch_inputs)
-        maps.check_finite(batch_data_samples)
+        maps = self._forward(batch_inputs, batch_data_samples)
         semantic_map = torch.stack(
             [s.gt_sem_seg.sem_seg[0] for s in batch_data_samples]
         )
@@ -337,17 +339,21 @@ class BESTIE(EndToEndDetector):
         cfg = self.test_cfg
         size = sample.img_shape if cfg['network_size'] else sample.ori_shape
         views = [image, image.flip(-1)] if cfg['flip'] else [image]
-        maps = self.dense_maps(torch.stack(views), size[:2])
-        maps.check_finite([sample] * len(views))
-        offsets = maps.offsets[0]  # the mirror image's lead to the other side
-        scores, centers = (
-            average_flipped(one) if cfg['flip'] else one[0]
-            for one in (maps.seg_logits.softmax(1), maps.centers)
+        logits, centers, offsets = heads = self.head_maps(torch.stack(views))
+        heads.check_finite([sample] * len(views))
+        scores = self.enlarged(logits, size[:2]).softmax(1)
+        if cfg['flip']:  # not for offsets: the mirror image's lead to the other side
+            scores, centers = (
+                average_flipped(scores)[None],
+                average_flipped(centers)[None],
+            )
+        centers, offsets = (
+            self.enlarged(maps[:1], size[:2])[0] for maps in (centers, offsets)
         )
         if cfg['rescale_offset']:
             ratio = offsets.new_tensor(size[:2]) / offsets.new_tensor(sample.img_shape)
             offsets = offsets * ratio[:, None, None]
-        return scores, centers.expand(self.num_classes, -1, -1), offsets
+        return scores[0], centers.expand(self.num_classes, -1, -1), offsets
 
     def _instances(
         self, scores: Tensor, centers: Tensor, offsets: Tensor, sample: DetDataSample

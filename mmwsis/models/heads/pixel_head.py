@@ -6,7 +6,7 @@ from mmcv.cnn import ConvModule, DepthwiseSeparableConvModule
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmwsis.ops.tensor_checks import as_integer, check_shape
+from mmwsis.ops.tensor_checks import as_integer, check_floating, check_shape
 from mmwsis.registry import MODELS
 
 
@@ -32,7 +32,7 @@ class PixelHead(BaseModule):
         init_cfg: Initialisation after that of the convolutions. Defaults to None.
 
     Raises:
-        ValueError: A number of channels that is no integer above 0.
+        ValueError: Channels or a kernel size that are no integers above 0.
 
     Example:
         >>> import torch
@@ -55,14 +55,10 @@ class PixelHead(BaseModule):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        in_channels, out_channels, feat_channels = (
-            as_integer(name, value, 1)
-            for name, value in (
-                ('in_channels', in_channels),
-                ('out_channels', out_channels),
-                ('feat_channels', feat_channels),
-            )
-        )
+        in_channels = as_integer('in_channels', in_channels, 1)
+        out_channels = as_integer('out_channels', out_channels, 1)
+        feat_channels = as_integer('feat_channels', feat_channels, 1)
+        kernel_size = as_integer('kernel_size', kernel_size, 1)
         self.in_channels = in_channels
         self.in_index = in_index
         self.init_std, self.init_bias = init_std, init_bias
@@ -95,8 +91,10 @@ class PixelHead(BaseModule):
             ``(B, out_channels, h, w)``.
 
         Raises:
+            TypeError: Features of integers.
             ValueError: Features of another shape.
         """
         features = features[self.in_index]
         check_shape('features', features, ('B', self.in_channels, 'h', 'w'))
+        check_floating('features', features)
         return self.predict(self.conv(features))

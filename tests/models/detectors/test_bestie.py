@@ -31,7 +31,7 @@ def golden_step(name, monkeypatch, **settings):
     maps = DenseMaps(
         *(data[key].requires_grad_() for key in ('seg_logits', 'center', 'offset'))
     )
-    monkeypatch.setattr(model, '_forward', lambda images: maps)
+    monkeypatch.setattr(model, 'head_maps', lambda images: maps)
     samples = []
     for semantic_map, tags, rows in zip(
         data['wsss'], data['label'], data['points_xyc_conf'].long()
@@ -48,7 +48,7 @@ def golden_step(name, monkeypatch, **settings):
 @pytest.mark.parametrize('name', ['step_cls_0', 'step_point_1'])
 def test_golden_steps(name, monkeypatch):
     model, maps, samples, data = golden_step(name, monkeypatch)
-    losses = model.loss(torch.zeros(2, 3, 8, 8), samples)
+    losses = model.loss(torch.zeros(2, 3, *data['wsss'].shape[1:]), samples)
     expected = {
         'loss_seg': data['seg_loss'],
         'loss_center': data['center_loss_pseudo'] / 2,
@@ -79,7 +79,7 @@ def test_golden_enlarged_maps(align, key):
 
 def test_without_refinement_pseudo_labels_count_twice(monkeypatch):
     model, _, samples, data = golden_step('step_cls_0', monkeypatch, refinement=None)
-    losses = model.loss(torch.zeros(2, 3, 8, 8), samples)
+    losses = model.loss(torch.zeros(2, 3, *data['wsss'].shape[1:]), samples)
     assert losses.keys() == {'loss_seg', 'loss_center', 'loss_offset'}
     for key in ('center', 'offset'):
         expected = data[f'{key}_loss_pseudo']
@@ -89,10 +89,10 @@ def test_without_refinement_pseudo_labels_count_twice(monkeypatch):
 
 
 def test_without_guidance_every_pixel_counts(monkeypatch):
-    model, maps, samples, _ = golden_step(
+    model, maps, samples, data = golden_step(
         'step_cls_0', monkeypatch, instance_guidance=False, refinement=None
     )
-    losses = model.loss(torch.zeros(2, 3, 8, 8), samples)
+    losses = model.loss(torch.zeros(2, 3, *data['wsss'].shape[1:]), samples)
     targets = [sample.gt_center_targets for sample in samples]
     centers, offsets = (
         torch.stack([one.get(key) for one in targets]) for key in ('centers', 'offsets')
@@ -137,7 +137,7 @@ def test_the_class_agnostic_target_is_the_largest_of_all_classes():
         sample.gt_center_targets.centers.amax(0)[None, None],
         sample.gt_center_targets.offsets[None],
     )
-    model._forward = lambda images: maps
+    model.head_maps = lambda images: maps
     losses = model.loss(torch.zeros(1, 3, 48, 64), [sample])
     assert losses['loss_center'] == losses['loss_offset'] == 0
 
@@ -177,7 +177,7 @@ def predicted(model, maps, sample, artifact='instances'):
     """Prediction from given maps of the original image's size."""
     model.eval()
     model.artifact = artifact
-    model.dense_maps = lambda images, size: maps
+    model.head_maps = lambda images: maps
     model.predict_image(torch.zeros(3, *sample.img_shape), sample)
     return sample
 
@@ -192,6 +192,43 @@ def scene():
     centers[0, 0, 12, 14] = centers[0, 1, 24, 60] = 0.9
     offsets = torch.zeros(1, 2, 48, 64)
     return DenseMaps(logits.permute(2, 0, 1)[None], centers, offsets), sample
+
+
+@pytest.mark.parametrize(
+    'name',
+    ['0', 'blank_3', 'clean_ignore_2', 'edges_0', 'flip_1', 'point_4'],
+)
+def test_golden_predictions(name):
+    data = golden(f'infer_{name}')
+    maps = DenseMaps(*(data[key] for key in ('seg_logits', 'center', 'offset')))
+    size = tuple(data['seg_map'].shape)
+    sample = DetDataSample(metainfo=dict(img_id=1, img_shape=size, ori_shape=size))
+    sample.gt_tags = data['label'][0]
+    if 'points_xyc' in data:
+        sample.gt_instances = InstanceData(
+            points=data['points_xyc'][:, :2].float(), labels=data['points_xyc'][:, 2]
+        )
+    model = toy(
+        num_classes=len(sample.gt_tags),
+        supervision='points' if 'points_xyc' in data else 'image_tags',
+        test_cfg=dict(
+            flip=bool(data['flip']),
+            ignore=bool(data['ignore']),
+            threshold=data['val_thresh'].item(),
+            kernel_size=data['val_kernel'].item(),
+            beta=data['beta'].item(),
+        ),
+    )
+    exports = data['clean'] or 'points_xyc' in data
+    found = predicted(model, maps, sample, 'instances' if exports else None)
+    found = found.pred_instances
+    rows = zip(data['pred_label'], data['pred_mask'] > 0, data['pred_score'])
+    expected = [row for row in rows if row[1].any()]  # the released code has empty ones
+    assert len(found) == len(expected)
+    for label, mask, score in expected:
+        same = (found.labels == label) & (found.masks == mask).all((1, 2))
+        assert same.sum() == 1
+        assert abs(found.scores[same].item() - score.item()) < 1e-5
 
 
 def test_thin_boxes_are_evaluated_but_not_exported():
@@ -259,7 +296,7 @@ def test_offsets_are_measured_in_the_original_image_on_demand():
         )
         image = torch.rand(3, 32, 32)
         *_, offsets = model._averaged(image, sample)
-        plain = model.dense_maps(image[None], (64, 96)).offsets[0]
+        plain = model.enlarged(model.head_maps(image[None]).offsets, (64, 96))[0]
         assert_close(offsets, plain * torch.tensor(factor)[:, None, None])
 
 
@@ -288,4 +325,5 @@ def test_the_mirror_image_is_averaged_but_for_offsets():
         mirrored = model._averaged(image.flip(-1), sample)
         assert_close(scores, mirrored[0].flip(-1))
         assert_close(centers, mirrored[1].flip(-1))
-        assert_close(offsets, model.dense_maps(image[None], (30, 44)).offsets[0])
+        plain = model.head_maps(image[None]).offsets
+        assert_close(offsets, model.enlarged(plain, (30, 44))[0])
