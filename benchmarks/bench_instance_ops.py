@@ -33,11 +33,13 @@ from mmwsis.ops import (
     find_peaks,
     group_pixels,
     merge_crop_labels,
+    peak_attention,
     region_peaks,
 )
 
 NAMES = (
     'components',
+    'attention',
     'peaks',
     'centres',
     'blobs',
@@ -100,6 +102,27 @@ def objects(size: tuple[int, int], num: int = 14) -> tuple[Tensor, Components]:
     grid = torch.meshgrid(*map(torch.arange, size), indexing='ij')
     offsets = centroids[found.labels].permute(2, 0, 1).flip(0) - torch.stack(grid)
     return offsets, found
+
+
+def attention_row(shape: tuple[int, ...]) -> Row:
+    """The activation and its gradient, in the classifier of BESTIE."""
+    generator = torch.Generator().manual_seed(0)
+    features = torch.randn(shape, generator=generator).requires_grad_()
+
+    def trained(activate: Callable) -> Tensor:
+        features.grad = None
+        out = activate(features, 0.7)
+        out.backward(torch.ones_like(out))
+        return torch.stack([out.detach(), features.grad])
+
+    return Row(
+        f'peak attention with its gradient, {"x".join(map(str, shape))}',
+        'ReLU, adaptive pool, where',
+        lambda: trained(peak_attention),
+        lambda: trained(plain.peak_attention),
+        lambda ours, theirs: f'equal: {torch.equal(ours, theirs)}',
+        '≥ 1×',
+    )
 
 
 def peaks_row(
@@ -211,7 +234,7 @@ def cluster_row(size: tuple[int, int]) -> Row:
 
 def targets_row(size: tuple[int, int], num_classes: int) -> Row:
     """Pseudo labels of a crop with one cue in every component (BESTIE's loader)."""
-    _, found = objects(size)
+    _, found = objects(size, num=16)  # some overlap: 14 are of 50 pixels and more
     classes = np.append(0, found.classes.numpy())
     semantic_map = classes[found.labels.numpy()].astype(np.uint8)
     # The first pixel of each: the centroid may lie in another one.
@@ -240,7 +263,7 @@ def targets_row(size: tuple[int, int], num_classes: int) -> Row:
         return f'{int(theirs[2].sum())} pixels, equal: {equal}'
 
     return Row(
-        f'pseudo labels, {len(labels)} components, {num_classes} classes, '
+        f'pseudo labels, {(found.areas >= 50).sum()} objects, {num_classes} classes, '
         f'{size[0]}x{size[1]}',
         'each component by its own mask',
         made,
@@ -272,6 +295,7 @@ def build_rows(name: str, shrink: int = 1) -> list[Row]:
         tuple(side // shrink for side in size)
         for size in ((416, 416), (375, 500), (1024, 2048))
     )
+    stride_8 = (40, 40)  # of 321x321
     per_class = plain.components_by_class, 'connectedComponentsWithStats for each class'
     one_by_one = plain.components_one_by_one, 'ndimage.label, then each by its own mask'
     pooled = plain.pooled, 'max_pool2d of the whole window', '≥ 5×'
@@ -284,6 +308,7 @@ def build_rows(name: str, shrink: int = 1) -> list[Row]:
             components_row(cityscapes, 19, 64, *per_class),
             components_row(voc, 1, 1, *per_class),
         ],
+        attention=lambda: [attention_row((5, 512 // shrink, *stride_8))],
         peaks=lambda: [
             peaks_row(maps, size, *baseline)
             for maps, size in (

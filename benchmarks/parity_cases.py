@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 import torch.nn.functional as F
+from bench_bestie_ops import network_maps
 from bench_exits_ops import attention_like, crop_like
 from bench_irnet_ops import scene
 from side_by_side import synchronize
@@ -45,7 +46,9 @@ from mmwsis.ops import (
     path_affinity,
     propagation_scores,
     refine_centroids,
+    refined_targets,
     retrieve_points,
+    scored_instances,
     sinkhorn_scaling,
     synthesize_instances,
 )
@@ -139,6 +142,7 @@ def parity_cases(tiny: bool) -> list[Case]:
     size = tuple(4 * extent for extent in (height, width))
     objects = connected_components(labels[0])
     centres = objects.centroids.round().long()
+    crops = network_maps((64, 64) if tiny else (416, 416), 2)[:5]
     heat = image[..., 0][None] + torch.rand(3, *image.shape[:2])
 
     def peaks(maps: Tensor) -> tuple[Tensor, ...]:
@@ -162,6 +166,12 @@ def parity_cases(tiny: bool) -> list[Case]:
         ),
         Case('grouping', group_pixels, (field[0], centres)),
         Case('clustered centres', cluster_centers, (field[0],)),
+        Case('refined targets', refined_targets, crops),
+        Case(
+            'instances with scores',
+            lambda logits, *maps: scored_instances(logits.softmax(0), *maps),
+            tuple(one[0] for one in crops[1:4]),
+        ),
         Case(
             'synthesis, masks',
             lambda *a: synthesize_instances(*a, size).masks,

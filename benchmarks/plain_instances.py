@@ -48,6 +48,13 @@ def components_one_by_one(label_map: np.ndarray) -> Arrays:
     return labels, *map(np.array, (classes, areas, boxes, centroids))
 
 
+def peak_attention(features: Tensor, alpha: float) -> Tensor:
+    """Peak attention by a pool, a map of bounds and a choice between two maps."""
+    features = features.relu()
+    maxima = F.adaptive_max_pool2d(features.detach(), 1).expand_as(features)
+    return torch.where(features >= alpha * maxima, features, torch.zeros_like(features))
+
+
 def pooled(maps: Tensor, kernel_size: int) -> Tensor:
     """Maximum of the window around each pixel, all of its pixels compared."""
     return F.max_pool2d(maps[None], kernel_size, 1, kernel_size // 2)[0]

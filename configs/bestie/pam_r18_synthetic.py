@@ -34,4 +34,7 @@ pseudo_label_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 # Instance cues; `--artifact class_maps` writes the maps that they are the peaks of.
 artifact = 'points'
 
+# --show and --show-dir of tools/test.py draw the maps and their cues over the images.
+default_hooks = dict(visualization=dict(show_points=True))
+
 wsis = dict(method='BESTIE', produces='data/synthetic/pseudo_labels/bestie_cues.json')

@@ -18,7 +18,9 @@ test_evaluator = _base_.val_evaluator
 
 # --show and --show-dir of tools/test.py draw the maps and their cues over the images.
 default_hooks = dict(
-    visualization=dict(type='mmwsis.ClassMapVisualizationHook', draw=False)
+    visualization=dict(
+        type='mmwsis.ClassMapVisualizationHook', draw=False, show_points=True
+    )
 )
 
 wsis = dict(

@@ -14,7 +14,8 @@ class ArtifactMaker:
         artifacts: Kinds that ``predict`` can fill, the usual one first.
         unused_in_prediction: Prefixes of weights that prediction does not run.
         report_picture: ``dict(title=..., tool='tools/...')`` of a tool that draws
-            intermediate maps for a pipeline's report, or None.
+            intermediate maps for a pipeline's report, with ``artifact`` only where this
+            is made; or None.
     """
 
     artifacts: ClassVar[tuple[str, ...]] = ()

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -10,6 +11,7 @@ from .center_maps import draw_centers
 from .connected_components import Components, connected_components
 from .tensor_checks import (
     as_integer,
+    as_label_map,
     check_integers,
     check_shape,
     check_within,
@@ -130,11 +132,13 @@ def _check(semantic_map: Tensor, points: Tensor, labels: Tensor, tags: Tensor) -
             f'{IGNORE} in the map means ignore.'
         )
     check_within('labels', labels, 0, len(tags) - 1)
-    unknown = (semantic_map < 0) | (semantic_map > len(tags))
-    if (unknown & (semantic_map != IGNORE)).any():
+    # On the CPU, where the components are found too.
+    values = as_label_map('semantic_map', semantic_map)
+    unknown = ((values < 0) | (values > len(tags))) & (values != IGNORE)
+    if unknown.any():
         raise ValueError(
             f'semantic_map: expected 0 to {len(tags)} or {IGNORE}, got '
-            f'{semantic_map[unknown].unique().tolist()}; maps of another class table?'
+            f'{np.unique(values[unknown]).tolist()}; maps of another class table?'
         )
 
 
@@ -155,14 +159,14 @@ def _offsets_and_weights(
     numbers: Tensor, centroids: Tensor, accepted: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Offsets (2, H, W) to the centroids of accepted components, and their pixels."""
-    # Of each component y, x and the weight; number 0 is no component.
-    table = torch.cat([centroids.flip(1), accepted[:, None]], dim=1).float().T
-    table = F.pad(table, (1, 0))
+    # Of each component y, x and 1, or zeros if it is not accepted; number 0 is none.
+    table = F.pad(centroids.flip(1), (0, 1), value=1) * accepted[:, None]
+    table = F.pad(table.float().T, (1, 0))
     y, x, weights = table.index_select(1, numbers.flatten().long()).view(
         3, *numbers.shape
     )
     rows, columns = (
         torch.arange(side, dtype=y.dtype, device=y.device) for side in y.shape
     )
-    offsets = torch.stack([y - rows[:, None], x - columns])
-    return offsets.where(weights > 0, 0), weights[None]
+    offsets = torch.stack([y - rows[:, None] * weights, x - columns * weights])
+    return offsets, weights[None]

@@ -106,7 +106,11 @@ def check_finite(name: str, tensor: Tensor, hint: str = '') -> None:
             ...
         ValueError: maps: expected finite numbers, got NaN or infinity.
     """
-    if tensor.is_floating_point() and not tensor.isfinite().all():
+    if not tensor.is_floating_point():
+        return
+    # One such number makes the sum one too, which takes no memory; but it may overflow.
+    total = tensor.detach().sum(dtype=to_full_precision(tensor.new_empty(0)).dtype)
+    if not total.isfinite() and not tensor.isfinite().all():
         raise ValueError(
             f'{name}: expected finite numbers, got NaN or infinity.{hint and " "}{hint}'
         )

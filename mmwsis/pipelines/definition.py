@@ -37,13 +37,14 @@ Stages that are repeated, each round on the outputs of the one before, stand in 
 of type ``rounds``: see :mod:`mmwsis.pipelines.rounds`.
 
 A stage with ``only_with=['train.ann_file']`` is left out on a dataset whose
-``data_spec`` has no such entry. The stages that all methods have are in
-``configs/_base_/pipelines``, under ``common``. With ``baseline_seeds=2``, for a
+``data_spec`` has no such entry; ``without=['full_test']`` of the pipeline leaves stages
+out by name. The stages that all methods have are in ``configs/_base_/pipelines``, under
+``common``. With ``baseline_seeds=2``, for a
 ``--fast`` run in ``fast``, the fully-supervised baseline is trained with two seeds: see
 :mod:`mmwsis.pipelines.baseline_runs`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,7 @@ from .stages import (
 )
 
 _KEYS = {'name', 'title', 'work_dir', 'stages', 'fast', 'root'}
-_KEYS |= {'data', 'dataset', 'common', 'supervision', 'baseline_seeds'}
+_KEYS |= {'data', 'dataset', 'common', 'supervision', 'baseline_seeds', 'without'}
 
 
 @dataclass(frozen=True)
@@ -141,10 +142,10 @@ def load_pipeline(
     other = data_spec is not None
     spec = data_spec if other else _own_spec(cfg, content, file)
     entries = _with_common(content['stages'], content.get('common') or {}, str(file))
-    _check_names(entries, str(file))
+    _check_names(entries, content.get('without') or (), str(file))
     overrides = _fast_overrides(content, entries, str(file)) if fast else {}
     entries, places = expand_rounds(entries, overrides, str(file), rounds)
-    entries = _with_data(entries, spec)
+    entries = _with_data(entries, spec, content.get('without') or ())
     settings = {'baseline_seeds': 1, **content, **overrides}
     runs = settings['baseline_seeds'] if baseline_seeds is None else baseline_seeds
     entries = repeat_baseline(entries, runs, str(file))
@@ -274,14 +275,14 @@ def _spec_value(spec: dict[str, Any], key: str) -> Any:
 
 
 def _with_data(
-    entries: list[dict[str, Any]], spec: dict[str, Any]
+    entries: list[dict[str, Any]], spec: dict[str, Any], without: Iterable[str]
 ) -> list[dict[str, Any]]:
-    """Leave out the stages that the dataset has no data for."""
+    """Leave out stages that the dataset has no data for, and those in ``without``."""
     dropped = {
-        entry.get('name')
+        entry['name']
         for entry in entries
-        for key in entry.get('only_with', ())
-        if _spec_value(spec, key) is None
+        if entry['name'].partition('@')[0] in without
+        or any(_spec_value(spec, key) is None for key in entry.get('only_with', ()))
     }
     kept = [dict(entry) for entry in entries if entry.get('name') not in dropped]
     for entry in kept:
@@ -292,9 +293,14 @@ def _with_data(
     return kept
 
 
-def _check_names(entries: list[dict[str, Any]], where: str) -> None:
-    """Refuse names that stand for several stages, or for one round of a stage."""
+def _check_names(
+    entries: list[dict[str, Any]], without: Iterable[str], where: str
+) -> None:
+    """Refuse names that stand for several stages, one round of a stage, or nothing."""
     names = file_names(entries)
+    unknown = sorted(set(without) - set(names))
+    if unknown:
+        raise ValueError(f'{where}: without names {unknown}, stages are {names}.')
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
         raise ValueError(f'{where}: several stages are named {doubled}.')

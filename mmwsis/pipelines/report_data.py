@@ -165,6 +165,8 @@ def _collapse(content: dict[str, Any]) -> dict[str, Any]:
 def _generation_result(content: dict[str, Any]) -> dict[str, float]:
     """How many labels a file holds, or maps or proposals a folder."""
     collapse = _collapse(content)
+    accuracy = (provenance_of(content).get('tag_accuracy') or {}).get('mAP')
+    judged = {} if accuracy is None else {'mAP over the tags': accuracy}
     kind = (provenance_of(content).get('artifact') or {}).get('type')
     annotations = content.get('annotations')
     if kind == 'proposals':
@@ -176,11 +178,9 @@ def _generation_result(content: dict[str, Any]) -> dict[str, float]:
         known = {} if flat is None else {'of one class everywhere': flat}
         if annotations is not None:
             known['segments'] = sum(len(one['segments_info']) for one in annotations)
-        accuracy = provenance_of(content).get('tag_accuracy') or {}
-        if accuracy.get('mAP') is not None:
-            known['mAP over the tags'] = accuracy['mAP']
-        return {'maps': len(content.get('images', [])), **known}
-    made = {'points' if kind == 'points' else 'pseudo labels': len(annotations)}
+        return {'maps': len(content.get('images', [])), **known, **judged}
+    noun = 'points' if kind == 'points' else 'pseudo labels'
+    made = {noun: len(annotations), **judged}
     if any('weak_bbox' in entry for entry in annotations):  # masks of known objects
         empty = sum(bool(entry.get('empty_prediction')) for entry in annotations)
         made['empty predictions'] = empty

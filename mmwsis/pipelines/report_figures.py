@@ -146,12 +146,13 @@ class _Figures:
         for entry in generators:
             labeler = MODELS.get(str(self.factory.config_of(entry).model.type))
             own = getattr(labeler, 'report_picture', None)
+            kind = self.factory.artifact_of(entry)
             # One model may make several artifacts.
-            if own is not None and entry.config not in models:
+            shown = own is not None and own.get('artifact', kind) == kind
+            if shown and entry.config not in models:
                 models.add(entry.config)
                 draw = partial(self._by_tool, entry, own['tool'])
                 yield own['title'], f'{entry.name_in_file}.png', draw
-            kind = self.factory.artifact_of(entry)
             if kind in ('class_maps', 'semantic_maps', 'panoptic_maps'):
                 name = f'{entry.name_in_file}_maps.png'
                 yield f'Maps of {entry.name}', name, partial(self._maps, entry)

@@ -37,7 +37,9 @@ It becomes ``network@1``, ``labels@1``, ``network@2`` and so on. Their strings m
 - ``{out:STAGE}`` and ``{checkpoint:STAGE}`` of the same round; after the group they are
   those of the last round.
 
-``from_round`` changes settings of stages, as ``fast`` does, from a round on.
+``from_round`` changes settings of stages, as ``fast`` does, from a round on. Stages
+that ``for_next=['labels']`` names make what only the next round reads; the last round
+does without them.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -48,7 +50,7 @@ from .manifest import StageRecord
 from .placeholders import fill_placeholders
 from .stages import Round, Stage, override_stage
 
-_KEYS = {'name', 'type', 'rounds', 'first', 'stages', 'from_round'}
+_KEYS = {'name', 'type', 'rounds', 'first', 'stages', 'from_round', 'for_next'}
 _ONLY_IN_ROUNDS = ('round', 'rounds', 'previous', 'previous_checkpoint')
 Entry = dict[str, Any]
 
@@ -119,7 +121,7 @@ def expand_rounds(
                 name = f'{stage["name"]}@{number}'
                 places[name] = Round(group.name, number, group.total, stage['name'])
                 expanded.append({**stage, 'name': name})
-        last.update({name: f'{name}@{group.total}' for name in group.names})
+        last.update({name: f'{name}@{group.total}' for name in group.lasting})
     return expanded, places
 
 
@@ -180,7 +182,16 @@ class _Group:
             )
         for number, changes in self.changes.items():
             self._by_name(f'from_round[{number}]', changes)
+        self.for_next = entry.get('for_next') or []
+        unknown = sorted(set(self.for_next) - set(self.names))
+        if unknown:
+            raise self._error(f'for_next names {unknown}, its stages are {self.names}')
         self._written: dict[tuple[str, str], int] = {}
+
+    @property
+    def lasting(self) -> list[str]:
+        """Names of the stages of the last round."""
+        return [name for name in self.names if name not in self.for_next]
 
     def _error(self, text: str) -> ValueError:
         return ValueError(f'{self.where}: rounds {self.name!r}: {text}.')
@@ -197,6 +208,8 @@ class _Group:
         """Yield the stages of a round, under their names in the file."""
         for entry in self.stages:
             name = entry['name']
+            if number == self.total and name in self.for_next:
+                continue
             for start in sorted(self.changes):
                 if start <= number:
                     entry = override_stage(entry, self.changes[start].get(name, {}))

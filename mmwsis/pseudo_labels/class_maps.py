@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from mmengine.structures import BaseDataElement
 
 from mmwsis.formats.class_maps import KIND, encode_class_maps
@@ -11,11 +10,11 @@ from mmwsis.utils.arrays import to_numpy
 
 from .artifact import Records
 from .collapse import dominant_class, log_collapse
+from .judged_by_tags import JudgedByTags, tag_accuracy_text
 from .map_folder import MapFolder
-from .tag_accuracy import judge_tag_accuracy, tag_matrix
 
 
-class ClassMapFolder(MapFolder):
+class ClassMapFolder(JudgedByTags, MapFolder):
     """A folder of class maps.
 
     Reads ``pred_class_maps`` of a predicted sample, an ``InstanceData`` with one entry
@@ -29,8 +28,6 @@ class ClassMapFolder(MapFolder):
     kind = KIND
     title = 'class maps'
     suffix = '.npz'
-    # The records that were judged last, and what came out.
-    _judged: tuple[Records, dict[str, Any] | None] | None = None
 
     def encode(
         self, sample: BaseDataElement, image_size: tuple[int, int], where: str
@@ -58,28 +55,8 @@ class ClassMapFolder(MapFolder):
             )
         content = encode_class_maps(labels, image_size, fields, where)
         dominant = dominant_class(labels, fields.values())
-        extra = dict(labels=labels.tolist(), dominant=dominant)
-        logits = sample.get('pred_tag_logits')
-        if logits is not None:
-            extra['logits'] = to_numpy(logits).astype(float).round(4).tolist()
-        return content, extra
-
-    def check(self, records: Records) -> None:
-        """Refuse the maps of a classifier that does not know its tags.
-
-        Args:
-            records: Image id -> its record.
-
-        Raises:
-            ValueError: It tells them no better than chance.
-        """
-        accuracy = self._tag_accuracy(records)
-        if accuracy is not None and accuracy['at_chance']:
-            raise ValueError(
-                f'{self.out}: {accuracy["warnings"][0]} Such maps show nothing. Train '
-                'the classifier longer or from pretrained weights, until its tag_mAP '
-                'rises. The same command with --force writes the maps as they are.'
-            )
+        own = dict(labels=labels.tolist(), dominant=dominant)
+        return content, {**own, **self.logits_of(sample)}
 
     def finish(
         self,
@@ -95,7 +72,7 @@ class ClassMapFolder(MapFolder):
                 :func:`~mmwsis.pseudo_labels.tag_accuracy.judge_tag_accuracy`.
             results_out: Must be None, the default.
         """
-        accuracy = self._tag_accuracy(records)
+        accuracy = self.tag_accuracy(records)
         if accuracy is not None:
             provenance = {**provenance, 'tag_accuracy': accuracy}
             log_collapse(self.out, accuracy)
@@ -104,34 +81,4 @@ class ClassMapFolder(MapFolder):
             for image_id, record in records.items()
         }
         made = super().finish(plain, provenance, results_out)
-        if accuracy is None or accuracy['mAP'] is None:
-            return made
-        return (
-            f'{made}; mAP of the classifier over the tags of these images '
-            f'{100 * accuracy["mAP"]:.1f} %'
-        )
-
-    def _tag_accuracy(self, records: Records) -> dict[str, Any] | None:
-        """How well the classifier knows the tags; None if it does not say.
-
-        Checking and finishing ask for it, and on COCO it takes half a minute.
-        """
-        if self._judged is None or self._judged[0] is not records:
-            self._judged = records, self._judge(records)
-        return self._judged[1]
-
-    def _judge(self, records: Records) -> dict[str, Any] | None:
-        if not records or not all('logits' in one for one in records.values()):
-            return None
-        label_of = {key: label for label, key in enumerate(self.source.category_ids)}
-        tags = (
-            [
-                label_of[tag]
-                for tag in self.source.images[key].get('tags', ())
-                if tag in label_of
-            ]
-            for key in records
-        )
-        classes = self.source.classes
-        logits = np.array([record['logits'] for record in records.values()])
-        return judge_tag_accuracy(logits, tag_matrix(tags, len(classes)), classes)
+        return made + tag_accuracy_text(accuracy)

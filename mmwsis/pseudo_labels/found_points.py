@@ -5,20 +5,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mmengine.structures import InstanceData
+from mmengine.structures import BaseDataElement, InstanceData
 
 from mmwsis.structures.supervision import Supervision, restrict_coco
 from mmwsis.utils.arrays import to_numpy
 
 from .artifact import LabelSource, Records
+from .collapse import log_collapse
 from .entries import SCORE_DIGITS
 from .found_objects import FoundObjects
+from .judged_by_tags import JudgedByTags, tag_accuracy_text
 from .merge import write_pseudo_labels
 
 _COORDINATE_DIGITS = 3
 
 
-class FoundPoints(FoundObjects):
+class FoundPoints(JudgedByTags, FoundObjects):
     """COCO JSON at level ``points`` with the peaks that a labeler found, and scores.
 
     The next stage reads it like clicks: ``CocoWeakDataset(supervision='points')``.
@@ -29,6 +31,7 @@ class FoundPoints(FoundObjects):
     and y in pixels of the original image, where the centre of a pixel has integer
     coordinates, and ``scores`` (N,) in [0, 1]. Coordinates are rounded to a thousandth
     of a pixel; less than half a pixel outside the image is moved onto the last pixel.
+    A classifier's ``pred_tag_logits`` (C,) tell whether its points show anything.
 
     Args:
         out: COCO JSON to write.
@@ -44,6 +47,14 @@ class FoundPoints(FoundObjects):
     def __init__(self, out: Path, source: LabelSource, min_score: float = 0.0) -> None:
         super().__init__(out, source)
         self.min_score = min_score
+
+    def record(self, sample: BaseDataElement) -> dict[str, Any]:
+        """The points of one image, and what a classifier takes its tags for.
+
+        Args:
+            sample: Predicted sample of a whole image.
+        """
+        return {**super().record(sample), **self.logits_of(sample)}
 
     def annotation_keys(
         self,
@@ -93,10 +104,14 @@ class FoundPoints(FoundObjects):
             results_out: Also write the bare list of annotations here. Defaults to
                 None: it is not written.
         """
+        accuracy = self.tag_accuracy(records)
+        if accuracy is not None:
+            provenance = {**provenance, 'tag_accuracy': accuracy}
+            log_collapse(self.out, accuracy)
         annotations = list(self.annotations(records))
         # A labeler may have been trained with masks; its points still are points.
         coco = restrict_coco(
             self.source.coco, Supervision.POINTS, per_image=False, source=str(self.out)
         )
         write_pseudo_labels(self.out, coco, annotations, provenance, results_out)
-        return self.summary(annotations)
+        return self.summary(annotations) + tag_accuracy_text(accuracy)

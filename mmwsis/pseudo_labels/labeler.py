@@ -56,6 +56,7 @@ class Labeler(Protocol):
     - ``report_picture`` (of the class): ``dict(title=..., tool='tools/...')``, a tool
       that draws intermediate maps, called with CONFIG CHECKPOINT --out FILE
       [--dataset FILE] [--cfg-options ...]; its figure goes into a pipeline's report.
+      With ``artifact`` only into that of a stage that makes this kind.
     """
 
     def test_step(self, data: dict[str, Any]) -> list[BaseDataElement]:

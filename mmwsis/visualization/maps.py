@@ -16,10 +16,11 @@ from mmwsis.formats.semantic_maps import BACKGROUND, read_semantic_map
 
 from .canvas import Canvas
 from .coco_files import read_image, spread
-from .palette import distinct_color, heatmap
+from .palette import Color, distinct_color, heatmap
 from .sheet import Tile, contact_sheet
 
 _UNKNOWN = (255, 255, 255)
+_DOT = (90, 230, 255)  # on black and violet as on yellow
 
 
 def draw_heat(
@@ -114,6 +115,7 @@ def class_map_tiles(
     maps: np.ndarray,
     classes: Sequence[str],
     caption: str = '',
+    points: Sequence[np.ndarray] | None = None,
 ) -> list[Tile]:
     """One tile per class: its map over the image.
 
@@ -123,6 +125,8 @@ def class_map_tiles(
         maps: ``(K, h, w)``, any resolution; drawn from 0 to their own highest value.
         classes: Class names.
         caption: Text before the class name.
+        points: ``(N, 2)`` x and y of pixels, such as peaks, for each map. Defaults to
+            None: there are none.
 
     Returns:
         K tiles; the plain image where K is 0.
@@ -130,11 +134,36 @@ def class_map_tiles(
     if not len(labels):
         return [Tile(Canvas(image).image, f'{caption}no class')]
     tiles = []
-    for label, values in zip(labels, maps, strict=True):
+    for index, (label, values) in enumerate(zip(labels, maps, strict=True)):
         high = float(np.max(values))
         rgb = draw_heat(image, values, 0.0, max(high, 1e-6))
-        tiles.append(Tile(rgb, f'{caption}{classes[int(label)]}, up to {high:.2f}'))
+        text = f'{caption}{classes[int(label)]}, up to {high:.2f}'
+        if points is not None:
+            rgb = draw_dots(rgb, image, points[index], [_DOT] * len(points[index]))
+            text += f', {len(points[index])} peaks'
+        tiles.append(Tile(rgb, text))
     return tiles
+
+
+def draw_dots(
+    drawn: np.ndarray, image: np.ndarray, points: np.ndarray, colors: Sequence[Color]
+) -> np.ndarray:
+    """Draw dots on an enlarged image.
+
+    Args:
+        drawn: RGB ``(h, w, 3)``, uint8.
+        image: The image that it shows, whose pixels the points are.
+        points: ``(N, 2)``, x and y; the centre of a pixel has integer coordinates.
+        colors: N colours.
+
+    Returns:
+        RGB ``(h, w, 3)``, uint8.
+    """
+    scale = drawn.shape[1] / image.shape[1]
+    canvas = Canvas(drawn, min_side=1, max_side=max(drawn.shape))
+    for (x, y), color in zip(points, colors, strict=True):
+        canvas.point((x + 0.5) * scale, (y + 0.5) * scale, color, 4, pixel=False)
+    return canvas.image
 
 
 def map_sheet(

@@ -144,7 +144,7 @@ def draw_relations(
     if not tagged:
         raise ValueError(f'{dataset.ann_file}: no image has a tag; nothing to draw.')
     chosen = spread(tagged, num)
-    truth = _truth(cfg.get('data_spec') or {})
+    truth = training_truth(cfg.get('data_spec') or {})
     tiles = []
     for index in chosen:
         batch = pseudo_collate([dataset[index]])
@@ -157,8 +157,12 @@ def draw_relations(
     return save_image(Path(out_file), contact_sheet(tiles, len(tiles) // len(chosen)))
 
 
-def _truth(spec: Mapping[str, Any]) -> LabelFile | None:
-    """The masks of the training images, if there are any on disk."""
+def training_truth(spec: Mapping[str, Any]) -> LabelFile | None:
+    """The masks of the training images, if there are any on disk.
+
+    Args:
+        spec: ``data_spec`` of a config.
+    """
     ann_file = (spec.get('train') or {}).get('ann_file')
     path = Path(spec.get('data_root') or '', ann_file or '')
     return LabelFile.read(path) if ann_file and path.is_file() else None

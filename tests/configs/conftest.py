@@ -13,6 +13,9 @@ from mmwsis.formats.class_maps import encode_class_maps
 from mmwsis.formats.semantic_maps import encode_semantic_map
 
 
+PSEUDO_LABELS = ('exits', 'mal', 'irnet', 'bestie', 'bestie_points')
+
+
 @pytest.fixture(scope='session')
 def tiny_scenes(tmp_path_factory):
     """Six scenes with labels of every level, pseudo labels and maps of all methods."""
@@ -22,7 +25,7 @@ def tiny_scenes(tmp_path_factory):
     (root / 'pseudo_labels').mkdir()
     clicks = json.loads((root / 'weak/points_train.json').read_text())
     for name, labels in (
-        *((method, truth) for method in ('exits', 'mal', 'irnet')),
+        *((method, truth) for method in PSEUDO_LABELS),
         ('bestie_cues', dict(clicks, info={})),
     ):
         pseudo = copy.deepcopy(labels)

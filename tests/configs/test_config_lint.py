@@ -70,6 +70,14 @@ def backbone(dataset):
     return 'vit-tiny' if dataset == 'synthetic' else 'vit-b'
 
 
+def with_points(name):
+    """Name of a final model on labels that were made from points."""
+    for dataset in ('_voc', '_small', '_synthetic'):
+        if name.endswith(dataset):
+            return name.removesuffix(dataset) + '_points' + dataset
+    return name + '_points'
+
+
 def own_types():
     """Every class that mmwsis registers, by registry."""
     names = set()
@@ -108,15 +116,19 @@ def test_all_promised_configs_are_there():
     assert stems['irnet'] >= IRNET_FINAL_MODELS
     every = FINAL_MODELS | IRNET_FINAL_MODELS | MORE_FINAL_MODELS
     assert stems['final_models'] == every
-    for method in ('exits', 'mal', 'irnet'):
-        assert {'pipeline', 'pipeline_synthetic'} <= stems[method]
+    for name in IRNET_FINAL_MODELS - {'solov2_efficientnet-lite0_small'}:
+        assert {name, with_points(name)} <= stems['bestie']
+    for method in ('exits', 'mal', 'irnet', 'bestie'):
+        assert {'pipeline', 'pipeline_small', 'pipeline_synthetic'} <= stems[method]
+    points = 'pipeline_points', 'pipeline_points_small', 'pipeline_points_synthetic'
+    assert set(points) <= stems['bestie']
 
 
 def test_configs_stay_few():
     """A further method costs its own files, not one for each combination."""
     files = list(FOLDER.rglob('*.py'))
     fragments = [file for file in files if '_base_' in file.parts]
-    assert len(files) <= 160
+    assert len(files) <= 174
     assert len(fragments) <= len(files) / 3
 
 
@@ -316,13 +328,13 @@ def recipes():
 @pytest.mark.parametrize(('file', 'data'), recipes())
 def test_pipelines_load_and_name_existing_files(file, data):
     assert set(load(file).keys()) == {'pipeline'}
-    small = file.stem in ('pipeline_small', 'pipeline_synthetic')
+    small = file.stem.endswith(('_small', '_synthetic'))
     if not small:
         with pytest.raises(ValueError, match='fast'):
             load_pipeline(file, fast=True)
     for fast in (False, True)[: 1 + small]:
         pipeline = load_pipeline(file, fast=fast, data=data)
-        assert pipeline.name == f'{file.parent.name}_{data}'
+        assert pipeline.name == f'{labels_of(file)}_{data}'
         assert pipeline.data_spec['name'] == data
         assert pipeline.work_dir == f'work_dirs/pipelines/{pipeline.name}'
     # With --fast, where there is one: its options come on top.
@@ -330,6 +342,7 @@ def test_pipelines_load_and_name_existing_files(file, data):
     for stage in pipeline.stages:
         if isinstance(stage, ConfigStage):
             check_stage(stage, factory.config_of(stage))
+            check_places(stage, load((file.parent / stage.config).resolve()))
         elif stage.kind == 'command':
             assert (ROOT / stage.command[0]).is_file()
 
@@ -337,13 +350,24 @@ def test_pipelines_load_and_name_existing_files(file, data):
 def check_stage(stage, cfg):
     if stage.kind == 'generate' and stage.artifact is None:
         assert stage.out == cfg.wsis.produces
+
+
+def check_places(stage, plain):
+    """What is named by its place in a list is there; a slip would add it."""
     for key in stage.cfg_options:
-        assert not any(part.isdigit() for part in key.split('.')), key
+        part = plain
+        if any(name.isdigit() for name in key.split('.')):
+            for name in key.split('.'):
+                part = part[int(name) if name.isdigit() else name]
+
+
+def labels_of(pipeline):
+    """What a pipeline and its pseudo labels are named after."""
+    return pipeline.parent.name + ('_points' if '_points' in pipeline.stem else '')
 
 
 @pytest.mark.parametrize('file', PIPELINES, ids=name_of)
 def test_pipelines_run_on_a_data_set_without_masks(file):
-    method = file.parent.name
     spec = dict(
         name='bolts',
         data_root='bolts',
@@ -354,6 +378,7 @@ def test_pipelines_run_on_a_data_set_without_masks(file):
             weak=dict(
                 image_tags='tags.json',
                 boxes='boxes.json',
+                points='clicks.json',
                 extreme_points='points.json',
             ),
         ),
@@ -363,11 +388,12 @@ def test_pipelines_run_on_a_data_set_without_masks(file):
     )
     stages = {s.name: s for s in load_pipeline(file, data_spec=spec).stages}
     needless = {'scenes', 'weak_labels', 'quality', 'final_test', 'full_supervision'}
-    assert not (needless | {'cam_quality'}) & set(stages)
+    assert not (needless | {'cam_quality', 'network_test@1'}) & set(stages)
     names = list(stages)
     assert names[-2:] == ['final_model', 'report']
-    assert names.index('labeler') + 1 == names.index('pseudo_labels')
-    assert stages['pseudo_labels'].out == f'bolts/pseudo_labels/{method}.json'
+    trained = 'network@1' if file.parent.name == 'bestie' else 'labeler'
+    assert names.index(trained) + 1 == names.index('pseudo_labels')
+    assert stages['pseudo_labels'].out == f'bolts/pseudo_labels/{labels_of(file)}.json'
 
 
 def metafile_rows(method):

@@ -56,6 +56,17 @@ def crop(height, width):
     )
 
 
+def maps(height, width):
+    """Semantic map, logits, centres and offsets of an image of two classes."""
+    semantic_map = (rand(1, height, width) * 3).long()
+    return (
+        semantic_map,
+        rand(1, 3, height, width),
+        rand(1, 2, height, width),
+        rand(1, 2, height, width) * 9 - 4,
+    )
+
+
 WORK: dict[str, Callable] = {
     'affinity_walk': lambda h, w: ops.affinity_walk(rand(1, h, w), rand(1, h, w)),
     'centroid_instance_map': lambda h, w: ops.centroid_instance_map(
@@ -89,6 +100,13 @@ WORK: dict[str, Callable] = {
         torch.tensor([[w // 2, 0]] * 100), torch.zeros(100).long(), 1, (h, w), 2000
     ),
     'group_pixels': lambda h, w: ops.group_pixels(rand(2, h, w), rand(500, 2) * w),
+    'refined_targets': lambda h, w: ops.refined_targets(*maps(h, w), min_area=1),
+    'refined_targets, one component': lambda h, w: ops.refined_targets(
+        torch.ones(1, h, w).long(), *maps(h, w)[1:], kernel_size=1001
+    ),
+    'scored_instances': lambda h, w: ops.scored_instances(
+        rand(3, h, w), *(entry[0] for entry in maps(h, w)[2:])
+    ),
     'merge_flipped_cams': lambda h, w: ops.merge_flipped_cams(rand(2, 3, 1, 1), (h, w)),
     'extreme_points_from_mask': lambda h, w: extreme_points_from_mask(mask(h, w)),
     'interior_point': lambda h, w: interior_point(mask(h, w)),

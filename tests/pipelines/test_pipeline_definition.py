@@ -91,6 +91,22 @@ pipeline = dict(name='toy', stages=[
     assert stage.quality is None
 
 
+def test_stages_are_left_out_by_name(tmp_path):
+    body = """
+pipeline = dict(name='toy', without=['a', 'q'], stages=[
+    dict(name='a', type='train', config='a.py'),
+    dict(name='b', type='train', config='b.py'),
+    dict(name='q', type='quality', pseudo='p', gt='g'),
+    dict(name='r', type='report', quality='q')])
+"""
+    trained, report = load_pipeline(write(tmp_path, body)).stages
+    assert trained.name == 'b'
+    assert report.quality is None
+    wrong = write(tmp_path, body.replace("'a', 'q'", "'c'"))
+    with pytest.raises(ValueError, match=r"without names \['c'\], stages are \['a', "):
+        load_pipeline(wrong)
+
+
 @pytest.mark.parametrize(
     ('body', 'message'),
     [

@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -124,6 +125,22 @@ def test_each_round_reads_the_one_before(refining):
     assert (report.weak, report.full) == ('network_test@3', 'final_test')
     assert report.quality == 'labels_quality@3'
     assert stage_of('network@2', fast=True)[0].cfg_options['epochs'] == 1
+
+
+def test_what_only_a_next_round_reads_is_not_made_in_the_last(refining):
+    edit(refining, 'rounds=3', "rounds=3, for_next=['labels', 'labels_quality']")
+    edit(refining, "'{out:labels}',\n                          ", "'start.json', ")
+    edit(refining, "quality='labels_quality'", 'quality=None')
+    stages = {one.name: one for one in load_pipeline(Path('pipeline.py')).stages}
+    assert list(stages)[1:8] == ['network@1', 'labels@1', 'labels_quality@1',
+                                 'network_test@1', 'network@2', 'labels@2',
+                                 'labels_quality@2']  # fmt: skip
+    assert 'labels@3' not in stages and 'network_test@3' in stages
+    assert stages['network@3'].cfg_options['train.ann_file'] == 'data/labels_2.json'
+    one = load_pipeline(Path('pipeline.py'), rounds=1)
+    assert [stage.name for stage in one.stages][:4] == [
+        *('start', 'network@1', 'network_test@1', 'final')
+    ]
 
 
 def test_stages_without_weights_and_numbers_of_rounds(toy):
@@ -279,6 +296,7 @@ MISTAKES = [
     ('rounds=3', 'rounds=3, from_round=[2]', 'must be a dict with rounds as keys'),
     ('rounds=3', "rounds=3, from_round={2: dict(label={})}", 'names of its stages'),
     ('first=dict(labels', 'first=dict(label', 'first must be a dict by names'),
+    ('rounds=3', "rounds=3, for_next=['label']", r"for_next names \['label'\], its st"),
     ("type='test', config='network.py'),\n             ]",
      "type='report'),\n             ]", r"found type \['report'\]"),
     ("config='final.py'", "config='f{round}.py'", 'only stages of an entry of type'),

@@ -93,9 +93,9 @@ def test_what_cannot_be_judged_is_said(tags):
 
 @MODELS.register_module(force=True)
 class TagTeller(WeightFreeLabeler):
-    """Maps of ones; its logits tell the tags, or are the same for every image."""
+    """Maps of ones, and a point; its logits tell the tags, or are always the same."""
 
-    artifacts = ('class_maps',)
+    artifacts = ('class_maps', 'points')
 
     def __init__(self, knows, **kwargs):
         super().__init__(**kwargs)
@@ -105,6 +105,11 @@ class TagTeller(WeightFreeLabeler):
         sample.pred_class_maps = InstanceData(
             labels=torch.tensor(sample.tags, dtype=torch.int64),
             cam=torch.ones(len(sample.tags), 2, 2),
+        )
+        sample.pred_points = InstanceData(
+            labels=sample.pred_class_maps.labels,
+            points=torch.ones(len(sample.tags), 2),
+            scores=torch.ones(len(sample.tags)),
         )
         logits = torch.zeros(len(CLASSES))
         if self.knows:
@@ -119,7 +124,7 @@ def folder(tmp_path_factory):
     return folder
 
 
-def generate(folder, out, knows, **options):
+def generate(folder, out, knows, artifact='class_maps', **options):
     dataset = dict(
         type='mmwsis.CocoWeakDataset',
         supervision='image_tags',
@@ -137,7 +142,7 @@ def generate(folder, out, knows, **options):
     config = dict(
         default_scope='mmdet',
         model=dict(type='mmwsis.TagTeller', knows=knows),
-        artifact='class_maps',
+        artifact=artifact,
         pseudo_label_dataloader=dict(batch_size=2, num_workers=0, dataset=dataset),
     )
     options = GenerationOptions(**options)
@@ -171,6 +176,20 @@ def test_maps_of_a_classifier_at_chance_are_refused(folder, tmp_path):
     index = index_of(generate(folder, out, knows=False, merge=True, force=True))
     assert index['info']['mmwsis']['tag_accuracy']['at_chance'] is True
     assert len(index['images']) == 30
+
+
+def test_points_are_judged_as_maps_are(folder, tmp_path):
+    out = tmp_path / 'cues.json'
+    with pytest.raises(ValueError, match=r'at chance .* Such points show nothing'):
+        generate(folder, out, knows=False, artifact='points')
+    assert not out.exists()
+    for knows in (False, True):
+        options = dict(knows=knows, artifact='points', force=True, overwrite=True)
+        content = json.loads(generate(folder, out, **options).read_text())
+        accuracy = content['info']['mmwsis']['tag_accuracy']
+        assert accuracy['at_chance'] is not knows
+        assert 'logits' not in json.dumps(content)
+    assert len(content['annotations']) == sum(len(i['tags']) for i in content['images'])
 
 
 def test_shards_measure_the_same(folder, tmp_path):

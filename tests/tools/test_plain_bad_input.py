@@ -79,6 +79,7 @@ WITH_CONFIG = {
     'run_pipeline.py': (),
     'analysis_tools/browse_dataset.py': ('--out-dir', 'out'),
     'analysis_tools/show_bestie.py': ('w.pth', '--out', 'out.png'),
+    'analysis_tools/show_cues.py': ('w.pth', '--out', 'out.png'),
     'analysis_tools/show_irnet.py': ('w.pth', '--out', 'out.png'),
     'analysis_tools/show_retrieval.py': ('w.pth', '--out', 'out.png'),
     'analysis_tools/check_dataset.py': (),
@@ -223,6 +224,7 @@ CHECKPOINTS = {
     [
         *('test.py', 'generate_pseudo_labels.py', 'analysis_tools/show_irnet.py'),
         *('analysis_tools/show_retrieval.py', 'model_converters/mae2mmwsis.py'),
+        'analysis_tools/show_cues.py',
     ],
 )
 def test_checkpoint_that_is_none(folder, run, tool):
@@ -254,7 +256,7 @@ OPTIONS = (
     [
         *('train.py', 'test.py', 'generate_pseudo_labels.py'),
         *('analysis_tools/browse_dataset.py', 'analysis_tools/show_irnet.py'),
-        'analysis_tools/show_retrieval.py',
+        *('analysis_tools/show_retrieval.py', 'analysis_tools/show_cues.py'),
     ],
 )
 @pytest.mark.parametrize('option', OPTIONS)

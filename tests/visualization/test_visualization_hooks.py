@@ -130,6 +130,16 @@ def test_class_map_hook_draws_maps_over_the_image(tmp_path):
     hook = HOOKS.build(dict(type='mmwsis.ClassMapVisualizationHook', draw=True))
     hook.after_test_iter(runner, 0, None, samples)
     assert len(recorder.images) == 2  # an image without classes is shown as it is
+    for sample in samples:
+        sample.pred_points = InstanceData(
+            labels=sample.pred_class_maps.labels,
+            points=torch.tensor([[30, 35]])[: len(sample.pred_class_maps.labels)],
+        )
+    hook.show_points = True
+    hook.after_test_iter(runner, 0, None, samples)
+    without, with_dot = (recorder.images['test_masks', step] for step in (1, 3))
+    changed = (without != with_dot).any(-1)
+    assert 50 < changed.sum() < 5000  # the dot, and its number in the caption
 
 
 def test_retrieval_hook_draws_at_its_interval(tmp_path, monkeypatch):

@@ -16,12 +16,79 @@ pipeline = dict(
             inputs=['{data_root}/{train.ann_file}'],
             outputs=['{data_root}/{train.weak.{supervision}}'],
         ),
+        # What stages on tags read where the labels are points.
+        tags_of_points=dict(
+            type='command',
+            command=[
+                'tools/dataset_converters/coco2weak.py',
+                '{data_root}/{train.weak.points}',
+                *('--level', 'image_tags'),
+                *('--out', '{data_root}/{train.weak.image_tags}', '--overwrite'),
+                '--keep-handmade',
+            ],
+            inputs=['{data_root}/{train.weak.points}'],
+            outputs=['{data_root}/{train.weak.image_tags}'],
+        ),
         quality=dict(
             type='quality',
             only_with=['train.ann_file'],
             pseudo='{out:pseudo_labels}',
             gt='{data_root}/{train.ann_file}',
             img_dir='{data_root}/{train.img}',
+        ),
+        # The same of semantic maps, and of the points that a network found.
+        map_quality=dict(
+            type='quality',
+            only_with=['train.ann_file'],
+            pseudo='{semantic_maps}',
+            gt='{data_root}/{train.ann_file}',
+            img_dir='{data_root}/{train.img}',
+        ),
+        cue_quality=dict(
+            type='quality',
+            only_with=['train.ann_file'],
+            pseudo='{out:cues}',
+            gt='{data_root}/{train.ann_file}',
+            img_dir='{data_root}/{train.img}',
+        ),
+        # A network that learns instances from semantic maps and cues. Further rounds train
+        # it again, from its first weights, on its own maps and instances.
+        training=dict(
+            type='rounds',
+            rounds=1,
+            first=dict(next_maps='{semantic_maps}', next_cues='{out:cues}'),
+            stages=[
+                dict(name='network'),
+                dict(name='network_test'),
+                dict(name='next_maps'),
+                dict(name='next_cues'),
+            ],
+            for_next=['next_maps', 'next_cues'],
+            # Instances have lower scores than cues.
+            from_round={
+                2: dict(network={'train_dataloader.dataset.pipeline.2.score_thr': 0.3}),
+            },
+        ),
+        network=dict(
+            type='train',
+            config='{network}',
+            cfg_options={
+                'train_dataloader.dataset.pipeline.1.folder': '{previous:next_maps}',
+                'train_dataloader.dataset.pipeline.2.ann_file': '{previous:next_cues}',
+            },
+        ),
+        network_test=dict(type='test', config='{network}', only_with=['val.ann_file']),
+        next_maps=dict(
+            type='generate',
+            config='{network}',
+            artifact='semantic_maps',
+            out='{data_root}/pseudo_labels/{own_labels}_semantic_round{round}',
+        ),
+        next_cues=dict(
+            type='generate',
+            config='{network}',
+            artifact='points',
+            out='{data_root}/pseudo_labels/{own_labels}_cues_round{round}.json',
         ),
         # The method's own, and the same model on the dataset's masks.
         final_model=dict(type='train', config='{final_model}'),

@@ -46,11 +46,11 @@ class LoadCues(LoadWeakAnnotations):
 
         Raises:
             FileNotFoundError: There is no such file.
-            ValueError: The file has not this image, which may well be there without a
-                cue; or another size of it, other classes than the dataset, a cue
-                outside its image or without a score; or it was made from stronger
-                labels than the dataset is declared with. The message names the file,
-                the image and the annotation.
+            ValueError: The file does not list the image, as it does one without a cue;
+                it has another size of it, other classes than the dataset, a cue outside
+                its image or without a score; or it was made from stronger labels than
+                the dataset is declared with. The message names the file, the image and
+                the annotation.
         """
         if self._images is None:
             self._open(results['classes'], results['supervision'])
@@ -58,9 +58,8 @@ class LoadCues(LoadWeakAnnotations):
         place = image_place(results['img_path'], image_id)
         if image_id not in self._images:
             raise ValueError(
-                f'{self.ann_file} has no cues of {place}: it does not list the image, '
-                'which an image without a cue is too. It was made for other images; '
-                'make it anew.'
+                f'{self.ann_file} does not list {place}; images without a cue are '
+                'listed, too. The cues were made for other images; make them anew.'
             )
         image = self._images[image_id]
         size = results['height'], results['width']

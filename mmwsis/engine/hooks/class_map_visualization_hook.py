@@ -21,23 +21,34 @@ class ClassMapVisualizationHook(CropPredictionVisualizationHook):
 
     Args:
         map_name: Map of ``pred_class_maps`` to draw. Defaults to 'high_res'.
+        show_points: Draw ``pred_points``, the peaks, on the maps. Defaults to False.
         **kwargs: Other arguments.
     """
 
-    def __init__(self, map_name: str = 'high_res', **kwargs: Any) -> None:
+    def __init__(
+        self, map_name: str = 'high_res', show_points: bool = False, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.map_name = map_name
+        self.show_points = show_points
 
     def _file_name(self, sample: Any) -> str:
         return f'{Path(sample.img_path).stem}.png'
 
     def _tiles(self, runner: Runner, sample: Any) -> list:
         classes = (runner.visualizer.dataset_meta or {}).get('classes') or ()
-        found = sample.pred_class_maps
+        found, points = sample.pred_class_maps, None
+        if self.show_points:
+            peaks = sample.pred_points
+            points = [
+                peaks.points[peaks.labels == label].cpu().numpy()
+                for label in found.labels
+            ]
         return class_map_tiles(
             read_image(sample.img_path),
             found.labels.tolist(),
             found[self.map_name].float().cpu().numpy(),
             classes,
             f'image {sample.get("img_id")}: ',
+            points,
         )

@@ -27,14 +27,18 @@ class TrainingSourcesHook(Hook):
     config says by then.
     """
 
+    def __init__(self) -> None:
+        self.sources: dict[str, dict[str, str]] = {}
+
     def before_train(self, runner: Runner) -> None:
         """Look at the files, as they are at the beginning.
 
         Args:
             runner: The runner.
         """
-        settings = runner.cfg.get('train_dataloader') or {}
-        self.sources = training_sources(settings) if is_main_process() else {}
+        if is_main_process():  # which alone writes checkpoints
+            settings = runner.cfg.get('train_dataloader') or {}
+            self.sources = training_sources(settings)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Add them to a checkpoint.

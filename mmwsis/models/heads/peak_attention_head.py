@@ -56,9 +56,9 @@ class PeakAttentionHead(ClassMapHead):
             init_cfg=init_cfg or dict(type='Kaiming', layer='Conv2d'),
         )
         self.in_channels = width = as_integer('in_channels', in_channels, 1)
+        act_cfg = act_cfg or dict(type='mmwsis.PeakAttention', alpha=0.7)
         self.convs = nn.Sequential()
         for _ in range(as_integer('num_convs', num_convs, 1)):
-            act_cfg = act_cfg or dict(type='mmwsis.PeakAttention', alpha=0.7)
             self.convs.append(
                 ConvModule(width, feat_channels, 3, padding=1, act_cfg=act_cfg)
             )

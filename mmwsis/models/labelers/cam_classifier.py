@@ -77,6 +77,11 @@ class CAMClassifier(BaseLabeler):
         merge_plateaus=False,
         score_digits=3,
     )
+    report_picture: ClassVar[dict[str, str]] = dict(
+        title='Cues without and with peak attention',
+        tool='tools/analysis_tools/show_cues.py',
+        artifact='points',
+    )
 
     def __init__(
         self,

@@ -81,7 +81,9 @@ def test_an_image_without_a_cue_is_valid(cues):
 
 
 def test_an_image_that_the_file_lacks_is_named(cues):
-    with pytest.raises(ValueError, match=r'cues.json .*Image 9.jpg \(image id 9\)'):
+    with pytest.raises(
+        ValueError, match=r'cues.json does not list Image 9.jpg \(image id 9\);'
+    ):
         LoadCues(cues())(sample(img_id=9, img_path='9.jpg'))
 
 

@@ -10,8 +10,9 @@ import torch
 from mmdet.structures import DetDataSample
 from mmengine.config import Config
 
+from mmwsis.formats.class_maps import ClassMapStore
 from mmwsis.models.labelers import CAMClassifier
-from mmwsis.pseudo_labels import generate_pseudo_labels
+from mmwsis.pseudo_labels import GenerationOptions, generate_pseudo_labels
 from mmwsis.registry import DATASETS, MODELS
 
 sys.path.insert(0, str(Path(__file__).parents[2] / 'pseudo_labels'))
@@ -158,6 +159,18 @@ def test_file_of_cues_is_read_like_clicks(tmp_path):
     for one in content['annotations']:
         assert one['category_id'] in tags[one['image_id']]
         assert 0.1 <= one['score'] == round(one['score'], 3)
+    # The maps that they are the peaks of, by the same checkpoint.
+    folder = generate_pseudo_labels(
+        cfg,
+        tmp_path / 'epoch_1.pth',
+        tmp_path / 'maps',
+        GenerationOptions(artifact='class_maps'),
+    )
+    store, label_of = ClassMapStore(folder), {11: 0, 30: 1, 4: 2}
+    for one in content['annotations']:
+        found, (x, y) = store.read(one['image_id']), map(int, one['point'])
+        row = found.labels.tolist().index(label_of[one['category_id']])
+        assert abs(found.maps['high_res'][row, y, x] - one['score']) < 2e-3
     bound = sorted(one['score'] for one in content['annotations'])[len(tags)]
     dataset = DATASETS.build(
         dict(

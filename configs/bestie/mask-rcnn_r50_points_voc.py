@@ -1,0 +1,5 @@
+_base_ = '../final_models/mask-rcnn_r50_voc.py'
+
+train_dataloader = dict(dataset=dict(ann_file='pseudo_labels/bestie_points.json'))
+work_dir = 'work_dirs/bestie/mask-rcnn_r50_points_voc'
+wsis = dict(labeler='configs/bestie/bestie_hrnet-w48_points_voc.py')

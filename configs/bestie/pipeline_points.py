@@ -1,0 +1,45 @@
+# BESTIE from one point per object: clicks in place of cues.
+#   python tools/run_pipeline.py configs/bestie/pipeline_points.py --data coco
+_base_ = './pipeline.py'
+
+pipeline = dict(
+    name='bestie_points_{data}',
+    title='BESTIE from points on {title}',
+    supervision='points',
+    data=dict(
+        voc=dict(
+            network='bestie_hrnet-w48_points_voc.py',
+            refined='mask-rcnn_r50_points_voc.py',
+            own_labels='bestie_points',
+        ),
+        coco=dict(
+            network='bestie_hrnet-w48_points_coco.py',
+            refined='mask-rcnn_r50_points.py',
+            own_labels='bestie_points',
+        ),
+    ),
+    common=dict(
+        training=dict(
+            first=dict(_delete_=True, next_maps='{semantic_maps}'),
+            stages=[
+                dict(name='network'),
+                dict(name='network_test'),
+                dict(name='next_maps'),
+            ],
+            for_next=['next_maps'],
+            from_round=None,
+        ),
+        network=dict(
+            cfg_options={
+                '_delete_': True,
+                'train_dataloader.dataset.pipeline.1.folder': '{previous:next_maps}',
+            },
+        ),
+    ),
+    stages=[
+        *_base_.pipeline.stages[:1],
+        dict(name='tags_of_points'),
+        *_base_.pipeline.stages[1:],
+    ],
+    without=['classifier', 'cues', 'cue_quality'],
+)
