@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from bestie_scenes import golden, plain, scene, settings
 
 from mmwsis.ops import component_instances, refined_targets
+from mmwsis.ops.component_centers import batch_components, peak_centers
 from mmwsis.ops.window_maximum import grouped_window_maximum
 
 SEEDS = st.integers(0, 99_999)
@@ -51,6 +52,15 @@ def test_golden_components(name, keep):
     assert all(len(row.unique()) == pairs.shape[1] for row in pairs)
     assert torch.equal(found.ids[0] > 0, expected > 0)
     assert torch.equal(found.center_values[0], data['center_roi_after'])
+
+
+@pytest.mark.parametrize('name', COMPONENTS)
+def test_golden_centers(name):
+    data = golden(f'instseg_{name}')
+    maps = data['fg'].long()[None], data['center_map'][None, None], data['offset'][None]
+    parts = batch_components(*maps, tags=None, min_area=50)
+    found = peak_centers(parts, data['threshold'].item(), data['nms_kernel'].item())
+    assert torch.equal(found.points.flip(1), data['centers_yx'].long())
 
 
 @runs(deadline=None, max_examples=100)
