@@ -10,6 +10,8 @@ _base_ = [
 ]
 
 norm_cfg = dict(type='BN', momentum=0.05)
+# From the released 0.001, the first hundred iterations hardly learn anything.
+init_std = 0.02
 model = dict(
     num_classes=1,
     data_preprocessor=dict(**_base_.pixel_norm),
@@ -24,10 +26,11 @@ model = dict(
         kernel_size=5,
         align_corners=False,
         norm_cfg=norm_cfg,
+        init_std=init_std,
     ),
-    seg_head=dict(in_index=0, in_channels=64, feat_channels=64),
-    center_head=dict(in_index=1, in_channels=64, feat_channels=64),
-    offset_head=dict(in_index=1, in_channels=64, feat_channels=32),
+    seg_head=dict(in_index=0, in_channels=64, feat_channels=64, init_std=init_std),
+    center_head=dict(in_index=1, in_channels=64, feat_channels=64, init_std=init_std),
+    offset_head=dict(in_index=1, in_channels=64, feat_channels=32, init_std=init_std),
     # Photographs of any size are looked at at this one; masks have the photograph's.
     test_cfg=dict(network_size=True),
 )
@@ -72,7 +75,13 @@ warmup_iters = 50
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 optim_wrapper = dict(
     optimizer=dict(lr=1e-3),
-    paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.1))),
+    paramwise_cfg=dict(
+        custom_keys=dict(
+            backbone=dict(lr_mult=0.1),
+            # Offsets are tens of pixels, which few iterations have to reach.
+            offset_head=dict(lr_mult=10),
+        )
+    ),
 )
 _base_.param_scheduler[0].end = warmup_iters
 _base_.param_scheduler[1].end = max_iters
@@ -80,8 +89,13 @@ param_scheduler = _base_.param_scheduler
 auto_scale_lr = dict(base_batch_size=8)
 sync_bn = None
 default_hooks = dict(
-    logger=dict(interval=25), checkpoint=dict(interval=200, max_keep_ckpts=2)
+    logger=dict(interval=25), checkpoint=dict(interval=200, max_keep_ckpts=4)
 )
+# Pseudo and refined labels of the same crops, as training goes on.
+custom_hooks = [
+    *_base_.custom_hooks,
+    dict(type='mmwsis.RefinementVisualizationHook', interval=200),
+]
 
 wsis = dict(
     method='BESTIE',

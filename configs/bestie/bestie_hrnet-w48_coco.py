@@ -36,6 +36,11 @@ max_iters = 180000
 train_cfg = dict(max_iters=max_iters, val_interval=20000)
 _base_.param_scheduler[1].end = max_iters
 param_scheduler = _base_.param_scheduler
+# Pseudo and refined labels of the same crops, as training goes on.
+custom_hooks = [
+    *_base_.custom_hooks,
+    dict(type='mmwsis.RefinementVisualizationHook', interval=30000),
+]
 
 wsis = dict(
     method='BESTIE',

@@ -30,6 +30,11 @@ test_evaluator = val_evaluator
 # The released code keeps the best of these; pipelines take the last one, which asks no
 # masks.
 default_hooks = dict(checkpoint=dict(save_best='voc/AP50', rule='greater'))
+# Pseudo and refined labels of the same crops, as training goes on.
+custom_hooks = [
+    *_base_.custom_hooks,
+    dict(type='mmwsis.RefinementVisualizationHook', interval=10000),
+]
 
 wsis = dict(
     method='BESTIE',

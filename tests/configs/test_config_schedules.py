@@ -1,5 +1,6 @@
 """Optimiser and schedule of the labelers, against the paper's table."""
 
+import copy
 import math
 import sys
 from pathlib import Path
@@ -289,6 +290,12 @@ def test_bestie_network_sizes():
             assert {norm.momentum for norm in norms} == {momentum}
             assert all(norm.training for norm in model.train().modules())
             assert cfg.sync_bn == 'torch'
+    cfg = copy.deepcopy(cfg)
+    cfg.merge_from_dict({'model.backbone.depth': 101})
+    with torch.device('meta'):
+        model = MODELS.build(cfg.model)
+    more = 44_549_160 - 25_557_032  # ResNet-101 and ResNet-50
+    assert sum(p.numel() for p in model.parameters()) == 55_324_411 + more
 
 
 def test_bestie_rates_are_the_released_ones():

@@ -78,6 +78,7 @@ WITH_CONFIG = {
     'generate_pseudo_labels.py': ('w.pth', '--out', 'out.json'),
     'run_pipeline.py': (),
     'analysis_tools/browse_dataset.py': ('--out-dir', 'out'),
+    'analysis_tools/show_bestie.py': ('w.pth', '--out', 'out.png'),
     'analysis_tools/show_cues.py': ('w.pth', '--out', 'out.png'),
     'analysis_tools/show_irnet.py': ('w.pth', '--out', 'out.png'),
     'analysis_tools/show_retrieval.py': ('w.pth', '--out', 'out.png'),

@@ -63,7 +63,11 @@ class RefinementVisualizationHook(Hook):
         """
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         # Without refinement (an ablation) there is nothing to see.
-        draws = self.draw and is_main_process() and model.refinement is not None
+        draws = (
+            self.draw
+            and is_main_process()
+            and getattr(model, 'refinement', None) is not None
+        )
         if draws and self._crops is None:
             count = self.num_samples
             self._crops = {key: data_batch[key][:count] for key in data_batch}

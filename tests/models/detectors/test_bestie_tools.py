@@ -115,6 +115,16 @@ def generate(patch, config, kind, suffix='.json'):
     return out
 
 
+def test_the_picture_of_the_report(inside, monkeypatch):
+    run(
+        *(monkeypatch, 'analysis_tools/show_bestie.py', CONFIG, CHECKPOINT),
+        *('--out', 'refined.png', '--num', 2, *SHORT),
+    )
+    assert cv2.imread('refined.png').shape[1] > 5 * 256
+    (drawn,) = Path('work_dirs').glob('bestie_r18_synthetic/*/vis_data/*/refine*_1.png')
+    assert cv2.imread(str(drawn)).shape[1] > 5 * 256
+
+
 @pytest.mark.parametrize(
     ('config', 'level'), [(CONFIG, 'image_tags'), (POINTS, 'points')]
 )
