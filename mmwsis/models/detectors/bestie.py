@@ -44,7 +44,7 @@ class BESTIE(EndToEndDetector):
     pixels to their centres. Pixels are grouped to the centre that their offset leads to
     (Eq. 1). Semantics learn from a weakly-supervised map; centres and offsets from
     those components of it that have exactly one cue, and in every iteration from what
-    the network itself then finds in the map (section 3.4, Eq. 2):
+    the network itself then finds in the map (section 3.5, Eq. 2):
 
     .. math::
         L = L_\text{sem} + \tfrac12 \sum_{t \in \{\text{pseudo}, \text{refined}\}}
@@ -273,7 +273,7 @@ class BESTIE(EndToEndDetector):
     def refined(
         self, maps: DenseMaps, semantic_map: Tensor, samples: Sequence[DetDataSample]
     ) -> CenterTargets:
-        """Refined labels of a batch (section 3.4).
+        """Refined labels of a batch (section 3.5).
 
         Args:
             maps: Of the network, at the size of the images.
@@ -341,19 +341,17 @@ class BESTIE(EndToEndDetector):
         views = [image, image.flip(-1)] if cfg['flip'] else [image]
         logits, centers, offsets = heads = self.head_maps(torch.stack(views))
         heads.check_finite([sample] * len(views))
-        scores = self.enlarged(logits, size[:2]).softmax(1)
         if cfg['flip']:  # not for offsets: the mirror image's lead to the other side
-            scores, centers = (
-                average_flipped(scores)[None],
-                average_flipped(centers)[None],
-            )
+            logits = torch.stack([logits[0], logits[1].flip(-1)])
+            centers = average_flipped(centers)[None]
+        scores = self.enlarged(logits, size[:2]).softmax(1).mean(0)
         centers, offsets = (
             self.enlarged(maps[:1], size[:2])[0] for maps in (centers, offsets)
         )
         if cfg['rescale_offset']:
             ratio = offsets.new_tensor(size[:2]) / offsets.new_tensor(sample.img_shape)
             offsets = offsets * ratio[:, None, None]
-        return scores[0], centers.expand(self.num_classes, -1, -1), offsets
+        return scores, centers.expand(self.num_classes, -1, -1), offsets
 
     def _instances(
         self, scores: Tensor, centers: Tensor, offsets: Tensor, sample: DetDataSample
@@ -377,11 +375,9 @@ class BESTIE(EndToEndDetector):
         )
 
     def _at_original_size(self, maps: Tensor, sample: DetDataSample) -> Tensor:
-        return (
-            labels_at_original_size(maps, sample)
-            if self.test_cfg['network_size']
-            else maps
-        )
+        if not self.test_cfg['network_size']:
+            return maps
+        return labels_at_original_size(maps, sample)
 
     def _known(self, sample: DetDataSample, field: str) -> Any:
         """What labels say of an image that is labelled in full."""
@@ -389,7 +385,7 @@ class BESTIE(EndToEndDetector):
             option = 'clean' if field == 'gt_tags' else 'point_guided'
             raise ValueError(
                 f'image id {sample.get("img_id")!r} has no {field}, which pseudo '
-                f'labels of BESTIE are made with. Load it in the pipeline of '
+                'labels of BESTIE are made with. Load it in the pipeline of '
                 f'pseudo_label_dataloader, or set model.test_cfg.{option}=False.'
             )
         return sample.get(field)
