@@ -15,6 +15,7 @@ LINK = re.compile(r'\[`([A-Za-z_][\w.]*)`\]\(([^)]+)\)')
 EQUATIONS = {
     'exits': [[*map(str, range(1, 11)), 'a1', 'a2'], [*map(str, range(1, 6))]],
     'irnet': [[*map(str, range(1, 14))]],
+    'bestie': [[*map(str, range(1, 7))]],
 }
 
 

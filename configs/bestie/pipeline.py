@@ -10,58 +10,62 @@ pipeline = dict(
     data=dict(  # --data; the first is the default
         voc=dict(
             title='VOC 2012',
-            network='bestie_hrnet-w48_voc.py',
-            refined='mask-rcnn_r50_voc.py',  # the method's last stage
+            network='mmwsis::bestie/bestie_hrnet-w48_voc.py',
+            refined='mmwsis::bestie/mask-rcnn_r50_voc.py',  # the method's last stage
             final_model='mask-rcnn_r50_voc.py',  # its fully-supervised baseline
             own_labels='bestie',
             semantic_maps='{data_root}/pseudo_labels/irnet_semantic',
         ),
         coco=dict(
             title='COCO',
-            network='bestie_hrnet-w48_coco.py',
-            refined='mask-rcnn_r50.py',  # the method's last stage
+            network='mmwsis::bestie/bestie_hrnet-w48_coco.py',
+            refined='mmwsis::bestie/mask-rcnn_r50.py',  # the method's last stage
             final_model='mask-rcnn_r50.py',  # its fully-supervised baseline
             own_labels='bestie',
             semantic_maps='{data_root}/pseudo_labels/irnet_semantic',
         ),
     ),
-    dataset='../data_specs/{data}.py',
+    dataset='mmwsis::data_specs/{data}.py',
     stages=[
         dict(name='weak_labels'),
         dict(
-            name='irnet_classifier', type='train', config='../irnet/cam_r50_{data}.py'
+            name='irnet_classifier',
+            type='train',
+            config='mmwsis::irnet/cam_r50_{data}.py',
         ),
         dict(
             name='class_maps',
             type='generate',
-            config='../irnet/cam_r50_{data}.py',
+            config='mmwsis::irnet/cam_r50_{data}.py',
             out='{data_root}/class_maps/irnet',
         ),
         dict(
             name='relation_labels',
             type='generate',
-            config='../irnet/relation-labels_{data}.py',
+            config='mmwsis::irnet/relation-labels_{data}.py',
             has_weights=False,
             out='{data_root}/relation_labels/irnet',
         ),
         dict(
             name='irnet',
             type='train',
-            config='../irnet/irnet_r50_{data}.py',
+            config='mmwsis::irnet/irnet_r50_{data}.py',
         ),
         dict(
             name='semantic_maps',
             type='generate',
-            config='../irnet/irnet_r50_{data}.py',
+            config='mmwsis::irnet/irnet_r50_{data}.py',
             artifact='semantic_maps',
             out='{data_root}/pseudo_labels/irnet_semantic',
         ),
         dict(name='map_quality'),
-        dict(name='classifier', type='train', config='pam_vgg16_{data}.py'),
+        dict(
+            name='classifier', type='train', config='mmwsis::bestie/pam_vgg16_{data}.py'
+        ),
         dict(
             name='cues',
             type='generate',
-            config='pam_vgg16_{data}.py',
+            config='mmwsis::bestie/pam_vgg16_{data}.py',
             out='{data_root}/pseudo_labels/bestie_cues.json',
         ),
         dict(name='cue_quality'),

@@ -8,13 +8,13 @@ pipeline = dict(
     supervision='points',
     data=dict(
         voc=dict(
-            network='bestie_hrnet-w48_points_voc.py',
-            refined='mask-rcnn_r50_points_voc.py',
+            network='mmwsis::bestie/bestie_hrnet-w48_points_voc.py',
+            refined='mmwsis::bestie/mask-rcnn_r50_points_voc.py',
             own_labels='bestie_points',
         ),
         coco=dict(
-            network='bestie_hrnet-w48_points_coco.py',
-            refined='mask-rcnn_r50_points.py',
+            network='mmwsis::bestie/bestie_hrnet-w48_points_coco.py',
+            refined='mmwsis::bestie/mask-rcnn_r50_points.py',
             own_labels='bestie_points',
         ),
     ),

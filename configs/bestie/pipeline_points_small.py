@@ -8,8 +8,8 @@ pipeline = dict(
     supervision='points',
     data=dict(
         small=dict(
-            network='bestie_efficientnet-lite0_points_small.py',
-            refined='mask-rcnn_efficientnet-lite0_points_small.py',
+            network='mmwsis::bestie/bestie_efficientnet-lite0_points_small.py',
+            refined='mmwsis::bestie/mask-rcnn_efficientnet-lite0_points_small.py',
             own_labels='bestie_points',
         ),
     ),

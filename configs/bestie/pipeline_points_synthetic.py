@@ -8,8 +8,8 @@ pipeline = dict(
     supervision='points',
     data=dict(
         synthetic=dict(
-            network='bestie_r18_points_synthetic.py',
-            refined='mask-rcnn_r18_points_synthetic.py',
+            network='mmwsis::bestie/bestie_r18_points_synthetic.py',
+            refined='mmwsis::bestie/mask-rcnn_r18_points_synthetic.py',
             own_labels='bestie_points',
         ),
     ),

@@ -9,8 +9,8 @@ pipeline = dict(
     data=dict(
         small=dict(
             title='a few hundred photographs',
-            network='bestie_efficientnet-lite0_small.py',
-            refined='mask-rcnn_efficientnet-lite0_small.py',  # the method's last stage
+            network='mmwsis::bestie/bestie_efficientnet-lite0_small.py',
+            refined='mmwsis::bestie/mask-rcnn_efficientnet-lite0_small.py',  # the method's last stage
             final_model='mask-rcnn_efficientnet-lite0_small.py',  # its fully-supervised baseline
             own_labels='bestie',
             semantic_maps='{data_root}/pseudo_labels/irnet_semantic',
@@ -21,41 +21,43 @@ pipeline = dict(
         dict(
             name='irnet_classifier',
             type='train',
-            config='../irnet/cam_efficientnet-lite0_{data}.py',
+            config='mmwsis::irnet/cam_efficientnet-lite0_{data}.py',
         ),
         dict(
             name='class_maps',
             type='generate',
-            config='../irnet/cam_efficientnet-lite0_{data}.py',
+            config='mmwsis::irnet/cam_efficientnet-lite0_{data}.py',
             out='{data_root}/class_maps/irnet',
         ),
         dict(
             name='relation_labels',
             type='generate',
-            config='../irnet/relation-labels_{data}.py',
+            config='mmwsis::irnet/relation-labels_{data}.py',
             has_weights=False,
             out='{data_root}/relation_labels/irnet',
         ),
         dict(
             name='irnet',
             type='train',
-            config='../irnet/irnet_efficientnet-lite0_{data}.py',
+            config='mmwsis::irnet/irnet_efficientnet-lite0_{data}.py',
         ),
         dict(
             name='semantic_maps',
             type='generate',
-            config='../irnet/irnet_efficientnet-lite0_{data}.py',
+            config='mmwsis::irnet/irnet_efficientnet-lite0_{data}.py',
             artifact='semantic_maps',
             out='{data_root}/pseudo_labels/irnet_semantic',
         ),
         dict(name='map_quality'),
         dict(
-            name='classifier', type='train', config='pam_efficientnet-lite0_{data}.py'
+            name='classifier',
+            type='train',
+            config='mmwsis::bestie/pam_efficientnet-lite0_{data}.py',
         ),
         dict(
             name='cues',
             type='generate',
-            config='pam_efficientnet-lite0_{data}.py',
+            config='mmwsis::bestie/pam_efficientnet-lite0_{data}.py',
             out='{data_root}/pseudo_labels/bestie_cues.json',
         ),
         dict(name='cue_quality'),
@@ -73,6 +75,11 @@ pipeline = dict(
         dict(name='full_test'),
         dict(name='report'),
     ],
-    # Classifiers of two iterations are at chance.
-    fast=dict(class_maps=dict(args=['--force']), cues=dict(args=['--force'])),
+    fast=dict(
+        # Classifiers of two iterations are at chance.
+        class_maps=dict(args=['--force']),
+        cues=dict(args=['--force']),
+        # At the full rate two iterations make everything background, and no labels.
+        network={'optim_wrapper.optimizer.lr': 1e-9},
+    ),
 )

@@ -9,8 +9,8 @@ pipeline = dict(
     data=dict(
         synthetic=dict(
             title='synthetic scenes',
-            network='bestie_r18_synthetic.py',
-            refined='mask-rcnn_r18_synthetic.py',  # the method's last stage
+            network='mmwsis::bestie/bestie_r18_synthetic.py',
+            refined='mmwsis::bestie/mask-rcnn_r18_synthetic.py',  # the method's last stage
             final_model='mask-rcnn_r18_synthetic.py',  # its fully-supervised baseline
             own_labels='bestie',
             semantic_maps='{data_root}/pseudo_labels/irnet_semantic',
@@ -20,25 +20,27 @@ pipeline = dict(
         dict(name='scenes'),
         dict(name='weak_labels'),
         dict(
-            name='irnet_classifier', type='train', config='../irnet/cam_r18_{data}.py'
+            name='irnet_classifier',
+            type='train',
+            config='mmwsis::irnet/cam_r18_{data}.py',
         ),
         dict(
             name='class_maps',
             type='generate',
-            config='../irnet/cam_r18_{data}.py',
+            config='mmwsis::irnet/cam_r18_{data}.py',
             out='{data_root}/class_maps/irnet',
         ),
         dict(
             name='relation_labels',
             type='generate',
-            config='../irnet/relation-labels_{data}.py',
+            config='mmwsis::irnet/relation-labels_{data}.py',
             has_weights=False,
             out='{data_root}/relation_labels/irnet',
         ),
         dict(
             name='irnet',
             type='train',
-            config='../irnet/irnet_r18_{data}.py',
+            config='mmwsis::irnet/irnet_r18_{data}.py',
             cfg_options={
                 'model.backbone.init_cfg.checkpoint': '{checkpoint:irnet_classifier}',
             },
@@ -46,16 +48,18 @@ pipeline = dict(
         dict(
             name='semantic_maps',
             type='generate',
-            config='../irnet/irnet_r18_{data}.py',
+            config='mmwsis::irnet/irnet_r18_{data}.py',
             artifact='semantic_maps',
             out='{data_root}/pseudo_labels/irnet_semantic',
         ),
         dict(name='map_quality'),
-        dict(name='classifier', type='train', config='pam_r18_{data}.py'),
+        dict(
+            name='classifier', type='train', config='mmwsis::bestie/pam_r18_{data}.py'
+        ),
         dict(
             name='cues',
             type='generate',
-            config='pam_r18_{data}.py',
+            config='mmwsis::bestie/pam_r18_{data}.py',
             out='{data_root}/pseudo_labels/bestie_cues.json',
         ),
         dict(name='cue_quality'),
@@ -73,6 +77,11 @@ pipeline = dict(
         dict(name='full_test'),
         dict(name='report'),
     ],
-    # Classifiers of two iterations are at chance.
-    fast=dict(class_maps=dict(args=['--force']), cues=dict(args=['--force'])),
+    fast=dict(
+        # Classifiers of two iterations are at chance.
+        class_maps=dict(args=['--force']),
+        cues=dict(args=['--force']),
+        # At the full rate two iterations make everything background, and no labels.
+        network={'optim_wrapper.optimizer.lr': 1e-9},
+    ),
 )

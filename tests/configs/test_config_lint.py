@@ -23,6 +23,7 @@ from mmwsis import registry
 from mmwsis.engine.requirements import last_checkpoint, requirements_of
 from mmwsis.pipelines.definition import load_pipeline
 from mmwsis.pipelines.jobs import JobFactory
+from mmwsis.pipelines.locate import find_config
 from mmwsis.pipelines.stages import ConfigStage
 from mmwsis.structures.supervision import Supervision
 from mmwsis.utils.config_files import paths_named_in
@@ -342,7 +343,7 @@ def test_pipelines_load_and_name_existing_files(file, data):
     for stage in pipeline.stages:
         if isinstance(stage, ConfigStage):
             check_stage(stage, factory.config_of(stage))
-            check_places(stage, load((file.parent / stage.config).resolve()))
+            check_places(stage, load(find_config(stage.config, file.parent)))
         elif stage.kind == 'command':
             assert (ROOT / stage.command[0]).is_file()
 

@@ -76,6 +76,8 @@ model = dict(
     loss_center=dict(type='mmwsis.CenterLoss', loss_weight=200.0),
     loss_offset=dict(type='mmwsis.OffsetLoss', loss_weight=0.01),
     supervision='image_tags',
+    class_agnostic=False,
+    instance_guidance=True,
     sigma=6.0,
     refinement=dict(
         threshold=0.3, kernel_size=41, beta=3.0, min_area=50, max_instances=5

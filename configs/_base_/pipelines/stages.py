@@ -97,12 +97,12 @@ pipeline = dict(
         ),
         full_supervision=dict(
             type='train',
-            config='../final_models/{final_model}',
+            config='mmwsis::final_models/{final_model}',
             only_with=['train.ann_file'],
         ),
         full_test=dict(
             type='test',
-            config='../final_models/{final_model}',
+            config='mmwsis::final_models/{final_model}',
             only_with=['train.ann_file', 'val.ann_file'],
         ),
         report=dict(

@@ -1,0 +1,112 @@
+"""BESTIE's pipelines as plans: what each stage reads, from tags and from points."""
+
+from pathlib import Path
+
+import pytest
+
+from mmwsis.pipelines import load_pipeline
+from mmwsis.pipelines.jobs import JobFactory
+from mmwsis.pipelines.stages import ConfigStage
+
+FOLDER = Path(__file__).parents[2] / 'configs/bestie'
+MAPS = 'train_dataloader.dataset.pipeline.1.folder'
+CUES = 'train_dataloader.dataset.pipeline.2.ann_file'
+SCORE = 'train_dataloader.dataset.pipeline.2.score_thr'
+LABELS = 'data/voc/pseudo_labels'
+OWN_MAPS = """
+_base_ = 'mmwsis::bestie/pipeline.py'
+
+pipeline = dict(
+    data=dict(voc=dict(semantic_maps='data/voc/pseudo_labels/pmm')),
+    without=[
+        *('irnet_classifier', 'class_maps', 'relation_labels'),
+        *('irnet', 'semantic_maps'),
+    ],
+)
+"""
+
+
+def stages_of(file, **options):
+    return {stage.name: stage for stage in load_pipeline(file, **options).stages}
+
+
+def test_tags_to_maps_and_cues_to_the_refined_model():
+    stages = stages_of(FOLDER / 'pipeline.py')
+    assert list(stages) == [
+        'weak_labels',
+        'irnet_classifier',
+        'class_maps',
+        'relation_labels',
+        'irnet',
+        'semantic_maps',
+        'map_quality',
+        'classifier',
+        'cues',
+        'cue_quality',
+        'network@1',
+        'network_test@1',
+        'pseudo_labels',
+        'quality',
+        'final_model',
+        'final_test',
+        'full_supervision',
+        'full_test',
+        'report',
+    ]
+    assert stages['semantic_maps'].out == stages['map_quality'].pseudo
+    assert stages['network@1'].cfg_options == {
+        MAPS: f'{LABELS}/irnet_semantic',
+        CUES: f'{LABELS}/bestie_cues.json',
+    }
+    assert stages['pseudo_labels'].out == f'{LABELS}/bestie.json'
+    assert stages['report'].weak == 'final_test'
+
+
+@pytest.mark.parametrize('scale', ['', '_small', '_synthetic'])
+def test_points_take_the_place_of_cues_and_of_tags(scale):
+    tags = stages_of(FOLDER / f'pipeline{scale}.py')
+    points = stages_of(FOLDER / f'pipeline_points{scale}.py')
+    cues = {'classifier', 'cues', 'cue_quality'}
+    assert set(tags) - set(points) == cues
+    assert set(points) - set(tags) == {'tags_of_points'}
+    made = points['tags_of_points']
+    assert 'weak/points_' in made.inputs[0]
+    assert points['weak_labels'].outputs == made.inputs
+    assert 'weak/image_tags_' in made.outputs[0]
+    (option,) = points['network@1'].cfg_options.items()
+    assert option == (MAPS, tags['network@1'].cfg_options[MAPS])
+
+
+def test_further_rounds_learn_from_the_network_before():
+    stages = stages_of(FOLDER / 'pipeline.py', rounds=3)
+    assert stages['network@3'].cfg_options == {
+        MAPS: f'{LABELS}/bestie_semantic_round2',
+        CUES: f'{LABELS}/bestie_cues_round2.json',
+        SCORE: 0.3,
+    }
+    assert stages['next_maps@2'].out == f'{LABELS}/bestie_semantic_round2'
+    assert SCORE not in stages['network@1'].cfg_options
+    assert 'network_test@3' in stages and 'next_maps@3' not in stages
+    points = stages_of(FOLDER / 'pipeline_points.py', rounds=2)
+    assert points['network@2'].cfg_options == {
+        MAPS: f'{LABELS}/bestie_points_semantic_round1'
+    }
+
+
+def test_maps_of_another_method_are_one_line(tmp_path):
+    """As docs/methods/bestie.md has it, in a folder of the user's."""
+    page = (FOLDER.parents[1] / 'docs/methods/bestie.md').read_text(encoding='utf-8')
+    assert OWN_MAPS.strip() in page
+    file = tmp_path / 'pipeline.py'
+    file.write_text(OWN_MAPS)
+    pipeline = load_pipeline(file)
+    stages = {stage.name: stage for stage in pipeline.stages}
+    assert list(stages)[:3] == ['weak_labels', 'map_quality', 'classifier']
+    assert stages['map_quality'].pseudo == 'data/voc/pseudo_labels/pmm'
+    factory = JobFactory(pipeline, tmp_path)
+    for stage in stages.values():
+        if isinstance(stage, ConfigStage):
+            assert factory.config_of(stage).data_spec.name == 'voc'
+    network = factory.config_of(stages['network@1'])
+    folder = network.train_dataloader.dataset.pipeline[1].folder
+    assert folder == 'data/voc/pseudo_labels/pmm'
