@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import torch
 from mmdet.structures import DetDataSample
 from mmdet.structures.mask import mask2bbox
-from mmengine.structures import InstanceData, PixelData
+from mmengine.structures import PixelData
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -24,14 +24,18 @@ from mmwsis.ops import (
     refined_targets,
     scored_instances,
 )
-from mmwsis.ops.interior_points import interior_point
 from mmwsis.registry import MODELS
 
 from .dense_maps import DenseMaps
 from .end_to_end_detector import EndToEndDetector
-from .predictions import fill_instances
+from .predictions import fill_instances, fill_points
 
 SETTINGS = ('image_tags', 'points')
+# Settings of :func:`mmwsis.ops.component_instances`.
+GROUPING = (
+    *('threshold', 'kernel_size', 'beta', 'min_area'),
+    *('cluster_radius', 'cluster_min_value', 'cluster_min_distance'),
+)
 # In pixels, of the tight box of an instance that becomes a label.
 LEAST_EXPORTED_SIDE = 2
 
@@ -67,9 +71,8 @@ class BESTIE(EndToEndDetector):
         align_corners: How maps are enlarged from the heads' size. Defaults to False.
         supervision: 'image_tags' or 'points' (the paper's point setting). Defaults to
             'image_tags'.
-        refinement: Of ``threshold``, ``kernel_size``, ``beta``, ``min_area`` and
-            ``max_instances``, as :func:`mmwsis.ops.refined_targets` takes them; with
-            points nothing of it is used. None: no refinement. Defaults to None.
+        refinement: Settings of :func:`mmwsis.ops.refined_targets`; with points nothing
+            of it is used. None: no refinement. Defaults to None.
         sigma: Standard deviation of the centres of refined labels, in pixels. Defaults
             to 6.0.
         instance_guidance: Whether centres and offsets learn from pixels of pseudo and
@@ -77,12 +80,13 @@ class BESTIE(EndToEndDetector):
         class_agnostic: Whether there is one centre map for all classes. Defaults to
             False.
         test_cfg: ``flip``: average classes and centres with the mirror image;
-            ``threshold`` of centres; ``kernel_size`` of their windows, in pixels;
-            ``beta`` of clustered centres; ``min_area`` of components; ``ignore``: leave
-            out components without a centre; ``rescale_offset``: measure offsets in
-            pixels of the original image, not of the network's; ``network_size``: find
-            instances in the network's image, where images are resized by much, and
-            resize their masks. When the training images are labelled: ``clean``: no
+            ``threshold``, ``kernel_size``, ``beta``, ``min_area``, ``cluster_radius``,
+            ``cluster_min_value`` and ``cluster_min_distance`` of
+            :func:`mmwsis.ops.component_instances`; ``ignore``: leave out components
+            without a centre; ``rescale_offset``: measure offsets in pixels of the
+            original image, not of the network's; ``network_size``: find instances in
+            the network's image, where images are resized by much, and resize their
+            masks. When the training images are labelled: ``clean``: no
             classes but those of the tags; ``point_guided``: with points as supervision,
             pixels are grouped to them. Defaults to None: the paper's values.
         data_preprocessor: Config, usually of ``mmdet.DetDataPreprocessor``. Defaults to
@@ -126,6 +130,9 @@ class BESTIE(EndToEndDetector):
         kernel_size=41,
         beta=3.0,
         min_area=50,
+        cluster_radius=2.5,
+        cluster_min_value=0.05,
+        cluster_min_distance=100.0,
         ignore=False,
         rescale_offset=False,
         network_size=False,
@@ -316,7 +323,8 @@ class BESTIE(EndToEndDetector):
         if self.artifact is not None and self.test_cfg['clean']:
             scores = keep_tagged(scores, self._known(sample, 'gt_tags') > 0)
         if self.artifact == 'semantic_maps':
-            found = self._at_original_size(scores.argmax(0, keepdim=True), sample)
+            found = scores.max(0, keepdim=True).indices  # faster than argmax
+            found = self._at_original_size(found, sample)
             sample.pred_sem_seg = PixelData(sem_seg=found)
             return
         labels, scores, masks = self._instances(scores, centers, offsets, sample)
@@ -328,7 +336,7 @@ class BESTIE(EndToEndDetector):
         if self.artifact is not None:
             scores = scores.clamp(0, 1)
         if self.artifact == 'points':
-            _fill_points(sample, labels, scores, masks)
+            fill_points(sample, labels, scores, masks)
         else:
             fill_instances(sample, labels, scores, masks)
 
@@ -365,13 +373,9 @@ class BESTIE(EndToEndDetector):
                 points = points_at_original_size(points, sample)
             labels = sample.gt_instances.labels
             return point_instances(scores, offsets, points.round().long(), labels)
+        settings = {key: cfg[key] for key in GROUPING}
         return scored_instances(
-            *(scores, centers, offsets),
-            threshold=cfg['threshold'],
-            kernel_size=cfg['kernel_size'],
-            beta=cfg['beta'],
-            min_area=cfg['min_area'],
-            keep_centerless=not cfg['ignore'],
+            *(scores, centers, offsets), keep_centerless=not cfg['ignore'], **settings
         )
 
     def _at_original_size(self, maps: Tensor, sample: DetDataSample) -> Tensor:
@@ -389,12 +393,3 @@ class BESTIE(EndToEndDetector):
                 f'pseudo_label_dataloader, or set model.test_cfg.{option}=False.'
             )
         return sample.get(field)
-
-
-def _fill_points(
-    sample: DetDataSample, labels: Tensor, scores: Tensor, masks: Tensor
-) -> None:
-    """Give a sample one point well inside of each instance."""
-    points = [interior_point(mask) for mask in masks.cpu().numpy()]
-    points = scores.new_tensor(points).view(-1, 2)
-    sample.pred_points = InstanceData(labels=labels, scores=scores, points=points)
