@@ -38,6 +38,7 @@ pipeline = dict(
     ),
     stages=[
         *_base_.pipeline.stages[:1],
+        dict(name='tags'),
         dict(name='tags_of_points'),
         *_base_.pipeline.stages[1:],
     ],

@@ -33,6 +33,7 @@ pipeline = dict(
     ),
     stages=[
         *_base_.pipeline.stages[:2],
+        dict(name='tags'),
         dict(name='tags_of_points'),
         *_base_.pipeline.stages[2:],
     ],

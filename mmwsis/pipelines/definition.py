@@ -37,9 +37,10 @@ Stages that are repeated, each round on the outputs of the one before, stand in 
 of type ``rounds``: see :mod:`mmwsis.pipelines.rounds`.
 
 A stage with ``only_with=['train.ann_file']`` is left out on a dataset whose
-``data_spec`` has no such entry; ``without=['full_test']`` of the pipeline leaves stages
-out by name. The stages that all methods have are in ``configs/_base_/pipelines``, under
-``common``. With ``baseline_seeds=2``, for a
+``data_spec`` has no such entry, one with ``only_without`` where it has;
+``without=['full_test']`` of the pipeline leaves stages out by name. The stages that all
+methods have are in ``configs/_base_/pipelines``, under ``common``.
+With ``baseline_seeds=2``, for a
 ``--fast`` run in ``fast``, the fully-supervised baseline is trained with two seeds: see
 :mod:`mmwsis.pipelines.baseline_runs`.
 """
@@ -283,6 +284,7 @@ def _with_data(
         for entry in entries
         if entry['name'].partition('@')[0] in without
         or any(_spec_value(spec, key) is None for key in entry.get('only_with', ()))
+        or any(_spec_value(spec, key) for key in entry.get('only_without', ()))
     }
     kept = [dict(entry) for entry in entries if entry.get('name') not in dropped]
     for entry in kept:

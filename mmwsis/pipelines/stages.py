@@ -42,6 +42,7 @@ class Stage:
             kind implies.
         only_with: Dotted keys of the ``data_spec``, such as ``'train.ann_file'``. On a
             dataset that lacks one of them there is no such stage.
+        only_without: The same keys; on a dataset that has one there is no such stage.
         run: Which of several trainings that differ in their seed the stage belongs to:
             the n-th adds n - 1 to the seed. Stages of the second have names that end
             in ``_run2``.
@@ -54,6 +55,7 @@ class Stage:
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     only_with: tuple[str, ...] = ()
+    only_without: tuple[str, ...] = ()
     run: int = 1
     round: Round | None = None
 

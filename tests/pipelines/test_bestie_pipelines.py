@@ -68,13 +68,24 @@ def test_points_take_the_place_of_cues_and_of_tags(scale):
     points = stages_of(FOLDER / f'pipeline_points{scale}.py')
     cues = {'classifier', 'cues', 'cue_quality'}
     assert set(tags) - set(points) == cues
-    assert set(points) - set(tags) == {'tags_of_points'}
-    made = points['tags_of_points']
-    assert 'weak/points_' in made.inputs[0]
-    assert points['weak_labels'].outputs == made.inputs
-    assert 'weak/image_tags_' in made.outputs[0]
+    assert set(points) - set(tags) == {'tags'}
+    # The same command as there: two pipelines do not take turns in changing the file.
+    assert points['tags'].command == tags['weak_labels'].command
+    assert 'weak/points_' in points['weak_labels'].outputs[0]
     (option,) = points['network@1'].cfg_options.items()
     assert option == (MAPS, tags['network@1'].cfg_options[MAPS])
+
+
+def test_tags_follow_from_clicks_where_there_are_no_masks():
+    train = dict(
+        ann_file=None, img='images/', weak=dict(points='c.json', image_tags='t')
+    )
+    spec = dict(name='bolts', data_root='bolts', train=train, val=None, generator=None)
+    stages = stages_of(FOLDER / 'pipeline_points_small.py', data_spec=spec)
+    assert next(iter(stages)) == 'tags_of_points'
+    assert 'tags' not in stages and 'weak_labels' not in stages
+    assert stages['tags_of_points'].inputs == ('bolts/c.json',)
+    assert stages['tags_of_points'].outputs == ('bolts/t',)
 
 
 def test_further_rounds_learn_from_the_network_before():

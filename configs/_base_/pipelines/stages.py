@@ -16,9 +16,24 @@ pipeline = dict(
             inputs=['{data_root}/{train.ann_file}'],
             outputs=['{data_root}/{train.weak.{supervision}}'],
         ),
-        # What stages on tags read where the labels are points.
+        # What stages on tags read in a pipeline from points: of the masks, if there are
+        # any, as in a pipeline from tags, or else of the points.
+        tags=dict(
+            type='command',
+            only_with=['train.ann_file'],
+            command=[
+                'tools/dataset_converters/coco2weak.py',
+                '{data_root}/{train.ann_file}',
+                *('--level', 'image_tags'),
+                *('--out', '{data_root}/{train.weak.image_tags}', '--overwrite'),
+                '--keep-handmade',
+            ],
+            inputs=['{data_root}/{train.ann_file}'],
+            outputs=['{data_root}/{train.weak.image_tags}'],
+        ),
         tags_of_points=dict(
             type='command',
+            only_without=['train.ann_file'],
             command=[
                 'tools/dataset_converters/coco2weak.py',
                 '{data_root}/{train.weak.points}',
