@@ -9,6 +9,8 @@ _base_ = [
 ]
 
 norm_cfg = dict(type='BN', momentum=0.05)
+# From the released 0.001, the first hundred iterations hardly learn anything.
+init_std = 0.02
 model = dict(
     num_classes=6,
     backbone=dict(
@@ -33,12 +35,15 @@ model = dict(
         kernel_size=5,
         align_corners=False,
         norm_cfg=norm_cfg,
+        init_std=init_std,
     ),
-    seg_head=dict(in_index=0, in_channels=64, feat_channels=64),
-    center_head=dict(in_index=1, in_channels=64, feat_channels=64),
-    offset_head=dict(in_index=1, in_channels=64, feat_channels=32),
+    seg_head=dict(in_index=0, in_channels=64, feat_channels=64, init_std=init_std),
+    center_head=dict(in_index=1, in_channels=64, feat_channels=64, init_std=init_std),
+    offset_head=dict(in_index=1, in_channels=64, feat_channels=32, init_std=init_std),
     # Images to predict on are enlarged, too: instances are found in what the network sees.
     test_cfg=dict(network_size=True),
+    # With the released 0.01 offsets need tens of thousands of iterations.
+    loss_offset=dict(loss_weight=0.5),
 )
 
 # Where the stages before this one wrote semantic maps and cues. Maps of another method,
@@ -76,7 +81,11 @@ test_evaluator = val_evaluator
 max_iters = 800
 warmup_iters = 50
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
-optim_wrapper = dict(optimizer=dict(lr=1e-3))
+optim_wrapper = dict(
+    optimizer=dict(lr=1e-3),
+    # Offsets are tens of pixels, which few iterations have to reach.
+    paramwise_cfg=dict(custom_keys=dict(offset_head=dict(lr_mult=10))),
+)
 _base_.param_scheduler[0].end = warmup_iters
 _base_.param_scheduler[1].end = max_iters
 param_scheduler = _base_.param_scheduler

@@ -84,7 +84,13 @@ test_cfg = dict(type='TestLoop')
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=3e-4, weight_decay=0.05),
-    paramwise_cfg=dict(custom_keys={'head': dict(lr_mult=3)}),
+    # Means of sparse maps are small numbers, which large weights have to make up for.
+    paramwise_cfg=dict(
+        custom_keys={
+            'head': dict(lr_mult=10),
+            'head.classifier': dict(lr_mult=100),
+        }
+    ),
 )
 param_scheduler = [
     dict(type='mmwsis.LinearWarmupLR', by_epoch=False, begin=0, end=warmup_iters),

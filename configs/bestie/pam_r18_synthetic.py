@@ -1,8 +1,18 @@
 # The classifier of IRNet's synthetic recipe with three convolutions with peak attention:
-# instance cues of 128x128 scenes, on two CPU cores, without any pretrained weights.
+# instance cues of 128x128 scenes, on two CPU cores. From scratch, few positions would teach
+# it slowly; IRNet's classifier, which makes the semantic maps, stands in for ImageNet weights.
 _base_ = '../irnet/cam_r18_synthetic.py'
 
+classifier = 'work_dirs/cam_r18_synthetic/iter_150.pth'
 model = dict(
+    backbone=dict(
+        init_cfg=dict(
+            _delete_=True,
+            type='Pretrained',
+            checkpoint=classifier,
+            prefix='backbone.',
+        ),
+    ),
     head=dict(
         _delete_=True,
         type='mmwsis.PeakAttentionHead',
@@ -22,10 +32,21 @@ model = dict(
     ),
 )
 
-# Enlarged images alone: a cell of stride 8 is large for objects of 30 to 70 pixels.
+# Means of sparse maps are small numbers, which large weights have to make up for.
+optim_wrapper = dict(
+    optimizer=dict(lr=1e-3),
+    paramwise_cfg=dict(
+        custom_keys={
+            'head': dict(lr_mult=5),
+            'head.classifier': dict(lr_mult=50),
+        }
+    ),
+)
+
+# A little larger than in training; larger still, more objects have several cues.
 test_pipeline = [
     dict(type='mmwsis.LoadCachedImage', max_images=0),
-    dict(type='mmwsis.ResizeToSize', size=224, interpolation='bilinear'),
+    dict(type='mmwsis.ResizeToSize', size=160, interpolation='bilinear'),
     dict(type='mmwsis.PackWeakInputs'),
 ]
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
@@ -37,4 +58,8 @@ artifact = 'points'
 # --show and --show-dir of tools/test.py draw the maps and their cues over the images.
 default_hooks = dict(visualization=dict(show_points=True))
 
-wsis = dict(method='BESTIE', produces='data/synthetic/pseudo_labels/bestie_cues.json')
+wsis = dict(
+    method='BESTIE',
+    requires=['configs/irnet/cam_r18_synthetic.py'],
+    produces='data/synthetic/pseudo_labels/bestie_cues.json',
+)

@@ -99,7 +99,7 @@ def tagged_classes(
 
 def _stacked(maps: Tensor) -> Tensor:
     """All (B, H, W) maps below each other, with a row of 0 between two."""
-    return F.pad(maps, (0, 0, 0, 1)).flatten(0, 1)
+    return F.pad(maps.int(), (0, 0, 0, 1)).flatten(0, 1)
 
 
 def _unstacked(stacked: Tensor, height: int) -> Tensor:

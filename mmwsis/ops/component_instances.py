@@ -91,7 +91,7 @@ def component_instances(
        equally near ones the first.
 
     All images, classes and components are computed at once, and only at their pixels:
-    the number of operations, and of waits for a GPU, is always the same.
+    neither the operations nor the waits for a GPU grow in number with the components.
 
     Args:
         semantic_map: (B, H, W) integers: 0 is background, ``c + 1`` class ``c``; others

@@ -62,11 +62,11 @@ def group_to_points(
         )
     for some, own in zip(points, labels):
         check_shape('points', some, ('N', 2), like=classes)
-        check_finite('points', some)
         check_shape('labels', own, (len(some),), like=classes)
         check_integers('labels', own)
-    # Zero points of no image, so that there is something to join.
+    # With none of no image, so that there is something to join.
     every = torch.cat([offsets.new_zeros(0, 2, dtype=torch.float64), *points])
+    check_finite('points', every)
     labels = torch.cat([classes.new_zeros(0), *labels]).long()
     check_within('labels', labels, 0, num_classes - 1)
     numbers = [number for number, some in enumerate(points) for _ in range(len(some))]

@@ -42,11 +42,7 @@ def refined_labels(model: Any, data_batch: Mapping[str, Any]) -> tuple[list, Any
     Raises:
         TypeError: The model does not refine labels.
     """
-    if getattr(model, 'refinement', None) is None:
-        raise TypeError(
-            f'{type(model).__name__} does not refine labels; BESTIE does '
-            '(mmwsis.BESTIE, unless model.refinement=None).'
-        )
+    _check_refines(model)
     was_training = model.training
     model.eval()
     try:
@@ -57,6 +53,14 @@ def refined_labels(model: Any, data_batch: Mapping[str, Any]) -> tuple[list, Any
         return samples, model.refined(maps, semantic_map, samples)
     finally:
         model.train(was_training)
+
+
+def _check_refines(model: Any) -> None:
+    if getattr(model, 'refinement', None) is None:
+        raise TypeError(
+            f'{type(model).__name__} does not refine labels; BESTIE does '
+            '(mmwsis.BESTIE, unless model.refinement=None).'
+        )
 
 
 def refinement_sheet(
@@ -160,20 +164,21 @@ def draw_refinement(
     from mmwsis.registry import DATASETS
 
     init_default_scope(cfg.get('default_scope', 'mmdet'))
+    if len(checkpoints) == 1:
+        checkpoints = with_earlier(Path(checkpoints[0]))
+    models = [load_labeler(cfg.model, file, device) for file in checkpoints]
+    _check_refines(models[0])
     dataset = DATASETS.build(cfg.train_dataloader.dataset)
     tagged = [i for i in range(len(dataset)) if dataset.get_data_info(i)['tags']]
     if not tagged:
         raise ValueError(f'{dataset.ann_file}: no image has a tag; nothing to draw.')
     np.random.seed(seed)
     batch = pseudo_collate([dataset[index] for index in spread(tagged, num)])
-    if len(checkpoints) == 1:
-        checkpoints = with_earlier(Path(checkpoints[0]))
     moments = []
-    for checkpoint in checkpoints:
-        model = load_labeler(cfg.model, checkpoint, device)
+    for checkpoint, model in zip(checkpoints, models, strict=True):
         samples, found = refined_labels(model, batch)
         moments.append((Path(checkpoint).stem, found))
-    images = crop_images(model, batch)
+    images = crop_images(models[0], batch)
     return save_image(Path(out_file), refinement_sheet(images, samples, moments))
 
 

@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from bestie_scenes import golden, plain, scene, settings
 
 from mmwsis.ops import component_instances, refined_targets
+from mmwsis.ops.component_centers import batch_components, peak_centers
 from mmwsis.ops.window_maximum import grouped_window_maximum
 
 SEEDS = st.integers(0, 99_999)
@@ -53,7 +54,16 @@ def test_golden_components(name, keep):
     assert torch.equal(found.center_values[0], data['center_roi_after'])
 
 
-@runs(deadline=None, max_examples=150)
+@pytest.mark.parametrize('name', COMPONENTS)
+def test_golden_centers(name):
+    data = golden(f'instseg_{name}')
+    maps = data['fg'].long()[None], data['center_map'][None, None], data['offset'][None]
+    parts = batch_components(*maps, tags=None, min_area=50)
+    found = peak_centers(parts, data['threshold'].item(), data['nms_kernel'].item())
+    assert torch.equal(found.points.flip(1), data['centers_yx'].long())
+
+
+@runs(deadline=None, max_examples=100)
 @given(seed=SEEDS, batch=st.integers(0, 3), classes=st.integers(1, 3), size=SIZES)
 def test_instances_are_those_of_the_full_image_form(seed, batch, classes, size):
     maps, how = scene(seed, batch, classes, size), settings(seed)

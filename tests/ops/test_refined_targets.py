@@ -50,7 +50,7 @@ def test_golden_targets_of_points(name):
     assert torch.equal(weights, data['r_weight'])
 
 
-@runs(deadline=None, max_examples=150)
+@runs(deadline=None, max_examples=100)
 @given(
     seed=SEEDS,
     batch=st.integers(0, 3),

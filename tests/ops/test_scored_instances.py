@@ -82,7 +82,7 @@ def test_golden_instances_of_points():
     assert_same(found, zip(*expected))
 
 
-@runs(deadline=None, max_examples=150)
+@runs(deadline=None, max_examples=100)
 @given(seed=SEEDS, classes=st.integers(1, 3), size=SIZES)
 def test_instances_are_those_of_the_full_image_form(seed, classes, size):
     maps, how = scene(seed, 1, classes, size), settings(seed)

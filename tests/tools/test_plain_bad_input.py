@@ -223,6 +223,7 @@ CHECKPOINTS = {
     'tool',
     [
         *('test.py', 'generate_pseudo_labels.py', 'analysis_tools/show_irnet.py'),
+        'analysis_tools/show_bestie.py',
         *('analysis_tools/show_retrieval.py', 'model_converters/mae2mmwsis.py'),
         'analysis_tools/show_cues.py',
     ],

@@ -24,7 +24,7 @@ HEAD = dict(num_classes=3, in_channels=32)
 def config(tmp_path):
     draw_scenes(tmp_path, count=3)
     cfg = Config.fromfile(ROOT / 'configs/bestie/pam_r18_synthetic.py')
-    cfg.model.backbone.base_channels = 8
+    cfg.model.backbone.update(base_channels=8, init_cfg=None)
     cfg.model.head.update(HEAD, feat_channels=8)
     dataset = cfg.pseudo_label_dataloader.dataset
     dataset.update(

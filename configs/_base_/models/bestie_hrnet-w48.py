@@ -80,7 +80,14 @@ model = dict(
     instance_guidance=True,
     sigma=6.0,
     refinement=dict(
-        threshold=0.3, kernel_size=41, beta=3.0, min_area=50, max_instances=5
+        threshold=0.3,
+        kernel_size=41,
+        beta=3.0,
+        min_area=50,
+        max_instances=5,
+        cluster_radius=2.5,
+        cluster_min_value=0.05,
+        cluster_min_distance=100.0,
     ),
     test_cfg=dict(
         flip=True,
@@ -88,6 +95,9 @@ model = dict(
         kernel_size=41,
         beta=3.0,
         min_area=50,
+        cluster_radius=2.5,
+        cluster_min_value=0.05,
+        cluster_min_distance=100.0,
         ignore=False,
         rescale_offset=False,
         network_size=False,

@@ -2,8 +2,14 @@ from mmwsis.compat import show_all_panoptic_predictions
 
 from .bestie import BESTIE
 from .end_to_end_detector import EndToEndDetector
-from .predictions import fill_instances, fill_panoptic
+from .predictions import fill_instances, fill_panoptic, fill_points
 
 show_all_panoptic_predictions()
 
-__all__ = ['BESTIE', 'EndToEndDetector', 'fill_instances', 'fill_panoptic']
+__all__ = [
+    'BESTIE',
+    'EndToEndDetector',
+    'fill_instances',
+    'fill_panoptic',
+    'fill_points',
+]

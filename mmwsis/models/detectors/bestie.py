@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import torch
 from mmdet.structures import DetDataSample
 from mmdet.structures.mask import mask2bbox
-from mmengine.structures import InstanceData, PixelData
+from mmengine.structures import PixelData
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -24,14 +24,18 @@ from mmwsis.ops import (
     refined_targets,
     scored_instances,
 )
-from mmwsis.ops.interior_points import interior_point
 from mmwsis.registry import MODELS
 
 from .dense_maps import DenseMaps
 from .end_to_end_detector import EndToEndDetector
-from .predictions import fill_instances
+from .predictions import fill_instances, fill_points
 
 SETTINGS = ('image_tags', 'points')
+# Settings of :func:`mmwsis.ops.component_instances`.
+GROUPING = (
+    *('threshold', 'kernel_size', 'beta', 'min_area'),
+    *('cluster_radius', 'cluster_min_value', 'cluster_min_distance'),
+)
 # In pixels, of the tight box of an instance that becomes a label.
 LEAST_EXPORTED_SIDE = 2
 
@@ -44,7 +48,7 @@ class BESTIE(EndToEndDetector):
     pixels to their centres. Pixels are grouped to the centre that their offset leads to
     (Eq. 1). Semantics learn from a weakly-supervised map; centres and offsets from
     those components of it that have exactly one cue, and in every iteration from what
-    the network itself then finds in the map (section 3.4, Eq. 2):
+    the network itself then finds in the map (section 3.5, Eq. 2):
 
     .. math::
         L = L_\text{sem} + \tfrac12 \sum_{t \in \{\text{pseudo}, \text{refined}\}}
@@ -67,9 +71,8 @@ class BESTIE(EndToEndDetector):
         align_corners: How maps are enlarged from the heads' size. Defaults to False.
         supervision: 'image_tags' or 'points' (the paper's point setting). Defaults to
             'image_tags'.
-        refinement: Of ``threshold``, ``kernel_size``, ``beta``, ``min_area`` and
-            ``max_instances``, as :func:`mmwsis.ops.refined_targets` takes them; with
-            points nothing of it is used. None: no refinement. Defaults to None.
+        refinement: Settings of :func:`mmwsis.ops.refined_targets`; with points nothing
+            of it is used. None: no refinement. Defaults to None.
         sigma: Standard deviation of the centres of refined labels, in pixels. Defaults
             to 6.0.
         instance_guidance: Whether centres and offsets learn from pixels of pseudo and
@@ -77,12 +80,13 @@ class BESTIE(EndToEndDetector):
         class_agnostic: Whether there is one centre map for all classes. Defaults to
             False.
         test_cfg: ``flip``: average classes and centres with the mirror image;
-            ``threshold`` of centres; ``kernel_size`` of their windows, in pixels;
-            ``beta`` of clustered centres; ``min_area`` of components; ``ignore``: leave
-            out components without a centre; ``rescale_offset``: measure offsets in
-            pixels of the original image, not of the network's; ``network_size``: find
-            instances in the network's image, where images are resized by much, and
-            resize their masks. When the training images are labelled: ``clean``: no
+            ``threshold``, ``kernel_size``, ``beta``, ``min_area``, ``cluster_radius``,
+            ``cluster_min_value`` and ``cluster_min_distance`` of
+            :func:`mmwsis.ops.component_instances`; ``ignore``: leave out components
+            without a centre; ``rescale_offset``: measure offsets in pixels of the
+            original image, not of the network's; ``network_size``: find instances in
+            the network's image, where images are resized by much, and resize their
+            masks. When the training images are labelled: ``clean``: no
             classes but those of the tags; ``point_guided``: with points as supervision,
             pixels are grouped to them. Defaults to None: the paper's values.
         data_preprocessor: Config, usually of ``mmdet.DetDataPreprocessor``. Defaults to
@@ -126,6 +130,9 @@ class BESTIE(EndToEndDetector):
         kernel_size=41,
         beta=3.0,
         min_area=50,
+        cluster_radius=2.5,
+        cluster_min_value=0.05,
+        cluster_min_distance=100.0,
         ignore=False,
         rescale_offset=False,
         network_size=False,
@@ -273,7 +280,7 @@ class BESTIE(EndToEndDetector):
     def refined(
         self, maps: DenseMaps, semantic_map: Tensor, samples: Sequence[DetDataSample]
     ) -> CenterTargets:
-        """Refined labels of a batch (section 3.4).
+        """Refined labels of a batch (section 3.5).
 
         Args:
             maps: Of the network, at the size of the images.
@@ -316,7 +323,8 @@ class BESTIE(EndToEndDetector):
         if self.artifact is not None and self.test_cfg['clean']:
             scores = keep_tagged(scores, self._known(sample, 'gt_tags') > 0)
         if self.artifact == 'semantic_maps':
-            found = self._at_original_size(scores.argmax(0, keepdim=True), sample)
+            found = scores.max(0, keepdim=True).indices  # faster than argmax
+            found = self._at_original_size(found, sample)
             sample.pred_sem_seg = PixelData(sem_seg=found)
             return
         labels, scores, masks = self._instances(scores, centers, offsets, sample)
@@ -328,7 +336,7 @@ class BESTIE(EndToEndDetector):
         if self.artifact is not None:
             scores = scores.clamp(0, 1)
         if self.artifact == 'points':
-            _fill_points(sample, labels, scores, masks)
+            fill_points(sample, labels, scores, masks)
         else:
             fill_instances(sample, labels, scores, masks)
 
@@ -341,19 +349,17 @@ class BESTIE(EndToEndDetector):
         views = [image, image.flip(-1)] if cfg['flip'] else [image]
         logits, centers, offsets = heads = self.head_maps(torch.stack(views))
         heads.check_finite([sample] * len(views))
-        scores = self.enlarged(logits, size[:2]).softmax(1)
         if cfg['flip']:  # not for offsets: the mirror image's lead to the other side
-            scores, centers = (
-                average_flipped(scores)[None],
-                average_flipped(centers)[None],
-            )
+            logits = torch.stack([logits[0], logits[1].flip(-1)])
+            centers = average_flipped(centers)[None]
+        scores = self.enlarged(logits, size[:2]).softmax(1).mean(0)
         centers, offsets = (
             self.enlarged(maps[:1], size[:2])[0] for maps in (centers, offsets)
         )
         if cfg['rescale_offset']:
             ratio = offsets.new_tensor(size[:2]) / offsets.new_tensor(sample.img_shape)
             offsets = offsets * ratio[:, None, None]
-        return scores[0], centers.expand(self.num_classes, -1, -1), offsets
+        return scores, centers.expand(self.num_classes, -1, -1), offsets
 
     def _instances(
         self, scores: Tensor, centers: Tensor, offsets: Tensor, sample: DetDataSample
@@ -367,21 +373,15 @@ class BESTIE(EndToEndDetector):
                 points = points_at_original_size(points, sample)
             labels = sample.gt_instances.labels
             return point_instances(scores, offsets, points.round().long(), labels)
+        settings = {key: cfg[key] for key in GROUPING}
         return scored_instances(
-            *(scores, centers, offsets),
-            threshold=cfg['threshold'],
-            kernel_size=cfg['kernel_size'],
-            beta=cfg['beta'],
-            min_area=cfg['min_area'],
-            keep_centerless=not cfg['ignore'],
+            *(scores, centers, offsets), keep_centerless=not cfg['ignore'], **settings
         )
 
     def _at_original_size(self, maps: Tensor, sample: DetDataSample) -> Tensor:
-        return (
-            labels_at_original_size(maps, sample)
-            if self.test_cfg['network_size']
-            else maps
-        )
+        if not self.test_cfg['network_size']:
+            return maps
+        return labels_at_original_size(maps, sample)
 
     def _known(self, sample: DetDataSample, field: str) -> Any:
         """What labels say of an image that is labelled in full."""
@@ -389,16 +389,7 @@ class BESTIE(EndToEndDetector):
             option = 'clean' if field == 'gt_tags' else 'point_guided'
             raise ValueError(
                 f'image id {sample.get("img_id")!r} has no {field}, which pseudo '
-                f'labels of BESTIE are made with. Load it in the pipeline of '
+                'labels of BESTIE are made with. Load it in the pipeline of '
                 f'pseudo_label_dataloader, or set model.test_cfg.{option}=False.'
             )
         return sample.get(field)
-
-
-def _fill_points(
-    sample: DetDataSample, labels: Tensor, scores: Tensor, masks: Tensor
-) -> None:
-    """Give a sample one point well inside of each instance."""
-    points = [interior_point(mask) for mask in masks.cpu().numpy()]
-    points = scores.new_tensor(points).view(-1, 2)
-    sample.pred_points = InstanceData(labels=labels, scores=scores, points=points)

@@ -6,6 +6,8 @@ from mmdet.structures.mask import mask2bbox
 from mmengine.structures import BaseDataElement, InstanceData, PixelData
 from torch import Tensor
 
+from mmwsis.ops.interior_points import interior_point
+
 
 def fill_instances(
     sample: BaseDataElement, labels: Tensor, scores: Tensor, masks: Tensor
@@ -42,6 +44,35 @@ def fill_instances(
     sample.pred_instances = InstanceData(
         labels=labels, scores=scores, masks=masks, bboxes=mask2bbox(masks)
     )
+
+
+def fill_points(
+    sample: BaseDataElement, labels: Tensor, scores: Tensor, masks: Tensor
+) -> None:
+    """Give a sample its ``pred_points``: one point well inside of each instance.
+
+    Args:
+        sample: Receives them.
+        labels: ``(N,)`` integers.
+        scores: ``(N,)`` in [0, 1].
+        masks: ``(N, *ori_shape)`` bool, none empty.
+
+    Raises:
+        ValueError: An empty mask.
+
+    Example:
+        >>> import torch
+        >>> from mmdet.structures import DetDataSample
+        >>> sample = DetDataSample()
+        >>> masks = torch.zeros(1, 5, 7, dtype=torch.bool)
+        >>> masks[0, 1:4, 2:5] = True
+        >>> fill_points(sample, torch.tensor([0]), torch.tensor([0.5]), masks)
+        >>> sample.pred_points.points
+        tensor([[3., 2.]])
+    """
+    points = [interior_point(mask) for mask in masks.cpu().numpy()]
+    points = scores.new_tensor(points).view(-1, 2)
+    sample.pred_points = InstanceData(labels=labels, scores=scores, points=points)
 
 
 def fill_panoptic(

@@ -128,7 +128,7 @@ def test_only_tags_have_cues_and_maps_alone_have_none():
 CONFIG = """
 _base_ = {base!r}
 model = dict(
-    backbone=dict(base_channels=8),
+    backbone=dict(base_channels=8, init_cfg=None),
     head=dict(num_classes=3, in_channels=32, feat_channels=8),
 )
 pseudo_label_dataloader = dict(
