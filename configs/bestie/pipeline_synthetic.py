@@ -54,7 +54,12 @@ pipeline = dict(
         ),
         dict(name='map_quality'),
         dict(
-            name='classifier', type='train', config='mmwsis::bestie/pam_r18_{data}.py'
+            name='classifier',
+            type='train',
+            config='mmwsis::bestie/pam_r18_{data}.py',
+            cfg_options={
+                'model.backbone.init_cfg.checkpoint': '{checkpoint:irnet_classifier}',
+            },
         ),
         dict(
             name='cues',

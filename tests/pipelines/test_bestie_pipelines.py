@@ -76,6 +76,13 @@ def test_points_take_the_place_of_cues_and_of_tags(scale):
     assert option == (MAPS, tags['network@1'].cfg_options[MAPS])
 
 
+def test_the_classifier_of_scenes_starts_from_irnets():
+    stages = stages_of(FOLDER / 'pipeline_synthetic.py')
+    options = stages['classifier'].cfg_options
+    assert options == stages['irnet'].cfg_options
+    assert list(options.values()) == ['{checkpoint:irnet_classifier}']
+
+
 def test_tags_follow_from_clicks_where_there_are_no_masks():
     train = dict(
         ann_file=None, img='images/', weak=dict(points='c.json', image_tags='t')
