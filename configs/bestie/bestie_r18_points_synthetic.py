@@ -12,9 +12,20 @@ train_pipeline[2] = load_points
 train_pipeline[8].centers_from = 'points'
 label_pipeline = _base_.label_pipeline
 label_pipeline.insert(1, load_points)
-points = dict(supervision='points', ann_file=_base_.data_spec.train.weak.points)
-train_dataloader = dict(dataset=dict(**points, pipeline=train_pipeline))
-pseudo_label_dataloader = dict(dataset=dict(**points, pipeline=label_pipeline))
+train_dataloader = dict(
+    dataset=dict(
+        supervision='points',
+        ann_file=_base_.data_spec.train.weak.points,
+        pipeline=train_pipeline,
+    ),
+)
+pseudo_label_dataloader = dict(
+    dataset=dict(
+        supervision='points',
+        ann_file=_base_.data_spec.train.weak.points,
+        pipeline=label_pipeline,
+    ),
+)
 
 wsis = dict(
     supervision='points',
