@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn.functional as F
+from bench_instance_ops import objects
 from bench_irnet_ops import Scene, scene
 from bench_labeler_step import build, training_batch, without_checkpoints
 from mmengine.config import Config, ConfigDict
@@ -19,6 +21,7 @@ from photograph_like import CLASSES, write_photographs
 from side_by_side import seconds, table_header, table_row
 from torch import Tensor, nn
 
+from mmwsis.ops import center_targets
 from mmwsis.registry import DATASETS, MODELS
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
@@ -105,6 +108,25 @@ def tagged_crops(cfg: Config, tiny: bool) -> dict:
     return dict(inputs=inputs, data_samples=samples)
 
 
+def guided_crops(cfg: Config, tiny: bool) -> dict:
+    """Crops with semantic maps of 14 ellipses, tags and targets, for BESTIE."""
+    from mmdet.structures import DetDataSample
+
+    size = 2 if tiny else cfg.train_dataloader.batch_size
+    side = 96 if tiny else 416
+    _, found = objects((side, side))
+    labels, points = found.classes - 1, found.centroids.long()
+    maps = F.pad(found.classes, (1, 0))[found.labels.long()]
+    tags = torch.zeros(cfg.model.num_classes).index_fill_(0, labels, 1)
+    targets = center_targets(maps, points, labels, tags > 0)
+    sample = DetDataSample(metainfo=dict(img_id=0, img_shape=(side, side)))
+    sample.gt_sem_seg = PixelData(sem_seg=maps[None])
+    sample.gt_center_targets = PixelData(**targets._asdict())
+    sample.set_field(tags, 'gt_tags')
+    inputs = [torch.randint(0, 256, (3, side, side)).byte() for _ in range(size)]
+    return dict(inputs=inputs, data_samples=[copy.deepcopy(sample) for _ in inputs])
+
+
 def detection(cfg: Config, tiny: bool) -> dict:
     """Images of 1333x800 with seven objects."""
     from mmdet.testing import demo_mm_inputs
@@ -148,6 +170,10 @@ def trained(tiny: bool) -> Iterator[tuple[str, Config, Callable[[Config, bool], 
     yield f'MAE pretrainer, {name}', mae_config(tiny), unlabelled
     yield 'IRNet classifier, R-50', config('irnet/cam_r50_voc.py'), tagged_crops
     yield 'IRNet, R-50', config('irnet/irnet_r50_voc.py'), tagged_crops
+    cfg = config('bestie/pam_vgg16_voc.py')
+    yield 'BESTIE classifier, VGG16', cfg, tagged_crops
+    network, name = ('r18_synthetic', 'R-18') if tiny else ('hrnet-w48_voc', 'HRNet-48')
+    yield f'BESTIE, {name}', config(f'bestie/bestie_{network}.py'), guided_crops
     depth, name = ('r18_synthetic', 'R-18') if tiny else ('r50', 'R-50')
     yield f'SOLOv2, {name}', config(f'final_models/solov2_{depth}.py'), detection
     yield f'Mask R-CNN, {name}', config(f'final_models/mask-rcnn_{depth}.py'), detection

@@ -19,6 +19,7 @@ from mmwsis.utils.fileio import atomic_write_json
 ROOT = Path(__file__).parents[2]
 SCRIPTS = (
     'bench_bestie_ops',
+    'bench_bestie_step',
     'bench_exits_ops',
     'bench_export',
     'bench_instance_ops',
@@ -67,6 +68,12 @@ def test_ops_agree_with_the_usual_way(load):
             assert 'largest difference' in row.agree(ours, theirs)
         else:
             torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-5)
+
+
+def test_refinement_has_a_share_of_the_step(load, scope):
+    script = load('bench_bestie_step')
+    found = script.shares('bestie/bestie_r18_synthetic.py', 1, 2, tiny=True)
+    assert all(0 < share < 1 for share in found)
 
 
 def test_instances_agree_with_the_usual_way(load):
