@@ -3,11 +3,13 @@
 import json
 import runpy
 import sys
+from collections import OrderedDict
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from mmengine.visualization import Visualizer
 from pycocotools import mask as coco_mask
 
 from mmwsis.dataset_converters.synthetic import SyntheticSettings, make_synthetic
@@ -36,6 +38,8 @@ SHORT = (
 
 
 def run(patch, tool, *arguments):
+    # The hooks draw with the latest visualizer of the process, whoever made it.
+    patch.setattr(Visualizer, '_instance_dict', OrderedDict())
     patch.setattr(sys, 'argv', [tool, *map(str, arguments)])
     patch.setenv('LOCAL_RANK', '0')
     runpy.run_path(str(TOOLS / tool), run_name='__main__')
