@@ -57,7 +57,8 @@ def clustered_centers(
         rows, columns = np.nonzero(numbers == number)
         point = int(rows.mean()), int(columns.mean())
         is_round = disc - settings.beta < len(rows) < disc + settings.beta
-        if is_round and roi[point] > settings.cluster_min_value:
+        # With a bound below 0 the value alone would take a middle outside, too.
+        if is_round and mask[point] and roi[point] > settings.cluster_min_value:
             points.append(point)
     return points
 
