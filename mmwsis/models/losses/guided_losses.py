@@ -1,5 +1,7 @@
 """Losses of a centre and an offset map on the pixels of known instances (BESTIE)."""
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
 
 from mmwsis.ops.tensor_checks import (
@@ -84,8 +86,37 @@ def offset_loss(pred: Tensor, target: Tensor, weight: Tensor | None = None) -> T
         return _guided_mean(_difference(pred, target).abs(), weight)
 
 
+class _GuidedLoss(nn.Module):
+    """A loss of this module with a factor."""
+
+    function: Callable[..., Tensor]
+
+    def __init__(self, loss_weight: float = 1.0) -> None:
+        super().__init__()
+        self.loss_weight = as_number('loss_weight', loss_weight, '[0, inf)')
+
+    def forward(
+        self, pred: Tensor, target: Tensor, weight: Tensor | None = None
+    ) -> Tensor:
+        """Return the weighted loss.
+
+        Args:
+            pred: (B, K, H, W) maps.
+            target: Like ``pred``.
+            weight: (B, 1, H, W), at least 0. Defaults to None: the mean over all
+                elements, without guidance.
+
+        Returns:
+            Scalar.
+
+        Raises:
+            ValueError: Shapes do not fit.
+        """
+        return self.loss_weight * self.function(pred, target, weight)
+
+
 @MODELS.register_module()
-class CenterLoss(nn.Module):
+class CenterLoss(_GuidedLoss):
     """:func:`center_loss` as a module.
 
     Args:
@@ -101,19 +132,11 @@ class CenterLoss(nn.Module):
         tensor(50.)
     """
 
-    def __init__(self, loss_weight: float = 1.0) -> None:
-        super().__init__()
-        self.loss_weight = as_number('loss_weight', loss_weight, '[0, inf)')
-
-    def forward(
-        self, pred: Tensor, target: Tensor, weight: Tensor | None = None
-    ) -> Tensor:
-        """Return the weighted :func:`center_loss` of the arguments."""
-        return self.loss_weight * center_loss(pred, target, weight)
+    function = staticmethod(center_loss)
 
 
 @MODELS.register_module()
-class OffsetLoss(nn.Module):
+class OffsetLoss(_GuidedLoss):
     """:func:`offset_loss` as a module.
 
     Args:
@@ -129,15 +152,7 @@ class OffsetLoss(nn.Module):
         tensor(0.5000)
     """
 
-    def __init__(self, loss_weight: float = 1.0) -> None:
-        super().__init__()
-        self.loss_weight = as_number('loss_weight', loss_weight, '[0, inf)')
-
-    def forward(
-        self, pred: Tensor, target: Tensor, weight: Tensor | None = None
-    ) -> Tensor:
-        """Return the weighted :func:`offset_loss` of the arguments."""
-        return self.loss_weight * offset_loss(pred, target, weight)
+    function = staticmethod(offset_loss)
 
 
 def _check_shapes(
