@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from mmdet.visualization import DetLocalVisualizer
 from mmengine.visualization import Visualizer
 from pycocotools import mask as coco_mask
 
@@ -38,8 +39,10 @@ SHORT = (
 
 
 def run(patch, tool, *arguments):
-    # The hooks draw with the latest visualizer of the process, whoever made it.
-    patch.setattr(Visualizer, '_instance_dict', OrderedDict())
+    # The hooks draw with the latest visualizer of the process, or the one of the same
+    # name, whoever made it and wherever it writes.
+    for kind in (Visualizer, DetLocalVisualizer):
+        patch.setattr(kind, '_instance_dict', OrderedDict())
     patch.setattr(sys, 'argv', [tool, *map(str, arguments)])
     patch.setenv('LOCAL_RANK', '0')
     runpy.run_path(str(TOOLS / tool), run_name='__main__')
