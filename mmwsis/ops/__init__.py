@@ -1,15 +1,29 @@
 """Stateless tensor algorithms: no registry, no configuration, no files."""
 
 from .affinity_walk import affinity_walk
+from .background_pixels import (
+    background_pixels,
+    cluster_representatives,
+    k_means,
+    least_covered_pixels,
+    uncovered_pixels,
+)
 from .center_maps import cluster_centers, draw_centers, group_pixels
 from .center_targets import CenterTargets, center_targets
 from .centroids import InstanceMap, centroid_instance_map, refine_centroids
+from .chosen_proposals import (
+    ChosenProposals,
+    choose_proposals,
+    oracle_objects,
+    oracle_proposals,
+)
 from .component_instances import ComponentInstances, component_instances
 from .connected_components import Components, connected_components
 from .crf_kernels import CRF_PRESETS, BilateralKernel, GaussianKernel
 from .crf_unaries import unary_from_labels, unary_from_probabilities
 from .crop_grid import crop_grid, keep_allowed_labels, merge_crop_labels
 from .dense_crf import DenseCRF, crf_refine_labels, dense_crf
+from .enlarged_at import enlarged_at
 from .grid_cells import PointCells, box_cells, cells_to_grid, extreme_points_to_cells
 from .label_synthesis import (
     BestChannels,
@@ -33,6 +47,8 @@ from .path_affinity import path_affinity
 from .peak_attention import peak_attention
 from .peaks import Peaks, find_peaks, region_peaks
 from .permutohedral import PermutohedralLattice
+from .pixel_assignment import assign_pixels
+from .pixel_groups import PixelGroups, draw_pixel_groups
 from .pixel_paths import pixel_directions, pixel_paths, source_window
 from .point_retrieval import (
     PointRetrieval,
@@ -47,6 +63,7 @@ from .proposals import (
     points_in_proposals,
     proposal_boxes,
     proposal_candidates,
+    proposal_coverage,
     proposal_jaccard,
     proposal_probabilities,
     proposal_union,
@@ -68,6 +85,7 @@ __all__ = [
     'BestChannels',
     'BilateralKernel',
     'CenterTargets',
+    'ChosenProposals',
     'ComponentInstances',
     'Components',
     'DenseCRF',
@@ -77,19 +95,24 @@ __all__ = [
     'NonFiniteSimilarityError',
     'Peaks',
     'PermutohedralLattice',
+    'PixelGroups',
     'PointCells',
     'PointRetrieval',
     'ScoredInstances',
     'SynthesizedInstances',
     'affinity_walk',
+    'assign_pixels',
     'average_flipped',
+    'background_pixels',
     'best_channels',
     'best_proposals',
     'box_cells',
     'cells_to_grid',
     'center_targets',
     'centroid_instance_map',
+    'choose_proposals',
     'cluster_centers',
+    'cluster_representatives',
     'combine_logits',
     'component_instances',
     'connected_components',
@@ -98,24 +121,30 @@ __all__ = [
     'crop_mask_patches',
     'dense_crf',
     'draw_centers',
+    'draw_pixel_groups',
     'drop_points',
     'encode_filled_box',
     'encode_patch',
+    'enlarged_at',
     'extreme_points_to_cells',
     'filled_box_span',
     'find_peaks',
     'generate_proposals',
     'group_pixels',
     'instance_channels',
+    'k_means',
     'keep_allowed_labels',
     'keep_tagged',
     'lacks_pseudo_points',
+    'least_covered_pixels',
     'match_boxes_to_proposals',
     'mean_field_refine',
     'merge_aug_cams',
     'merge_aug_relations',
     'merge_crop_labels',
     'merge_flipped_cams',
+    'oracle_objects',
+    'oracle_proposals',
     'path_affinity',
     'peak_attention',
     'pixel_directions',
@@ -127,6 +156,7 @@ __all__ = [
     'propagation_scores',
     'proposal_boxes',
     'proposal_candidates',
+    'proposal_coverage',
     'proposal_jaccard',
     'proposal_probabilities',
     'proposal_union',
@@ -144,4 +174,5 @@ __all__ = [
     'synthesize_semantics',
     'unary_from_labels',
     'unary_from_probabilities',
+    'uncovered_pixels',
 ]

@@ -10,6 +10,7 @@ from .inter_pixel_relation_loss import (
     inter_pixel_relation_loss,
 )
 from .mean_field_crf_loss import MeanFieldCRFLoss
+from .pixel_embedding_loss import PixelEmbeddingLoss, pixel_embedding_loss
 from .projection_mil_loss import (
     ProjectionMILLoss,
     downsample_box_mask,
@@ -24,6 +25,7 @@ __all__ = [
     'InterPixelRelationLoss',
     'MeanFieldCRFLoss',
     'OffsetLoss',
+    'PixelEmbeddingLoss',
     'ProjectionMILLoss',
     'SampleLoss',
     'center_loss',
@@ -32,6 +34,7 @@ __all__ = [
     'hard_pixel_cross_entropy',
     'inter_pixel_relation_loss',
     'offset_loss',
+    'pixel_embedding_loss',
     'point_labels',
     'point_loss',
     'projection_mil_loss',
