@@ -3,8 +3,6 @@
 from .affinity_walk import affinity_walk
 from .background_pixels import (
     background_pixels,
-    cluster_representatives,
-    k_means,
     least_covered_pixels,
     uncovered_pixels,
 )
@@ -25,6 +23,7 @@ from .crop_grid import crop_grid, keep_allowed_labels, merge_crop_labels
 from .dense_crf import DenseCRF, crf_refine_labels, dense_crf
 from .enlarged_at import enlarged_at
 from .grid_cells import PointCells, box_cells, cells_to_grid, extreme_points_to_cells
+from .k_means import cluster_representatives, k_means
 from .label_synthesis import (
     BestChannels,
     SynthesizedInstances,

@@ -7,7 +7,7 @@ import pytest
 from pycocotools import mask as coco_mask
 
 from mmwsis.ops import draw_pixel_groups, uncovered_pixels
-from mmwsis.structures import GridMap, Proposals
+from mmwsis.structures import Proposals
 
 GOLDEN = Path(__file__).parents[1] / 'golden' / 'wise'
 
