@@ -15,6 +15,7 @@ from .chosen_proposals import (
     oracle_objects,
     oracle_proposals,
 )
+from .class_blobs import ClassBlobs, class_blobs
 from .component_instances import ComponentInstances, component_instances
 from .connected_components import Components, connected_components
 from .crf_kernels import CRF_PRESETS, BilateralKernel, GaussianKernel
@@ -78,6 +79,7 @@ from .scored_instances import (
 )
 from .sinkhorn import NonFiniteSimilarityError, sinkhorn_scaling
 from .stride4_grid import stride4_labels, stride4_size
+from .watershed_boundaries import watershed_boundaries
 
 __all__ = [
     'CRF_PRESETS',
@@ -85,6 +87,7 @@ __all__ = [
     'BilateralKernel',
     'CenterTargets',
     'ChosenProposals',
+    'ClassBlobs',
     'ComponentInstances',
     'Components',
     'DenseCRF',
@@ -110,6 +113,7 @@ __all__ = [
     'center_targets',
     'centroid_instance_map',
     'choose_proposals',
+    'class_blobs',
     'cluster_centers',
     'cluster_representatives',
     'combine_logits',
@@ -174,4 +178,5 @@ __all__ = [
     'unary_from_labels',
     'unary_from_probabilities',
     'uncovered_pixels',
+    'watershed_boundaries',
 ]

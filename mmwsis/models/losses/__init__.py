@@ -9,6 +9,7 @@ from .inter_pixel_relation_loss import (
     InterPixelRelationLoss,
     inter_pixel_relation_loss,
 )
+from .lcfcn_loss import LCFCNLoss, lcfcn_loss
 from .mean_field_crf_loss import MeanFieldCRFLoss
 from .pixel_embedding_loss import PixelEmbeddingLoss, pixel_embedding_loss
 from .projection_mil_loss import (
@@ -23,6 +24,7 @@ __all__ = [
     'ExtremePointLoss',
     'HardPixelCrossEntropy',
     'InterPixelRelationLoss',
+    'LCFCNLoss',
     'MeanFieldCRFLoss',
     'OffsetLoss',
     'PixelEmbeddingLoss',
@@ -33,6 +35,7 @@ __all__ = [
     'downsample_box_mask',
     'hard_pixel_cross_entropy',
     'inter_pixel_relation_loss',
+    'lcfcn_loss',
     'offset_loss',
     'pixel_embedding_loss',
     'point_labels',
