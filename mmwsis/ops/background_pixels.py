@@ -116,9 +116,9 @@ def background_pixels(
                 [1, 0]])
     """
     check_shape('maps', maps, ('d', 'h', 'w'))
-    check_finite('maps', maps)
     check_shape('background', background, ('H', 'W'), like=maps)
     check_integers('background', background)
+    check_finite('maps', maps)
     k, stride = as_integer('k', k, 0), as_integer('stride', stride, 1)
     pixels = background.nonzero().flip(1)
     if stride > 1:
@@ -127,5 +127,5 @@ def background_pixels(
     k = min(k, len(pixels))
     if not k:
         return pixels[:0]
-    features = enlarged_at(maps.detach(), pixels, tuple(background.shape))
-    return pixels[cluster_representatives(features, k_means(features, k), k)]
+    embeddings = enlarged_at(maps.detach(), pixels, tuple(background.shape))
+    return pixels[cluster_representatives(embeddings, k_means(embeddings, k))]
