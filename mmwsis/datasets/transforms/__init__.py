@@ -11,6 +11,7 @@ from .object_crop import ObjectCrop, ObjectCropFlip
 from .pack_weak import PackWeakInputs
 from .packing import PackObjectCrop
 from .panoptic import LoadPanopticAnnotations
+from .pixel_groups import GeneratePixelGroups
 from .proposals import LoadProposals
 from .random_crop_or_pad import RandomCropOrPad
 from .random_mirror import RandomMirror
@@ -32,6 +33,7 @@ from .weak_annotations import LoadWeakAnnotations
 __all__ = [
     'BrightnessContrastHue',
     'GenerateCenterTargets',
+    'GeneratePixelGroups',
     'ColorJitter',
     'Geometry',
     'GeometricTransform',

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from mmdet.datasets.transforms import PackDetInputs
 from mmdet.structures import DetDataSample
-from mmengine.structures import InstanceData, PixelData
+from mmengine.structures import BaseDataElement, InstanceData, PixelData
 
 from mmwsis.registry import TRANSFORMS
 from mmwsis.structures.tags import tags_to_vector
@@ -48,6 +48,10 @@ class PackWeakInputs(PackDetInputs):
 
     Targets of a centre and offset network (:class:`GenerateCenterTargets`) become
     ``data_samples.gt_center_targets``: ``centers``, ``offsets`` and ``weights``.
+
+    Pixels to compare (:class:`GeneratePixelGroups`) become
+    ``data_samples.gt_pixel_groups``: tensors ``anchors``, ``pixels``, ``same`` and
+    ``chosen``, those of :class:`mmwsis.ops.PixelGroups`.
 
     Class maps (:class:`LoadClassMaps`) become ``data_samples.class_maps``, an
     ``InstanceData`` of tensors with one entry per class.
@@ -117,6 +121,11 @@ class PackWeakInputs(PackDetInputs):
         if 'gt_center_targets' in results:
             targets = PixelData(**results['gt_center_targets']._asdict())
             packed['data_samples'].gt_center_targets = targets
+        if 'gt_pixel_groups' in results:
+            groups = results['gt_pixel_groups']._asdict()
+            packed['data_samples'].gt_pixel_groups = BaseDataElement(
+                **{name: torch.from_numpy(value) for name, value in groups.items()}
+            )
         vector = tags_to_vector(results['tags'], results['num_classes'])
         packed['data_samples'].gt_tags = torch.from_numpy(vector)
         return packed
