@@ -1,6 +1,7 @@
 """Stateless tensor algorithms: no registry, no configuration, no files."""
 
 from .affinity_walk import affinity_walk
+from .background_weights import background_weights
 from .center_maps import cluster_centers, draw_centers, group_pixels
 from .center_targets import CenterTargets, center_targets
 from .centroids import InstanceMap, centroid_instance_map, refine_centroids
@@ -11,6 +12,7 @@ from .crf_kernels import CRF_PRESETS, BilateralKernel, GaussianKernel
 from .crf_unaries import unary_from_labels, unary_from_probabilities
 from .crop_grid import crop_grid, keep_allowed_labels, merge_crop_labels
 from .dense_crf import DenseCRF, crf_refine_labels, dense_crf
+from .distinct_points import distinct_points
 from .grid_cells import PointCells, box_cells, cells_to_grid, extreme_points_to_cells
 from .label_synthesis import (
     BestChannels,
@@ -86,6 +88,7 @@ __all__ = [
     'SynthesizedInstances',
     'affinity_walk',
     'average_flipped',
+    'background_weights',
     'best_channels',
     'best_proposals',
     'box_cells',
@@ -101,6 +104,7 @@ __all__ = [
     'crop_grid',
     'crop_mask_patches',
     'dense_crf',
+    'distinct_points',
     'draw_centers',
     'drop_points',
     'encode_filled_box',
