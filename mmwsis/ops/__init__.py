@@ -8,6 +8,7 @@ from .background_pixels import (
     least_covered_pixels,
     uncovered_pixels,
 )
+from .background_weights import background_weights
 from .center_maps import cluster_centers, draw_centers, group_pixels
 from .center_targets import CenterTargets, center_targets
 from .centroids import InstanceMap, centroid_instance_map, refine_centroids
@@ -24,6 +25,7 @@ from .crf_kernels import CRF_PRESETS, BilateralKernel, GaussianKernel
 from .crf_unaries import unary_from_labels, unary_from_probabilities
 from .crop_grid import crop_grid, keep_allowed_labels, merge_crop_labels
 from .dense_crf import DenseCRF, crf_refine_labels, dense_crf
+from .distinct_points import distinct_points
 from .enlarged_at import enlarged_at
 from .grid_cells import PointCells, box_cells, cells_to_grid, extreme_points_to_cells
 from .label_synthesis import (
@@ -107,6 +109,7 @@ __all__ = [
     'assign_pixels',
     'average_flipped',
     'background_pixels',
+    'background_weights',
     'best_channels',
     'best_proposals',
     'box_cells',
@@ -124,6 +127,7 @@ __all__ = [
     'crop_grid',
     'crop_mask_patches',
     'dense_crf',
+    'distinct_points',
     'draw_centers',
     'draw_pixel_groups',
     'drop_points',
