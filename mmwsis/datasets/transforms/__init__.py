@@ -11,7 +11,7 @@ from .object_crop import ObjectCrop, ObjectCropFlip
 from .pack_weak import PackWeakInputs
 from .packing import PackObjectCrop
 from .panoptic import LoadPanopticAnnotations
-from .proposals import LoadProposals
+from .proposals import GenerateProposals, LoadProposals
 from .random_crop_or_pad import RandomCropOrPad
 from .random_mirror import RandomMirror
 from .rescaling import (
@@ -32,6 +32,7 @@ from .weak_annotations import LoadWeakAnnotations
 __all__ = [
     'BrightnessContrastHue',
     'GenerateCenterTargets',
+    'GenerateProposals',
     'ColorJitter',
     'Geometry',
     'GeometricTransform',
