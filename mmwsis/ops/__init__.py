@@ -48,6 +48,7 @@ from .patch_rle import (
 )
 from .path_affinity import path_affinity
 from .peak_attention import peak_attention
+from .peak_stimulation import peak_stimulation, stimulation_peaks
 from .peaks import Peaks, find_peaks, region_peaks
 from .permutohedral import PermutohedralLattice
 from .pixel_assignment import assign_pixels
@@ -155,6 +156,7 @@ __all__ = [
     'oracle_proposals',
     'path_affinity',
     'peak_attention',
+    'peak_stimulation',
     'pixel_directions',
     'pixel_paths',
     'pixels_between',
@@ -176,6 +178,7 @@ __all__ = [
     'sinkhorn_scaling',
     'source_window',
     'split_components',
+    'stimulation_peaks',
     'stride4_labels',
     'stride4_size',
     'synthesize_instances',

@@ -2,6 +2,7 @@ from .boundary_head import BoundaryHead
 from .class_map_head import ClassMapHead
 from .displacement_head import DisplacementHead
 from .peak_attention_head import PeakAttentionHead
+from .peak_stimulation_head import PeakStimulationHead
 from .pixel_head import PixelHead
 from .scale_aware_mask_head import ScaleAwareMaskHead
 
@@ -10,6 +11,7 @@ __all__ = [
     'ClassMapHead',
     'DisplacementHead',
     'PeakAttentionHead',
+    'PeakStimulationHead',
     'PixelHead',
     'ScaleAwareMaskHead',
 ]
