@@ -11,6 +11,7 @@ from .object_crop import ObjectCrop, ObjectCropFlip
 from .pack_weak import PackWeakInputs
 from .packing import PackObjectCrop
 from .panoptic import LoadPanopticAnnotations
+from .points_to_pixels import PointsToPixels
 from .proposals import LoadProposals
 from .random_crop_or_pad import RandomCropOrPad
 from .random_mirror import RandomMirror
@@ -49,6 +50,7 @@ __all__ = [
     'ObjectCropFlip',
     'PackObjectCrop',
     'PackWeakInputs',
+    'PointsToPixels',
     'RandomCropOrPad',
     'RandomMirror',
     'RandomLongSide',
