@@ -12,6 +12,7 @@ from .pack_weak import PackWeakInputs
 from .packing import PackObjectCrop
 from .panoptic import LoadPanopticAnnotations
 from .pixel_groups import GeneratePixelGroups
+from .points_to_pixels import PointsToPixels
 from .proposals import GenerateProposals, LoadProposals
 from .random_crop_or_pad import RandomCropOrPad
 from .random_mirror import RandomMirror
@@ -52,6 +53,7 @@ __all__ = [
     'ObjectCropFlip',
     'PackObjectCrop',
     'PackWeakInputs',
+    'PointsToPixels',
     'RandomCropOrPad',
     'RandomMirror',
     'RandomLongSide',
