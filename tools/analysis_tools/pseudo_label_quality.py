@@ -52,8 +52,8 @@ EXAMPLES = """examples:
 Writes quality.json and quality.md: IoU and AP of instances, PQ of panoptic files, mean
 IoU of semantic maps, and of class maps at a threshold of 0.15 and at the best one; of
 points the share that lies in an object of their class, and of objects that one point,
-none or several hit (also quality.png); of proposals their recall. The PNGs of a panoptic file are looked for in
-the folder of its name without .json.
+none or several hit (also quality.png); of proposals their recall. The PNGs of a
+panoptic file are looked for in the folder of its name without .json.
 
 For instances also quality.png and worst.png; ground truth of some of the images is
 enough. Masks of known objects are compared by annotation id, instances that a labeler
