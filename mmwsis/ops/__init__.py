@@ -4,6 +4,7 @@ from .affinity_walk import affinity_walk
 from .center_maps import cluster_centers, draw_centers, group_pixels
 from .center_targets import CenterTargets, center_targets
 from .centroids import InstanceMap, centroid_instance_map, refine_centroids
+from .class_blobs import ClassBlobs, class_blobs
 from .component_instances import ComponentInstances, component_instances
 from .connected_components import Components, connected_components
 from .crf_kernels import CRF_PRESETS, BilateralKernel, GaussianKernel
@@ -62,12 +63,14 @@ from .scored_instances import (
 )
 from .sinkhorn import NonFiniteSimilarityError, sinkhorn_scaling
 from .stride4_grid import stride4_labels, stride4_size
+from .watershed_boundaries import watershed_boundaries
 
 __all__ = [
     'CRF_PRESETS',
     'BestChannels',
     'BilateralKernel',
     'CenterTargets',
+    'ClassBlobs',
     'ComponentInstances',
     'Components',
     'DenseCRF',
@@ -89,6 +92,7 @@ __all__ = [
     'cells_to_grid',
     'center_targets',
     'centroid_instance_map',
+    'class_blobs',
     'cluster_centers',
     'combine_logits',
     'component_instances',
@@ -144,4 +148,5 @@ __all__ = [
     'synthesize_semantics',
     'unary_from_labels',
     'unary_from_probabilities',
+    'watershed_boundaries',
 ]

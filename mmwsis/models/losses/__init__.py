@@ -9,6 +9,7 @@ from .inter_pixel_relation_loss import (
     InterPixelRelationLoss,
     inter_pixel_relation_loss,
 )
+from .lcfcn_loss import LCFCNLoss, lcfcn_loss
 from .mean_field_crf_loss import MeanFieldCRFLoss
 from .projection_mil_loss import (
     ProjectionMILLoss,
@@ -22,6 +23,7 @@ __all__ = [
     'ExtremePointLoss',
     'HardPixelCrossEntropy',
     'InterPixelRelationLoss',
+    'LCFCNLoss',
     'MeanFieldCRFLoss',
     'OffsetLoss',
     'ProjectionMILLoss',
@@ -31,6 +33,7 @@ __all__ = [
     'downsample_box_mask',
     'hard_pixel_cross_entropy',
     'inter_pixel_relation_loss',
+    'lcfcn_loss',
     'offset_loss',
     'point_labels',
     'point_loss',
