@@ -137,7 +137,7 @@ def _assignment_tile(
 def _instance_tile(image: np.ndarray, found: Any, classes: Sequence[str]) -> Tile:
     labels, scores, masks = (to_numpy(entry) for entry in found.instances)
     numbers = range(len(labels))
-    caption = f'{len(labels)} instances'
+    caption = f'{len(labels)} instance{"" if len(labels) == 1 else "s"}'
     if found.assignment is not None:
         # An object without a pixel is no instance.
         numbers = np.setdiff1d(to_numpy(found.assignment), [0]) - 1

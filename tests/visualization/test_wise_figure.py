@@ -92,7 +92,7 @@ def test_an_object_without_a_pixel_costs_no_other_its_colour():
     partial.assignment = torch.where(partial.assignment == 2, 2, 0)
     partial.instances = tuple(entry[1:] for entry in partial.instances)
     tile = wise_tiles(GREY, partial)[3]
-    assert tile.caption == '1 instances, 0 of them a chosen proposal'
+    assert tile.caption == '1 instance, 0 of them a chosen proposal'
     assert (tile.image == distinct_color(2)).all(-1).any()
     assert not (tile.image == distinct_color(1)).all(-1).any()
 
