@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from mmwsis.pipelines import load_pipeline
+from mmwsis.pipelines.jobs import JobFactory
 
 FOLDER = Path(__file__).parents[2] / 'configs/wise'
 TRAIN, VAL, TEST, LABEL = (
@@ -42,6 +43,21 @@ def test_points_and_proposals_to_the_final_model():
     assert stages['pseudo_labels'].cfg_options == {LABEL: made}
     assert stages['pseudo_labels'].out == 'data/voc/pseudo_labels/wise.json'
     assert stages['report'].weak == 'final_test'
+
+
+@pytest.mark.parametrize('data', ['voc', 'kitti'])
+def test_the_generator_reads_the_images_of_both_splits(data, tmp_path):
+    pipeline = load_pipeline(FOLDER / 'pipeline.py', data=data)
+    spec, factory = pipeline.data_spec, JobFactory(pipeline, tmp_path)
+    stages = {stage.name: stage for stage in pipeline.stages}
+    for name, labels, img in (
+        ('proposals', spec['train']['weak']['points'], spec['train']['img']),
+        ('val_proposals', spec['val']['ann_file'], spec['val']['img']),
+    ):
+        dataset = factory.config_of(stages[name]).pseudo_label_dataloader.dataset
+        assert dataset.data_root == spec['data_root']
+        assert dataset.ann_file == labels
+        assert dataset.data_prefix.img == img.rstrip('/')
 
 
 @pytest.mark.parametrize('file', ['pipeline_small.py', 'pipeline_synthetic.py'])
