@@ -5,6 +5,7 @@
 # centres of boxes (docs/datasets/kitti.md).
 _base_ = ['../_base_/pipelines/stages.py', '../_base_/pipelines/wise_stages.py']
 
+# Scores of the built-in proposals are not calibrated, so all are candidates (`min_score`).
 # WISE is the final model. Mask R-CNN on its labels is trained where it has a baseline.
 _no_baseline = dict(
     refined='',
@@ -24,6 +25,7 @@ pipeline = dict(
             refined='mmwsis::wise/mask-rcnn_r50_voc_train.py',
             final_model='mask-rcnn_r50_voc_train.py',
             proposals='{data_root}/proposals/built_in',
+            min_score=0,
             weak='final_test',
         ),
         coco=dict(
@@ -33,6 +35,7 @@ pipeline = dict(
             refined='mmwsis::wise/mask-rcnn_r50.py',
             final_model='mask-rcnn_r50.py',
             proposals='{data_root}/proposals/built_in',
+            min_score=0,
             weak='final_test',
         ),
         kitti=dict(
@@ -40,6 +43,7 @@ pipeline = dict(
             dataset='kitti',
             network='mmwsis::wise/wise_r50_kitti.py',
             proposals='{data_root}/proposals/built_in',
+            min_score=0,
             **_no_baseline,
         ),
         cityscapes=dict(
@@ -47,9 +51,11 @@ pipeline = dict(
             dataset='cityscapes',
             network='mmwsis::wise/wise_r50_cityscapes.py',
             proposals='{data_root}/proposals/built_in',
+            min_score=0,
             **_no_baseline,
         ),
     ),
     dataset='mmwsis::data_specs/{dataset}.py',
     stages=_base_.stages,
 )
+del _no_baseline

@@ -14,6 +14,7 @@ pipeline = dict(
             refined='mmwsis::wise/mask-rcnn_efficientnet-lite0_small.py',
             final_model='mask-rcnn_efficientnet-lite0_small.py',
             proposals='{data_root}/proposals/built_in',
+            min_score=0,  # the built-in scores are not calibrated
             weak='final_test',
         ),
     ),

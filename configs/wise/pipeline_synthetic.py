@@ -13,6 +13,7 @@ pipeline = dict(
             refined='mmwsis::wise/mask-rcnn_r18_synthetic.py',
             final_model='mask-rcnn_r18_synthetic.py',
             proposals='{data_root}/proposals/built_in',
+            min_score=0,  # the built-in scores are not calibrated
             weak='final_test',
         ),
     ),

@@ -12,6 +12,8 @@ TRAIN, VAL, TEST, LABEL = (
     f'{loader}_dataloader.dataset.pipeline.1.path'
     for loader in ('train', 'val', 'test', 'pseudo_label')
 )
+DRAWN = 'train_dataloader.dataset.pipeline.4.cand_min_score'
+CHOSEN = 'model.test_cfg.cand_min_score'
 IMPORTED = """
 _base_ = 'mmwsis::wise/pipeline.py'
 
@@ -38,9 +40,10 @@ def test_points_and_proposals_to_the_final_model():
     made, measured = 'data/voc/proposals/built_in', 'data/voc/proposals/built_in_val'
     assert (stages['proposals'].out, stages['val_proposals'].out) == (made, measured)
     assert stages['proposal_recall'].pseudo == made
-    assert stages['network'].cfg_options == {TRAIN: made, VAL: measured, TEST: measured}
-    assert stages['network_test'].cfg_options == {VAL: measured, TEST: measured}
-    assert stages['pseudo_labels'].cfg_options == {LABEL: made}
+    tested = {VAL: measured, TEST: measured, CHOSEN: 0}
+    assert stages['network'].cfg_options == {TRAIN: made, DRAWN: 0, **tested}
+    assert stages['network_test'].cfg_options == tested
+    assert stages['pseudo_labels'].cfg_options == {LABEL: made, CHOSEN: 0}
     assert stages['pseudo_labels'].out == 'data/voc/pseudo_labels/wise.json'
     assert stages['report'].weak == 'final_test'
 
@@ -90,3 +93,8 @@ def test_proposals_of_another_method_are_one_line(tmp_path):
     assert stages['network'].cfg_options[TRAIN] == folder
     assert stages['network_test'].cfg_options[TEST] == f'{folder}_val'
     assert stages['pseudo_labels'].cfg_options[LABEL] == folder
+    file.write_text(IMPORTED.replace("/mcg'", "/sharpmask', min_score=0.5"))
+    stages = stages_of(file)
+    assert stages['network'].cfg_options[DRAWN] == 0.5
+    for name in ('network', 'network_test', 'pseudo_labels'):
+        assert stages[name].cfg_options[CHOSEN] == 0.5
