@@ -134,8 +134,6 @@ class PackWeakInputs(PackDetInputs):
             packed['data_samples'].gt_pixel_groups = BaseDataElement(
                 **{name: torch.from_numpy(value) for name, value in groups.items()}
             )
-        vector = tags_to_vector(results['tags'], results['num_classes'])
-        packed['data_samples'].gt_tags = torch.from_numpy(vector)
         if self.with_tags:
             vector = tags_to_vector(results['tags'], results['num_classes'])
             packed['data_samples'].gt_tags = torch.from_numpy(vector)
