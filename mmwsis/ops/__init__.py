@@ -6,6 +6,7 @@ from .background_pixels import (
     least_covered_pixels,
     uncovered_pixels,
 )
+from .background_weights import background_weights
 from .center_maps import cluster_centers, draw_centers, group_pixels
 from .center_targets import CenterTargets, center_targets
 from .centroids import InstanceMap, centroid_instance_map, refine_centroids
@@ -22,6 +23,7 @@ from .crf_kernels import CRF_PRESETS, BilateralKernel, GaussianKernel
 from .crf_unaries import unary_from_labels, unary_from_probabilities
 from .crop_grid import crop_grid, keep_allowed_labels, merge_crop_labels
 from .dense_crf import DenseCRF, crf_refine_labels, dense_crf
+from .distinct_points import distinct_points
 from .enlarged_at import enlarged_at
 from .grid_cells import PointCells, box_cells, cells_to_grid, extreme_points_to_cells
 from .k_means import cluster_representatives, k_means
@@ -45,6 +47,7 @@ from .patch_rle import (
 )
 from .path_affinity import path_affinity
 from .peak_attention import peak_attention
+from .peak_stimulation import peak_stimulation, stimulation_peaks
 from .peaks import Peaks, find_peaks, region_peaks
 from .permutohedral import PermutohedralLattice
 from .pixel_assignment import assign_pixels
@@ -106,6 +109,7 @@ __all__ = [
     'assign_pixels',
     'average_flipped',
     'background_pixels',
+    'background_weights',
     'best_channels',
     'best_proposals',
     'box_cells',
@@ -123,6 +127,7 @@ __all__ = [
     'crop_grid',
     'crop_mask_patches',
     'dense_crf',
+    'distinct_points',
     'draw_centers',
     'draw_pixel_groups',
     'drop_points',
@@ -150,6 +155,7 @@ __all__ = [
     'oracle_proposals',
     'path_affinity',
     'peak_attention',
+    'peak_stimulation',
     'pixel_directions',
     'pixel_paths',
     'pixels_between',
@@ -171,6 +177,7 @@ __all__ = [
     'sinkhorn_scaling',
     'source_window',
     'split_components',
+    'stimulation_peaks',
     'stride4_labels',
     'stride4_size',
     'synthesize_instances',

@@ -12,7 +12,8 @@ from .pack_weak import PackWeakInputs
 from .packing import PackObjectCrop
 from .panoptic import LoadPanopticAnnotations
 from .pixel_groups import GeneratePixelGroups
-from .proposals import LoadProposals
+from .points_to_pixels import PointsToPixels
+from .proposals import GenerateProposals, LoadProposals
 from .random_crop_or_pad import RandomCropOrPad
 from .random_mirror import RandomMirror
 from .rescaling import (
@@ -34,6 +35,7 @@ __all__ = [
     'BrightnessContrastHue',
     'GenerateCenterTargets',
     'GeneratePixelGroups',
+    'GenerateProposals',
     'ColorJitter',
     'Geometry',
     'GeometricTransform',
@@ -51,6 +53,7 @@ __all__ = [
     'ObjectCropFlip',
     'PackObjectCrop',
     'PackWeakInputs',
+    'PointsToPixels',
     'RandomCropOrPad',
     'RandomMirror',
     'RandomLongSide',

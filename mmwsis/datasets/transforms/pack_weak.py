@@ -64,6 +64,9 @@ class PackWeakInputs(PackDetInputs):
 
     Args:
         meta_keys: Keys that become meta information where they are present.
+        with_tags: Whether to pack tags, which other images than those of the dataset
+            lack: a pipeline without them serves ``DetInferencer``, too. Defaults to
+            True.
     """
 
     mapping_table: ClassVar[dict[str, str]] = {
@@ -72,14 +75,18 @@ class PackWeakInputs(PackDetInputs):
         'gt_point_scores': 'scores',
     }
 
-    def __init__(self, meta_keys: tuple[str, ...] = META_KEYS) -> None:
+    def __init__(
+        self, meta_keys: tuple[str, ...] = META_KEYS, with_tags: bool = True
+    ) -> None:
         super().__init__(meta_keys)
+        self.with_tags = with_tags
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Pack one sample.
 
         Args:
-            results: Data of an image with ``img``, ``tags`` and ``num_classes``.
+            results: Data of an image with ``img``, and unless ``with_tags`` is off
+                ``tags`` and ``num_classes``.
 
         Returns:
             ``dict(inputs=tensor (3, H, W), data_samples=DetDataSample)``; ``inputs``
@@ -88,7 +95,8 @@ class PackWeakInputs(PackDetInputs):
         Raises:
             KeyError: The dataset gives no tags.
         """
-        missing = [key for key in ('tags', 'num_classes') if key not in results]
+        needed = ('tags', 'num_classes') if self.with_tags else ()
+        missing = [key for key in needed if key not in results]
         if missing:
             raise KeyError(
                 f'PackWeakInputs needs {" and ".join(missing)} of the sample; use it '
@@ -126,8 +134,9 @@ class PackWeakInputs(PackDetInputs):
             packed['data_samples'].gt_pixel_groups = BaseDataElement(
                 **{name: torch.from_numpy(value) for name, value in groups.items()}
             )
-        vector = tags_to_vector(results['tags'], results['num_classes'])
-        packed['data_samples'].gt_tags = torch.from_numpy(vector)
+        if self.with_tags:
+            vector = tags_to_vector(results['tags'], results['num_classes'])
+            packed['data_samples'].gt_tags = torch.from_numpy(vector)
         return packed
 
 
