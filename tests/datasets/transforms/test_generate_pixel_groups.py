@@ -46,6 +46,11 @@ def test_pixels_follow_the_image_when_it_is_mirrored():
     np.testing.assert_array_equal(groups.chosen, [0, 2])
 
 
+def test_an_image_that_moves_afterwards_is_refused():
+    with pytest.raises(ValueError, match=r'GeneratePixelGroups must follow .*id 7'):
+        RandomMirror(prob=1.0)(GeneratePixelGroups()(sample()))
+
+
 def test_groups_are_packed_as_tensors_that_move_and_batch():
     results = GeneratePixelGroups()(sample())
     packed = PackWeakInputs()(results)['data_samples']
