@@ -102,6 +102,8 @@ def quality_summary(quality: dict[str, Any]) -> dict[str, float]:
         'mean IoU of class maps at the best threshold': ('mIoU_best',),
         'points inside an object of their class': ('inside',),
         'objects that one point hits': ('once',),
+        'recall of proposals at IoU .5': ('all', 'mask', 'recall50'),
+        'recall of proposals at IoU .7': ('all', 'mask', 'recall70'),
     }
     found = {}
     for name, keys in places.items():

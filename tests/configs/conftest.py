@@ -12,7 +12,7 @@ from mmwsis.engine.data_spec import load_data_spec
 from mmwsis.formats.class_maps import encode_class_maps
 from mmwsis.formats.semantic_maps import encode_semantic_map
 
-PSEUDO_LABELS = ('exits', 'mal', 'irnet', 'bestie', 'bestie_points')
+PSEUDO_LABELS = ('exits', 'mal', 'irnet', 'bestie', 'bestie_points', 'wise')
 
 
 @pytest.fixture(scope='session')

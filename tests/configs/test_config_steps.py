@@ -226,7 +226,8 @@ def test_datasets_build_on_another_dataset(file, tiny_spec):
 
 
 @pytest.mark.parametrize(
-    ('method', 'count'), [('exits', 10), ('mal', 10), ('irnet', 5), ('bestie', 8)]
+    ('method', 'count'),
+    [('exits', 10), ('mal', 10), ('irnet', 5), ('bestie', 8), ('wise', 5)],
 )
 def test_final_models_differ_from_their_baselines_in_their_labels_alone(method, count):
     compared = 0

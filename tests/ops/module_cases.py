@@ -199,6 +199,12 @@ CASES = {
         lambda: dict(features=zeros(0, 4, 3, 2)),
         [(0, 3)],
     ),
+    'PeakStimulationHead': Case(
+        module(heads.PeakStimulationHead),
+        lambda: dict(features=rand(2, 4, 3, 2), num_classes=3, in_channels=4),
+        lambda: dict(features=zeros(0, 4, 3, 2)),
+        [(0, 3)],
+    ),
     'PixelHead': pixel_head(),
     'BoundaryHead': level_head(heads.BoundaryHead, 4),
     'DisplacementHead': level_head(heads.DisplacementHead, 4),
