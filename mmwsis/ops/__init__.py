@@ -3,8 +3,6 @@
 from .affinity_walk import affinity_walk
 from .background_pixels import (
     background_pixels,
-    cluster_representatives,
-    k_means,
     least_covered_pixels,
     uncovered_pixels,
 )
@@ -28,6 +26,7 @@ from .dense_crf import DenseCRF, crf_refine_labels, dense_crf
 from .distinct_points import distinct_points
 from .enlarged_at import enlarged_at
 from .grid_cells import PointCells, box_cells, cells_to_grid, extreme_points_to_cells
+from .k_means import cluster_representatives, k_means
 from .label_synthesis import (
     BestChannels,
     SynthesizedInstances,
@@ -90,8 +89,8 @@ __all__ = [
     'BestChannels',
     'BilateralKernel',
     'CenterTargets',
-    'ClassBlobs',
     'ChosenProposals',
+    'ClassBlobs',
     'ComponentInstances',
     'Components',
     'DenseCRF',
@@ -117,8 +116,8 @@ __all__ = [
     'cells_to_grid',
     'center_targets',
     'centroid_instance_map',
-    'class_blobs',
     'choose_proposals',
+    'class_blobs',
     'cluster_centers',
     'cluster_representatives',
     'combine_logits',
@@ -185,6 +184,6 @@ __all__ = [
     'synthesize_semantics',
     'unary_from_labels',
     'unary_from_probabilities',
-    'watershed_boundaries',
     'uncovered_pixels',
+    'watershed_boundaries',
 ]

@@ -54,7 +54,7 @@ def enlarged_at(maps: Tensor, pixels: Tensor, size: tuple[int, int]) -> Tensor:
         return maps.sum() * maps.new_zeros(*pixels.shape[:-1], len(maps))
     # From -1 to 1, as grid_sample counts; a side of one pixel reads the first one.
     steps = maps.new_tensor([max(width - 1, 1), max(height - 1, 1)])
-    grid = (2 * pixels.to(maps.dtype) / steps - 1).view(1, 1, -1, 2)
+    grid = (2 * pixels.to(maps.dtype) / steps - 1).reshape(1, 1, -1, 2)
     with full_precision(maps):
         values = F.grid_sample(
             maps[None], grid, 'bilinear', 'border', align_corners=True

@@ -74,6 +74,7 @@ def draw_pixel_groups(
     """
     points = np.asarray(points)
     sample_min_score = as_number('sample_min_score', sample_min_score)
+    cand_min_score = as_number('cand_min_score', cand_min_score)
     count = len(points)
     if samples_per_group is not None:
         count = as_integer('samples_per_group', samples_per_group, 1)
