@@ -31,9 +31,9 @@ _base_.label_pipeline[1].path = proposals
 long_side = dict(
     type='mmwsis.RandomLongSide', long_side=(288, 288), interpolation='bilinear'
 )
-_base_.train_pipeline.insert(3, long_side)
-_base_.test_pipeline.insert(2, long_side)
-_base_.label_pipeline.insert(3, long_side)
+_base_.train_pipeline[3] = long_side
+_base_.test_pipeline[2] = long_side
+_base_.label_pipeline[3] = long_side
 training_images = dict(
     metainfo=dict(classes=_base_.data_spec.classes),
     data_root=_base_.data_spec.data_root,

@@ -33,9 +33,9 @@ _base_.train_pipeline[1].path = proposals
 _base_.test_pipeline[1].path = val_proposals
 _base_.label_pipeline[1].path = proposals
 enlarge = dict(type='mmwsis.ResizeToSize', size=192, interpolation='bilinear')
-_base_.train_pipeline.insert(3, enlarge)
-_base_.test_pipeline.insert(2, enlarge)
-_base_.label_pipeline.insert(3, enlarge)
+_base_.train_pipeline[3] = enlarge
+_base_.test_pipeline[2] = enlarge
+_base_.label_pipeline[3] = enlarge
 training_images = dict(
     metainfo=dict(classes=_base_.data_spec.classes),
     data_root=_base_.data_spec.data_root,

@@ -1,6 +1,5 @@
-# WISE on Cityscapes: a point inside each mask, whole images of 1024x2048. For half of their
-# size, `scale=[0.5,0.5]` in the RandomRescale of every loader's pipeline. MMDetection's
-# CityScapesMetric is the official AP of Table 7 (docs/datasets/cityscapes.md).
+# WISE on Cityscapes: a point inside each mask, whole images of 1024x2048; half of that
+# is an option (_base_/datasets/wise_images.py). MMDetection's CityScapesMetric is the official AP of Table 7 (docs/datasets/cityscapes.md).
 _base_ = [
     '../_base_/models/wise_r50.py',
     '../data_specs/cityscapes.py',
@@ -17,10 +16,6 @@ val_proposals = 'data/cityscapes/proposals/built_in_val'
 _base_.train_pipeline[1].path = proposals
 _base_.test_pipeline[1].path = val_proposals
 _base_.label_pipeline[1].path = proposals
-rescale = dict(type='mmwsis.RandomRescale', scale=(1.0, 1.0), interpolation='bilinear')
-_base_.train_pipeline.insert(3, rescale)
-_base_.test_pipeline.insert(2, rescale)
-_base_.label_pipeline.insert(3, rescale)
 training_images = dict(
     metainfo=dict(classes=_base_.data_spec.classes),
     data_root=_base_.data_spec.data_root,

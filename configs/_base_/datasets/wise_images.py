@@ -1,9 +1,13 @@
-# Whole images of WISE with their points and proposals: native size, no flip. A config says
-# where they are: paths of the loaders' datasets, `path` in the second step of every pipeline.
+# Whole images of WISE with their points and proposals, no flip. A config says where they are:
+# paths of the loaders' datasets, `path` in the second step of every pipeline.
+# Native size. Half of it, for less memory, is `scale=[0.5,0.5]` in pipeline.3 of train_ and
+# pseudo_label_dataloader and in pipeline.2 of the others.
+native = dict(type='mmwsis.RandomRescale', scale=(1.0, 1.0), interpolation='bilinear')
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='mmwsis.LoadProposals', max_num=1000),
     dict(type='mmwsis.LoadWeakAnnotations'),
+    native,
     dict(type='mmwsis.PointsToPixels'),
     dict(
         type='mmwsis.GeneratePixelGroups',
@@ -18,6 +22,7 @@ train_pipeline = [
 test_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='mmwsis.LoadProposals', max_num=1000),
+    native,
     # For the rows of Table 1 that are upper bounds; the others do not look at masks.
     dict(type='mmwsis.LoadWeakAnnotations', with_point=False, with_mask=True),
     dict(type='mmwsis.PackWeakInputs', with_tags=False),
@@ -27,6 +32,7 @@ label_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='mmwsis.LoadProposals', max_num=1000),
     dict(type='mmwsis.LoadWeakAnnotations'),
+    native,
     dict(type='mmwsis.PointsToPixels'),
     dict(type='mmwsis.PackWeakInputs'),
 ]

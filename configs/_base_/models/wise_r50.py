@@ -35,7 +35,7 @@ model = dict(
     test_cfg=dict(
         # Row of Table 1: 'blobs', 'best_proposal', 'oracle', 'gt_mask', 'prm', 'gt_points'.
         mask_source='wise',
-        # 0.5 for SharpMask's proposals, here and in train_pipeline[4]: the scores of the
+        # 0.5 for SharpMask's proposals, here and in train_pipeline[5]: the scores of the
         # built-in generator are not calibrated.
         cand_min_score=0.0,
         single_point=False,
