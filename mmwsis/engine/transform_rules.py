@@ -11,6 +11,7 @@ _UNKNOWN_TO_OTHERS = dict(
     LoadWeakAnnotations='points',
     LoadCues='points',
     LoadProposals='proposals',
+    GenerateProposals='proposals',
     LoadPanopticMap='instance map',
     LoadClassMaps='class maps',
 )

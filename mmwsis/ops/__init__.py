@@ -1,9 +1,23 @@
 """Stateless tensor algorithms: no registry, no configuration, no files."""
 
 from .affinity_walk import affinity_walk
+from .background_pixels import (
+    background_pixels,
+    cluster_representatives,
+    k_means,
+    least_covered_pixels,
+    uncovered_pixels,
+)
+from .background_weights import background_weights
 from .center_maps import cluster_centers, draw_centers, group_pixels
 from .center_targets import CenterTargets, center_targets
 from .centroids import InstanceMap, centroid_instance_map, refine_centroids
+from .chosen_proposals import (
+    ChosenProposals,
+    choose_proposals,
+    oracle_objects,
+    oracle_proposals,
+)
 from .class_blobs import ClassBlobs, class_blobs
 from .component_instances import ComponentInstances, component_instances
 from .connected_components import Components, connected_components
@@ -11,6 +25,8 @@ from .crf_kernels import CRF_PRESETS, BilateralKernel, GaussianKernel
 from .crf_unaries import unary_from_labels, unary_from_probabilities
 from .crop_grid import crop_grid, keep_allowed_labels, merge_crop_labels
 from .dense_crf import DenseCRF, crf_refine_labels, dense_crf
+from .distinct_points import distinct_points
+from .enlarged_at import enlarged_at
 from .grid_cells import PointCells, box_cells, cells_to_grid, extreme_points_to_cells
 from .label_synthesis import (
     BestChannels,
@@ -32,8 +48,11 @@ from .patch_rle import (
 )
 from .path_affinity import path_affinity
 from .peak_attention import peak_attention
+from .peak_stimulation import peak_stimulation, stimulation_peaks
 from .peaks import Peaks, find_peaks, region_peaks
 from .permutohedral import PermutohedralLattice
+from .pixel_assignment import assign_pixels
+from .pixel_groups import PixelGroups, draw_pixel_groups
 from .pixel_paths import pixel_directions, pixel_paths, source_window
 from .point_retrieval import (
     PointRetrieval,
@@ -48,6 +67,7 @@ from .proposals import (
     points_in_proposals,
     proposal_boxes,
     proposal_candidates,
+    proposal_coverage,
     proposal_jaccard,
     proposal_probabilities,
     proposal_union,
@@ -71,6 +91,7 @@ __all__ = [
     'BilateralKernel',
     'CenterTargets',
     'ClassBlobs',
+    'ChosenProposals',
     'ComponentInstances',
     'Components',
     'DenseCRF',
@@ -80,12 +101,16 @@ __all__ = [
     'NonFiniteSimilarityError',
     'Peaks',
     'PermutohedralLattice',
+    'PixelGroups',
     'PointCells',
     'PointRetrieval',
     'ScoredInstances',
     'SynthesizedInstances',
     'affinity_walk',
+    'assign_pixels',
     'average_flipped',
+    'background_pixels',
+    'background_weights',
     'best_channels',
     'best_proposals',
     'box_cells',
@@ -93,7 +118,9 @@ __all__ = [
     'center_targets',
     'centroid_instance_map',
     'class_blobs',
+    'choose_proposals',
     'cluster_centers',
+    'cluster_representatives',
     'combine_logits',
     'component_instances',
     'connected_components',
@@ -101,27 +128,35 @@ __all__ = [
     'crop_grid',
     'crop_mask_patches',
     'dense_crf',
+    'distinct_points',
     'draw_centers',
+    'draw_pixel_groups',
     'drop_points',
     'encode_filled_box',
     'encode_patch',
+    'enlarged_at',
     'extreme_points_to_cells',
     'filled_box_span',
     'find_peaks',
     'generate_proposals',
     'group_pixels',
     'instance_channels',
+    'k_means',
     'keep_allowed_labels',
     'keep_tagged',
     'lacks_pseudo_points',
+    'least_covered_pixels',
     'match_boxes_to_proposals',
     'mean_field_refine',
     'merge_aug_cams',
     'merge_aug_relations',
     'merge_crop_labels',
     'merge_flipped_cams',
+    'oracle_objects',
+    'oracle_proposals',
     'path_affinity',
     'peak_attention',
+    'peak_stimulation',
     'pixel_directions',
     'pixel_paths',
     'pixels_between',
@@ -131,6 +166,7 @@ __all__ = [
     'propagation_scores',
     'proposal_boxes',
     'proposal_candidates',
+    'proposal_coverage',
     'proposal_jaccard',
     'proposal_probabilities',
     'proposal_union',
@@ -142,6 +178,7 @@ __all__ = [
     'sinkhorn_scaling',
     'source_window',
     'split_components',
+    'stimulation_peaks',
     'stride4_labels',
     'stride4_size',
     'synthesize_instances',
@@ -149,4 +186,5 @@ __all__ = [
     'unary_from_labels',
     'unary_from_probabilities',
     'watershed_boundaries',
+    'uncovered_pixels',
 ]

@@ -29,6 +29,11 @@ def test_labels_that_are_left_behind(name):
     assert 'not the points and proposals' in text and 'mmwsis.RandomMirror' in text
 
 
+def test_proposals_that_were_made_are_left_behind_too():
+    (text,) = problems(dict(type='mmwsis.GenerateProposals'), dict(type='Resize'))
+    assert 'Resize moves the image, but not the proposals' in text
+
+
 def test_cues_are_left_behind_too():
     (text,) = problems(dict(type='mmwsis.LoadCues', ann_file='c'), dict(type='Resize'))
     assert 'Resize moves the image, but not the points' in text

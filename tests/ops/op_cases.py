@@ -129,6 +129,19 @@ CASES = {
         lambda: dict(features=zeros(0, 3, 4, 5)),
         [(0, 3, 4, 5)],
     ),
+    'peak_stimulation': Case(
+        ops.peak_stimulation,
+        lambda: dict(maps=rand(2, 3, 4, 5)),
+        lambda: dict(maps=zeros(0, 3, 4, 5)),
+        [(0, 3)],
+    ),
+    'stimulation_peaks': Case(
+        ops.stimulation_peaks,
+        lambda: dict(maps=rand(2, 3, 4, 5)),
+        lambda: dict(maps=zeros(0, 3, 4, 5)),
+        [(0, 3, 4, 5)],
+        mute=('maps',),  # maxima: what is not finite is seen in the logits
+    ),
     'pixels_between': Case(
         lambda size, low=1.0, high=3.5: ops.pixels_between(low, high, size),
         lambda: dict(size=6),

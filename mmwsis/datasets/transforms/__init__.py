@@ -11,7 +11,9 @@ from .object_crop import ObjectCrop, ObjectCropFlip
 from .pack_weak import PackWeakInputs
 from .packing import PackObjectCrop
 from .panoptic import LoadPanopticAnnotations
-from .proposals import LoadProposals
+from .pixel_groups import GeneratePixelGroups
+from .points_to_pixels import PointsToPixels
+from .proposals import GenerateProposals, LoadProposals
 from .random_crop_or_pad import RandomCropOrPad
 from .random_mirror import RandomMirror
 from .rescaling import (
@@ -32,6 +34,8 @@ from .weak_annotations import LoadWeakAnnotations
 __all__ = [
     'BrightnessContrastHue',
     'GenerateCenterTargets',
+    'GeneratePixelGroups',
+    'GenerateProposals',
     'ColorJitter',
     'Geometry',
     'GeometricTransform',
@@ -49,6 +53,7 @@ __all__ = [
     'ObjectCropFlip',
     'PackObjectCrop',
     'PackWeakInputs',
+    'PointsToPixels',
     'RandomCropOrPad',
     'RandomMirror',
     'RandomLongSide',

@@ -11,6 +11,7 @@ from .mask_auto_labeler import MaskAutoLabeler
 from .mask_label_network import MaskLabelNetwork
 from .multi_scale_cam import MultiScaleCAM
 from .patch_grid import patchify, sincos_positions, unpatchify
+from .peak_response_classifier import PeakResponseClassifier
 from .proposal_generator import ProposalGenerator
 from .similarity_extractor import SimilarityExtractor
 from .weight_free_labeler import WeightFreeLabeler
@@ -28,6 +29,7 @@ __all__ = [
     'MaskAutoLabeler',
     'MaskLabelNetwork',
     'MultiScaleCAM',
+    'PeakResponseClassifier',
     'ProposalGenerator',
     'RelationLabeler',
     'SimilarityExtractor',

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
-from mmengine.structures import InstanceData
+from mmengine.structures import BaseDataElement, InstanceData
 from torch import Tensor
 
 from mmwsis.ops import find_peaks
@@ -48,6 +48,9 @@ class CAMClassifier(BaseLabeler):
         init_cfg: Initialisation of the whole; the backbone has its own. Defaults to
             None.
 
+    Attributes:
+        points_need_maps: Whether :meth:`find_points` reads ``pred_class_maps``.
+
     Example:
         >>> import torch
         >>> from mmengine.structures import BaseDataElement
@@ -70,6 +73,7 @@ class CAMClassifier(BaseLabeler):
     """
 
     artifacts = ('class_maps', 'points')
+    points_need_maps: ClassVar[bool] = True
     test_defaults: ClassVar[dict[str, Any]] = dict(
         kernel_size=15,
         min_score=0.1,
@@ -143,23 +147,30 @@ class CAMClassifier(BaseLabeler):
         for index, sample in enumerate(data_samples):
             # One sample at a time: sizes and classes differ between images.
             views = _views_of(inputs, index, sample.img_shape)
-            labels = torch.as_tensor(
-                sample.tags, dtype=torch.int64, device=views[0].device
-            )
-            sample.pred_class_maps = self.map_extractor(
-                self, views, labels, sample.ori_shape
-            )
-            if 'tag_logits' in sample.pred_class_maps:
-                sample.pred_tag_logits = sample.pred_class_maps.tag_logits
+            if self.artifact != 'points' or self.points_need_maps:
+                self._extract_maps(views, sample)
             if self.artifact != 'class_maps':
-                sample.pred_points = self._cues(sample.pred_class_maps)
+                self.find_points(views, sample)
         return data_samples
 
-    def _cues(self, found: InstanceData) -> InstanceData:
-        settings = dict(self.test_cfg)
+    def _extract_maps(self, views: Sequence[Tensor], sample: BaseDataElement) -> None:
+        labels = torch.as_tensor(sample.tags, dtype=torch.int64, device=views[0].device)
+        found = self.map_extractor(self, views, labels, sample.ori_shape)
+        sample.pred_class_maps = found
+        if 'tag_logits' in found:
+            sample.pred_tag_logits = found.tag_logits
+
+    def find_points(self, views: Sequence[Tensor], sample: BaseDataElement) -> None:
+        """Fill ``pred_points``: the peaks of the maps ``high_res``.
+
+        Args:
+            views: The image at every size, ``(3, h, w)``, normalised; not read.
+            sample: With ``pred_class_maps``.
+        """
+        settings, found = dict(self.test_cfg), sample.pred_class_maps
         digits = settings.pop('score_digits')
         peaks = find_peaks(found.high_res, **settings)
-        return InstanceData(
+        sample.pred_points = InstanceData(
             labels=found.labels[peaks.labels],
             points=peaks.points,
             scores=peaks.scores.double().round(decimals=digits),
