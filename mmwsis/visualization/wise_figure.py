@@ -19,11 +19,11 @@ from .canvas import Canvas
 from .coco_files import read_image, spread
 from .maps import draw_dots, draw_numbers
 from .palette import distinct_color
-from .relation_figure import training_truth, truth_tile
-from .samples import class_name, draw_instances
+from .relation_figure import training_truth
+from .samples import class_name
 from .sheet import Tile, contact_sheet, save_image
 
-_BACKGROUND = (255, 255, 255)
+_BACKGROUND = _NOT_FOUND = (255, 255, 255)
 _SHARE = (2, 98)  # percentiles of a component that span its colours
 
 
@@ -70,7 +70,7 @@ def wise_tiles(
     found: Any,
     classes: Sequence[str] = (),
     caption: str = '',
-    truth: Tile | None = None,
+    truth: np.ndarray | None = None,
 ) -> list[Tile]:
     """Blobs and peaks, embedding, assignment, instances; an object has one colour.
 
@@ -79,10 +79,12 @@ def wise_tiles(
         found: ``mmwsis.models.detectors.WISEResult`` of it.
         classes: Class names.
         caption: Text before the first caption.
-        truth: Tile of the true masks. Defaults to None: there are none.
+        truth: ``(M, H, W)``, the true masks; white where no object's point is in them.
+            Defaults to None: they are not known.
 
     Returns:
-        Tiles, always as many: what a mask source does not use is the plain image.
+        Four tiles, and one of the truth: what a mask source does not use is the plain
+        image.
     """
     points = to_numpy(found.points.points)
     colors = [distinct_color(index + 1) for index in range(len(points))]
@@ -92,7 +94,20 @@ def wise_tiles(
         _assignment_tile(image, found, points, colors),
         _instance_tile(image, found, classes),
     ]
-    return tiles + ([] if truth is None else [truth])
+    return tiles if truth is None else [*tiles, _truth_tile(image, points, truth)]
+
+
+def _truth_tile(image: np.ndarray, points: np.ndarray, truth: np.ndarray) -> Tile:
+    x, y = points.reshape(-1, 2).T
+    canvas = Canvas(image)
+    for mask in truth:
+        within = np.flatnonzero(np.asarray(mask)[y, x])
+        canvas.mask(mask, distinct_color(within[0] + 1) if len(within) else _NOT_FOUND)
+    return Tile(canvas.image, f'truth: {_count(len(truth), "object")}')
+
+
+def _count(number: int, noun: str) -> str:
+    return f'{number} {noun}' if number == 1 else f'{number} {noun}s'
 
 
 def _blob_tile(image: np.ndarray, found: Any, caption: str) -> Tile:
@@ -102,7 +117,7 @@ def _blob_tile(image: np.ndarray, found: Any, caption: str) -> Tile:
     drawn = draw_numbers(image, to_numpy(blobs.ids))
     colors = [distinct_color(index + 1) for index in range(len(blobs.labels))]
     drawn = draw_dots(drawn, image, to_numpy(blobs.points), colors)
-    return Tile(drawn, f'{caption}{len(colors)} blobs and their peaks')
+    return Tile(drawn, f'{caption}{_count(len(colors), "blob")}, with peaks')
 
 
 def _embedding_tile(
@@ -119,7 +134,7 @@ def _embedding_tile(
     drawn = draw_dots(drawn, image, points, colors)
     return Tile(
         drawn,
-        f'embedding, its 3 principal components; {len(points)} objects, and '
+        f'embedding, its 3 principal components; {_count(len(points), "object")}, and '
         f'{len(others)} of the background in white',
     )
 
@@ -137,7 +152,7 @@ def _assignment_tile(
 def _instance_tile(image: np.ndarray, found: Any, classes: Sequence[str]) -> Tile:
     labels, scores, masks = (to_numpy(entry) for entry in found.instances)
     numbers = range(len(labels))
-    caption = f'{len(labels)} instance{"" if len(labels) == 1 else "s"}'
+    caption = _count(len(labels), 'instance')
     if found.assignment is not None:
         # An object without a pixel is no instance.
         numbers = np.setdiff1d(to_numpy(found.assignment), [0]) - 1
@@ -160,7 +175,7 @@ def batch_tiles(
     model: Any,
     data_batch: Mapping[str, Any],
     classes: Sequence[str] = (),
-    truths: Sequence[Tile | None] | None = None,
+    truths: Sequence[np.ndarray | None] | None = None,
 ) -> list[list[Tile]]:
     """Run WISE on a batch, for drawing; whatever it is doing stays as it is.
 
@@ -168,8 +183,8 @@ def batch_tiles(
         model: ``mmwsis.WISE``.
         data_batch: As the data loader gives it.
         classes: Class names.
-        truths: Tile of the true masks of each image. Defaults to None: those that the
-            batch has are drawn.
+        truths: True masks of each image, None where they are not known. Defaults to
+            None: those that the batch has are drawn.
 
     Returns:
         :func:`wise_tiles` of each image.
@@ -193,7 +208,7 @@ def batch_tiles(
                 data['inputs'][index, :, :height, :width], sample
             )
             image = read_image(sample.img_path)
-            truth = truths[index] if truths else _own_truth(image, sample, classes)
+            truth = truths[index] if truths else _own_truth(image, sample)
             caption = f'image {sample.get("img_id")}: '
             rows.append(wise_tiles(image, found, classes, caption, truth))
         return rows
@@ -201,13 +216,13 @@ def batch_tiles(
         model.train(was_training)
 
 
-def _own_truth(image: np.ndarray, sample: Any, classes: Sequence[str]) -> Tile | None:
-    """Tile of the masks that a sample has, if they are of the original image."""
+def _own_truth(image: np.ndarray, sample: Any) -> np.ndarray | None:
+    """Masks that a sample has, if they are of the original image."""
     objects = sample.get('gt_instances')
     masks = None if objects is None else objects.get('masks')
     if masks is None or (masks.height, masks.width) != image.shape[:2]:
         return None
-    return Tile(draw_instances(image, objects, classes), 'truth')
+    return masks.to_ndarray()
 
 
 def draw_wise(
@@ -251,7 +266,8 @@ def draw_wise(
         (sample,) = data['data_samples']
         known = None
         if truth is not None:
-            known = truth_tile(truth, sample.img_id, read_image(sample.img_path))
+            own, size = truth.masked(sample.img_id), tuple(sample.ori_shape[:2])
+            known = [truth.mask(annotation, size) for annotation in own]
         rows += batch_tiles(model, data, dataset.metainfo['classes'], [known])
     tiles = [tile for row in rows for tile in row]
     return save_image(Path(out_file), contact_sheet(tiles, len(rows[0])))

@@ -102,7 +102,8 @@ def shrink_labeler(cfg):
                 stage['num_modules'] = 1
         if kind == 'ResNet' and node['depth'] == 50 and 'base_channels' not in node:
             node['base_channels'] = 16
-        if kind == 'mmwsis.PanopticDeepLabDecoders' and node['in_channels'][-1] > 512:
+        levels = 'mmwsis.PanopticDeepLabDecoders', 'mmwsis.FCN8Head'
+        if kind in levels and node['in_channels'][-1] > 512:
             node['in_channels'] = [width // 4 for width in node['in_channels']]
         return node
 

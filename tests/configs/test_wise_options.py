@@ -9,10 +9,10 @@ from mmengine.config import DictAction
 from mmengine.registry import TRANSFORMS, init_default_scope
 
 sys.path.insert(0, str(Path(__file__).parent))
-from mmwsis.models.detectors.wise import MASK_SOURCES
 from shipped_configs import FOLDER, load
 
 from mmwsis.engine.run_config import load_run_config
+from mmwsis.models.detectors.wise import MASK_SOURCES
 from mmwsis.registry import METRICS, MODELS
 
 PAPER, SMALLEST = (

@@ -59,12 +59,14 @@ def test_embeddings_that_are_all_the_same_are_grey():
 
 
 def test_an_object_has_one_colour_in_all_tiles():
-    tiles = wise_tiles(GREY, found(), ('dog', 'cat'), 'image 7: ')
+    truth = np.stack([found().assignment.numpy() == 2, np.eye(40, 60)])
+    tiles = wise_tiles(GREY, found(), ('dog', 'cat'), 'image 7: ', truth)
     assert [tile.caption.partition(',')[0] for tile in tiles] == [
-        'image 7: 2 blobs and their peaks',
+        'image 7: 2 blobs',
         'embedding',
         'pixels to objects',
         '2 instances',
+        'truth: 2 objects',
     ]
     assert '1 of them a chosen proposal' in tiles[3].caption
     scale = tiles[0].image.shape[0] / 40
@@ -72,6 +74,9 @@ def test_an_object_has_one_colour_in_all_tiles():
         row, column = round((y + 0.5) * scale), round((x + 0.5) * scale)
         for tile in tiles[:3]:
             assert tuple(tile.image[row, column]) == distinct_color(index + 1)
+    shown = {tuple(color) for color in tiles[4].image.reshape(-1, 3).tolist()}
+    assert {distinct_color(2), (255, 255, 255)} <= shown  # found, and not found
+    assert distinct_color(1) not in shown
 
 
 def test_what_a_mask_source_does_not_use_is_said():
@@ -134,7 +139,9 @@ def test_drawing_changes_neither_model_nor_samples(tmp_path):
     rows = batch_tiles(model, data)
     assert model.training and model.sizes == [(3, 38, 58)] * 2
     assert 'touched' not in data['data_samples'][0]
-    assert [len(row) for row in rows] == [5, 5] and rows[0][4].caption == 'truth'
+    assert [len(row) for row in rows] == [5, 5] and rows[0][
+        4
+    ].caption == 'truth: 1 object'
     with pytest.raises(TypeError, match='Identity has no blobs'):
         batch_tiles(torch.nn.Identity(), data)
 

@@ -182,21 +182,18 @@ def _sigmoid_terms(
     counts = labels.bincount(minlength=len(logits))
     present = counts > 0
     own = present | (len(logits) == 1)
-    background = [
-        _background_terms(
-            F.softplus(logits[label]),
-            background_weights(
-                logits[label] > 0,
-                logits[label, None].detach().sigmoid(),
-                points[labels == label],
-                labels.new_zeros(count),
-                local_offset=offset,
-                global_factor=count - 1,
-            ),
+    background = []
+    for label in own.nonzero()[:, 0].tolist():
+        probability, mine = logits[label].detach().sigmoid(), labels == label
+        weights = background_weights(
+            probability > 0.5,
+            probability[None],
+            points[mine],
+            labels[mine] - label,
+            local_offset=offset,
+            global_factor=int(mine.sum()) - 1,
         )
-        for label, count in enumerate(counts.tolist())
-        if own[label]
-    ]
+        background.append(_background_terms(F.softplus(logits[label]), weights))
     zero = 0 * logits[:0].sum()
     return dict(
         loss_image_background=F.softplus(lowest[own & (counts < flat.shape[1])]).sum(),
