@@ -107,6 +107,16 @@ def test_localization_agrees_with_the_blob_by_blob_form(load):
         assert agreement.endswith(('0e+00', 'e-08', 'e-07')), (row.name, agreement)
 
 
+def test_embeddings_and_masks_agree_with_the_full_image_form(load):
+    script = load('bench_wise_ops')
+    (row,) = script.build_rows('embedding', shrink=8)
+    assert row.agree(row.ours(), row.baseline()).endswith(('e-06', 'e-07'))
+    (row,) = script.build_rows('objects', shrink=3)
+    agreement = row.agree(row.ours(), row.baseline())
+    assert agreement.startswith('10 objects, IoU ')
+    assert float(agreement.split()[3]) > 0.8  # two starts of k-means
+
+
 def test_ops_table_has_a_line_a_row(load):
     script = load('bench_exits_ops')
     row = script.build_rows('cpu', batch=1, grid=4, crop_side=16)[0]
