@@ -16,6 +16,7 @@ EQUATIONS = {
     'exits': [[*map(str, range(1, 11)), 'a1', 'a2'], [*map(str, range(1, 6))]],
     'irnet': [[*map(str, range(1, 14))]],
     'bestie': [[*map(str, range(1, 7))]],
+    'wise': [[*map(str, range(1, 5))]],
 }
 
 

@@ -10,6 +10,9 @@ data_spec = dict(
         ann_file=None,  # KITTI's training images have no masks
         img='object/training/image_2/',
         weak=dict(points='weak/points_train.json', boxes='weak/boxes_train.json'),
+        weak_command='python tools/dataset_converters/kitti2coco.py boxes '
+        'data/kitti/object --list data/kitti/object/ImageSets/train.txt '
+        '--out-dir data/kitti/weak',
     ),
     val=dict(
         ann_file='annotations/instances_val.json',

@@ -10,6 +10,8 @@ A dataset file is an MMEngine config with one entry::
             img='images/',
             ann_file='train.json',        # masks, if there are any
             weak=dict(extreme_points='extreme_points.json'),
+            # Without masks: what makes `weak`, for the message that a file is missing.
+            weak_command='python convert.py', # default: an annotation tool
         ),
         val=dict(img='images/', ann_file='val.json'),     # masks, to measure on
         image_scale=(1024, 768),          # width, height; default: the config's own
@@ -43,7 +45,7 @@ __all__ = ['apply_data_spec', 'load_data_spec']
 
 _KEYS = ('name', 'data_root', 'classes', 'stuff_classes', 'palette')
 _KEYS += ('train', 'val', 'image_scale', 'generator')
-_TRAIN_KEYS = ('ann_file', 'img', 'weak', 'panoptic')
+_TRAIN_KEYS = ('ann_file', 'img', 'weak', 'weak_command', 'panoptic')
 _VAL_KEYS = ('ann_file', 'img', 'panoptic')
 _PANOPTIC_KEYS = ('ann_file', 'seg')
 _WEAK_KEYS = ('image_tags', 'points', 'boxes', 'extreme_points')

@@ -155,7 +155,7 @@ def _weak_labels(spec: Mapping[str, Any]) -> list[Requirement]:
         if spec.get('generator'):
             command = f'python {spec["generator"]} --out {shlex.quote(root)}'
         elif strong is None:
-            command = (
+            command = train.get('weak_command') or (
                 f'an annotation tool: it is data_spec.train.weak.{level} of '
                 f'{spec.get("file", "the dataset file")}'
             )

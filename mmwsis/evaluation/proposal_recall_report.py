@@ -7,9 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from mmwsis.formats.json_file import read_json
+from mmwsis.formats.map_index import INDEX_NAME
+from mmwsis.formats.proposals import KIND, SUFFIX
 from mmwsis.utils.fileio import atomic_write_json, atomic_write_text
 from mmwsis.utils.markdown import markdown_table
 from mmwsis.visualization.curves import save_figure
+
+from .proposal_recall import proposal_recall
 
 _MEASURES = {
     'recall50': 'recall at IoU .5',
@@ -25,24 +30,62 @@ _SIZES = {
 _MAX_CLASSES = 40
 
 
-def write_recall_report(recall: Mapping[str, Any], out_dir: str | os.PathLike) -> None:
+def write_recall_report(
+    recall: Mapping[str, Any], out_dir: str | os.PathLike, name: str = 'proposal_recall'
+) -> None:
     """Write ``proposal_recall.json``, ``.md`` and ``.png``.
 
     Args:
         recall: Of :func:`~mmwsis.evaluation.proposal_recall.proposal_recall`.
         out_dir: Folder; made if absent.
+        name: Of the files. Defaults to 'proposal_recall'.
     """
     out_dir = Path(out_dir)
-    _draw(recall, out_dir / 'proposal_recall.png')
-    atomic_write_text(out_dir / 'proposal_recall.md', recall_markdown(recall))
-    atomic_write_json(out_dir / 'proposal_recall.json', recall, indent=1)
+    _draw(recall, out_dir / f'{name}.png')
+    atomic_write_text(out_dir / f'{name}.md', recall_markdown(recall, f'{name}.png'))
+    atomic_write_json(out_dir / f'{name}.json', recall, indent=1)
 
 
-def recall_markdown(recall: Mapping[str, Any]) -> str:
+def report_of_proposals(
+    pseudo: str | os.PathLike, gt: str | os.PathLike, out_dir: str | os.PathLike
+) -> dict[str, Any] | None:
+    """Write the report of a folder of proposals; leave others alone.
+
+    Args:
+        pseudo: Folder with one JSON per image, of any project.
+        gt: COCO JSON with masks of the same images.
+        out_dir: Folder of ``quality.json``, ``quality.md`` and ``quality.png``.
+
+    Returns:
+        Content of ``quality.json``, of
+        :func:`~mmwsis.evaluation.proposal_recall.proposal_recall`. ``None`` if
+        ``pseudo`` is no folder of proposals.
+
+    Raises:
+        FileNotFoundError: A file is missing, or the proposals of an image.
+        ValueError: A file is broken, or no object is in it.
+    """
+    folder = Path(pseudo)
+    if not folder.is_dir():
+        return None
+    if (folder / INDEX_NAME).is_file():
+        if read_json(str(folder / INDEX_NAME)).get('type') != KIND:
+            return None
+    elif next(folder.rglob(f'*{SUFFIX}'), None) is None:
+        return None
+    recall = proposal_recall(pseudo, gt)
+    write_recall_report(recall, out_dir, 'quality')
+    return recall
+
+
+def recall_markdown(
+    recall: Mapping[str, Any], figure: str = 'proposal_recall.png'
+) -> str:
     """The report for people.
 
     Args:
         recall: Of :func:`~mmwsis.evaluation.proposal_recall.proposal_recall`.
+        figure: File of the figure. Defaults to 'proposal_recall.png'.
     """
     number = recall['per_image']
     blocks = [
@@ -53,8 +96,7 @@ def recall_markdown(recall: Mapping[str, Any]) -> str:
         f'{number["max"]}). Every object counts with the proposal that overlaps it '
         'most; classes and crowds are left out.',
         _table('size', [('all', recall['all']), *_size_rows(recall)]),
-        '![Recall over the number of proposals, by size and by class]'
-        '(proposal_recall.png)',
+        f'![Recall over the number of proposals, by size and by class]({figure})',
         _table('proposals', [(row['count'], row) for row in recall['per_count']]),
         _table('class', [(row['name'], row) for row in recall['per_class']]),
     ]

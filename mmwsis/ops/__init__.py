@@ -1,9 +1,21 @@
 """Stateless tensor algorithms: no registry, no configuration, no files."""
 
 from .affinity_walk import affinity_walk
+from .background_pixels import (
+    background_pixels,
+    least_covered_pixels,
+    uncovered_pixels,
+)
+from .background_weights import background_weights
 from .center_maps import cluster_centers, draw_centers, group_pixels
 from .center_targets import CenterTargets, center_targets
 from .centroids import InstanceMap, centroid_instance_map, refine_centroids
+from .chosen_proposals import (
+    ChosenProposals,
+    choose_proposals,
+    oracle_objects,
+    oracle_proposals,
+)
 from .class_blobs import ClassBlobs, class_blobs
 from .component_instances import ComponentInstances, component_instances
 from .connected_components import Components, connected_components
@@ -11,7 +23,10 @@ from .crf_kernels import CRF_PRESETS, BilateralKernel, GaussianKernel
 from .crf_unaries import unary_from_labels, unary_from_probabilities
 from .crop_grid import crop_grid, keep_allowed_labels, merge_crop_labels
 from .dense_crf import DenseCRF, crf_refine_labels, dense_crf
+from .distinct_points import distinct_points
+from .enlarged_at import enlarged_at
 from .grid_cells import PointCells, box_cells, cells_to_grid, extreme_points_to_cells
+from .k_means import cluster_representatives, k_means
 from .label_synthesis import (
     BestChannels,
     SynthesizedInstances,
@@ -35,6 +50,8 @@ from .peak_attention import peak_attention
 from .peak_stimulation import peak_stimulation, stimulation_peaks
 from .peaks import Peaks, find_peaks, region_peaks
 from .permutohedral import PermutohedralLattice
+from .pixel_assignment import assign_pixels
+from .pixel_groups import PixelGroups, draw_pixel_groups
 from .pixel_paths import pixel_directions, pixel_paths, source_window
 from .point_retrieval import (
     PointRetrieval,
@@ -49,6 +66,7 @@ from .proposals import (
     points_in_proposals,
     proposal_boxes,
     proposal_candidates,
+    proposal_coverage,
     proposal_jaccard,
     proposal_probabilities,
     proposal_union,
@@ -71,6 +89,7 @@ __all__ = [
     'BestChannels',
     'BilateralKernel',
     'CenterTargets',
+    'ChosenProposals',
     'ClassBlobs',
     'ComponentInstances',
     'Components',
@@ -81,20 +100,26 @@ __all__ = [
     'NonFiniteSimilarityError',
     'Peaks',
     'PermutohedralLattice',
+    'PixelGroups',
     'PointCells',
     'PointRetrieval',
     'ScoredInstances',
     'SynthesizedInstances',
     'affinity_walk',
+    'assign_pixels',
     'average_flipped',
+    'background_pixels',
+    'background_weights',
     'best_channels',
     'best_proposals',
     'box_cells',
     'cells_to_grid',
     'center_targets',
     'centroid_instance_map',
+    'choose_proposals',
     'class_blobs',
     'cluster_centers',
+    'cluster_representatives',
     'combine_logits',
     'component_instances',
     'connected_components',
@@ -102,25 +127,32 @@ __all__ = [
     'crop_grid',
     'crop_mask_patches',
     'dense_crf',
+    'distinct_points',
     'draw_centers',
+    'draw_pixel_groups',
     'drop_points',
     'encode_filled_box',
     'encode_patch',
+    'enlarged_at',
     'extreme_points_to_cells',
     'filled_box_span',
     'find_peaks',
     'generate_proposals',
     'group_pixels',
     'instance_channels',
+    'k_means',
     'keep_allowed_labels',
     'keep_tagged',
     'lacks_pseudo_points',
+    'least_covered_pixels',
     'match_boxes_to_proposals',
     'mean_field_refine',
     'merge_aug_cams',
     'merge_aug_relations',
     'merge_crop_labels',
     'merge_flipped_cams',
+    'oracle_objects',
+    'oracle_proposals',
     'path_affinity',
     'peak_attention',
     'peak_stimulation',
@@ -133,6 +165,7 @@ __all__ = [
     'propagation_scores',
     'proposal_boxes',
     'proposal_candidates',
+    'proposal_coverage',
     'proposal_jaccard',
     'proposal_probabilities',
     'proposal_union',
@@ -151,5 +184,6 @@ __all__ = [
     'synthesize_semantics',
     'unary_from_labels',
     'unary_from_probabilities',
+    'uncovered_pixels',
     'watershed_boundaries',
 ]

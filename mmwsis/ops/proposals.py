@@ -167,6 +167,28 @@ def proposal_union(proposals: Proposals) -> np.ndarray:
     return union if proposals.grid is None else proposals.grid.apply(union, fill=False)
 
 
+def proposal_coverage(proposals: Proposals) -> np.ndarray:
+    """How many of the proposals cover each pixel.
+
+    Args:
+        proposals: N proposals; none is decoded.
+
+    Returns:
+        (H, W) int64, of the image as it is now.
+
+    Example:
+        >>> rle = dict(size=[2, 3], counts='132')
+        >>> proposal_coverage(Proposals([rle, rle], [0.9, 0.8], (2, 3)))
+        array([[0, 2, 0],
+               [2, 2, 0]])
+    """
+    height, width = proposals.size
+    _, start, stop = proposals.current_runs.spans
+    steps = np.bincount(start, minlength=height * width + 1)
+    steps -= np.bincount(stop, minlength=height * width + 1)
+    return np.ascontiguousarray(steps[:-1].cumsum().reshape(width, height).T)
+
+
 def proposal_jaccard(masks: np.ndarray, proposals: Proposals) -> np.ndarray:
     """Jaccard index (IoU) of masks with proposals, such as the candidates of a point.
 

@@ -165,6 +165,30 @@ def check_integers(name: str, tensor: Tensor) -> None:
         )
 
 
+def check_pixels(name: str, points: Tensor, image: Tensor) -> None:
+    """Refuse what are no pixels of an image.
+
+    Args:
+        name: Argument name used in the message.
+        points: The tensor to check, (N, 2) integers ``(x, y)``.
+        image: (..., H, W), on the same device.
+
+    Raises:
+        TypeError: Fractions.
+        ValueError: Another shape, or a point outside the image.
+
+    Example:
+        >>> check_pixels('points', torch.tensor([[4, 0]]), torch.zeros(3, 4))
+        Traceback (most recent call last):
+            ...
+        ValueError: points, x: expected integers in [0, 3], got 4 to 4.
+    """
+    check_shape(name, points, ('N', 2), like=image)
+    check_integers(name, points)
+    for axis, values, side in zip('xy', points.unbind(1), reversed(image.shape)):
+        check_within(f'{name}, {axis}', values, 0, side - 1)
+
+
 def check_floating(name: str, tensor: Tensor) -> None:
     """Refuse integers where a network expects features.
 

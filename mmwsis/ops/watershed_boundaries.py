@@ -3,14 +3,13 @@
 import cv2
 import numpy as np
 import torch
-from skimage.segmentation import find_boundaries, watershed
+from skimage.segmentation import watershed
 from torch import Tensor
 
 from .tensor_checks import (
     check_finite,
-    check_integers,
+    check_pixels,
     check_shape,
-    check_within,
     to_full_precision,
 )
 
@@ -47,20 +46,11 @@ def watershed_boundaries(probability: Tensor, points: Tensor) -> Tensor:
         tensor([[0, 0, 0, 0, 1, 1, 0, 0, 0]], dtype=torch.int32)
     """
     check_shape('probability', probability, ('H', 'W'))
+    check_pixels('points', points, probability)
     check_finite('probability', probability)
-    check_points(points, probability)
     surface = watershed_surface(to_full_precision(probability).cpu().numpy())
     found = boundaries_between(surface, points.cpu().numpy())
     return torch.from_numpy(found).to(probability.device)
-
-
-def check_points(points: Tensor, image: Tensor) -> None:
-    """Refuse what are no (N, 2) pixels of an image (..., H, W)."""
-    check_shape('points', points, ('N', 2), like=image)
-    check_integers('points', points)
-    height, width = image.shape[-2:]
-    check_within('points, x', points[:, 0], 0, width - 1)
-    check_within('points, y', points[:, 1], 0, height - 1)
 
 
 def watershed_surface(probability: np.ndarray) -> np.ndarray:
@@ -82,4 +72,10 @@ def boundaries_between(surface: np.ndarray, points: np.ndarray) -> np.ndarray:
         return np.zeros(surface.shape, dtype=bool)
     seeds = np.zeros(surface.shape, dtype=np.int32)
     seeds.flat[markers] = np.arange(1, len(markers) + 1)
-    return find_boundaries(watershed(surface, seeds))
+    parts = watershed(surface, seeds)
+    found = np.zeros(surface.shape, dtype=bool)
+    for one, other in (np.s_[1:], np.s_[:-1]), (np.s_[:, 1:], np.s_[:, :-1]):
+        differs = parts[one] != parts[other]
+        found[one] |= differs
+        found[other] |= differs
+    return found

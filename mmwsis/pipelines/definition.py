@@ -38,7 +38,8 @@ of type ``rounds``: see :mod:`mmwsis.pipelines.rounds`.
 
 A stage with ``only_with=['train.ann_file']`` is left out on a dataset whose
 ``data_spec`` has no such entry, one with ``only_without`` where it has;
-``without=['full_test']`` of the pipeline leaves stages out by name. The stages that all
+``without=['full_test']`` of the pipeline, or of one of its ``data``, leaves stages out
+by name. The stages that all
 methods have are in ``configs/_base_/pipelines``, under ``common``. With
 ``baseline_seeds=2``, for a ``--fast`` run in ``fast``, the fully-supervised baseline is
 trained with two seeds: see :mod:`mmwsis.pipelines.baseline_runs`.
@@ -194,6 +195,8 @@ def _with_names(
         raise ValueError(f'{where}: --data {data} is unknown; there is {known}.')
     data = data or next(iter(choices), None)
     names = {'data': data, **choices[data]} if data else {}
+    own = [*(content.get('without') or ()), *(names.pop('without', None) or ())]
+    content['without'] = own
     if {'round', 'rounds'} & set(names):
         raise ValueError(f'{where}: data may not define round and rounds; rename them.')
     names.update(supervision=content.get('supervision'))

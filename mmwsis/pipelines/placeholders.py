@@ -18,7 +18,7 @@ def fill_placeholders(value: Any, lookup: Callable[[str], Any], where: str) -> A
 
     Returns:
         A copy with the placeholders filled. A string that is one placeholder becomes
-        an integer where that stands for one.
+        a number where that stands for one.
 
     Raises:
         ValueError: A placeholder is unknown.
@@ -45,5 +45,5 @@ def fill_placeholders(value: Any, lookup: Callable[[str], Any], where: str) -> A
     alone = _PLACEHOLDER.fullmatch(value)
     if alone:
         number = found(alone)
-        return number if isinstance(number, int) else str(number)
+        return number if isinstance(number, (int, float)) else str(number)
     return _PLACEHOLDER.sub(lambda match: str(found(match)), value)

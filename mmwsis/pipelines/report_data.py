@@ -116,6 +116,8 @@ def quality_summary(quality: dict[str, Any]) -> dict[str, float]:
         'pseudo labels, class-wise count MAE': ('average_precision', 'class_MAE'),
         'points, count MAE': ('MAE',),
         'points, class-wise count MAE': ('class_MAE',),
+        'recall of proposals at IoU .5': ('all', 'mask', 'recall50'),
+        'recall of proposals at IoU .7': ('all', 'mask', 'recall70'),
     }
     found = {}
     for name, keys in places.items():

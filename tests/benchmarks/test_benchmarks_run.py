@@ -27,6 +27,7 @@ SCRIPTS = (
     'bench_labeler_step',
     'bench_proposal_generator',
     'bench_proposals',
+    'bench_wise_ops',
     'gpu_check',
     'photograph_study',
 )
@@ -95,6 +96,15 @@ def test_instances_agree_with_the_full_image_form(load):
         found = ('0e+00', 'e-08', 'e-07', 'equal: True')
         assert agreement.endswith(found), (row.name, agreement)
         assert not agreement.startswith('0 '), row.name
+
+
+def test_localization_agrees_with_the_blob_by_blob_form(load):
+    rows = load('bench_wise_ops').build_rows('localization', shrink=4)
+    assert len(rows) == 4
+    for row in rows:
+        agreement = row.agree(row.ours(), row.baseline())
+        assert 'terms within' in agreement
+        assert agreement.endswith(('0e+00', 'e-08', 'e-07')), (row.name, agreement)
 
 
 def test_ops_table_has_a_line_a_row(load):

@@ -12,7 +12,7 @@ from mmwsis.engine.data_spec import load_data_spec
 from mmwsis.formats.class_maps import encode_class_maps
 from mmwsis.formats.semantic_maps import encode_semantic_map
 
-PSEUDO_LABELS = ('exits', 'mal', 'irnet', 'bestie', 'bestie_points')
+PSEUDO_LABELS = ('exits', 'mal', 'irnet', 'bestie', 'bestie_points', 'wise')
 
 
 @pytest.fixture(scope='session')
@@ -22,16 +22,24 @@ def tiny_scenes(tmp_path_factory):
     make_synthetic(root, SyntheticSettings(train=6, val=2, size=96, seed=3))
     truth = json.loads((root / 'annotations/instances_train.json').read_text())
     (root / 'pseudo_labels').mkdir()
-    clicks = json.loads((root / 'weak/points_train.json').read_text())
+    clicks, val_clicks = (
+        json.loads((root / f'weak/points_{split}.json').read_text())
+        for split in ('train', 'val')
+    )
     for name, labels in (
         *((method, truth) for method in PSEUDO_LABELS),
         ('bestie_cues', dict(clicks, info={})),
+        ('wise_prm_points', dict(clicks, info={})),
+        ('wise_prm_points_val', dict(val_clicks, info={})),
     ):
         pseudo = copy.deepcopy(labels)
         for annotation in pseudo['annotations']:
             annotation['score'] = 0.9
         (root / 'pseudo_labels' / f'{name}.json').write_text(json.dumps(pseudo))
     write_maps(root, truth)
+    write_proposals(root / 'proposals/built_in', truth)
+    truth = json.loads((root / 'annotations/instances_val.json').read_text())
+    write_proposals(root / 'proposals/built_in_val', truth)
     yield root
     shutil.rmtree(root)
 
@@ -79,6 +87,19 @@ def write_maps(root, truth):
     ):
         index = dict(type=kind, classes=classes, images=entries[name])
         (folders[name] / 'index.json').write_text(json.dumps(index))
+
+
+def write_proposals(folder, truth):
+    """The objects themselves."""
+    folder.mkdir(parents=True)
+    for image in truth['images']:
+        found = [
+            dict(image_id=image['id'], segmentation=one['segmentation'], score=0.9)
+            for one in truth['annotations']
+            if one['image_id'] == image['id']
+        ]
+        file = folder / Path(image['file_name']).with_suffix('.json').name
+        file.write_text(json.dumps(found))
 
 
 @pytest.fixture(scope='session')

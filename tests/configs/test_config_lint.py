@@ -33,6 +33,7 @@ NAMES = {
     'mal': 'MAL',
     'irnet': 'IRNet',
     'bestie': 'BESTIE',
+    'wise': 'WISE',
     'proposals': 'Proposals',
 }
 FINALS = [f for f in CONFIGS if load(f).wsis.get('stage') == 'final_model']
@@ -64,7 +65,14 @@ IRNET_FINAL_MODELS = {
     'mask-rcnn_efficientnet-lite0_small',
     'solov2_efficientnet-lite0_small',
 }
-MORE_FINAL_MODELS = {'mask-rcnn_r101', 'mask-rcnn_r101_voc'}
+MORE_FINAL_MODELS = {'mask-rcnn_r101', 'mask-rcnn_r101_voc', 'mask-rcnn_r50_voc_train'}
+WISE_FINAL_MODELS = {
+    'mask-rcnn_r50',
+    'mask-rcnn_r50_voc_train',
+    'mask-rcnn_r18_synthetic',
+    'mask-rcnn_efficientnet-lite0_small',
+    'solov2_efficientnet-lite0_small',
+}
 
 
 def backbone(dataset):
@@ -119,7 +127,8 @@ def test_all_promised_configs_are_there():
     assert stems['final_models'] == every
     for name in IRNET_FINAL_MODELS - {'solov2_efficientnet-lite0_small'}:
         assert {name, with_points(name)} <= stems['bestie']
-    for method in ('exits', 'mal', 'irnet', 'bestie'):
+    assert stems['wise'] >= WISE_FINAL_MODELS
+    for method in ('exits', 'mal', 'irnet', 'bestie', 'wise'):
         assert {'pipeline', 'pipeline_small', 'pipeline_synthetic'} <= stems[method]
     points = 'pipeline_points', 'pipeline_points_small', 'pipeline_points_synthetic'
     assert set(points) <= stems['bestie']
@@ -129,7 +138,7 @@ def test_configs_stay_few():
     """A further method costs its own files, not one for each combination."""
     files = list(FOLDER.rglob('*.py'))
     fragments = [file for file in files if '_base_' in file.parts]
-    assert len(files) <= 177
+    assert len(files) <= 190
     assert len(fragments) <= len(files) / 3
 
 
@@ -328,7 +337,7 @@ def recipes():
 
 @pytest.mark.parametrize(('file', 'data'), recipes())
 def test_pipelines_load_and_name_existing_files(file, data):
-    assert set(load(file).keys()) == {'pipeline'}
+    assert set(load(file).keys()) <= {'pipeline', 'stages'}
     small = file.stem.endswith(('_small', '_synthetic'))
     if not small:
         with pytest.raises(ValueError, match='fast'):
@@ -336,7 +345,8 @@ def test_pipelines_load_and_name_existing_files(file, data):
     for fast in (False, True)[: 1 + small]:
         pipeline = load_pipeline(file, fast=fast, data=data)
         assert pipeline.name == f'{labels_of(file)}_{data}'
-        assert pipeline.data_spec['name'] == data
+        choice = load(file).pipeline.data[data]
+        assert pipeline.data_spec['name'] == choice.get('dataset', data)
         assert pipeline.work_dir == f'work_dirs/pipelines/{pipeline.name}'
     # With --fast, where there is one: its options come on top.
     factory = JobFactory(pipeline, ROOT)
@@ -392,7 +402,7 @@ def test_pipelines_run_on_a_data_set_without_masks(file):
     assert not (needless | {'cam_quality', 'network_test@1'}) & set(stages)
     names = list(stages)
     assert names[-2:] == ['final_model', 'report']
-    trained = 'network@1' if file.parent.name == 'bestie' else 'labeler'
+    trained = dict(bestie='network@1', wise='network').get(file.parent.name, 'labeler')
     assert names.index(trained) + 1 == names.index('pseudo_labels')
     assert stages['pseudo_labels'].out == f'bolts/pseudo_labels/{labels_of(file)}.json'
 

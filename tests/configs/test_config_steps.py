@@ -102,7 +102,8 @@ def shrink_labeler(cfg):
                 stage['num_modules'] = 1
         if kind == 'ResNet' and node['depth'] == 50 and 'base_channels' not in node:
             node['base_channels'] = 16
-        if kind == 'mmwsis.PanopticDeepLabDecoders' and node['in_channels'][-1] > 512:
+        levels = 'mmwsis.PanopticDeepLabDecoders', 'mmwsis.FCN8Head'
+        if kind in levels and node['in_channels'][-1] > 512:
             node['in_channels'] = [width // 4 for width in node['in_channels']]
         return node
 
@@ -226,7 +227,8 @@ def test_datasets_build_on_another_dataset(file, tiny_spec):
 
 
 @pytest.mark.parametrize(
-    ('method', 'count'), [('exits', 10), ('mal', 10), ('irnet', 5), ('bestie', 8)]
+    ('method', 'count'),
+    [('exits', 10), ('mal', 10), ('irnet', 5), ('bestie', 8), ('wise', 5)],
 )
 def test_final_models_differ_from_their_baselines_in_their_labels_alone(method, count):
     compared = 0

@@ -10,8 +10,12 @@ import pytest
 from PIL import Image
 
 from mmwsis.evaluation.proposal_recall import best_overlaps, proposal_recall
-from mmwsis.evaluation.proposal_recall_report import recall_markdown
+from mmwsis.evaluation.proposal_recall_report import (
+    recall_markdown,
+    report_of_proposals,
+)
 from mmwsis.formats.coco_masks import encode_mask
+from mmwsis.pipelines.report_data import quality_summary
 
 TOOL = Path(__file__).parents[2] / 'tools/analysis_tools/proposal_recall.py'
 SIZE = (120, 140)
@@ -133,3 +137,31 @@ def test_tool_writes_the_report(files, tmp_path):
     with Image.open(tmp_path / 'out/proposal_recall.png') as figure:
         assert figure.width > 1000
     assert '(proposal_recall.png)' in (tmp_path / 'out/proposal_recall.md').read_text()
+
+
+@pytest.mark.parametrize('indexed', [False, True])
+def test_quality_report_of_a_folder_of_proposals(files, tmp_path, indexed):
+    gt, out = files[0], tmp_path / 'quality'
+    folder = tmp_path / 'proposals'
+    assert report_of_proposals(gt, gt, out) is None
+    folder.mkdir()
+    assert report_of_proposals(folder, gt, out) is None  # no proposals in it
+    entries = []
+    for image in (1, 2):
+        found = [dict(image_id=image, score=0.5, segmentation=encode_mask(LARGE))]
+        (folder / f'{image}.json').write_text(json.dumps(found))
+        entries.append(dict(id=image, file=f'{image}.json', count=1))
+    if indexed:
+        index = dict(type='class_maps', classes=[], images=entries)
+        (folder / 'index.json').write_text(json.dumps(index))
+        assert report_of_proposals(folder, gt, out) is None
+        index['type'] = 'proposals'
+        (folder / 'index.json').write_text(json.dumps(index))
+    report_of_proposals(folder, gt, out)
+    report = json.loads((out / 'quality.json').read_text())
+    assert report['all']['mask']['recall50'] == pytest.approx(1 / 3)
+    assert quality_summary(report)['recall of proposals at IoU .5'] == pytest.approx(
+        1 / 3
+    )
+    assert '(quality.png)' in (out / 'quality.md').read_text()
+    assert (out / 'quality.png').is_file()

@@ -1,5 +1,6 @@
 """One tiny valid call of everything public: the table that the contract is tried on."""
 
+import embedding_op_cases
 import instance_op_cases
 import module_cases
 import op_cases
@@ -9,5 +10,6 @@ CASES = (
     op_cases.CASES
     | instance_op_cases.CASES
     | proposal_op_cases.CASES
+    | embedding_op_cases.CASES
     | module_cases.CASES
 )

@@ -55,6 +55,13 @@ def network_maps(batch=2, size=(6, 7), num_classes=2):
     )
 
 
+def clicks(count=3):
+    return dict(
+        points=torch.tensor([[1, 1], [4, 2], [5, 4]])[:count],
+        labels=no_labels(count),
+    )
+
+
 def refinement(batch=2):
     logits = rand(batch, 3, 6, 7, seed=3)
     return dict(network_maps(batch), seg_logits=logits, max_instances=3, sigma=1.5)
@@ -95,6 +102,29 @@ SETTINGS = dict(threshold=0.5, kernel_size=3, beta=2.0, min_area=3)
 SCORED = [(0,), (0,), (0, 0, 7)]
 
 CASES = {
+    'background_weights': Case(
+        ops.background_weights,
+        lambda: dict(
+            clicks(),
+            class_map=ints(6, 7, high=3, seed=4),
+            probabilities=rand(2, 6, 7),
+        ),
+        lambda: clicks(0),
+        [(3, 6, 7)],
+    ),
+    'class_blobs': Case(
+        ops.class_blobs,
+        lambda: dict(probabilities=rand(3, 6, 7)),
+        lambda: dict(probabilities=zeros(3, 0, 7)),
+        [(0, 7), (0,), (0, 2), (0,), (0,)],
+    ),
+    'distinct_points': Case(ops.distinct_points, clicks, lambda: clicks(0), [(0,)]),
+    'watershed_boundaries': Case(
+        ops.watershed_boundaries,
+        lambda: dict(probability=rand(6, 7), points=clicks()['points']),
+        lambda: dict(points=clicks(0)['points']),
+        [(6, 7)],
+    ),
     'component_instances': Case(
         ops.component_instances,
         network_maps,

@@ -42,7 +42,26 @@ def no_pixels():
     return dict(logits=zeros(0, 3, 4, 5), target=no_labels(0, 4, 5))
 
 
+def localization(form='softmax'):
+    return dict(
+        logits=rand(3, 6, 7) * 6 - 3,
+        points=torch.tensor([[1, 1], [4, 2], [5, 4]]),
+        labels=no_labels(3),
+        form=form,
+        local_split_offset=1,
+    )
+
+
+def unlabelled():
+    return dict(points=no_labels(0, 2), labels=no_labels(0))
+
+
 CASES = {
+    'lcfcn_loss': Case(losses.lcfcn_loss, localization, unlabelled, [()] * 5),
+    'lcfcn_loss, sigmoid': Case(
+        losses.lcfcn_loss, lambda: localization('sigmoid'), unlabelled, [()] * 7
+    ),
+    'LCFCNLoss': Case(module(losses.LCFCNLoss), localization, unlabelled, [()] * 5),
     'center_loss': Case(
         losses.center_loss, lambda: guided_call(3), lambda: guided_empty(3), [()]
     ),

@@ -31,7 +31,12 @@ NO_OPERATIONS = TUPLES | {'BOX_TARGETS', 'CRF_PRESETS', 'NonFiniteSimilarityErro
 # Counts: what is no integer is refused. Infinite hops are a walk of their own.
 HEAD_INPUTS = ('features', 'first', 'second', 'third')
 # Any dimensions may stand before the last two, or before all.
-ANY_SHAPE = {'stride4_labels', 'unary_from_labels', 'unary_from_probabilities'}
+ANY_SHAPE = {
+    'enlarged_at',
+    'stride4_labels',
+    'unary_from_labels',
+    'unary_from_probabilities',
+}
 ALLOWED = {
     ('propagation_scores', 'hops', math.inf),
     ('retrieve_points', 'hops', math.inf),

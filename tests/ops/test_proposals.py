@@ -1,5 +1,6 @@
 """Proposals against points, boxes and masks: golden cases, and decoded masks."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from pycocotools import mask as coco_mask
 
 from mmwsis.ops import (
     best_proposals,
@@ -15,11 +15,15 @@ from mmwsis.ops import (
     points_in_proposals,
     proposal_boxes,
     proposal_candidates,
+    proposal_coverage,
     proposal_jaccard,
     proposal_probabilities,
     proposal_union,
 )
-from mmwsis.structures import GridMap, Proposals
+from mmwsis.structures import GridMap
+
+sys.path.append(str(Path(__file__).parent))
+from mask_proposals import proposals_of
 
 GOLDEN = Path(__file__).parents[1] / 'golden'
 STEPS = (
@@ -28,14 +32,6 @@ STEPS = (
     lambda grid: grid.resized((4, 11), 'corner'),
     lambda grid: grid.window(-2, 1, (6, 6)),
 )
-
-
-def proposals_of(masks, scores=None):
-    """Ranked proposals; scores must descend if they are left out."""
-    scores = np.linspace(1, 0, len(masks)) if scores is None else scores
-    stack = np.asfortranarray(masks.transpose(1, 2, 0), np.uint8)
-    rles = coco_mask.encode(stack) if len(masks) else []
-    return Proposals.ranked(rles, scores, masks.shape[1:])
 
 
 @st.composite
@@ -107,6 +103,7 @@ def test_boxes_areas_union_and_overlap_are_those_of_the_masks(drawn):
     proposals, masks = drawn
     np.testing.assert_array_equal(proposals.areas, masks.sum((1, 2)))
     np.testing.assert_array_equal(proposal_union(proposals), masks.any(0))
+    np.testing.assert_array_equal(proposal_coverage(proposals), masks.sum(0))
     boxes = np.zeros((len(masks), 4), int)
     for box, mask in zip(boxes, masks):
         y, x = mask.nonzero()

@@ -7,7 +7,7 @@ PSEUDO and GT are two COCO instance files, two COCO panoptic files, or two folde
 semantic label maps; a folder with an index.json says its classes itself. A folder that
 label generation wrote, of class maps or of semantic maps, and a file of points (clicks,
 or cues that a network found) are also compared with a COCO instance file, semantic maps
-with a panoptic one.
+with a panoptic one; so is a folder of mask proposals, as by proposal_recall.py.
 """
 
 import argparse
@@ -21,6 +21,10 @@ from mmwsis.evaluation.collapse_report import (
 )
 from mmwsis.evaluation.label_map_report import map_report_markdown, report_of_maps
 from mmwsis.evaluation.point_report import point_markdown, report_of_points
+from mmwsis.evaluation.proposal_recall_report import (
+    recall_markdown,
+    report_of_proposals,
+)
 
 EXAMPLES = """examples:
   python tools/analysis_tools/pseudo_label_quality.py \\
@@ -48,8 +52,8 @@ EXAMPLES = """examples:
 Writes quality.json and quality.md: IoU and AP of instances, PQ of panoptic files, mean
 IoU of semantic maps, and of class maps at a threshold of 0.15 and at the best one; of
 points the share that lies in an object of their class, and of objects that one point,
-none or several hit (also quality.png). The PNGs of a panoptic file are looked for in
-the folder of its name without .json.
+none or several hit (also quality.png); of proposals their recall. The PNGs of a
+panoptic file are looked for in the folder of its name without .json.
 
 For instances also quality.png and worst.png; ground truth of some of the images is
 enough. Masks of known objects are compared by annotation id, instances that a labeler
@@ -133,6 +137,10 @@ def main() -> None:
     if args.gt is None:
         report = write_collapse_report(args.pseudo, args.out_dir, args.pseudo_seg_dir)
         print(f'{collapse_section(report["collapse"])}\n\nreport in {args.out_dir}')
+        return
+    recall = report_of_proposals(args.pseudo, args.gt, args.out_dir)
+    if recall is not None:
+        print(recall_markdown(recall, 'quality.png') + f'\nreport in {args.out_dir}')
         return
     maps = report_of_maps(
         args.pseudo,

@@ -44,6 +44,48 @@ pipeline = dict(
             inputs=['{data_root}/{train.weak.points}'],
             outputs=['{data_root}/{train.weak.image_tags}'],
         ),
+        # Class-agnostic masks of the training images, and of those that are measured on, by
+        # the built-in generator. Those of another method are imported (docs/proposals.md).
+        proposals=dict(
+            type='generate',
+            config='mmwsis::proposals/built-in_coco.py',
+            has_weights=False,
+            artifact='proposals',
+            out='{proposals}',
+            cfg_options={
+                'pseudo_label_dataloader.dataset.data_root': '{data_root}',
+                'pseudo_label_dataloader.dataset.ann_file': (
+                    '{data_root}/{train.weak.{supervision}}'
+                ),
+                'pseudo_label_dataloader.dataset.data_prefix.img': (
+                    '{data_root}/{train.img}'
+                ),
+            },
+        ),
+        val_proposals=dict(
+            type='generate',
+            config='mmwsis::proposals/built-in_coco.py',
+            has_weights=False,
+            artifact='proposals',
+            out='{proposals}_val',
+            only_with=['val.ann_file'],
+            cfg_options={
+                'pseudo_label_dataloader.dataset.data_root': '{data_root}',
+                'pseudo_label_dataloader.dataset.ann_file': (
+                    '{data_root}/{val.ann_file}'
+                ),
+                'pseudo_label_dataloader.dataset.data_prefix.img': (
+                    '{data_root}/{val.img}'
+                ),
+            },
+        ),
+        # How many objects they find.
+        proposal_recall=dict(
+            type='quality',
+            only_with=['train.ann_file'],
+            pseudo='{proposals}',
+            gt='{data_root}/{train.ann_file}',
+        ),
         quality=dict(
             type='quality',
             only_with=['train.ann_file'],

@@ -11,6 +11,8 @@ from .object_crop import ObjectCrop, ObjectCropFlip
 from .pack_weak import PackWeakInputs
 from .packing import PackObjectCrop
 from .panoptic import LoadPanopticAnnotations
+from .pixel_groups import GeneratePixelGroups
+from .points_to_pixels import PointsToPixels
 from .proposals import GenerateProposals, LoadProposals
 from .random_crop_or_pad import RandomCropOrPad
 from .random_mirror import RandomMirror
@@ -32,6 +34,7 @@ from .weak_annotations import LoadWeakAnnotations
 __all__ = [
     'BrightnessContrastHue',
     'GenerateCenterTargets',
+    'GeneratePixelGroups',
     'GenerateProposals',
     'ColorJitter',
     'Geometry',
@@ -50,6 +53,7 @@ __all__ = [
     'ObjectCropFlip',
     'PackObjectCrop',
     'PackWeakInputs',
+    'PointsToPixels',
     'RandomCropOrPad',
     'RandomMirror',
     'RandomLongSide',

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from mmdet.datasets.transforms import PackDetInputs
 from mmdet.structures import DetDataSample
-from mmengine.structures import InstanceData, PixelData
+from mmengine.structures import BaseDataElement, InstanceData, PixelData
 
 from mmwsis.registry import TRANSFORMS
 from mmwsis.structures.tags import tags_to_vector
@@ -49,6 +49,10 @@ class PackWeakInputs(PackDetInputs):
     Targets of a centre and offset network (:class:`GenerateCenterTargets`) become
     ``data_samples.gt_center_targets``: ``centers``, ``offsets`` and ``weights``.
 
+    Pixels to compare (:class:`GeneratePixelGroups`) become
+    ``data_samples.gt_pixel_groups``: tensors ``anchors``, ``pixels``, ``same`` and
+    ``chosen``, those of :class:`mmwsis.ops.PixelGroups`.
+
     Class maps (:class:`LoadClassMaps`) become ``data_samples.class_maps``, an
     ``InstanceData`` of tensors with one entry per class.
 
@@ -60,6 +64,9 @@ class PackWeakInputs(PackDetInputs):
 
     Args:
         meta_keys: Keys that become meta information where they are present.
+        with_tags: Whether to pack tags, which other images than those of the dataset
+            lack: a pipeline without them serves ``DetInferencer``, too. Defaults to
+            True.
     """
 
     mapping_table: ClassVar[dict[str, str]] = {
@@ -68,14 +75,18 @@ class PackWeakInputs(PackDetInputs):
         'gt_point_scores': 'scores',
     }
 
-    def __init__(self, meta_keys: tuple[str, ...] = META_KEYS) -> None:
+    def __init__(
+        self, meta_keys: tuple[str, ...] = META_KEYS, with_tags: bool = True
+    ) -> None:
         super().__init__(meta_keys)
+        self.with_tags = with_tags
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Pack one sample.
 
         Args:
-            results: Data of an image with ``img``, ``tags`` and ``num_classes``.
+            results: Data of an image with ``img``, and unless ``with_tags`` is off
+                ``tags`` and ``num_classes``.
 
         Returns:
             ``dict(inputs=tensor (3, H, W), data_samples=DetDataSample)``; ``inputs``
@@ -84,7 +95,8 @@ class PackWeakInputs(PackDetInputs):
         Raises:
             KeyError: The dataset gives no tags.
         """
-        missing = [key for key in ('tags', 'num_classes') if key not in results]
+        needed = ('tags', 'num_classes') if self.with_tags else ()
+        missing = [key for key in needed if key not in results]
         if missing:
             raise KeyError(
                 f'PackWeakInputs needs {" and ".join(missing)} of the sample; use it '
@@ -117,8 +129,14 @@ class PackWeakInputs(PackDetInputs):
         if 'gt_center_targets' in results:
             targets = PixelData(**results['gt_center_targets']._asdict())
             packed['data_samples'].gt_center_targets = targets
-        vector = tags_to_vector(results['tags'], results['num_classes'])
-        packed['data_samples'].gt_tags = torch.from_numpy(vector)
+        if 'gt_pixel_groups' in results:
+            groups = results['gt_pixel_groups']._asdict()
+            packed['data_samples'].gt_pixel_groups = BaseDataElement(
+                **{name: torch.from_numpy(value) for name, value in groups.items()}
+            )
+        if self.with_tags:
+            vector = tags_to_vector(results['tags'], results['num_classes'])
+            packed['data_samples'].gt_tags = torch.from_numpy(vector)
         return packed
 
 

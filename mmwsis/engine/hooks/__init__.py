@@ -8,6 +8,7 @@ from .refinement_visualization_hook import RefinementVisualizationHook
 from .retrieval_visualization_hook import RetrievalVisualizationHook
 from .stop_on_nan import NonFiniteLossError, StopOnNaNHook
 from .training_sources_hook import TrainingSourcesHook
+from .wise_visualization_hook import WISEVisualizationHook
 
 __all__ = [
     'ClassMapVisualizationHook',
@@ -19,4 +20,5 @@ __all__ = [
     'RetrievalVisualizationHook',
     'StopOnNaNHook',
     'TrainingSourcesHook',
+    'WISEVisualizationHook',
 ]

@@ -70,12 +70,13 @@ class CropPredictionVisualizationHook(Hook):
         Args:
             runner: The runner.
             batch_idx: Index of the batch.
-            data_batch: Not used.
+            data_batch: As loaded.
             outputs: Predicted samples.
         """
         if not self.draw or batch_idx % self.interval or not is_main_process():
             return
-        rows = [self._tiles(runner, sample) for sample in outputs[: self.max_samples]]
+        data = {key: data_batch[key][: self.max_samples] for key in data_batch or ()}
+        rows = self._rows(runner, data, outputs[: self.max_samples])
         sheet = contact_sheet(
             [tile for row in rows for tile in row],
             max(len(row) for row in rows),
@@ -97,14 +98,14 @@ class CropPredictionVisualizationHook(Hook):
         Args:
             runner: The runner.
             batch_idx: Index of the batch; not used.
-            data_batch: Not used.
+            data_batch: As loaded.
             outputs: Predicted samples.
         """
         if not self.draw:
             return
-        for sample in outputs:
+        rows = self._rows(runner, data_batch, outputs)
+        for sample, tiles in zip(outputs, rows, strict=True):
             self._test_index += 1
-            tiles = self._tiles(runner, sample)
             sheet = contact_sheet(tiles, len(tiles), '', extreme_point_legend([sample]))
             name = self._file_name(sample)
             if self.test_out_dir is not None:
@@ -115,6 +116,10 @@ class CropPredictionVisualizationHook(Hook):
                 visualizer.show(sheet, win_name=name, wait_time=self.wait_time)
             elif self.test_out_dir is None and is_main_process():
                 runner.visualizer.add_image('test_masks', sheet, step=self._test_index)
+
+    def _rows(self, runner: Runner, data_batch: dict | None, outputs: Sequence) -> list:
+        """Tiles of each sample."""
+        return [self._tiles(runner, sample) for sample in outputs]
 
     def _file_name(self, sample: Any) -> str:
         return f'{Path(sample.img_path).stem}_{sample.get("ann_id")}.png'

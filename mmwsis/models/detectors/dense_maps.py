@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import torch
 from mmengine.structures import BaseDataElement
 from torch import Tensor
+
+from .finite_maps import check_finite_maps
 
 
 class DenseMaps(NamedTuple):
@@ -32,18 +33,4 @@ class DenseMaps(NamedTuple):
         Raises:
             FloatingPointError: A map holds NaN or infinity.
         """
-        finite = torch.stack(
-            [one.detach().flatten(1).isfinite().all(1) for one in self]
-        )
-        if finite.all():
-            return
-        of_map, of_image = finite.all(1).tolist(), finite.all(0).tolist()
-        names = [name for name, good in zip(self._fields, of_map) if not good]
-        ids = [sample.get('img_id') for sample in samples]
-        ids = {number: None for number, good in zip(ids, of_image) if not good}
-        raise FloatingPointError(
-            f'{", ".join(names)} of the network are not finite, image ids {[*ids]}. '
-            'Look at these images; if they are right, the network has diverged: lower '
-            'optim_wrapper.optimizer.lr, lengthen the warm-up or train without --amp, '
-            'and resume from a checkpoint.'
-        )
+        check_finite_maps(self._asdict(), samples)

@@ -11,6 +11,7 @@ from .inter_pixel_relation_loss import (
 )
 from .lcfcn_loss import LCFCNLoss, lcfcn_loss
 from .mean_field_crf_loss import MeanFieldCRFLoss
+from .pixel_embedding_loss import PixelEmbeddingLoss, pixel_embedding_loss
 from .projection_mil_loss import (
     ProjectionMILLoss,
     downsample_box_mask,
@@ -26,6 +27,7 @@ __all__ = [
     'LCFCNLoss',
     'MeanFieldCRFLoss',
     'OffsetLoss',
+    'PixelEmbeddingLoss',
     'ProjectionMILLoss',
     'SampleLoss',
     'center_loss',
@@ -35,6 +37,7 @@ __all__ = [
     'inter_pixel_relation_loss',
     'lcfcn_loss',
     'offset_loss',
+    'pixel_embedding_loss',
     'point_labels',
     'point_loss',
     'projection_mil_loss',

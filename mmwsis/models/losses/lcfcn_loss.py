@@ -1,26 +1,19 @@
 """Localization by one point per object (LCFCN, the L-Net of WISE)."""
 
-import warnings
-
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mmwsis.ops import Components, connected_components
+from mmwsis.ops import background_weights, distinct_points
 from mmwsis.ops.tensor_checks import (
     as_integer,
     check_finite,
     check_integers,
+    check_pixels,
     check_shape,
     check_within,
     full_precision,
     to_full_precision,
-)
-from mmwsis.ops.watershed_boundaries import (
-    boundaries_between,
-    check_points,
-    watershed_surface,
 )
 from mmwsis.registry import MODELS
 
@@ -99,12 +92,13 @@ def lcfcn_loss(
         raise ValueError(
             f'logits: expected a class and a pixel, got {tuple(logits.shape)}.'
         )
-    check_finite('logits', logits, 'The network has diverged.')
-    check_points(points, logits)
+    check_pixels('points', points, logits)
     check_shape('labels', labels, (len(points),), like=logits)
     check_integers('labels', labels)
     check_within('labels', labels, 0, num_classes - 1)
-    points, labels = _one_of_each_pixel(points.long(), labels.long())
+    check_finite('logits', logits, 'The network has diverged.')
+    kept = distinct_points(points, labels)
+    points, labels = points[kept].long(), labels[kept].long()
     terms = _softmax_terms if form == 'softmax' else _sigmoid_terms
     with full_precision(logits):
         return terms(to_full_precision(logits), points, labels, offset)
@@ -152,24 +146,6 @@ def _settings(form: str, local_split_offset: int | None) -> tuple[str, int]:
     return form, as_integer('local_split_offset', local_split_offset, -1)
 
 
-def _one_of_each_pixel(points: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Merge points of a class on one pixel, and refuse those of two classes."""
-    merged = torch.cat([points, labels[:, None]], dim=1).unique(dim=0)
-    pixels, counts = merged[:, :2].unique(dim=0, return_counts=True)
-    if len(pixels) < len(merged):
-        shared = pixels[counts > 1][0]
-        first, second, *_ = (points == shared).all(1).nonzero()[:, 0].tolist()
-        raise ValueError(
-            f'points: expected one class per pixel, got points {first} and {second} of '
-            f'classes {labels[first]} and {labels[second]} on {tuple(shared.tolist())}.'
-        )
-    if len(merged) < len(points):
-        warnings.warn(
-            'Points of the same class share a pixel and count as one.', stacklevel=3
-        )
-    return merged[:, :2], merged[:, 2]
-
-
 def _softmax_terms(
     logits: Tensor, points: Tensor, labels: Tensor, offset: int
 ) -> dict[str, Tensor]:
@@ -180,9 +156,13 @@ def _softmax_terms(
     present = torch.zeros_like(largest).index_fill_(0, labels + 1, 1)
     present[0] = 1
     probabilities = log_probabilities.detach().exp()
-    blobs = connected_components(probabilities.argmax(0).cpu().numpy())
-    weights = _background_weights(
-        blobs, probabilities[1:], points, labels, offset, global_factor=len(points)
+    weights = background_weights(
+        probabilities.max(0).indices,
+        probabilities[1:],
+        points,
+        labels,
+        local_offset=offset,
+        global_factor=len(points),
     )
     return dict(
         loss_image=F.binary_cross_entropy(largest, present, reduction='sum'),
@@ -202,21 +182,18 @@ def _sigmoid_terms(
     counts = labels.bincount(minlength=len(logits))
     present = counts > 0
     own = present | (len(logits) == 1)
-    background = [
-        _background_terms(
-            F.softplus(logits[label]),
-            _background_weights(
-                connected_components((logits[label] > 0).cpu().numpy()),
-                logits[label, None].detach().sigmoid(),
-                points[labels == label],
-                labels.new_zeros(count),
-                offset,
-                count - 1,
-            ),
+    background = []
+    for label in own.nonzero()[:, 0].tolist():
+        probability, mine = logits[label].detach().sigmoid(), labels == label
+        weights = background_weights(
+            probability > 0.5,
+            probability[None],
+            points[mine],
+            labels[mine] - label,
+            local_offset=offset,
+            global_factor=int(mine.sum()) - 1,
         )
-        for label, count in enumerate(counts.tolist())
-        if own[label]
-    ]
+        background.append(_background_terms(F.softplus(logits[label]), weights))
     zero = 0 * logits[:0].sum()
     return dict(
         loss_image_background=F.softplus(lowest[own & (counts < flat.shape[1])]).sum(),
@@ -230,59 +207,7 @@ def _sigmoid_terms(
     )
 
 
-def _background_terms(cost: Tensor, weights: np.ndarray) -> dict[str, Tensor]:
+def _background_terms(cost: Tensor, weights: Tensor) -> dict[str, Tensor]:
     """Sum the background's cost of each pixel, (H, W), by (3, H, W) weights."""
-    sums = (torch.from_numpy(weights).to(cost) * cost).flatten(1).sum(1)
+    sums = (weights.to(cost.dtype) * cost).flatten(1).sum(1)
     return dict(zip(BACKGROUND_TERMS, sums))
-
-
-def _background_weights(
-    blobs: Components,
-    probabilities: Tensor,
-    points: Tensor,
-    labels: Tensor,
-    offset: int,
-    global_factor: int,
-) -> np.ndarray:
-    """Return how often each pixel's background cost counts in each of its three terms.
-
-    Args:
-        blobs: Arrays; their classes are 1 to C.
-        probabilities: (C, H, W)
-        points: (N, 2)
-        labels: (N,)
-        offset: Added to the number of points of a blob in the factor of its split.
-        global_factor: That of the boundaries of a class.
-
-    Returns:
-        (3, H, W), in the order of ``BACKGROUND_TERMS``.
-    """
-    points, classes = points.cpu().numpy(), labels.cpu().numpy() + 1
-    # The blob of each point, 0 where it lies in none of its own class.
-    homes = blobs.labels[points[:, 1], points[:, 0]]
-    homes = np.where(np.append(0, blobs.classes)[homes] == classes, homes, 0)
-    counts = np.bincount(homes, minlength=len(blobs.areas) + 1)
-    shares = np.append(0, (counts[1:] == 0) / blobs.areas)
-    weights = np.zeros((3, *blobs.labels.shape))
-    weights[0] = shares[blobs.labels]
-    for name in np.flatnonzero(np.bincount(classes) > 1):
-        mine, owners = points[classes == name], homes[classes == name]
-        surface = watershed_surface(probabilities[name - 1].cpu().numpy())
-        everywhere = boundaries_between(surface, mine)
-        weights[2] += _mean_weights(everywhere, global_factor)
-        for blob in np.unique(owners[(owners > 0) & (counts[owners] > 1)]):
-            within = mine[owners == blob]
-            between = (
-                everywhere
-                if len(within) == len(mine)
-                else boundaries_between(surface, within)
-            )
-            weights[1] += _mean_weights(
-                between & (blobs.labels == blob), len(within) + offset
-            )
-    return weights
-
-
-def _mean_weights(mask: np.ndarray, factor: int) -> np.ndarray:
-    """Weights of pixels that sum up to ``factor`` times their mean, 0 of none."""
-    return mask * (factor / max(1, mask.sum()))

@@ -51,6 +51,13 @@ def test_other_data_sets_are_refused():
         PackWeakInputs()(dict(img=np.zeros((4, 4, 3), np.uint8), tags=[0]))
 
 
+def test_other_images_are_packed_without_tags():
+    image = dict(img=np.zeros((4, 4, 3), np.uint8), mask_proposals='proposals')
+    sample = PackWeakInputs(with_tags=False)(image)['data_samples']
+    assert 'gt_tags' not in sample
+    assert sample.mask_proposals == 'proposals'
+
+
 @pytest.mark.filterwarnings('error:The given NumPy array is not writable')
 def test_a_cached_image_is_packed_without_a_warning():
     image = np.full((4, 6, 3), 9, np.uint8)

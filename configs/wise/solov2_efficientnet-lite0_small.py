@@ -1,0 +1,5 @@
+_base_ = '../final_models/solov2_efficientnet-lite0_small.py'
+
+train_dataloader = dict(dataset=dict(ann_file='pseudo_labels/wise.json'))
+work_dir = 'work_dirs/wise/solov2_efficientnet-lite0_small'
+wsis = dict(labeler='configs/wise/wise_efficientnet-lite0_small.py')

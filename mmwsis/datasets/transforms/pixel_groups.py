@@ -1,0 +1,83 @@
+"""Pixels of objects and background to compare, drawn in the data loader (WISE)."""
+
+from typing import Any
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+
+from mmwsis.formats.image_file import image_place
+from mmwsis.ops import draw_pixel_groups
+from mmwsis.registry import TRANSFORMS
+
+
+@TRANSFORMS.register_module()
+class GeneratePixelGroups(BaseTransform):
+    """Draw a proposal for each point, and pixels from it and from the background.
+
+    What the embedding loss of `WISE <https://arxiv.org/abs/1906.06392>`__ (section 3.2)
+    compares. Put it after all transforms that move pixels. Random numbers come from
+    NumPy's global state.
+
+    Sets ``gt_pixel_groups``, :class:`mmwsis.ops.PixelGroups`.
+
+    Args:
+        samples_per_group: Pixels of each object and of the background. Defaults to
+            None: as many as there are objects.
+        sample_min_score: Proposals with a lower score are not drawn. Defaults to 0.0.
+        cand_min_score: Proposals of a higher score around any point are no background;
+            0 for proposals whose scores are not calibrated. Defaults to 0.5.
+        single_point: Whether this holds for proposals alone that cover one point.
+            Defaults to False.
+        background_anchors: Compare pixels of the background with all groups, too, as
+            many as there are objects. Defaults to False.
+    """
+
+    def __init__(
+        self,
+        samples_per_group: int | None = None,
+        sample_min_score: float = 0.0,
+        cand_min_score: float = 0.5,
+        single_point: bool = False,
+        background_anchors: bool = False,
+    ) -> None:
+        self.samples_per_group = samples_per_group
+        self.sample_min_score = sample_min_score
+        self.cand_min_score = cand_min_score
+        self.single_point = single_point
+        self.background_anchors = background_anchors
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Draw the pixels of one sample.
+
+        Args:
+            results: Data of an image with ``gt_points``, ``gt_ignore_flags`` and
+                ``mask_proposals``. Ignored rows, such as crowds, are no objects.
+
+        Returns:
+            ``results``.
+
+        Raises:
+            KeyError: Points or proposals are not loaded.
+            ValueError: A point lies outside the image; the message names the image.
+        """
+        needed = 'gt_points', 'gt_ignore_flags', 'mask_proposals'
+        missing = [key for key in needed if key not in results]
+        if missing:
+            raise KeyError(
+                f'GeneratePixelGroups needs {" and ".join(missing)} of the sample; '
+                'load them with mmwsis.LoadWeakAnnotations and mmwsis.LoadProposals.'
+            )
+        points = results['gt_points'][~results['gt_ignore_flags']]
+        generator = np.random.default_rng(np.random.randint(2**32, dtype=np.uint64))
+        try:
+            results['gt_pixel_groups'] = draw_pixel_groups(
+                points, results['mask_proposals'], generator, **vars(self)
+            )
+        except ValueError as error:
+            place = image_place(str(results.get('img_path')), results.get('img_id'))
+            raise ValueError(f'{place}: {error}') from error
+        return results
+
+    def __repr__(self) -> str:
+        settings = ', '.join(f'{name}={value!r}' for name, value in vars(self).items())
+        return f'{type(self).__name__}({settings})'

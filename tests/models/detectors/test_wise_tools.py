@@ -1,0 +1,97 @@
+"""MMDetection's tools run WISE unchanged: training, test, labels, and its pictures."""
+
+import json
+import sys
+from pathlib import Path
+
+import cv2
+import pytest
+
+from mmwsis.dataset_converters.synthetic import SyntheticSettings, make_synthetic
+
+sys.path.insert(0, str(Path(__file__).parent))
+from test_bestie_tools import SHORT, run
+
+CONFIG = 'mmwsis::wise/wise_r18_synthetic.py'
+CHECKPOINT = 'work_dirs/wise_r18_synthetic/iter_3.pth'
+PROPOSALS = 'mmwsis::proposals/built-in_coco.py'
+DATA = 'data/synthetic'
+
+
+def proposal_options(split):
+    """The built-in generator on the scenes, as a pipeline has it."""
+    labels = dict(
+        train=f'{DATA}/weak/points_train.json',
+        val=f'{DATA}/annotations/instances_val.json',
+    )
+    dataset = 'pseudo_label_dataloader.dataset'
+    return (
+        *('--out', f'{DATA}/proposals/built_in' + ('_val' if split == 'val' else '')),
+        *('--cfg-options', f'{dataset}.data_root=.'),
+        f'{dataset}.ann_file={labels[split]}',
+        f'{dataset}.data_prefix.img={DATA}/{split}/',
+        'pseudo_label_dataloader.num_workers=0',
+    )
+
+
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('wise')
+    settings = SyntheticSettings(train=4, val=2, size=64)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        make_synthetic(Path(DATA), settings)
+        for split in ('train', 'val'):
+            arguments = PROPOSALS, *proposal_options(split)
+            run(patch, 'generate_pseudo_labels.py', *arguments)
+        run(patch, 'train.py', CONFIG, *SHORT)
+    return folder
+
+
+@pytest.fixture
+def inside(trained, monkeypatch):
+    monkeypatch.chdir(trained)
+    return trained
+
+
+def test_metrics_and_pictures(inside, monkeypatch):
+    run(
+        *(monkeypatch, 'test.py', CONFIG, CHECKPOINT, '--show-dir', 'shown'),
+        *('--metrics-out', 'metrics.json', *SHORT),
+    )
+    metrics = json.loads(Path('metrics.json').read_text())
+    assert any('AP25' in name for name in metrics)
+    pictures = list(Path('work_dirs').glob('wise_r18_synthetic/*/shown/*.png'))
+    assert len(pictures) == 2
+    assert cv2.imread(str(pictures[0])).shape[1] > 5 * 256
+
+
+def test_the_picture_of_the_report(inside, monkeypatch):
+    run(
+        *(monkeypatch, 'analysis_tools/show_wise.py', CONFIG, CHECKPOINT),
+        *('--out', 'wise.png', '--num', 2, *SHORT),
+    )
+    height, width = cv2.imread('wise.png').shape[:2]
+    assert width > 5 * 256 and height > 2 * 256
+
+
+def test_pseudo_labels(inside, monkeypatch):
+    run(
+        *(monkeypatch, 'generate_pseudo_labels.py', CONFIG, CHECKPOINT),
+        *('--out', 'labels.json', *SHORT),
+    )
+    made = json.loads(Path('labels.json').read_text())
+    assert made['info']['mmwsis']['supervision'] == 'points'
+    assert {image['id'] for image in made['images']} == {1, 2, 3, 4}
+    assert made['annotations']
+    for one in made['annotations']:
+        assert 0 <= one['score'] <= 1
+
+
+def test_a_missing_folder_of_proposals_is_named_with_its_remedy(inside, monkeypatch):
+    with pytest.raises(SystemExit) as caught:
+        run(
+            *(monkeypatch, 'train.py', CONFIG, *SHORT),
+            'train_dataloader.dataset.pipeline.1.path=data/synthetic/proposals/mcg',
+        )
+    assert 'data/synthetic/proposals/mcg' in str(caught.value.code)
