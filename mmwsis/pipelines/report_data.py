@@ -110,14 +110,14 @@ def quality_summary(quality: dict[str, Any]) -> dict[str, float]:
         'mean IoU of class maps at the best threshold': ('mIoU_best',),
         'points inside an object of their class': ('inside',),
         'objects that one point hits': ('once',),
+        'recall of proposals at IoU .5': ('all', 'mask', 'recall50'),
+        'recall of proposals at IoU .7': ('all', 'mask', 'recall70'),
         'pseudo labels as predictions, MUCov': ('average_precision', 'MUCov'),
         'pseudo labels as predictions, MWCov': ('average_precision', 'MWCov'),
         'pseudo labels, count MAE': ('average_precision', 'MAE'),
         'pseudo labels, class-wise count MAE': ('average_precision', 'class_MAE'),
         'points, count MAE': ('MAE',),
         'points, class-wise count MAE': ('class_MAE',),
-        'recall of proposals at IoU .5': ('all', 'mask', 'recall50'),
-        'recall of proposals at IoU .7': ('all', 'mask', 'recall70'),
     }
     found = {}
     for name, keys in places.items():
