@@ -1,6 +1,6 @@
 # IRNet on a few hundred photographs, without a GPU, every stage in order:
 #   python tools/run_pipeline.py configs/irnet/pipeline_small.py --dataset FILE
-_base_ = '../_base_/pipelines/small.py'
+_base_ = ['../_base_/pipelines/small.py', '../_base_/pipelines/irnet_stages.py']
 
 pipeline = dict(
     name='irnet_{data}',
@@ -9,68 +9,13 @@ pipeline = dict(
     data=dict(
         small=dict(
             title='a few hundred photographs',
+            backbone='efficientnet-lite0',
             # SOLOv2, as for the other methods, so that all share one fully-supervised
             # baseline; Mask R-CNN, the paper's, has a config, too.
             final_model='solov2_efficientnet-lite0_small.py',
         ),
     ),
-    stages=[
-        dict(name='weak_labels'),
-        dict(
-            name='classifier',
-            type='train',
-            config='cam_efficientnet-lite0_{data}.py',
-        ),
-        dict(
-            name='class_maps',
-            type='generate',
-            config='cam_efficientnet-lite0_{data}.py',
-            out='{data_root}/class_maps/irnet',
-        ),
-        dict(
-            name='relation_labels',
-            type='generate',
-            config='relation-labels_{data}.py',
-            has_weights=False,
-            out='{data_root}/relation_labels/irnet',
-        ),
-        dict(name='labeler', type='train', config='irnet_efficientnet-lite0_{data}.py'),
-        dict(
-            name='pseudo_labels',
-            type='generate',
-            config='irnet_efficientnet-lite0_{data}.py',
-            out='{data_root}/pseudo_labels/irnet.json',
-        ),
-        dict(
-            name='semantic_maps',
-            type='generate',
-            config='irnet_efficientnet-lite0_{data}.py',
-            artifact='semantic_maps',
-            out='{data_root}/pseudo_labels/irnet_semantic',
-        ),
-        # What the CAMs are worth alone.
-        dict(
-            name='cam_components',
-            type='generate',
-            config='cam-components_{data}.py',
-            has_weights=False,
-            out='{data_root}/pseudo_labels/cam_components.json',
-        ),
-        dict(
-            name='cam_quality',
-            type='quality',
-            only_with=['train.ann_file'],
-            pseudo='{out:cam_components}',
-            gt='{data_root}/{train.ann_file}',
-            img_dir='{data_root}/{train.img}',
-        ),
-        dict(name='quality'),
-        dict(name='final_model'),
-        dict(name='final_test'),
-        dict(name='full_supervision'),
-        dict(name='full_test'),
-        dict(name='report'),
-    ],
+    stages=_base_.stages,
     # A classifier of two iterations is at chance.
     fast=dict(class_maps=dict(args=['--force'])),
 )

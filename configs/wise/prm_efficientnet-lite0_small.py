@@ -19,7 +19,7 @@ model = dict(
         back_propagate=True,
         min_value=None,
         min_share=0.5,
-        min_distance=4.0,  # cells of stride 4
+        min_distance=10.0,  # cells of stride 4
         keep_best=True,
     ),
 )

@@ -3,6 +3,7 @@
 from .class_map_metric import ClassMapMetric
 from .coco_instance_metric import CocoInstanceMetric
 from .compare_files import Comparison, compare_files
+from .counting_metric import CountingMetric
 from .coverage_metric import CoverageMetric
 from .mask_quality import InstanceQuality, class_mean_iou, mask_iou, summarize
 from .panoptic_quality_metric import PanopticQualityMetric
@@ -15,6 +16,7 @@ __all__ = [
     'ClassMapMetric',
     'CocoInstanceMetric',
     'Comparison',
+    'CountingMetric',
     'CoverageMetric',
     'InstanceQuality',
     'PanopticQualityMetric',

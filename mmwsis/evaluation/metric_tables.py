@@ -1,6 +1,6 @@
 """What metrics of several kinds share: names of classes, a table for the log."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from mmengine.evaluator import BaseMetric
@@ -28,23 +28,29 @@ def class_names(metric: BaseMetric) -> tuple[str, ...]:
     return tuple(classes)
 
 
-def class_table(classes: Sequence[str], figures: Mapping[str, np.ndarray]) -> str:
+def class_table(
+    classes: Sequence[str],
+    figures: Mapping[str, np.ndarray],
+    show: Callable[[float], str] | None = None,
+) -> str:
     """One row per class and one for the mean.
 
     Args:
         classes: C names.
         figures: Name -> ``(C,)``, 0 to 1, NaN where a class has no object.
+        show: Writes a figure. Defaults to None: :func:`percent`.
 
     Returns:
-        Percentages with one decimal; ``-`` for NaN.
+        By default percentages with one decimal; ``-`` for NaN.
     """
+    show = show or percent
     table = Table('class', box=None, pad_edge=False)
     for name in figures:
         table.add_column(name, justify='right')
     columns = np.stack(list(figures.values()), axis=1)
     for name, row in zip(classes, columns):
-        table.add_row(str(name), *map(percent, row))
-    table.add_row('mean', *map(percent, mean_over_classes(columns)))
+        table.add_row(str(name), *map(show, row))
+    table.add_row('mean', *map(show, mean_over_classes(columns)))
     console = Console(width=400, color_system=None)
     with console.capture() as capture:
         console.print(table, highlight=False, markup=False)
@@ -61,6 +67,18 @@ def percent(value: float | None) -> str:
         Percent with one decimal, or '-'.
     """
     return '-' if value is None or np.isnan(value) else f'{100 * value:.1f}'
+
+
+def objects(value: float | None) -> str:
+    """An error of counts for people.
+
+    Args:
+        value: Objects per image, or NaN or ``None`` where it is not defined.
+
+    Returns:
+        Two decimals, or '-'.
+    """
+    return '-' if value is None or np.isnan(value) else f'{value:.2f}'
 
 
 def plain_number(value: float) -> float | None:

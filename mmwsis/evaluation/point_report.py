@@ -16,6 +16,7 @@ from mmwsis.utils.fileio import atomic_write_json, atomic_write_text
 from mmwsis.utils.markdown import markdown_table
 from mmwsis.visualization.curves import save_figure
 
+from .counting import count_errors
 from .instance_ground_truth import InstanceGroundTruth
 from .metric_tables import percent
 from .point_quality import THRESHOLDS, ImagePoints, count_hits, point_figures
@@ -68,8 +69,9 @@ def report_of_points(
 
     Returns:
         Content of ``quality.json``: ``kind``, ``pseudo_labels``, ``ground_truth``,
-        ``provenance``, ``images``, ``images_left_out`` (of the ground truth) and the
-        figures of :func:`mmwsis.evaluation.point_quality.point_figures`. ``None`` if
+        ``provenance``, ``images``, ``images_left_out`` (of the ground truth), the
+        errors of :func:`mmwsis.evaluation.counting.count_errors` and the figures of
+        :func:`mmwsis.evaluation.point_quality.point_figures`. ``None`` if
         ``pseudo`` is no file of points.
 
     Raises:
@@ -110,6 +112,7 @@ def point_report(pseudo: str | os.PathLike, gt: str | os.PathLike) -> dict[str, 
     if not shared:
         raise ValueError(f'{pseudo} and {gt} share no image id.')
     counts = np.zeros((len(THRESHOLDS), len(classes), 7), dtype=np.int64)
+    numbers = []  # of points and of objects, (2, C) of every image
     for image in shared:
         size = truth.image_size(image['id'])
         if size != (image['height'], image['width']):
@@ -118,7 +121,10 @@ def point_report(pseudo: str | os.PathLike, gt: str | os.PathLike) -> dict[str, 
                 f'{image["width"]} (height, width), in {gt} {size[0]} x {size[1]}.'
             )
         found = _points(by_image[image['id']], label_of)
-        counts += count_hits(found, truth.objects(image['id']), size, len(classes))
+        objects = truth.objects(image['id'])
+        counts += count_hits(found, objects, size, len(classes))
+        both = found.labels, objects.labels[~objects.crowd]
+        numbers.append([np.bincount(own, minlength=len(classes)) for own in both])
     return dict(
         kind='points',
         pseudo_labels=str(pseudo),
@@ -126,6 +132,7 @@ def point_report(pseudo: str | os.PathLike, gt: str | os.PathLike) -> dict[str, 
         provenance=provenance_of(coco),
         images=len(shared),
         images_left_out=len(known) - len(shared),
+        **count_errors(*np.array(numbers).swapaxes(0, 1)),
         **point_figures(
             counts, classes, any('score' in one for one in coco['annotations'])
         ),
@@ -154,7 +161,9 @@ def point_markdown(summary: Mapping[str, Any]) -> str:
         f'Points compared with the masks of {summary["ground_truth"]} on '
         f'{summary["images"]} images{note if left_out else ""}. A point hits the '
         'objects of its class that its pixel belongs to. A plateau are adjacent points '
-        'of equal score: `merge_plateaus` would have made one of them.',
+        'of equal score: `merge_plateaus` would have made one of them. The numbers of '
+        f'points and objects of an image differ by {summary["MAE"]:.2f} on average '
+        f'(MAE), those of a class by {summary["class_MAE"]:.2f}.',
         markdown_table(_HEADER, [_cells(summary)], text_columns=0),
         '![Points and objects by class and score](quality.png)',
         '## Classes',

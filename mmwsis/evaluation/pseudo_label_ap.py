@@ -1,4 +1,4 @@
-"""Average precision of pseudo labels, without a model: file against file."""
+"""Average precision of pseudo labels and more, without a model: file against file."""
 
 import math
 from collections import defaultdict
@@ -12,11 +12,14 @@ from mmwsis.structures import annotation_place
 from mmwsis.utils.markdown import markdown_table
 from mmwsis.utils.parallel import map_processes
 
+from .counting import count_errors
+from .coverage import Coverage, image_coverage, mean_coverage
 from .instance_ap import mean_over_classes
 from .instance_ground_truth import annotation_bits, image_objects
 from .instance_matching import ImageMatch, match_image
 from .instance_tables import instance_tables
-from .metric_tables import percent, plain_number
+from .mask_overlap import mask_overlaps
+from .metric_tables import objects, percent, plain_number
 from .predicted_instances import PredictedInstances
 
 Annotations = Iterable[Mapping[str, Any]]
@@ -34,7 +37,7 @@ def pseudo_label_ap(
     sources: tuple[str, str] = ('pseudo labels', 'ground truth'),
     workers: int = 0,
 ) -> dict[str, Any]:
-    """AP of VOC, AP^r and ABO of pseudo labels as if they were detections.
+    """Figures of pseudo labels as if they were detections: AP, coverage, counts.
 
     Nothing has to be known about which pseudo label belongs to which object, so labels
     made from image tags are measured like those made from points or boxes. The
@@ -51,9 +54,11 @@ def pseudo_label_ap(
         workers: Processes, for many images; 0 measures in this one.
 
     Returns:
-        JSON-serialisable: the figures of ``mmwsis.VOCInstanceMetric``, 0 to 1, and
-        ``per_class``, a list with ``name``, ``objects``, ``AP50`` and ``ABO`` of the
-        classes that have objects. Figures that are not defined are ``None``.
+        JSON-serialisable: the figures of ``mmwsis.VOCInstanceMetric`` and
+        ``mmwsis.CoverageMetric``, 0 to 1, those of ``mmwsis.CountingMetric``, objects
+        per image, and ``per_class``, a list with ``name``, ``objects``, ``AP50`` and
+        ``ABO`` of the classes that have objects. Figures that are not defined are
+        ``None``.
 
     Raises:
         ValueError: A mask is broken; the message names file and ids.
@@ -61,12 +66,20 @@ def pseudo_label_ap(
     label_of = {category: label for label, category in enumerate(names)}
     jobs = _jobs(pseudo, gt, images)
     measure = partial(_match, label_of=label_of, sources=sources)
-    matches = map_processes(measure, jobs, workers, _WORTH_PROCESSES)
+    measured = map_processes(measure, jobs, workers, _WORTH_PROCESSES)
+    matches = [match for match, _, _ in measured]
     tables = instance_tables(matches, len(names))
+    coverage = mean_coverage([own for _, own, _ in measured])
+    counts = np.array([own for _, _, own in measured]).reshape(-1, 2, len(names))
     figures = {
-        name: plain_number(mean_over_classes(table)) for name, table in tables.items()
+        **{name: mean_over_classes(table) for name, table in tables.items()},
+        **dict(MUCov=coverage.unweighted, MWCov=coverage.weighted),
+        **count_errors(counts[:, 0], counts[:, 1]),
     }
-    return {**figures, 'per_class': _per_class(matches, tables, list(names.values()))}
+    return {
+        **{name: plain_number(value) for name, value in figures.items()},
+        'per_class': _per_class(matches, tables, list(names.values())),
+    }
 
 
 def _jobs(
@@ -83,7 +96,8 @@ def _jobs(
 
 def _match(
     job: _ImageJob, label_of: Mapping[Any, int], sources: tuple[str, str]
-) -> ImageMatch:
+) -> tuple[ImageMatch, Coverage, np.ndarray]:
+    """Matches and coverage of one image, and its counts (2, C): pseudo, objects."""
     image, pseudo, gt = job
     size = int(image['height']), int(image['width'])
     # Crowd entries are copied from the weak labels; they are no predictions.
@@ -94,13 +108,22 @@ def _match(
     ]
     labels = [label_of[annotation['category_id']] for annotation in pseudo]
     scores = [_score(annotation, sources[0]) for annotation in pseudo]
-    return match_image(
-        PredictedInstances(
-            masks=annotation_bits(pseudo, size, sources[0]),
-            labels=np.array(labels, dtype=np.int64),
-            scores=np.array(scores, dtype=np.float64),
-        ),
-        image_objects(gt, image, label_of, sources[1]),
+    found = PredictedInstances(
+        masks=annotation_bits(pseudo, size, sources[0]),
+        labels=np.array(labels, dtype=np.int64),
+        scores=np.array(scores, dtype=np.float64),
+    )
+    truth = image_objects(gt, image, label_of, sources[1])
+    single = np.flatnonzero(~truth.crowd)
+    overlaps = mask_overlaps(found.masks, truth.masks[single])
+    counts = [
+        np.bincount(own, minlength=len(label_of))
+        for own in (found.labels, truth.labels[single])
+    ]
+    return (
+        match_image(found, truth),
+        image_coverage(overlaps.iou(remove_void=False), overlaps.gt_area),
+        np.stack(counts),
     )
 
 
@@ -121,16 +144,16 @@ def _per_class(
     matches: Sequence[ImageMatch], tables: Mapping[str, np.ndarray], names: list[str]
 ) -> list[dict[str, Any]]:
     labels = [match.gt_label for match in matches] or [np.zeros(0, dtype=np.int64)]
-    objects = np.bincount(np.concatenate(labels), minlength=len(names))
+    number = np.bincount(np.concatenate(labels), minlength=len(names))
     return [
         dict(
             name=name,
-            objects=int(objects[label]),
+            objects=int(number[label]),
             AP50=plain_number(tables['AP50'][label]),
             ABO=plain_number(tables['ABO'][label]),
         )
         for label, name in enumerate(names)
-        if objects[label]
+        if number[label]
     ]
 
 
@@ -143,16 +166,22 @@ def ap_section(figures: Mapping[str, Any]) -> str:
     Returns:
         Markdown; percentages.
     """
-    shown = ('AP25', 'AP50', 'AP70', 'AP75', 'APr_vol', 'ABO')
+    shown = ('AP25', 'AP50', 'AP70', 'AP75', 'APr_vol', 'ABO', 'MUCov', 'MWCov')
+    errors = ('MAE', 'class_MAE')
     total = [percent(figures[name]) for name in shown]
+    total += [objects(figures[name]) for name in errors]
     rows = [
         [row['name'], row['objects'], percent(row['AP50']), percent(row['ABO'])]
         for row in figures['per_class']
     ]
     blocks = [
         '## Average precision',
-        'The labels as detections, matched by overlap (VOC rules, per class).',
-        markdown_table(shown, [total], text_columns=0),
+        'The labels as detections, matched by overlap (VOC rules, per class); coverage '
+        'of the objects, and the error of the number of labels in an image, of all '
+        'classes together and class by class.',
+        markdown_table(
+            [*shown, 'count MAE', 'class-wise count MAE'], [total], text_columns=0
+        ),
         markdown_table(['class', 'objects', 'AP50', 'ABO'], rows, text_columns=1),
     ]
     return '\n\n'.join(blocks)

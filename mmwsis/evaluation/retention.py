@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 from mmwsis.formats.coco_file import read_json
 
+from .counting import is_error
+
 # MMSegmentation's IoUMetric reports percentages, everything else shares of one.
 _PERCENT_METRICS = frozenset(
     f'{statistic}{name}'
@@ -39,7 +41,7 @@ class Retention(NamedTuple):
             runs.
         retention: ``100 * weak / full``; ``None`` where it is undefined, because
             ``full`` is zero, or a value is negative (COCO's sign for "no such objects")
-            or NaN.
+            or NaN, or because the metric is an error, of which less is better.
         runs: Value of each run of the baseline, which differ in their seed.
     """
 
@@ -113,7 +115,8 @@ def compare(metric: str, weak: float, runs: Sequence[float]) -> Retention:
         runs: Value of each run of its fully-supervised baseline, at least one.
     """
     full = mean(runs)
-    kept = retention(weak, full) if all(run >= 0 for run in runs) else None
+    defined = all(run >= 0 for run in runs) and not is_error(metric)
+    kept = retention(weak, full) if defined else None
     return Retention(metric, weak, full, kept, tuple(runs))
 
 
@@ -158,7 +161,8 @@ def retention_table(
 def format_retention(rows: Sequence[Retention]) -> str:
     """Return the comparison as a table of text.
 
-    Works for every metric of which more is better: AP, PQ, mean IoU, coverage.
+    Works for every metric of which more is better: AP, PQ, mean IoU, coverage. Errors
+    of counts are shown beside each other, in objects per image.
 
     Args:
         rows: Rows from :func:`retention_table`.
@@ -200,6 +204,8 @@ def floor_text(row: Retention) -> str:
 
 
 def _percent(value: float, metric: str) -> str:
+    if is_error(metric):
+        return f'{value:.2f}' if value >= 0 else '-'
     scale = 1 if _in_percent(metric) else 100
     return f'{scale * value:.1f}' if value >= 0 else '-'
 

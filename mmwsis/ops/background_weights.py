@@ -84,41 +84,21 @@ def background_weights(
     weights[0] = shares[blobs.labels]
     for label in np.flatnonzero(np.bincount(classes) > 1):
         mine = classes == label
-        weights[1:] += _split_weights(
-            to_full_precision(probabilities[label]).cpu().numpy(),
-            pixels[mine],
-            homes[mine],
-            blobs.labels,
-            local_offset,
-            global_factor,
+        surface = watershed_surface(
+            to_full_precision(probabilities[label]).cpu().numpy()
         )
+        everywhere = boundaries_between(surface, pixels[mine])
+        _add_mean(weights[2], everywhere, global_factor)
+        for blob in np.unique(homes[mine & (homes > 0) & (counts[homes] > 1)]):
+            # Around all points of the class it is the watershed that is there already.
+            inside = pixels[homes == blob]
+            is_all = len(inside) == mine.sum()
+            between = everywhere if is_all else boundaries_between(surface, inside)
+            within = between & (blobs.labels == blob)
+            _add_mean(weights[1], within, len(inside) + local_offset)
     return torch.from_numpy(weights).to(class_map.device)
 
 
-def _split_weights(
-    probability: np.ndarray,
-    points: np.ndarray,
-    homes: np.ndarray,
-    ids: np.ndarray,
-    local_offset: int,
-    global_factor: int,
-) -> np.ndarray:
-    """Return a class's (2, H, W) weights, within the blobs ``ids`` and everywhere.
-
-    ``homes`` are the blobs of its N points, 0 for none.
-    """
-    surface = watershed_surface(probability)
-    everywhere = boundaries_between(surface, points)
-    local = np.zeros(ids.shape)
-    for blob in np.flatnonzero(np.bincount(homes[homes > 0]) > 1):
-        inside = points[homes == blob]
-        # Around all points of the class it is the watershed that is there already.
-        is_all = len(inside) == len(points)
-        between = everywhere if is_all else boundaries_between(surface, inside)
-        local += _mean_weights(between & (ids == blob), len(inside) + local_offset)
-    return np.stack([local, _mean_weights(everywhere, global_factor)])
-
-
-def _mean_weights(mask: np.ndarray, factor: int) -> np.ndarray:
-    """Weights that turn a sum into ``factor`` times the mean of a mask, 0 if empty."""
-    return mask * (factor / max(1, mask.sum()))
+def _add_mean(weights: np.ndarray, mask: np.ndarray, factor: int) -> None:
+    """Make the weighted sum larger by ``factor`` times the mean of a mask."""
+    weights[mask] += factor / max(1, mask.sum())

@@ -9,7 +9,7 @@ from mmwsis.utils.markdown import markdown_table
 
 from .durations import format_duration
 from .launch import shown
-from .report_data import gather
+from .report_data import gather, shown_figure
 from .report_rounds import gather_rounds, rounds_lines, rounds_section
 from .stages import ReportStage
 
@@ -131,15 +131,16 @@ def _summary_rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
     runs = summary.get('full_runs', [])
     for key, title in (('weak', summary.get('trained_on')), ('full', 'full masks')):
         for name, value in summary.get(key, {}).items():
-            text = f'{100 * value:.1f}'
+            text = shown_figure(name, value)
             if key == 'full' and len(runs) > 1:
-                values = [100 * run[name] for run in runs]
-                text += f' (mean; seeds: {min(values):.1f}–{max(values):.1f})'
+                values = [run[name] for run in runs]
+                ends = [shown_figure(name, end(values)) for end in (min, max)]
+                text += f' (mean; seeds: {"–".join(ends)})'
             rows.append((f'{name}, trained on {title}', text))
     if summary.get('retention') is not None:
         rows.append(('retention', _retention_text(summary['comparison'][0])))
     for name, value in summary.get('quality', {}).items():
-        rows.append((name, f'{100 * value:.1f}'))
+        rows.append((name, shown_figure(name, value)))
     return rows
 
 

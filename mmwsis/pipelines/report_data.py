@@ -6,6 +6,7 @@ from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
+from mmwsis.evaluation.counting import is_error
 from mmwsis.evaluation.retention import Retention, compare
 from mmwsis.formats.coco_file import read_json
 from mmwsis.formats.provenance import provenance_of
@@ -31,10 +32,16 @@ _FINAL_METRICS = (
     ('segm_AP50', 'AP50', 1),
     ('segm_mAP_75', 'AP75', 1),
     ('segm_AP75', 'AP75', 1),
+    ('segm_AP25', 'AP25', 1),
     ('AP50', 'VOC AP50', 1),
     ('AP70', 'VOC AP70', 1),
+    ('AP25', 'VOC AP25', 1),
+    ('MUCov', 'MUCov', 1),
+    ('MWCov', 'MWCov', 1),
     ('PQ', 'PQ', 100),
     ('mIoU', 'mIoU', 100),
+    ('MAE', 'count MAE', 1),
+    ('class_MAE', 'class-wise count MAE', 1),
 )
 _OWN_PREFIXES = ('panoptic/', 'class_maps/')
 # How metrics of training are called in the table of stages.
@@ -71,7 +78,8 @@ def compared(
         runs: The same of each run of the baseline.
 
     Returns:
-        A row for each metric that all have, the most telling first.
+        A row for each metric that all have, the most telling first, errors of counts
+        last.
     """
     return [
         compare(name, value, [run[name] for run in runs])
@@ -104,6 +112,12 @@ def quality_summary(quality: dict[str, Any]) -> dict[str, float]:
         'objects that one point hits': ('once',),
         'recall of proposals at IoU .5': ('all', 'mask', 'recall50'),
         'recall of proposals at IoU .7': ('all', 'mask', 'recall70'),
+        'pseudo labels as predictions, MUCov': ('average_precision', 'MUCov'),
+        'pseudo labels as predictions, MWCov': ('average_precision', 'MWCov'),
+        'pseudo labels, count MAE': ('average_precision', 'MAE'),
+        'pseudo labels, class-wise count MAE': ('average_precision', 'class_MAE'),
+        'points, count MAE': ('MAE',),
+        'points, class-wise count MAE': ('class_MAE',),
     }
     found = {}
     for name, keys in places.items():
@@ -113,6 +127,19 @@ def quality_summary(quality: dict[str, Any]) -> dict[str, float]:
         if isinstance(value, (int, float)) and math.isfinite(value):
             found[name] = float(value)
     return found
+
+
+def shown_figure(name: str, value: float) -> str:
+    """Write a figure for people.
+
+    Args:
+        name: As :func:`final_metrics` and :func:`quality_summary` call it.
+        value: A share of one, or objects per image, of an error of counts.
+
+    Returns:
+        Percent with one decimal, or objects with two.
+    """
+    return f'{value:.2f}' if is_error(name) else f'{100 * value:.1f}'
 
 
 def stage_result(runner: 'PipelineRunner', stage: Stage) -> dict[str, float]:

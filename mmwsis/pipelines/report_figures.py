@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mmwsis.evaluation.counting import is_error
 from mmwsis.evaluation.retention_figure import plot_retention
 from mmwsis.formats.coco_file import image_file_name
 from mmwsis.registry import MODELS
@@ -296,8 +297,9 @@ def _draw_rounds(group: dict[str, Any], file: Path) -> None:
     """Measures of the rounds of repeated stages, one panel for each stage."""
     panels: dict[str, dict[str, Curve]] = {}
     for one in group['measures']:
-        points = [(number, 100 * value) for number, value in one['values'].items()]
-        panels.setdefault(f'{one["stage"]} (%)', {})[one['name']] = points
+        scale, unit = (1, 'objects') if is_error(one['name']) else (100, '%')
+        points = [(number, scale * value) for number, value in one['values'].items()]
+        panels.setdefault(f'{one["stage"]} ({unit})', {})[one['name']] = points
     plot_panels(panels, file, f'Rounds of {group["name"]}', steps='round')
 
 

@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from mmwsis.evaluation.counting import is_error
 from mmwsis.utils.markdown import markdown_table
 
 from .durations import format_duration
-from .report_data import stage_result
+from .report_data import shown_figure, stage_result
 from .stages import QualityStage, Stage, TestStage
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ def gather_rounds(runner: 'PipelineRunner') -> list[dict[str, Any]]:
     Returns:
         For each group its ``name``, number of rounds ``total``, ``seconds`` of the
         rounds that have run (round -> wall-clock time) and ``measures``: dicts of
-        ``stage``, ``name``, ``values`` (round -> fraction, the higher the better) and
-        ``best``, the first round with the highest value.
+        ``stage``, ``name``, ``values`` (round -> fraction, or objects per image of an
+        error of counts) and ``best``, the first round with the best value.
     """
     groups: dict[str, dict[str, Any]] = {}
     found: dict[tuple[str, ...], dict[int, float]] = {}
@@ -42,7 +43,7 @@ def gather_rounds(runner: 'PipelineRunner') -> list[dict[str, Any]]:
                 key = place.group, place.stage, name
                 found.setdefault(key, {})[place.number] = value
     for (group, stage, name), values in found.items():
-        best = max(values, key=values.get)
+        best = (min if is_error(name) else max)(values, key=values.get)
         measure = dict(stage=stage, name=name, values=values, best=best)
         groups[group]['measures'].append(measure)
     return list(groups.values())
@@ -65,7 +66,7 @@ def rounds_section(group: dict[str, Any]) -> list[str]:
     header = ['measure', *(f'round {number}' for number in numbers), 'best']
     rows = []
     for one in group['measures']:
-        cells = [percent(one['values'].get(number)) for number in numbers]
+        cells = [_shown(one, number) for number in numbers]
         rows.append([_title(group, one), *cells, _best(one)])
     times = [group['seconds'].get(number) for number in numbers]
     shown = ['–' if one is None else format_duration(one) for one in times]
@@ -83,7 +84,7 @@ def rounds_lines(group: dict[str, Any]) -> list[str]:
     """
     lines = []
     for one in group['measures']:
-        values = ', '.join(f'{n}: {percent(v)}' for n, v in one['values'].items())
+        values = ', '.join(f'{n}: {_shown(one, n)}' for n in one['values'])
         title = f'{group["name"]}, {_title(group, one)}'
         lines.append(f'{title}, by round: {values} (best: {_best(one)})')
     return lines
@@ -96,15 +97,12 @@ def _title(group: dict[str, Any], measure: dict[str, Any]) -> str:
 
 
 def _best(measure: dict[str, Any]) -> str:
-    """The round with the highest value, where that says anything."""
+    """The round with the best value, where that says anything."""
     values = measure['values'].values()
     return '–' if len(set(values)) == 1 < len(values) else f'round {measure["best"]}'
 
 
-def percent(value: float | None) -> str:
-    """Write a fraction as percentage.
-
-    Args:
-        value: The fraction; None where it is not known.
-    """
-    return '–' if value is None else f'{100 * value:.1f}'
+def _shown(measure: dict[str, Any], number: int) -> str:
+    """Write the value of a round, where it is known."""
+    value = measure['values'].get(number)
+    return '–' if value is None else shown_figure(measure['name'], value)

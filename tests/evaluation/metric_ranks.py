@@ -83,6 +83,11 @@ def whole_image(index):
             bboxes=torch.zeros(2, 4),
         ),
         pred_panoptic_seg=dict(sem_seg=torch.from_numpy(codes)[None]),
+        # A nut too many in every other image, no bolt in the last.
+        pred_points=dict(
+            labels=torch.tensor([0] * (1 + index % 2) + [1] * (index < IMAGES - 1)),
+            scores=torch.ones(1 + index % 2 + (index < IMAGES - 1)),
+        ),
         pred_class_maps=dict(
             labels=torch.tensor([0, 1]),
             high_res=torch.from_numpy(predicted) * scores[:, None, None],
@@ -120,6 +125,7 @@ def metrics(folder):
             dict(coco, metric='segm', ap_thrs=(0.25, 0.5)),
             whole_image,
         ),
+        'CountingMetric': (coco, whole_image),
         'CoverageMetric': (coco, whole_image),
         'PanopticQualityMetric': (panoptic, whole_image),
         'PseudoLabelMetric': ({}, object_crop),

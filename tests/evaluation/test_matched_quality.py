@@ -73,6 +73,14 @@ def test_average_precision(files):
     assert [row['AP50'] for row in precision['per_class']] == pytest.approx([0.5, 0.5])
 
 
+def test_coverage_and_counts(files):
+    """The crowd is no object, its label is one too many."""
+    found = compare_files(*files).average_precision
+    # The best overlaps of an image's objects: 0, 0.8, 1; and 1, of another class.
+    assert found['MUCov'] == found['MWCov'] == pytest.approx((0.6 + 1) / 2)
+    assert (found['MAE'], found['class_MAE']) == (1.0, 0.5)
+
+
 def test_report_has_both_kinds(files, tmp_path):
     out = tmp_path / 'report'
     summary = write_quality_report(compare_files(*files), out, worst=4)
@@ -80,9 +88,12 @@ def test_report_has_both_kinds(files, tmp_path):
     assert 'by overlap' in text and '6 that were found' in text
     assert text.count('## Average precision') == 1
     assert '| bolt | 2 | 50.0 | 50.0 |' in text
+    assert ' 80.0 | 80.0 | 1.00 | 0.50 |' in text
     assert (out / 'worst.png').is_file()
     shown = quality_summary(json.loads((out / 'quality.json').read_text()))
     assert shown['pseudo labels as predictions, AP50'] == pytest.approx(0.5)
+    assert shown['pseudo labels as predictions, MUCov'] == pytest.approx(0.8)
+    assert shown['pseudo labels, count MAE'] == 1
     assert summary['worst'][0]['pseudo_id'] is None
 
 

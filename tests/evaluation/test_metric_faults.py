@@ -72,6 +72,7 @@ def nothing_predicted(sample):
         sample,
         pred_instances={key: value[:0] for key, value in instances.items()},
         pred_class_maps={key: value[:0] for key, value in maps.items()},
+        pred_points=dict(labels=torch.zeros(0).long(), scores=torch.zeros(0)),
         pred_panoptic_seg=dict(sem_seg=void),
         pred_tag_logits=torch.full((len(CLASSES),), -1.0),
     )
@@ -87,6 +88,9 @@ def test_no_predictions(folder, kind, classwise):
     assert list(found) == list(usual)
     if kind == 'ClassMapMetric':  # all is background then, which is often right
         assert 0 < found['mIoU'] < usual['mIoU']
+        return
+    if kind == 'CountingMetric':  # an error: all objects, 2 in an image, are missed
+        assert found == dict(MAE=2.0, class_MAE=1.0)
         return
     if kind == 'TagAccuracyMetric':  # a ranking of equals: the share of the images
         assert found == dict(tag_mAP=0.4, all_right=0.0)
@@ -118,6 +122,9 @@ def test_no_ground_truth(folder, tmp_path, kind):
     assert list(found) == list(run(kind, folder))
     if kind == 'ClassMapMetric':
         assert 0 < found['mIoU'] < 0.5  # of the background alone
+        return
+    if kind == 'CountingMetric':  # an error: what is predicted is all too many
+        assert found == dict(MAE=2.2, class_MAE=1.1)
         return
     assert all(any(same(value, one) for one in NONE) for value in found.values())
 
@@ -223,6 +230,15 @@ def with_instances(**changes):
     return change
 
 
+def with_points(**changes):
+    def change(sample):
+        points = dict(sample['pred_points'])
+        points.update({key: value(points[key]) for key, value in changes.items()})
+        return dict(sample, pred_points=points)
+
+    return change
+
+
 def with_panoptic(make):
     return lambda sample: dict(
         sample,
@@ -292,6 +308,19 @@ FAULTS = [
             'image id 0: no pred_inst',
         )
         for k in OF_INSTANCES
+    ),
+    *(
+        ('CountingMetric', with_points(**change), f'image id 0: {message}')
+        for change, message in (
+            (dict(labels=lambda v: v + 1), 'labels must be 0 to 1'),
+            (dict(labels=lambda v: v[:1]), '1 labels and 2 scores'),
+            (dict(scores=nan_like), 'pred_points.scores holds one not finite'),
+        )
+    ),
+    (
+        'CountingMetric',
+        lambda s: dict(s, pred_points=None),
+        'image id 0: no pred_points.labels',
     ),
     *(
         (k, with_instances(labels=lambda v: v[:1]), 'image id 0: .* as many')

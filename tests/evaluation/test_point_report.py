@@ -75,6 +75,8 @@ def test_report_by_hand(files, tmp_path):
     assert (report['images'], report['images_left_out']) == (2, 1)
     assert (report['points'], report['objects']) == (6, 3)
     assert report['inside'] == 3 / 6
+    # Two nuts and a bolt too many in the first image, a bolt in the second.
+    assert (report['MAE'], report['class_MAE']) == (2, 1)
     shares = [report[key] for key in ('once', 'never', 'several')]
     assert shares == [1 / 3, 1 / 3, 1 / 3] and report['plateau'] == 0
     nut, bolt = report['per_class']

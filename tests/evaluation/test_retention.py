@@ -77,6 +77,17 @@ def test_nothing_shared_is_an_error():
         retention_table({'segm_mAP': 0.1}, {'bbox_mAP': 0.2})
 
 
+def test_errors_of_counts_have_no_retention():
+    """Less is better, and they are no shares of one."""
+    weak, full = ({'counting/MAE': v, 'coco/segm_AP25': 0.4} for v in (1.25, 0.5))
+    rows = {row.metric: row for row in retention_table(weak, full, full)}
+    assert rows['counting/MAE'].retention is rows['counting/MAE'].noise_floor is None
+    assert rows['coco/segm_AP25'].retention == 100
+    text = format_retention(list(rows.values()))
+    assert '|    1.25 |    0.50 |         - |' in text
+    assert 'segm_AP25' in text.partition('Within the noise floor')[2]
+
+
 def test_table_shows_percentages():
     text = format_retention(retention_table(WEAK, FULL))
     assert '36.1 |    37.5 |    96.3 %' in text

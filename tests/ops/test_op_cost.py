@@ -96,6 +96,10 @@ WORK: dict[str, Callable] = {
         rand(2, h, w), 41, merge_plateaus=True, min_distance=16
     ),
     'region_peaks': lambda h, w: ops.region_peaks((rand(h, w) * 9).long(), rand(h, w)),
+    'class_blobs': lambda h, w: ops.class_blobs(rand(9, h, w)),
+    'watershed_boundaries': lambda h, w: ops.watershed_boundaries(
+        rand(h, w), torch.tensor([[0, 0], [w - 1, h - 1]])
+    ),
     'draw_centers': lambda h, w: ops.draw_centers(
         torch.tensor([[w // 2, 0]] * 100), torch.zeros(100).long(), 1, (h, w), 2000
     ),

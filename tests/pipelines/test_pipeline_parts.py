@@ -23,6 +23,7 @@ from mmwsis.pipelines.report_data import (
     compared,
     final_metrics,
     label_warnings,
+    shown_figure,
     stage_result,
     training_measures,
 )
@@ -155,6 +156,29 @@ def test_metrics_for_people():
     assert final_metrics({'mIoU': 30.0}) == {'mIoU': 0.3}
     panoptic = final_metrics({'coco_panoptic/PQ': 40.0})
     assert compared(panoptic, [{'PQ': 0.5}])[0].retention == pytest.approx(80)
+
+
+def test_figures_of_wise_are_shown_like_others():
+    found = final_metrics(
+        {
+            'counting/MAE': 0.25,
+            'counting/class_MAE': 0.125,
+            'coverage/MUCov': 0.5,
+            'coverage/MWCov': 0.75,
+            'coco/segm_AP25': 0.4,
+        }
+    )
+    assert found == {
+        'AP25': 0.4,
+        'MUCov': 0.5,
+        'MWCov': 0.75,
+        'count MAE': 0.25,
+        'class-wise count MAE': 0.125,
+    }
+    shown = [shown_figure(*one) for one in found.items()]
+    assert shown == ['40.0', '50.0', '75.0', '0.25', '0.12']
+    rows = {row.metric: row.retention for row in compared(found, [found])}
+    assert rows['MUCov'] == 100 and rows['count MAE'] is None
 
 
 def test_generation_without_weights_has_no_checkpoint(tmp_path):

@@ -168,8 +168,8 @@ def test_values_and_gradients_are_those_of_the_blob_by_blob_form(scene, form):
 @pytest.mark.parametrize('form', ['softmax', 'sigmoid'])
 def test_gradients_are_the_differences_of_values(form):
     generator = torch.Generator().manual_seed(0)
-    logits = 3 * torch.randn(3, 5, 6, generator=generator, dtype=torch.float64)
-    points = torch.tensor([[1, 1], [5, 2], [4, 4], [2, 4]])
+    logits = 3 * torch.randn(3, 4, 5, generator=generator, dtype=torch.float64)
+    points = torch.tensor([[1, 1], [4, 2], [0, 3], [2, 3]])
     labels = torch.tensor([0, 0, 0, 1])
 
     def total(values):

@@ -1,0 +1,61 @@
+# Stages of BESTIE from image tags, of all sizes. `data` of a pipeline says `backbone`, of
+# IRNet's networks, `cue_backbone`, `network`, `refined`, `own_labels` and `semantic_maps`.
+stages = [
+    dict(name='weak_labels'),
+    dict(
+        name='irnet_classifier',
+        type='train',
+        config='mmwsis::irnet/cam_{backbone}_{data}.py',
+    ),
+    dict(
+        name='class_maps',
+        type='generate',
+        config='mmwsis::irnet/cam_{backbone}_{data}.py',
+        out='{data_root}/class_maps/irnet',
+    ),
+    dict(
+        name='relation_labels',
+        type='generate',
+        config='mmwsis::irnet/relation-labels_{data}.py',
+        has_weights=False,
+        out='{data_root}/relation_labels/irnet',
+    ),
+    dict(
+        name='irnet',
+        type='train',
+        config='mmwsis::irnet/irnet_{backbone}_{data}.py',
+    ),
+    dict(
+        name='semantic_maps',
+        type='generate',
+        config='mmwsis::irnet/irnet_{backbone}_{data}.py',
+        artifact='semantic_maps',
+        out='{data_root}/pseudo_labels/irnet_semantic',
+    ),
+    dict(name='map_quality'),
+    dict(
+        name='classifier',
+        type='train',
+        config='mmwsis::bestie/pam_{cue_backbone}_{data}.py',
+    ),
+    dict(
+        name='cues',
+        type='generate',
+        config='mmwsis::bestie/pam_{cue_backbone}_{data}.py',
+        out='{data_root}/pseudo_labels/bestie_cues.json',
+    ),
+    dict(name='cue_quality'),
+    dict(name='training'),
+    dict(
+        name='pseudo_labels',
+        type='generate',
+        config='{network}',
+        out='{data_root}/pseudo_labels/{own_labels}.json',
+    ),
+    dict(name='quality'),
+    dict(name='final_model', config='{refined}'),
+    dict(name='final_test', config='{refined}'),
+    dict(name='full_supervision'),
+    dict(name='full_test'),
+    dict(name='report'),
+]

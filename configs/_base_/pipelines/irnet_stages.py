@@ -1,0 +1,60 @@
+# Stages of IRNet, of all sizes. `data` of a pipeline says `backbone`.
+stages = [
+    dict(name='weak_labels'),
+    dict(
+        name='classifier',
+        type='train',
+        config='mmwsis::irnet/cam_{backbone}_{data}.py',
+    ),
+    dict(
+        name='class_maps',
+        type='generate',
+        config='mmwsis::irnet/cam_{backbone}_{data}.py',
+        out='{data_root}/class_maps/irnet',
+    ),
+    dict(
+        name='relation_labels',
+        type='generate',
+        config='mmwsis::irnet/relation-labels_{data}.py',
+        has_weights=False,
+        out='{data_root}/relation_labels/irnet',
+    ),
+    dict(
+        name='labeler', type='train', config='mmwsis::irnet/irnet_{backbone}_{data}.py'
+    ),
+    dict(
+        name='pseudo_labels',
+        type='generate',
+        config='mmwsis::irnet/irnet_{backbone}_{data}.py',
+        out='{data_root}/pseudo_labels/irnet.json',
+    ),
+    dict(
+        name='semantic_maps',
+        type='generate',
+        config='mmwsis::irnet/irnet_{backbone}_{data}.py',
+        artifact='semantic_maps',
+        out='{data_root}/pseudo_labels/irnet_semantic',
+    ),
+    # What the CAMs are worth alone.
+    dict(
+        name='cam_components',
+        type='generate',
+        config='mmwsis::irnet/cam-components_{data}.py',
+        has_weights=False,
+        out='{data_root}/pseudo_labels/cam_components.json',
+    ),
+    dict(
+        name='cam_quality',
+        type='quality',
+        only_with=['train.ann_file'],
+        pseudo='{out:cam_components}',
+        gt='{data_root}/{train.ann_file}',
+        img_dir='{data_root}/{train.img}',
+    ),
+    dict(name='quality'),
+    dict(name='final_model'),
+    dict(name='final_test'),
+    dict(name='full_supervision'),
+    dict(name='full_test'),
+    dict(name='report'),
+]
