@@ -123,6 +123,10 @@ class WISE(EndToEndDetector):
     """
 
     artifacts = ('instances', 'points')
+    report_picture = dict(
+        title='From blobs to chosen proposals',
+        tool='tools/analysis_tools/show_wise.py',
+    )
     test_defaults: ClassVar[dict[str, Any]] = dict(
         mask_source='wise',
         cand_min_score=0.5,
