@@ -16,7 +16,6 @@ stages = [
         name='network',
         cfg_options={
             'train_dataloader.dataset.pipeline.1.path': '{proposals}',
-            'train_dataloader.dataset.pipeline.5.cand_min_score': '{min_score}',
             **measured,
         },
     ),
