@@ -195,6 +195,7 @@ def objects_row(size: tuple[int, int], count: int) -> Row:
             Peaks(blobs.labels, blobs.points, blobs.scores),
             Proposals(scene.proposals.rles, scene.proposals.scores, size),
             cand_min_score=min_score,
+            background_min_score=None,
             single_point=False,
             kmeans_stride=1,
             restrict_to_point=True,
