@@ -7,7 +7,12 @@ from mmwsis.structures.proposals import Proposals
 
 from .enlarged_at import enlarged_at
 from .k_means import cluster_representatives, k_means
-from .proposals import points_in_proposals, proposal_candidates, proposal_coverage
+from .proposals import (
+    points_in_proposals,
+    proposal_candidates,
+    proposal_coverage,
+    proposal_union,
+)
 from .tensor_checks import as_integer, check_finite, check_integers, check_shape
 
 
@@ -39,7 +44,13 @@ def uncovered_pixels(
         array([[1, 0, 0],
                [0, 0, 1]])
     """
-    return _uncovered(points, proposals, min_score, single_point, least=False)
+    points = np.asarray(points)
+    hits = points_in_proposals(points, proposals)
+    candidates = proposal_candidates(hits, proposals.scores, min_score, single_point)
+    background = ~proposal_union(proposals[candidates.any(axis=0)])
+    x, y = np.floor(points[~hits.any(axis=1)] + 0.5).astype(np.int64).T
+    background[y, x] = False
+    return background
 
 
 def least_covered_pixels(
@@ -59,27 +70,21 @@ def least_covered_pixels(
 
     Returns:
         (H, W) bool; some are True, if the image has pixels.
+
+    Example:
+        >>> rles = [dict(size=[2, 3], counts=counts) for counts in ('132', '06')]
+        >>> proposals = Proposals(rles, [0.9, 0.8], (2, 3))
+        >>> least_covered_pixels([[1, 1]], proposals).astype(int)
+        array([[1, 0, 1],
+               [0, 0, 1]])
     """
-    return _uncovered(points, proposals, min_score, single_point, least=True)
-
-
-def _uncovered(
-    points: np.ndarray,
-    proposals: Proposals,
-    min_score: float,
-    single_point: bool,
-    least: bool,
-) -> np.ndarray:
-    points = np.asarray(points)
+    found = uncovered_pixels(points, proposals, min_score, single_point)
+    if found.any() or not found.size:
+        return found
     hits = points_in_proposals(points, proposals)
     candidates = proposal_candidates(hits, proposals.scores, min_score, single_point)
     coverage = proposal_coverage(proposals[candidates.any(axis=0)])
-    background = coverage == 0
-    x, y = np.floor(points[~hits.any(axis=1)] + 0.5).astype(np.int64).T
-    background[y, x] = False
-    if least and not background.any():
-        background = coverage == coverage.min(initial=len(proposals))
-    return background
+    return coverage == coverage.min()
 
 
 def background_pixels(

@@ -64,6 +64,11 @@ def assign_pixels(
     if not labels.numel():
         return labels
     with full_precision(maps):
+        # Distances are the same from any origin; near it products are more exact.
+        maps, references = (
+            maps - references[0][:, None, None],
+            references - references[0],
+        )
         # Equal references may differ in the last bit of their products.
         first = (references[:, None] == references).all(2).int().argmax(1)
         nearness = torch.einsum('rd,dhw->rhw', references, maps)

@@ -67,6 +67,11 @@ def maps(height, width):
     )
 
 
+def eighth(height, width):
+    """Embeddings at stride 8."""
+    return rand(8, -(-height // 8), -(-width // 8))
+
+
 WORK: dict[str, Callable] = {
     'affinity_walk': lambda h, w: ops.affinity_walk(rand(1, h, w), rand(1, h, w)),
     'centroid_instance_map': lambda h, w: ops.centroid_instance_map(
@@ -99,6 +104,12 @@ WORK: dict[str, Callable] = {
     'class_blobs': lambda h, w: ops.class_blobs(rand(9, h, w)),
     'watershed_boundaries': lambda h, w: ops.watershed_boundaries(
         rand(h, w), torch.tensor([[0, 0], [w - 1, h - 1]])
+    ),
+    'assign_pixels': lambda h, w: ops.assign_pixels(
+        eighth(h, w), (h, w), rand(9, 8), rand(9, 8)
+    ),
+    'background_pixels': lambda h, w: ops.background_pixels(
+        eighth(h, w), rand(h, w) > 0.3, 9
     ),
     'draw_centers': lambda h, w: ops.draw_centers(
         torch.tensor([[w // 2, 0]] * 100), torch.zeros(100).long(), 1, (h, w), 2000

@@ -46,6 +46,17 @@ def test_enlarged_maps_are_assigned_as_if_they_were_made(size):
     assert torch.equal(found, expected)
 
 
+def test_embeddings_far_from_the_origin_are_told_apart():
+    generator = torch.Generator().manual_seed(0)
+    maps = torch.randn(64, 5, 6, generator=generator) + 1000
+    references = torch.randn(6, 64, generator=generator) / 10 + 1000
+    expected = nearest_of_full_map(
+        maps.double(), (5, 6), references[:3].double(), references[3:].double()
+    )
+    found = assign_pixels(maps, (5, 6), references[:3], references[3:])
+    assert torch.equal(found, expected)
+
+
 def test_distances_that_underflow_as_similarities_still_differ():
     maps = torch.tensor([[[0.0, 100.0, 140.0, 200.0]]])
     found = assign_pixels(maps, (1, 4), maps[:, 0, :1].T, maps[:, 0, 3:].T)
