@@ -46,7 +46,7 @@ def k_means(
 
     Example:
         >>> k_means(torch.tensor([[0.0], [9.0], [1.0], [8.0]]), 2)
-        tensor([0, 1, 0, 1])
+        tensor([1, 0, 1, 0])
     """
     check_shape('embeddings', embeddings, ('N', 'd'))
     check_finite('embeddings', embeddings)
