@@ -5,7 +5,7 @@
 # centres of boxes (docs/datasets/kitti.md).
 _base_ = ['../_base_/pipelines/stages.py', '../_base_/pipelines/wise_stages.py']
 
-# Scores of the built-in proposals are not calibrated, so all are candidates (`min_score`).
+# Scores of the built-in proposals are not calibrated: any may become a mask (`min_score`).
 # WISE is the final model. Mask R-CNN on its labels is trained where it has a baseline.
 _no_baseline = dict(
     refined='',

@@ -12,7 +12,6 @@ TRAIN, VAL, TEST, LABEL = (
     f'{loader}_dataloader.dataset.pipeline.1.path'
     for loader in ('train', 'val', 'test', 'pseudo_label')
 )
-DRAWN = 'train_dataloader.dataset.pipeline.4.cand_min_score'
 CHOSEN = 'model.test_cfg.cand_min_score'
 IMPORTED = """
 _base_ = 'mmwsis::wise/pipeline.py'
@@ -41,7 +40,7 @@ def test_points_and_proposals_to_the_final_model():
     assert (stages['proposals'].out, stages['val_proposals'].out) == (made, measured)
     assert stages['proposal_recall'].pseudo == made
     tested = {VAL: measured, TEST: measured, CHOSEN: 0}
-    assert stages['network'].cfg_options == {TRAIN: made, DRAWN: 0, **tested}
+    assert stages['network'].cfg_options == {TRAIN: made, **tested}
     assert stages['network_test'].cfg_options == tested
     assert stages['pseudo_labels'].cfg_options == {LABEL: made, CHOSEN: 0}
     assert stages['pseudo_labels'].out == 'data/voc/pseudo_labels/wise.json'
@@ -95,6 +94,5 @@ def test_proposals_of_another_method_are_one_line(tmp_path):
     assert stages['pseudo_labels'].cfg_options[LABEL] == folder
     file.write_text(IMPORTED.replace("/mcg'", "/sharpmask', min_score=0.5"))
     stages = stages_of(file)
-    assert stages['network'].cfg_options[DRAWN] == 0.5
     for name in ('network', 'network_test', 'pseudo_labels'):
         assert stages[name].cfg_options[CHOSEN] == 0.5

@@ -1,7 +1,7 @@
 # Stages of WISE, of all sizes. `data` of a pipeline says `network`, `refined`, `final_model`
 # and `weak`, the test that the report compares; `proposals`, the folder of the training
 # images' proposals (those of the images that are measured on lie beside it, in a folder whose
-# name ends in `_val`), and `min_score`, above which they are candidates.
+# name ends in `_val`), and `min_score`, above which one may take the place of a region.
 measured = {
     'val_dataloader.dataset.pipeline.1.path': '{proposals}_val',
     'test_dataloader.dataset.pipeline.1.path': '{proposals}_val',
@@ -16,7 +16,6 @@ stages = [
         name='network',
         cfg_options={
             'train_dataloader.dataset.pipeline.1.path': '{proposals}',
-            'train_dataloader.dataset.pipeline.5.cand_min_score': '{min_score}',
             **measured,
         },
     ),
