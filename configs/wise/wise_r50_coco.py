@@ -42,6 +42,7 @@ val_evaluator = [
         metric='segm',
         ap_thrs=(0.25, 0.5, 0.75),
     ),
+    dict(type='mmwsis.CountingMetric', ann_file=truth),
 ]
 test_evaluator = val_evaluator
 

@@ -43,6 +43,7 @@ val_evaluator = [
         ap_thrs=(0.25, 0.5, 0.75),
         remove_void=True,
     ),
+    dict(type='mmwsis.CountingMetric', ann_file=truth),
 ]
 test_evaluator = val_evaluator
 

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco_mask
 
+# Arrays of so many masks stay in the processor's cache, which takes half the time.
+_BLOCK = 64
 _MAX_CHARACTERS = 7  # 35 bits of an integer: more than any image has pixels
 
 
@@ -53,9 +55,10 @@ class RunLengths:
         valid = all(list(rle['size']) == [height, width] for rle in rles)
         if valid and found is not None and found[0].min() >= 0:
             runs, first = found
-            valid = (np.add.reduceat(runs, first[:-1]) == height * width).all()
-            if valid:
-                return cls(runs.cumsum(), first, (height, width))
+            ends = runs.cumsum(out=runs)
+            whole = np.arange(1, len(first)) * (height * width)
+            if (ends[first[1:] - 1] == whole).all():
+                return cls(ends, first, (height, width))
         raise ValueError(
             f'not all of the {len(rles)} RLEs are masks of {height} x {width} pixels '
             '(height x width).'
@@ -179,6 +182,21 @@ def decompress_counts(
         ``(runs, first)``: int64 run lengths of all masks, and ``(N + 1,)`` index of the
         first run of each; None if no RLE has such counts.
     """
+    parts = []
+    for begin in range(0, len(counts), _BLOCK):
+        part = _decompress(counts[begin : begin + _BLOCK])
+        if part is None:
+            return None
+        parts.append(part)
+    runs = np.concatenate([own for own, _ in parts])
+    number = np.concatenate([np.diff(first) for _, first in parts])
+    return runs, np.append(0, number.cumsum())
+
+
+def _decompress(
+    counts: Sequence[str | bytes],
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """:func:`decompress_counts` of some masks."""
     packed = [c.encode('utf-8', 'replace') if isinstance(c, str) else c for c in counts]
     stops = np.cumsum([len(text) for text in packed])
     chars = np.frombuffer(b''.join(packed), dtype=np.uint8)
@@ -189,37 +207,34 @@ def decompress_counts(
     if not is_last[stops - 1].all():
         return None  # Cut off: the last run goes on.
     ends = np.flatnonzero(is_last)
-    lengths = np.diff(ends, prepend=-1)
-    if lengths.max() > _MAX_CHARACTERS:
+    # The highest bit of the last character is the sign.
+    runs = (chars[is_last] ^ np.uint8(0x10)).astype(np.int64) - 0x10
+    # Few runs have characters before the last one.
+    others = np.flatnonzero(~is_last)
+    owner = np.searchsorted(ends, others)
+    place = ends[owner] - others
+    if place.max(initial=0) >= _MAX_CHARACTERS:
         return None
-    runs = _join_characters(chars, ends, lengths)
+    for distance in range(1, place.max(initial=0) + 1):
+        pick = place == distance
+        longer, bits = owner[pick], chars[others[pick]] & np.uint8(0x1F)
+        runs[longer] = (runs[longer] << 5) + bits
     first = np.append(0, np.searchsorted(ends, stops))
     return _undo_differences(runs, first), first
 
 
-def _join_characters(
-    chars: np.ndarray, ends: np.ndarray, lengths: np.ndarray
-) -> np.ndarray:
-    """Signed integers of characters of five bits, the lowest bits first."""
-    top = chars[ends].astype(np.int64)
-    values = top - ((top & 0x10) << 1)  # The highest bit is the sign.
-    for place in range(1, int(lengths.max())):  # Few have more than two characters.
-        longer = np.flatnonzero(lengths > place)
-        lower = chars[ends[longer] - place].astype(np.int64) & 0x1F
-        values[longer] = (values[longer] << 5) + lower
-    return values
-
-
 def _undo_differences(values: np.ndarray, first: np.ndarray) -> np.ndarray:
-    """Add up every other value of each mask; the first one stands alone."""
-    total = np.zeros(len(values) + 1, np.int64)  # total[i + 1] belongs to value i.
-    total[1::2] = values[0::2].cumsum()
-    total[2::2] = values[1::2].cumsum()
-    counts = np.diff(first)
-    begin = np.repeat(first[:-1], counts)
-    is_odd = (np.arange(len(values)) - begin) & 1
-    runs = total[1:] - total[begin + 1 - is_odd]
-    runs[first[:-1]] = values[first[:-1]]
+    """Add up every other value of each mask; the first three stand alone."""
+    alone = first[:-1, None] + np.arange(3)
+    alone = alone[alone < first[1:, None]]
+    runs = np.empty_like(values)
+    for parity in (0, 1):
+        own = values[parity::2]
+        sums = np.append(0, own.cumsum())
+        # Where sums begin anew, what they were is taken away, and they are made again.
+        begin = alone[alone % 2 == parity] // 2
+        own[begin] -= np.diff(sums[begin], prepend=0)
+        own.cumsum(out=runs[parity::2])
     return runs
 
 

@@ -320,3 +320,52 @@ def test_bestie_schedule_of_the_paper():
     assert len(rates) == 210
     expected = [5e-5 * (1 - i / 210) ** 0.9 for i in range(210)]
     assert rates == pytest.approx(expected, rel=1e-9)
+
+
+def test_wise_network_sizes():
+    """ResNet-50 without its classifier, and both heads, of 20 classes."""
+    cfg = load_file(FOLDER / 'wise' / 'wise_r50_voc.py')
+    init_default_scope('mmdet')
+    with torch.device('meta'):
+        model = MODELS.build(cfg.model)
+    heads = (21 + 64) * (512 + 1024 + 2048 + 3)
+    count = 25_557_032 - 2_049_000 + heads
+    assert sum(p.numel() for p in model.parameters()) == count == 23_812_927
+    norms = [m for m in model.train().modules() if isinstance(m, nn.BatchNorm2d)]
+    frozen = [p for norm in norms for p in norm.parameters()]
+    assert sum(p.numel() for p in frozen) == count - 23_759_807
+    assert not any(norm.training for norm in norms)
+    wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
+    (group,) = wrapper.optimizer.param_groups
+    trained = {id(p) for p in model.parameters() if p.requires_grad}
+    assert {id(p) for p in group['params']} == trained
+    assert not trained & {id(p) for p in frozen}
+    assert len(trained) + len(frozen) == len(list(model.parameters()))
+
+
+@pytest.mark.parametrize('dataset', ['voc', 'coco', 'kitti', 'cityscapes', 'prm_voc'])
+def test_wise_numbers(dataset):
+    """Section 4 of the paper: Adam at a constant rate, single images, no flip."""
+    cfg = load_file(FOLDER / 'wise' / f'wise_r50_{dataset}.py')
+    assert cfg.optim_wrapper.optimizer == dict(
+        type='Adam', lr=1e-5, betas=(0.9, 0.999), weight_decay=5e-4
+    )
+    assert 'clip_grad' not in cfg.optim_wrapper and cfg.param_scheduler is None
+    assert cfg.train_cfg.max_iters == 200_000
+    assert cfg.train_dataloader.batch_size == cfg.auto_scale_lr.base_batch_size == 1
+    assert cfg.model.embed_dims == 64
+    assert cfg.model.localization_weight == (0.0 if dataset == 'prm_voc' else 0.1)
+    for loader in ('train', 'val', 'test', 'pseudo_label'):
+        steps = cfg[f'{loader}_dataloader'].dataset.pipeline
+        steps = {step.type: step for step in steps}
+        kind = 'Generate' if loader in ('val', 'test') else 'Load'
+        assert steps[f'mmwsis.{kind}Proposals'].max_num == 1000
+        assert steps['mmwsis.RandomRescale'].scale == (1.0, 1.0)
+        assert not any('Flip' in name or 'Mirror' in name for name in steps)
+    groups = cfg.train_dataloader.dataset.pipeline[5]
+    assert groups.type == 'mmwsis.GeneratePixelGroups'
+    assert groups.samples_per_group is None and groups.sample_min_score == 0
+    assert groups.cand_min_score == cfg.model.test_cfg.background_min_score
+    metric = cfg.test_evaluator[0]
+    assert metric.ap_thrs == (0.25, 0.5, 0.75)
+    assert metric.get('remove_void', False) == dataset.endswith('voc')

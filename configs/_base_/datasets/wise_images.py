@@ -13,7 +13,7 @@ train_pipeline = [
         type='mmwsis.GeneratePixelGroups',
         samples_per_group=None,  # as many as there are points
         sample_min_score=0.0,
-        cand_min_score=0.0,  # 0.5 for SharpMask's proposals, here and in model.test_cfg
+        cand_min_score=0.5,  # of proposals that are no background
         single_point=False,
         background_anchors=False,
     ),
@@ -21,7 +21,8 @@ train_pipeline = [
 ]
 test_pipeline = [
     dict(type='LoadImageFromFile'),
-    dict(type='mmwsis.LoadProposals', max_num=1000),
+    # Made on the fly where DetInferencer is given an image of no dataset.
+    dict(type='mmwsis.GenerateProposals', max_num=1000),
     native,
     # For the rows of Table 1 that are upper bounds; the others do not look at masks.
     dict(type='mmwsis.LoadWeakAnnotations', with_point=False, with_mask=True),

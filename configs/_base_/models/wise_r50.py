@@ -28,16 +28,16 @@ model = dict(
     embedding_head=dict(type='mmwsis.FCN8Head', in_channels=(512, 1024, 2048)),
     embed_dims=64,
     localization_weight=0.1,  # lambda; 1 trains L-Net alone, 0 E-Net alone
-    loss_localization=dict(
-        type='mmwsis.LCFCNLoss', form='softmax', local_split_offset=1
-    ),
+    loss_localization=dict(type='mmwsis.LCFCNLoss', form='softmax'),
     loss_embedding=dict(type='mmwsis.PixelEmbeddingLoss', eps=1e-6, reduction='sum'),
     test_cfg=dict(
         # Row of Table 1: 'blobs', 'best_proposal', 'oracle', 'gt_mask', 'prm', 'gt_points'.
         mask_source='wise',
-        # 0.5 for SharpMask's proposals, here and in train_pipeline[5]: the scores of the
-        # built-in generator are not calibrated.
+        # The chosen proposal has a higher score; SharpMask's are calibrated: 0.5.
         cand_min_score=0.0,
+        # Background is what none of a higher score around a point covers, as in training
+        # (train_pipeline[5]).
+        background_min_score=0.5,
         single_point=False,
         kmeans_stride=1,
         restrict_to_point=True,

@@ -26,6 +26,10 @@ ROW_FIELDS = (
     'gt_point_scores',
     'gt_ann_ids',
 )
+# What is made of the pixels that augmentation has left, and by which transform.
+MADE_LAST = dict(
+    gt_center_targets='GenerateCenterTargets', gt_pixel_groups='GeneratePixelGroups'
+)
 
 
 class GeometricTransform(BaseTransform):
@@ -191,11 +195,12 @@ def _drop_rows(results: dict[str, Any], kept: np.ndarray) -> None:
 def _check(results: dict[str, Any], geometry: Geometry) -> None:
     """Refuse fields that are of another image, lack rows, or were made too early."""
     place = f'image id {results.get("img_id")!r}'
-    if 'gt_center_targets' in results:
-        raise ValueError(
-            'GenerateCenterTargets must follow the transforms that move pixels: its '
-            f'targets would stay behind ({place}).'
-        )
+    for name, transform in MADE_LAST.items():
+        if name in results:
+            raise ValueError(
+                f'{transform} must follow the transforms that move pixels: {name} '
+                f'would stay behind ({place}).'
+            )
     sizes = {
         name: results[name].shape
         for name in ('gt_seg_map', 'gt_instance_map')

@@ -3,11 +3,17 @@
 from typing import Any
 
 import numpy as np
+import torch
 from mmcv.transforms import BaseTransform
 
 from mmwsis.formats.image_file import image_place
-from mmwsis.ops import draw_pixel_groups
+from mmwsis.ops import distinct_points, draw_pixel_groups
 from mmwsis.registry import TRANSFORMS
+
+NEEDED = (
+    *('gt_points', 'gt_bboxes_labels', 'gt_ann_ids', 'gt_ignore_flags'),
+    'mask_proposals',
+)
 
 
 @TRANSFORMS.register_module()
@@ -50,33 +56,52 @@ class GeneratePixelGroups(BaseTransform):
         """Draw the pixels of one sample.
 
         Args:
-            results: Data of an image with ``gt_points``, ``gt_ignore_flags`` and
-                ``mask_proposals``. Ignored rows, such as crowds, are no objects.
+            results: Data of an image with ``gt_points``, ``gt_bboxes_labels``,
+                ``gt_ann_ids``, ``gt_ignore_flags`` and ``mask_proposals``. Ignored
+                rows, such as crowds, are no objects; of several points of one class on
+                one pixel the first one counts.
 
         Returns:
             ``results``.
 
         Raises:
             KeyError: Points or proposals are not loaded.
-            ValueError: A point lies outside the image; the message names the image.
+            ValueError: A point lies outside the image, or points of two classes are on
+                one pixel; the message names the image.
         """
-        needed = 'gt_points', 'gt_ignore_flags', 'mask_proposals'
-        missing = [key for key in needed if key not in results]
+        missing = [key for key in NEEDED if key not in results]
         if missing:
             raise KeyError(
                 f'GeneratePixelGroups needs {" and ".join(missing)} of the sample; '
                 'load them with mmwsis.LoadWeakAnnotations and mmwsis.LoadProposals.'
             )
-        points = results['gt_points'][~results['gt_ignore_flags']]
         generator = np.random.default_rng(np.random.randint(2**32, dtype=np.uint64))
         try:
             results['gt_pixel_groups'] = draw_pixel_groups(
-                points, results['mask_proposals'], generator, **vars(self)
+                self._pixels(results),
+                results['mask_proposals'],
+                generator,
+                **vars(self),
             )
         except ValueError as error:
             place = image_place(str(results.get('img_path')), results.get('img_id'))
             raise ValueError(f'{place}: {error}') from error
         return results
+
+    @staticmethod
+    def _pixels(results: dict[str, Any]) -> np.ndarray:
+        """One pixel for each object, (K, 2)."""
+        counts = ~results['gt_ignore_flags']
+        points = np.floor(results['gt_points'][counts] + 0.5)
+        height, width = results['mask_proposals'].size
+        pixels = np.minimum(points, [width - 1, height - 1]).astype(np.int64)
+        labels, ids = (
+            results[key][counts] for key in ('gt_bboxes_labels', 'gt_ann_ids')
+        )
+        kept = distinct_points(
+            torch.from_numpy(pixels), torch.from_numpy(labels), ids.tolist()
+        )
+        return pixels[kept.numpy()]
 
     def __repr__(self) -> str:
         settings = ', '.join(f'{name}={value!r}' for name, value in vars(self).items())

@@ -35,19 +35,15 @@ from .wise_masks import (
 )
 from .wise_samples import known_objects, known_points, original_proposals
 
-MASK_SOURCES = (
-    *('blobs', 'best_proposal', 'oracle', 'gt_mask'),
-    *('prm', 'gt_points', 'wise'),
-)
-# Points of the localization network, which the others do not need.
-WITHOUT_L_NET = ('prm', 'gt_points')
-WITH_E_NET = ('prm', 'gt_points', 'wise')
+WITHOUT_L_NET = ('prm', 'gt_points')  # their points need not be found
+WITHOUT_E_NET = ('blobs', 'best_proposal', 'oracle', 'gt_mask')
+MASK_SOURCES = (*WITHOUT_E_NET, *WITHOUT_L_NET, 'wise')
 # Points that are known take the place of found ones when training images are labelled.
 CLICKABLE = ('best_proposal', 'wise')
 # Settings of embedded_masks.
 EMBEDDING_SETTINGS = (
-    *('cand_min_score', 'single_point', 'kmeans_stride'),
-    *('restrict_to_point', 'score'),
+    *('cand_min_score', 'background_min_score', 'single_point'),
+    *('kmeans_stride', 'restrict_to_point', 'score'),
 )
 
 
@@ -83,14 +79,15 @@ class WISE(EndToEndDetector):
             E-Net alone: the other head is not run, and its weights are frozen. Defaults
             to 0.1.
         test_cfg: ``mask_source``, a row of Table 1: 'blobs', 'best_proposal', 'oracle',
-            'gt_mask', 'prm', 'gt_points' or 'wise'; ``cand_min_score``: proposals have
-            a higher score; ``single_point``: those that cover several points are no
-            candidates for the background; ``kmeans_stride``: every so many rows and
-            columns of the background are clustered; ``restrict_to_point``: a proposal
-            must cover the point; ``score``: 'dice' of region and proposal, 'peak' or
-            'product' of both. ``use_clicks``: when training images are labelled, their
-            points take the place of those that L-Net finds, for 'wise' and
-            'best_proposal'. Defaults to None: the paper's values.
+            'gt_mask', 'prm', 'gt_points' or 'wise'; ``cand_min_score``: proposals that
+            are chosen have a higher score; ``background_min_score``: background is what
+            no proposal of a higher score around a point covers, None: the same;
+            ``single_point``: those that cover several points leave background;
+            ``kmeans_stride``: every so many rows and columns of it are clustered;
+            ``restrict_to_point``: a chosen proposal covers the point; ``score``: 'dice'
+            of region and proposal, 'peak' or 'product' of both; ``use_clicks``: when
+            training images are labelled, 'wise' and 'best_proposal' make masks for
+            their points, not for found ones. Defaults to None: the paper's values.
         data_preprocessor: Config, usually of ``mmdet.DetDataPreprocessor``. Defaults to
             None.
         init_cfg: Initialisation of the whole; the parts have their own. Defaults to
@@ -130,6 +127,7 @@ class WISE(EndToEndDetector):
     test_defaults: ClassVar[dict[str, Any]] = dict(
         mask_source='wise',
         cand_min_score=0.5,
+        background_min_score=None,
         single_point=False,
         kmeans_stride=1,
         restrict_to_point=True,
@@ -182,9 +180,8 @@ class WISE(EndToEndDetector):
         branch = None
         if weight == 0 and source not in WITHOUT_L_NET:
             branch, others = 'L-Net', WITHOUT_L_NET
-        elif weight == 1 and source in WITH_E_NET:
-            branch = 'E-Net'
-            others = tuple(one for one in MASK_SOURCES if one not in WITH_E_NET)
+        elif weight == 1 and source not in WITHOUT_E_NET:
+            branch, others = 'E-Net', WITHOUT_E_NET
         if branch is not None:
             raise ValueError(
                 f'test_cfg.mask_source={source!r} needs {branch}, which '
@@ -248,7 +245,7 @@ class WISE(EndToEndDetector):
         if weight > 0:
             logits = self._logits(features, size, sample)
             objects = sample.gt_instances
-            points = objects.points.round().long()
+            points = (objects.points + 0.5).floor().long()
             terms = self.loss_localization(logits, points, objects.labels)
             losses.update((name, weight * value) for name, value in terms.items())
         if weight < 1:
@@ -332,9 +329,9 @@ class WISE(EndToEndDetector):
         found = found._replace(points=points)
         if self.artifact == 'points':
             return found
-        if source in WITH_E_NET:
-            return self._embedded(found, features, sample)
-        return found._replace(instances=self._localized(source, found, sample))
+        if source in WITHOUT_E_NET:
+            return found._replace(instances=self._localized(source, found, sample))
+        return self._embedded(found, features, sample)
 
     def _probabilities(self, logits: Tensor) -> Tensor:
         """Probabilities (C + 1, H, W), of which the largest is the class."""

@@ -177,6 +177,7 @@ def embedded_masks(
     proposals: Proposals,
     *,
     cand_min_score: float,
+    background_min_score: float | None,
     single_point: bool,
     kmeans_stride: int,
     restrict_to_point: bool,
@@ -188,7 +189,9 @@ def embedded_masks(
         embeddings: (d, h, w)
         points: K objects, at least one.
         proposals: N proposals.
-        cand_min_score: Proposals have a higher score.
+        cand_min_score: The chosen proposal has a higher score.
+        background_min_score: Background is covered by no proposal of a higher score
+            around a point. None: ``cand_min_score``.
         single_point: Whether proposals that cover several points leave background.
         kmeans_stride: Every so many rows and columns of the background are clustered.
         restrict_to_point: Whether the chosen proposal covers the point.
@@ -200,7 +203,8 @@ def embedded_masks(
         none does.
     """
     size, pixels = proposals.size, points.points.cpu().numpy()
-    free = least_covered_pixels(pixels, proposals, cand_min_score, single_point)
+    least = cand_min_score if background_min_score is None else background_min_score
+    free = least_covered_pixels(pixels, proposals, least, single_point)
     background = background_pixels(
         embeddings,
         torch.from_numpy(free).to(embeddings.device),

@@ -46,6 +46,11 @@ def test_pixels_follow_the_image_when_it_is_mirrored():
     np.testing.assert_array_equal(groups.chosen, [0, 2])
 
 
+def test_an_image_that_moves_afterwards_is_refused():
+    with pytest.raises(ValueError, match=r'GeneratePixelGroups must follow .*id 7'):
+        RandomMirror(prob=1.0)(GeneratePixelGroups()(sample()))
+
+
 def test_groups_are_packed_as_tensors_that_move_and_batch():
     results = GeneratePixelGroups()(sample())
     packed = PackWeakInputs()(results)['data_samples']
@@ -74,6 +79,18 @@ def test_crowds_without_a_point_are_no_objects():
     assert len(groups.anchors) == 2
 
 
+def test_of_two_points_of_one_class_on_one_pixel_the_first_counts():
+    found = sample()
+    found['gt_points'][2] = found['gt_points'][0] + 0.3
+    found['gt_bboxes_labels'][2] = found['gt_bboxes_labels'][0]
+    with pytest.warns(UserWarning, match='1 of 2 points left out'):
+        groups = GeneratePixelGroups()(found)['gt_pixel_groups']
+    assert len(groups.anchors) == 1
+    found['gt_bboxes_labels'][2] += 1
+    with pytest.raises(ValueError, match=r'image id 7.*got 100 and 102 of classes'):
+        GeneratePixelGroups()(found)
+
+
 def test_an_image_without_objects_has_empty_groups():
     found = whole_image_sample(20, 30, [])
     found.update(mask_proposals=Proposals([], [], (20, 30)), tags=[], num_classes=3)
@@ -85,8 +102,8 @@ def test_an_image_without_objects_has_empty_groups():
 
 def test_broken_samples_are_named():
     found = sample(img_path='day/7.jpg')
-    found['gt_points'][2] = 30, 4
-    with pytest.raises(ValueError, match=r'7\.jpg.*7.* \(x, y\) \[30.0, 4.0\] of'):
+    found['gt_points'][2] = -1, 4
+    with pytest.raises(ValueError, match=r'7\.jpg.*7.* \(x, y\) \[-1, 4\] of'):
         GeneratePixelGroups()(found)
     del found['mask_proposals']
     with pytest.raises(KeyError, match='needs mask_proposals of the sample; load'):

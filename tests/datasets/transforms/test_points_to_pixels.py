@@ -41,15 +41,16 @@ def test_points_of_a_class_on_one_pixel_are_merged_with_one_warning(caplog):
     assert len(found['gt_bboxes_labels']) == len(found['gt_ignore_flags']) == 2
     assert found['num_dropped'] == 1
     (record,) = caplog.records
-    assert 'Image a.jpg (image id 4): 1 points are on the pixel' in record.message
+    assert 'Image a.jpg (image id 4): 1 points left out' in record.message
 
 
 def test_points_of_two_classes_on_one_pixel_are_an_error():
     with pytest.raises(ValueError) as error:
         PointsToPixels()(image([(2, 2), (5, 1), (2.2, 1.9)], [1, 1, 0]))
     assert str(error.value) == (
-        'Image a.jpg (image id 4): the points of annotation ids 10 and 12, of '
-        'different classes, are on one pixel, (x, y) [2, 2]. Correct one of them.'
+        'Image a.jpg (image id 4): points: expected one class per pixel, got '
+        'annotation id 10 and annotation id 12 of classes 1 and 0 on (2, 2). '
+        'Correct one of them.'
     )
 
 

@@ -10,6 +10,7 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.structures import InstanceData
 from torch.testing import assert_close
 
+from mmwsis.models.detectors import wise_masks
 from mmwsis.models.detectors.wise import MASK_SOURCES
 from mmwsis.ops import enlarged_at
 from mmwsis.structures.grid_map import GridMap
@@ -267,6 +268,34 @@ def test_scores(predicted, score):
 def test_without_candidates_the_own_region_stays_with_the_score_zero(predicted):
     found = predicted(mask_source='wise', cand_min_score=0.95).pred_instances
     assert by_mask(found) == [(240, 0.0), (256, 0.0), (480, 0.0)]
+
+
+@pytest.mark.parametrize(
+    ('settings', 'scores'),
+    [
+        (dict(cand_min_score=0.7), (0.7, 0.7)),
+        (dict(cand_min_score=0.0, background_min_score=0.7), (0.7, 0.0)),
+    ],
+)
+def test_background_may_have_a_score_of_its_own(
+    predicted, settings, scores, monkeypatch
+):
+    seen = {}
+
+    def spy(name):
+        original = getattr(wise_masks, name)
+
+        def called(*args):
+            seen[name] = args
+            return original(*args)
+
+        monkeypatch.setattr(wise_masks, name, called)
+
+    spy('least_covered_pixels')
+    spy('choose_proposals')
+    predicted(mask_source='wise', **settings)
+    assert seen['least_covered_pixels'][2] == scores[0]
+    assert seen['choose_proposals'][3] == scores[1]
 
 
 def test_gt_points_are_annotated_ones_or_those_of_the_masks(predicted):
