@@ -31,7 +31,8 @@ class GeneratePixelGroups(BaseTransform):
             None: as many as there are objects.
         sample_min_score: Proposals with a lower score are not drawn. Defaults to 0.0.
         cand_min_score: Proposals of a higher score around any point are no background;
-            0 for proposals whose scores are not calibrated. Defaults to 0.5.
+            for the built-in generator, whose scores are not calibrated, 0.3 on
+            photographs. Defaults to 0.5.
         single_point: Whether this holds for proposals alone that cover one point.
             Defaults to False.
         background_anchors: Compare pixels of the background with all groups, too, as
