@@ -18,7 +18,7 @@ pipeline = dict(
             network='mmwsis::wise/wise_r18_synthetic.py',
             tag_network='mmwsis::wise/wise_r18_prm_synthetic.py',
             classifier='mmwsis::wise/prm_r18_synthetic.py',
-            final_model='mask-rcnn_r18_synthetic.py',
+            mask_network='mmwsis::final_models/mask-rcnn_r18_synthetic.py',
             proposals='{data_root}/proposals/budget',
             min_score=0,  # the built-in scores are not calibrated
         ),

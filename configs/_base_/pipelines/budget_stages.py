@@ -1,6 +1,6 @@
 # The same hours bought as tags, points or masks, and a network trained on each (WISE, Table
 # 2). `data` of a pipeline says `seconds`, the hours; `network` and `tag_network`, WISE from
-# points and from tags; `classifier`, which makes points of tags; `final_model`, the network
+# points and from tags; `classifier`, which makes points of tags; `mask_network`, the network
 # that is trained on masks; `proposals` and `min_score` as in wise_stages.py.
 labels = '{data_root}/budget'
 measured = {
@@ -12,7 +12,6 @@ measured = {
 trained = {
     'train_dataloader.dataset.pipeline.1.path': '{proposals}',
     'pseudo_label_dataloader.dataset.pipeline.1.path': '{proposals}',
-    'train_dataloader.dataset.pipeline.5.cand_min_score': '{min_score}',
     **measured,
 }
 # Peaks take the place of clicks, in the images that are measured on, too.
@@ -127,13 +126,13 @@ stages = [
     dict(
         name='masks_network',
         type='train',
-        config='mmwsis::final_models/{final_model}',
+        config='{mask_network}',
         work_dir='work_dirs/{name}/masks',
         cfg_options={
             'train_dataloader.dataset.ann_file': f'{labels}/masks_train.json',
         },
     ),
-    dict(name='masks_test', type='test', config='mmwsis::final_models/{final_model}'),
+    dict(name='masks_test', type='test', config='{mask_network}'),
     dict(
         name='report',
         weak='points_test',
