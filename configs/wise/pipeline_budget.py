@@ -15,7 +15,7 @@ pipeline = dict(
             network='mmwsis::wise/wise_r50_voc.py',
             tag_network='mmwsis::wise/wise_r50_prm_voc.py',
             classifier='mmwsis::wise/prm_r50_voc.py',
-            mask_network='mmwsis::wise/mask-rcnn_r50_masks_voc_budget.py',
+            mask_network='mmwsis::final_models/mask-rcnn_r50_voc_budget.py',
             proposals='{data_root}/proposals/budget',
             min_score=0,  # the built-in scores are not calibrated
         ),

@@ -55,7 +55,7 @@ stages = [
         name='points_network',
         type='train',
         config='{network}',
-        work_dir='work_dirs/{name}/points',
+        work_dir='work_dirs/wise_budget_{data}/points',
         cfg_options={
             'train_dataloader.dataset.ann_file': f'{labels}/points_train.json',
             'pseudo_label_dataloader.dataset.ann_file': f'{labels}/points_train.json',
@@ -68,7 +68,7 @@ stages = [
         name='classifier',
         type='train',
         config='{classifier}',
-        work_dir='work_dirs/{name}/classifier',
+        work_dir='work_dirs/wise_budget_{data}/classifier',
         cfg_options={
             'train_dataloader.dataset.ann_file': f'{labels}/image_tags_train.json',
             'pseudo_label_dataloader.dataset.ann_file': (
@@ -81,7 +81,7 @@ stages = [
         type='generate',
         config='{classifier}',
         artifact='points',
-        out='{data_root}/pseudo_labels/{name}_points.json',
+        out='{data_root}/pseudo_labels/wise_budget_points.json',
         cfg_options={
             'pseudo_label_dataloader.dataset.ann_file': (
                 f'{labels}/image_tags_train.json'
@@ -93,7 +93,7 @@ stages = [
         type='generate',
         config='{classifier}',
         artifact='points',
-        out='{data_root}/pseudo_labels/{name}_points_val.json',
+        out='{data_root}/pseudo_labels/wise_budget_points_val.json',
         cfg_options={
             'pseudo_label_dataloader.dataset.ann_file': '{data_root}/{val.ann_file}',
             'pseudo_label_dataloader.dataset.data_prefix.img': '{data_root}/{val.img}',
@@ -104,7 +104,7 @@ stages = [
         name='tags_network',
         type='train',
         config='{tag_network}',
-        work_dir='work_dirs/{name}/tags',
+        work_dir='work_dirs/wise_budget_{data}/tags',
         cfg_options={
             'train_dataloader.dataset.ann_file': f'{labels}/image_tags_train.json',
             'train_dataloader.dataset.pipeline.2.ann_file': '{out:tag_points}',
@@ -127,7 +127,7 @@ stages = [
         name='masks_network',
         type='train',
         config='{mask_network}',
-        work_dir='work_dirs/{name}/masks',
+        work_dir='work_dirs/wise_budget_{data}/masks',
         cfg_options={
             'train_dataloader.dataset.ann_file': f'{labels}/masks_train.json',
         },
