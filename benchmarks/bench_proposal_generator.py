@@ -10,10 +10,12 @@ installed beside opencv-python, so it runs in a Python of its own:
         --images 40 --contrib contrib/bin/python
 
 Without --contrib only ours is run; --threads 0 lets the library use all cores.
+`--processes 1 2` adds images per second with so many processes, in turns.
 """
 
 import argparse
 import json
+import multiprocessing
 import os
 import random
 import statistics
@@ -21,6 +23,8 @@ import subprocess
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +53,9 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--contrib', help='Python that has opencv-contrib-python')
     parser.add_argument('--threads', type=int, default=1, help='CPU threads')
+    parser.add_argument(
+        '--processes', type=int, nargs='+', default=[], help='images per second with N'
+    )
     parser.add_argument(
         '--light', action='store_true', help='the light setting of ours'
     )
@@ -86,6 +93,19 @@ def our_proposals(path: str, settings: dict[str, Any]) -> tuple[list, list[float
     found = generate_proposals(image, **settings)
     used = [time.process_time() - cpu, time.perf_counter() - wall]
     return list(found.rles), used
+
+
+def images_per_second(
+    paths: Sequence[str], settings: dict[str, Any], processes: int
+) -> float:
+    """On the clock, without the start of the processes."""
+    context = multiprocessing.get_context('spawn')
+    with ProcessPoolExecutor(processes, mp_context=context) as pool:
+        work = partial(our_proposals, settings=settings)
+        list(pool.map(work, paths[:processes]))  # start all, and import
+        begin = time.perf_counter()
+        list(pool.map(work, paths))
+        return len(paths) / (time.perf_counter() - begin)
 
 
 def overlaps(found: Any, truth: Any) -> np.ndarray:
@@ -130,6 +150,15 @@ def main() -> None:
     if search:
         search.close()
     report(best, counts, times)
+    paths = [str(Path(args.img_dir) / image['file_name']) for image in images]
+    rates = defaultdict(list)
+    for _ in range(3 if args.processes else 0):
+        for number in args.processes:
+            settings = LIGHT if args.light else {}
+            rates[number].append(images_per_second(paths, settings, number))
+    for number, found in rates.items():
+        shown = f'{statistics.median(found):.2f} ({min(found):.2f}-{max(found):.2f})'
+        print(f'{number} processes: {shown} images per second')
 
 
 def report(best: dict, counts: dict, times: dict) -> None:

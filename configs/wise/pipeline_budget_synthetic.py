@@ -14,11 +14,11 @@ pipeline = dict(
     data=dict(
         synthetic=dict(
             title='synthetic scenes',
-            seconds=20 * 240,  # tags of all scenes
+            seconds=8000,  # tags of all 400 scenes
             network='mmwsis::wise/wise_r18_synthetic.py',
             tag_network='mmwsis::wise/wise_r18_prm_synthetic.py',
             classifier='mmwsis::wise/prm_r18_synthetic.py',
-            final_model='mask-rcnn_r18_synthetic.py',
+            mask_network='mmwsis::final_models/mask-rcnn_r18_synthetic.py',
             proposals='{data_root}/proposals/budget',
             min_score=0,  # the built-in scores are not calibrated
         ),

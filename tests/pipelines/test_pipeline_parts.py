@@ -11,6 +11,7 @@ import pytest
 from mmengine.config import DictAction
 
 from mmwsis.engine.data_spec import load_data_spec
+from mmwsis.pipelines import report_rounds
 from mmwsis.pipelines.data_paths import fit_to_data_root
 from mmwsis.pipelines.definition import load_pipeline
 from mmwsis.pipelines.jobs import JobFactory
@@ -27,7 +28,7 @@ from mmwsis.pipelines.report_data import (
     stage_result,
     training_measures,
 )
-from mmwsis.pipelines.stages import GenerateStage
+from mmwsis.pipelines.stages import GenerateStage, Round, TestStage
 from mmwsis.utils.config_files import files_named_in
 from mmwsis.utils.hashing import flatten_settings
 
@@ -179,6 +180,30 @@ def test_figures_of_wise_are_shown_like_others():
     assert shown == ['40.0', '50.0', '75.0', '0.25', '0.12']
     rows = {row.metric: row.retention for row in compared(found, [found])}
     assert rows['MUCov'] == 100 and rows['count MAE'] is None
+
+
+def test_the_best_round_of_an_error_is_the_one_with_the_least(monkeypatch):
+    stages = [
+        TestStage(name=f't@{n}', config='a.py', round=Round('g', n, 2, 't'))
+        for n in (1, 2)
+    ]
+    values = {
+        't@1': {'AP50': 0.5, 'count MAE': 2.5},
+        't@2': {'AP50': 0.4, 'count MAE': 3},
+    }
+    monkeypatch.setattr(
+        report_rounds, 'stage_result', lambda runner, stage: values[stage.name]
+    )
+    done = SimpleNamespace(status='finished', seconds=1.0)
+    runner = SimpleNamespace(
+        pipeline=SimpleNamespace(stages=stages),
+        manifest=SimpleNamespace(stages={stage.name: done for stage in stages}),
+    )
+    (group,) = report_rounds.gather_rounds(runner)
+    assert [one['best'] for one in group['measures']] == [1, 1]
+    text = '\n'.join(report_rounds.rounds_section(group))
+    assert '| count MAE | 2.50 | 3.00 | round 1 |' in text
+    assert '| AP50 | 50.0 | 40.0 | round 1 |' in text
 
 
 def test_generation_without_weights_has_no_checkpoint(tmp_path):

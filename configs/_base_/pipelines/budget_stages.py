@@ -1,6 +1,6 @@
 # The same hours bought as tags, points or masks, and a network trained on each (WISE, Table
 # 2). `data` of a pipeline says `seconds`, the hours; `network` and `tag_network`, WISE from
-# points and from tags; `classifier`, which makes points of tags; `final_model`, the network
+# points and from tags; `classifier`, which makes points of tags; `mask_network`, the network
 # that is trained on masks; `proposals` and `min_score` as in wise_stages.py.
 labels = '{data_root}/budget'
 measured = {
@@ -12,7 +12,6 @@ measured = {
 trained = {
     'train_dataloader.dataset.pipeline.1.path': '{proposals}',
     'pseudo_label_dataloader.dataset.pipeline.1.path': '{proposals}',
-    'train_dataloader.dataset.pipeline.5.cand_min_score': '{min_score}',
     **measured,
 }
 # Peaks take the place of clicks, in the images that are measured on, too.
@@ -56,7 +55,7 @@ stages = [
         name='points_network',
         type='train',
         config='{network}',
-        work_dir='work_dirs/{name}/points',
+        work_dir='work_dirs/wise_budget_{data}/points',
         cfg_options={
             'train_dataloader.dataset.ann_file': f'{labels}/points_train.json',
             'pseudo_label_dataloader.dataset.ann_file': f'{labels}/points_train.json',
@@ -69,7 +68,7 @@ stages = [
         name='classifier',
         type='train',
         config='{classifier}',
-        work_dir='work_dirs/{name}/classifier',
+        work_dir='work_dirs/wise_budget_{data}/classifier',
         cfg_options={
             'train_dataloader.dataset.ann_file': f'{labels}/image_tags_train.json',
             'pseudo_label_dataloader.dataset.ann_file': (
@@ -82,7 +81,7 @@ stages = [
         type='generate',
         config='{classifier}',
         artifact='points',
-        out='{data_root}/pseudo_labels/{name}_points.json',
+        out='{data_root}/pseudo_labels/wise_budget_points.json',
         cfg_options={
             'pseudo_label_dataloader.dataset.ann_file': (
                 f'{labels}/image_tags_train.json'
@@ -94,7 +93,7 @@ stages = [
         type='generate',
         config='{classifier}',
         artifact='points',
-        out='{data_root}/pseudo_labels/{name}_points_val.json',
+        out='{data_root}/pseudo_labels/wise_budget_points_val.json',
         cfg_options={
             'pseudo_label_dataloader.dataset.ann_file': '{data_root}/{val.ann_file}',
             'pseudo_label_dataloader.dataset.data_prefix.img': '{data_root}/{val.img}',
@@ -105,7 +104,7 @@ stages = [
         name='tags_network',
         type='train',
         config='{tag_network}',
-        work_dir='work_dirs/{name}/tags',
+        work_dir='work_dirs/wise_budget_{data}/tags',
         cfg_options={
             'train_dataloader.dataset.ann_file': f'{labels}/image_tags_train.json',
             'train_dataloader.dataset.pipeline.2.ann_file': '{out:tag_points}',
@@ -127,13 +126,13 @@ stages = [
     dict(
         name='masks_network',
         type='train',
-        config='mmwsis::final_models/{final_model}',
-        work_dir='work_dirs/{name}/masks',
+        config='{mask_network}',
+        work_dir='work_dirs/wise_budget_{data}/masks',
         cfg_options={
             'train_dataloader.dataset.ann_file': f'{labels}/masks_train.json',
         },
     ),
-    dict(name='masks_test', type='test', config='mmwsis::final_models/{final_model}'),
+    dict(name='masks_test', type='test', config='{mask_network}'),
     dict(
         name='report',
         weak='points_test',
