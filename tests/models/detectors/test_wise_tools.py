@@ -31,6 +31,8 @@ def proposal_options(split):
         f'{dataset}.ann_file={labels[split]}',
         f'{dataset}.data_prefix.img={DATA}/{split}/',
         'pseudo_label_dataloader.num_workers=0',
+        'model.test_cfg.scales=[100]',
+        'model.test_cfg.color_spaces=[lab]',
     )
 
 
