@@ -113,10 +113,10 @@ wsis = dict(
             'configs/proposals/built-in_coco.py '
             '--dataset configs/data_specs/small.py '
             f'--out {val_proposals} --cfg-options '
-            f'pseudo_label_dataloader.dataset.ann_file={_base_.data_spec.val.ann_file} '
-            'pseudo_label_dataloader.dataset.data_prefix.img='
-            f'{_base_.data_spec.val.img}',
+            'pseudo_label_dataloader.dataset.ann_file={val[ann_file]} '
+            'pseudo_label_dataloader.dataset.data_prefix.img={val[img]}',
         ),
     ],
     produces='data/small/pseudo_labels/wise.json',
 )
+del training_images, truth

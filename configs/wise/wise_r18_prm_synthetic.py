@@ -32,10 +32,10 @@ wsis = dict(
             'configs/wise/prm_r18_synthetic.py '
             'work_dirs/prm_r18_synthetic/iter_150.pth '
             f'--out {val_points} --cfg-options model.test_cfg.classes=predicted '
-            f'pseudo_label_dataloader.dataset.ann_file={_base_.data_spec.val.ann_file} '
-            'pseudo_label_dataloader.dataset.data_prefix.img='
-            f'{_base_.data_spec.val.img}',
+            'pseudo_label_dataloader.dataset.ann_file={val[ann_file]} '
+            'pseudo_label_dataloader.dataset.data_prefix.img={val[img]}',
         ),
     ],
     produces='data/synthetic/pseudo_labels/wise_prm.json',
 )
+del tags

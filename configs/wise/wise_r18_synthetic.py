@@ -24,6 +24,7 @@ model = dict(
     ),
     localization_head=dict(in_channels=(32, 64, 128)),
     embedding_head=dict(in_channels=(32, 64, 128)),
+    test_cfg=dict(background_min_score=0.5),  # and in train_pipeline[5]
 )
 
 # What configs/proposals/built-in_coco.py makes; imported ones are other folders here.
@@ -32,6 +33,7 @@ val_proposals = 'data/synthetic/proposals/built_in_val'
 _base_.train_pipeline[1].path = proposals
 _base_.test_pipeline[1].path = val_proposals
 _base_.label_pipeline[1].path = proposals
+_base_.train_pipeline[5].cand_min_score = 0.5
 enlarge = dict(type='mmwsis.ResizeToSize', size=192, interpolation='bilinear')
 _base_.train_pipeline[3] = enlarge
 _base_.test_pipeline[2] = enlarge
@@ -79,7 +81,7 @@ max_iters = 800
 warmup_iters = 50
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 optim_wrapper = dict(
-    optimizer=dict(lr=1e-3),
+    optimizer=dict(lr=2e-3),
 )
 param_scheduler = [
     dict(type='mmwsis.LinearWarmupLR', by_epoch=False, begin=0, end=warmup_iters),
@@ -115,9 +117,8 @@ wsis = dict(
             'configs/proposals/built-in_coco.py '
             '--dataset configs/data_specs/synthetic.py '
             f'--out {val_proposals} --cfg-options '
-            f'pseudo_label_dataloader.dataset.ann_file={_base_.data_spec.val.ann_file} '
-            'pseudo_label_dataloader.dataset.data_prefix.img='
-            f'{_base_.data_spec.val.img}',
+            'pseudo_label_dataloader.dataset.ann_file={val[ann_file]} '
+            'pseudo_label_dataloader.dataset.data_prefix.img={val[img]}',
         ),
     ],
     produces='data/synthetic/pseudo_labels/wise.json',

@@ -32,8 +32,9 @@ wsis = dict(
             command='python tools/generate_pseudo_labels.py '
             'configs/wise/prm_r50_voc.py work_dirs/prm_r50_voc/epoch_15.pth '
             f'--out {val_points} --cfg-options model.test_cfg.classes=predicted '
-            f'pseudo_label_dataloader.dataset.ann_file={_base_.data_spec.val.ann_file}',
+            'pseudo_label_dataloader.dataset.ann_file={val[ann_file]}',
         ),
     ],
     produces='data/voc/pseudo_labels/wise_prm.json',
 )
+del tags

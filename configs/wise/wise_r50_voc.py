@@ -66,9 +66,8 @@ wsis = dict(
             'configs/proposals/built-in_coco.py '
             '--dataset configs/data_specs/voc_train.py '
             f'--out {val_proposals} --cfg-options '
-            f'pseudo_label_dataloader.dataset.ann_file={_base_.data_spec.val.ann_file} '
-            'pseudo_label_dataloader.dataset.data_prefix.img='
-            f'{_base_.data_spec.val.img}',
+            'pseudo_label_dataloader.dataset.ann_file={val[ann_file]} '
+            'pseudo_label_dataloader.dataset.data_prefix.img={val[img]}',
         ),
     ],
     produces='data/voc/pseudo_labels/wise.json',

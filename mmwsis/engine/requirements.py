@@ -43,7 +43,8 @@ def requirements_of(cfg: Config) -> list[Requirement]:
         cfg: Config. Of the configs that its ``wsis`` names (``labeler``, ``requires``)
             all products are listed, and all weak label files of its dataset, whether
             it reads them or not. An entry of ``requires`` may also be a
-            ``dict(path=..., command=...)``.
+            ``dict(path=..., command=...)``, where ``{val[ann_file]}`` in the command is
+            that of the dataset; without ``val`` such entries are not needed.
 
     Returns:
         Paths relative to the working directory, with their commands. If the config was
@@ -60,7 +61,10 @@ def requirements_of(cfg: Config) -> list[Requirement]:
         if isinstance(entry, str):
             found += _products(entry, spec, cfg.filename)
         elif entry is not None:
-            found.append(Requirement(str(entry['path']), str(entry['command'])))
+            command, val = str(entry['command']), spec.get('val')
+            if val or '{val[' not in command:
+                command = command.format(val=val)
+                found.append(Requirement(str(entry['path']), command))
     return found
 
 

@@ -108,3 +108,24 @@ def test_configs_are_found_from_the_working_directory_first(tmp_path, monkeypatc
 def test_models_without_training_have_no_checkpoint():
     file = CONFIGS / 'irnet/relation-labels_voc.py'
     assert last_checkpoint(Config.fromfile(file), file) is None
+
+
+def test_proposals_of_the_images_to_measure_on_are_those_of_the_dataset():
+    cfg = load('wise/wise_r50_coco')
+    made = commands(cfg)['data/coco/proposals/built_in_val']
+    assert 'ann_file=annotations/instances_val2017.json' in made
+    val = dict(ann_file='val.json', img='images/', panoptic=None)
+    for spec in (SPEC | dict(val=val), SPEC):
+        spec['train'] = dict(SPEC['train'], weak=dict(points='clicks.json'))
+        found = commands(apply_data_spec(cfg, spec))
+        assert found['bolts/proposals/built_in'].endswith(' --dataset bolts.py')
+        if spec['val'] is None:
+            assert 'bolts/proposals/built_in_val' not in found
+        else:
+            options = 'dataset.ann_file=val.json', 'data_prefix.img=images/'
+            assert all(one in found['bolts/proposals/built_in_val'] for one in options)
+
+
+def test_weak_labels_without_masks_may_have_a_command_of_their_own():
+    made = commands(load('wise/wise_r50_kitti'))['data/kitti/weak/points_train.json']
+    assert made.startswith('python tools/dataset_converters/kitti2coco.py boxes ')

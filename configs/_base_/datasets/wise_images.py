@@ -13,7 +13,7 @@ train_pipeline = [
         type='mmwsis.GeneratePixelGroups',
         samples_per_group=None,  # as many as there are points
         sample_min_score=0.0,
-        cand_min_score=0.5,  # of proposals that are no background
+        cand_min_score=0.3,  # of proposals that are no background
         single_point=False,
         background_anchors=False,
     ),

@@ -36,8 +36,8 @@ model = dict(
         # The chosen proposal has a higher score; SharpMask's are calibrated: 0.5.
         cand_min_score=0.0,
         # Background is what none of a higher score around a point covers, as in training
-        # (train_pipeline[5]).
-        background_min_score=0.5,
+        # (train_pipeline[5]): for the built-in generator and photographs (docs/proposals.md).
+        background_min_score=0.3,
         single_point=False,
         kmeans_stride=1,
         restrict_to_point=True,

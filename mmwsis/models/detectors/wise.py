@@ -60,7 +60,7 @@ class WISE(EndToEndDetector):
     .. math::
         L_W = \lambda L_L + (1 - \lambda) L_E
 
-    (Eq. 1), as the mean over the images of a batch. All is computed for each image
+    (Eq. 4), as the mean over the images of a batch. All is computed for each image
     without the padding of the batch, on which ``align_corners=True`` would depend.
 
     Args:
@@ -212,7 +212,7 @@ class WISE(EndToEndDetector):
 
         Returns:
             The terms of L-Net's loss and ``loss_embedding``, weighted: their sum is
-            Eq. 1.
+            Eq. 4.
 
         Raises:
             FloatingPointError: The network's output is not finite; the message names

@@ -10,7 +10,7 @@ import pytest
 from mmwsis.dataset_converters.synthetic import SyntheticSettings, make_synthetic
 
 sys.path.insert(0, str(Path(__file__).parent))
-from test_bestie_tools import SHORT, run
+from test_bestie_tools import SHORT, TOOLS, run
 
 CONFIG = 'mmwsis::wise/wise_r18_synthetic.py'
 CHECKPOINT = 'work_dirs/wise_r18_synthetic/iter_3.pth'
@@ -88,6 +88,20 @@ def test_pseudo_labels(inside, monkeypatch):
     assert made['annotations']
     for one in made['annotations']:
         assert 0 <= one['score'] <= 1
+
+
+def test_the_inferencer_of_mmdetection(inside):
+    """On an image of no dataset: proposals are made on the fly, labels are unknown."""
+    from mmdet.apis import DetInferencer
+
+    config = str(TOOLS.parent / 'configs/wise/wise_r18_synthetic.py')
+    inferencer = DetInferencer(config, CHECKPOINT, device='cpu')
+    answer = inferencer(f'{DATA}/val/500001.png', out_dir='seen')
+    assert set(answer['predictions'][0]) >= {'labels', 'scores', 'masks'}
+    assert Path('seen/vis/500001.png').is_file()
+    inferencer.model.test_cfg['mask_source'] = 'oracle'
+    with pytest.raises(ValueError, match='no ground truth.*an upper bound'):
+        inferencer(f'{DATA}/val/500001.png')
 
 
 def test_a_missing_folder_of_proposals_is_named_with_its_remedy(inside, monkeypatch):
