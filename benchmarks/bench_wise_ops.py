@@ -13,16 +13,30 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
+import numpy as np
 import plain_wise as plain
 import torch
+import torch.nn.functional as F
 from bench_instance_ops import smooth_maps
 from bench_irnet_ops import Row, measure
+from bench_proposals import draw_proposals
+from pycocotools import mask as coco_mask
 from side_by_side import announce, argument_parser, table_header
 from torch import Tensor
 
-from mmwsis.models.losses import lcfcn_loss
+from mmwsis.models.detectors.wise_masks import embedded_masks
+from mmwsis.models.losses import lcfcn_loss, pixel_embedding_loss
+from mmwsis.ops import (
+    Peaks,
+    ScoredInstances,
+    class_blobs,
+    draw_pixel_groups,
+    enlarged_at,
+)
+from mmwsis.structures import Proposals
 
-NAMES = ('localization',)
+NAMES = ('localization', 'embedding', 'objects')
+CITYSCAPES = (1024, 2048)
 VOC = (375, 500)
 CLASSES, BLOBS = 20, 80
 
@@ -87,9 +101,131 @@ def localization_row(
     )
 
 
+def embedding_row(size: tuple[int, int], objects: int) -> Row:
+    """Loss and gradient of a map of stride 8."""
+    rng = np.random.default_rng(0)
+    points = (rng.random((objects, 2)) * size[::-1]).astype(int)
+    groups = draw_pixel_groups(points, Proposals([], [], size), rng)
+    anchors, pixels, same = map(torch.from_numpy, groups[:3])
+    maps = 3 * smooth_maps(64, tuple(-(-side // 8) for side in size), 6)
+    maps.requires_grad_()
+
+    def sampled() -> Tensor:
+        own, others = (enlarged_at(maps, one, size) for one in (anchors, pixels))
+        return pixel_embedding_loss(own, others, same)
+
+    def step(loss: Callable[[], Tensor]) -> tuple[Tensor, Tensor]:
+        value = loss()
+        return value.detach(), *torch.autograd.grad(value, maps)
+
+    def agree(ours: tuple[Tensor, ...], theirs: tuple[Tensor, ...]) -> str:
+        errors = [(a - b).abs().max() / b.abs().max() for a, b in zip(ours, theirs)]
+        return f'loss within {errors[0]:.0e}, relative, gradient {errors[1]:.0e}'
+
+    return Row(
+        f'embedding loss and gradient, {objects} objects, {size[0]}x{size[1]}',
+        'the map of 64 channels at full size',
+        lambda: step(sampled),
+        lambda: step(lambda: plain.embedding_loss(maps, size, anchors, pixels, same)),
+        agree,
+        '≤ 1/20 of the memory',
+    )
+
+
+class Outputs(NamedTuple):
+    """An image's outputs of both networks, and its proposals.
+
+    Attributes:
+        logits: (C + 1, H, W)
+        embeddings: (64, h, w)
+        proposals: N
+    """
+
+    logits: Tensor
+    embeddings: Tensor
+    proposals: Proposals
+
+
+def outputs(size: tuple[int, int], count: int) -> Outputs:
+    """Ten ellipses in two rows of five, each of its own class and embedding."""
+    height, width = size
+    rows, columns = torch.meshgrid(*map(torch.arange, size), indexing='ij')
+    cells = 5 * (2 * rows // height) + 5 * columns // width
+    across, down = (5 * columns / width) % 1 - 0.5, (2 * rows / height) % 1 - 0.5
+    squared = across.square() + down.square()
+    objects = torch.where(squared < 0.16, cells + 1, 0)
+    logits = smooth_maps(CLASSES + 1, size, 12)
+    # Highest in the middle of each.
+    logits.scatter_add_(0, objects[None], 8 - 20 * squared[None].clamp(max=0.16))
+    masks = F.one_hot(objects).permute(2, 0, 1)
+    small = tuple(-(-side // 8) for side in size)
+    embeddings = 2 * smooth_maps(64, small, 6)
+    embeddings[: len(masks)] += 6 * F.interpolate(masks[None].float(), small)[0]
+    return Outputs(
+        logits, embeddings, object_proposals(masks[1:].bool().numpy(), count)
+    )
+
+
+def object_proposals(masks: np.ndarray, count: int) -> Proposals:
+    """K masks, 29 of each moved a little, and unlikely ones of all sizes.
+
+    The first two are candidates of a point, their score is above 0.5.
+    """
+    rng = np.random.default_rng(0)
+    size = masks.shape[1:]
+    likely = list(masks)
+    for mask in masks:
+        for part in rng.uniform(-0.03, 0.03, (29, 2)):
+            likely.append(np.roll(mask, (part * size).astype(int), (0, 1)))
+    stack = np.asfortranarray(np.stack(likely, axis=2), np.uint8)
+    unlikely = draw_proposals(count - len(likely), size)
+    scores = np.linspace(0.95, 0.55, len(likely)), unlikely.scores / 2
+    rles = [*coco_mask.encode(stack), *unlikely.rles]
+    return Proposals.ranked(rles, np.concatenate(scores), size)
+
+
+def objects_row(size: tuple[int, int], count: int) -> Row:
+    scene = outputs(size, count)
+    min_score = 0.5
+
+    def ours() -> ScoredInstances:
+        blobs = class_blobs(scene.logits.softmax(0))
+        return embedded_masks(
+            scene.embeddings,
+            Peaks(blobs.labels, blobs.points, blobs.scores),
+            Proposals(scene.proposals.rles, scene.proposals.scores, size),
+            cand_min_score=min_score,
+            background_min_score=None,
+            single_point=False,
+            kmeans_stride=1,
+            restrict_to_point=True,
+            score='dice',
+        ).instances
+
+    def agree(
+        ours: ScoredInstances, theirs: list[tuple[int, float, np.ndarray]]
+    ) -> str:
+        least = min(
+            (label == name)
+            * (mask.numpy() & other).sum()
+            / (mask.numpy() | other).sum()
+            for label, mask, (name, _, other) in zip(ours.labels, ours.masks, theirs)
+        )
+        return f'{len(ours.labels)} objects, IoU {least:.3f} or more'
+
+    return Row(
+        f'after the network, 10 objects, {count} proposals, {size[0]}x{size[1]}',
+        'decoded proposals, the map of 64 channels at full size',
+        ours,
+        lambda: plain.masks_of(*scene, min_score),
+        agree,
+        '≤ 1 s',
+    )
+
+
 def build_rows(name: str, shrink: int = 1) -> list[Row]:
     """The comparisons of a name; ``shrink`` divides the sides of all maps."""
-    voc = VOC[0] // shrink, VOC[1] // shrink
+    voc, large = (tuple(side // shrink for side in size) for size in (VOC, CITYSCAPES))
     build = dict(
         localization=lambda: [
             localization_row(voc, objects, classes, name, mean)
@@ -99,6 +235,8 @@ def build_rows(name: str, shrink: int = 1) -> list[Row]:
             )
             for objects, classes in ((10, 3), (80, CLASSES))
         ],
+        embedding=lambda: [embedding_row(large, 20)],
+        objects=lambda: [objects_row(voc, 1000 if shrink == 1 else 320)],
     )
     return build[name]()
 

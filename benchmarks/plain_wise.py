@@ -6,8 +6,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from scipy import ndimage
+from scipy.cluster.vq import kmeans2
 from skimage.segmentation import find_boundaries, watershed
 from torch import Tensor
+
+from mmwsis.structures import Proposals
 
 
 def mean_by_nll(log_probabilities: Tensor, mask: np.ndarray) -> Tensor:
@@ -75,3 +78,64 @@ def lcfcn_loss(
         loss_split=local,
         loss_global_split=everywhere,
     )
+
+
+def enlarged(maps: Tensor, size: tuple[int, int]) -> Tensor:
+    """Maps (d, h, w) at the size of the image."""
+    return F.interpolate(maps[None], size, mode='bilinear', align_corners=True)[0]
+
+
+def embedding_loss(
+    maps: Tensor, size: tuple[int, int], anchors: Tensor, pixels: Tensor, same: Tensor
+) -> Tensor:
+    """The sum over pairs, of pixels of the full map."""
+    full = enlarged(maps, size)
+    anchors = full[:, anchors[:, 1], anchors[:, 0]].T
+    samples = full[:, pixels[..., 1], pixels[..., 0]].permute(1, 2, 0)
+    difference = anchors[:, None, None] - samples
+    z = difference.square().sum(-1) / (2 * len(maps))
+    apart = -torch.log((-torch.expm1(-z)).clamp(min=1e-6))
+    return torch.where(same[..., None], z, apart).sum()
+
+
+def blob_peaks(probabilities: Tensor) -> list[tuple[int, int, int]]:
+    """``(x, y, class)`` of each blob, by a mask of the image."""
+    best, found = probabilities.argmax(0).numpy(), []
+    for channel in range(1, len(probabilities)):
+        blobs, count = ndimage.label(best == channel, np.ones((3, 3)))
+        for number in range(1, count + 1):
+            scores = np.where(blobs == number, probabilities[channel].numpy(), -1)
+            y, x = np.unravel_index(scores.argmax(), scores.shape)
+            found.append((int(x), int(y), channel - 1))
+    return found
+
+
+def masks_of(
+    logits: Tensor, maps: Tensor, proposals: Proposals, min_score: float
+) -> list[tuple[int, float, np.ndarray]]:
+    """Class, Dice and mask of each object; every proposal is decoded."""
+    points = blob_peaks(logits.softmax(0))
+    full = enlarged(maps, logits.shape[1:]).permute(1, 2, 0).numpy()
+    decoded = proposals.decode()
+    candidates = [
+        decoded[(proposals.scores > min_score) & decoded[:, y, x]] for x, y, _ in points
+    ]
+    background = full[~np.concatenate(candidates).any(0)]
+    means, owner = kmeans2(background, len(points), minit='++', seed=0)
+    references = [full[y, x] for x, y, _ in points]
+    for number, mean in enumerate(means):
+        own = background[owner == number]
+        if len(own):
+            references.append(own[np.square(own - mean).sum(1).argmin()])
+    similarity = [np.square(full - one).sum(2) for one in references]
+    nearest, found = np.argmin(similarity, 0), []
+    for number, (_, _, label) in enumerate(points):
+        mask, dice = nearest == number, 0.0
+        common = (candidates[number] & mask).sum((1, 2))
+        areas = candidates[number].sum((1, 2)) + mask.sum()
+        if common.any():
+            best = (common / (areas - common)).argmax()
+            dice = 2 * common[best] / (areas[best] + 1)
+            mask = candidates[number][best]
+        found.append((label, dice, mask))
+    return found

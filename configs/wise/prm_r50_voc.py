@@ -49,7 +49,20 @@ test_pipeline = [
     dict(type='mmwsis.LoadCachedImage', max_images=0),
     dict(type='mmwsis.PackWeakInputs'),
 ]
-ann_file = 'weak/image_tags_train.json'
+# The images without SBD.
+data_spec = dict(
+    name='voc_train',
+    train=dict(
+        ann_file='annotations/instances_train.json',
+        weak=dict(
+            image_tags='weak/image_tags_train.json',
+            points='weak/points_train.json',
+            boxes='weak/boxes_train.json',
+            extreme_points='weak/extreme_points_train.json',
+        ),
+    ),
+)
+ann_file = data_spec['train']['weak']['image_tags']
 train_dataloader = dict(
     batch_size=10, dataset=dict(ann_file=ann_file, pipeline=train_pipeline)
 )

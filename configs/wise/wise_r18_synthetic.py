@@ -61,6 +61,7 @@ test_dataloader = val_dataloader
 pseudo_label_dataloader = dict(
     num_workers=1, dataset=dict(**training_images, pipeline=_base_.label_pipeline)
 )
+del training_images  # the loaders have it
 truth = f'{_base_.data_spec.data_root}/{_base_.data_spec.val.ann_file}'
 val_evaluator = [
     dict(

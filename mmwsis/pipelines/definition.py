@@ -67,6 +67,7 @@ from .stages import (
     Round,
     Stage,
     build_stage,
+    check_table,
 )
 
 _KEYS = {'name', 'title', 'work_dir', 'stages', 'fast', 'root'}
@@ -344,6 +345,8 @@ def _check_stages(stages: tuple[Stage, ...], where: str) -> None:
                         f'{name!r}; there is {[k for k in kinds if kinds[k] == kind]}. '
                         f'Name one of them, or none: {key}=None.'
                     )
+            tests = {name for name, kind in kinds.items() if kind == 'test'}
+            check_table(stage.table, tests, f'{where}: stage {stage.name!r}')
         if isinstance(stage, ConfigStage):
             for key in stage.cfg_options:
                 if not isinstance(key, str):

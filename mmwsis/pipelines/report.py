@@ -11,6 +11,7 @@ from .durations import format_duration
 from .launch import shown
 from .report_data import gather, shown_figure
 from .report_rounds import gather_rounds, rounds_lines, rounds_section
+from .report_table import gather_table, table_section
 from .stages import ReportStage
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def write_report(runner: 'PipelineRunner', stage: ReportStage) -> None:
     from .report_figures import draw_figures
 
     report = {**gather(runner, stage), 'rounds': gather_rounds(runner)}
+    report['table'] = gather_table(runner, stage)
     now = datetime.datetime.now().astimezone()
     report['date'] = now.isoformat(timespec='seconds')
     figures = draw_figures(runner, stage)
@@ -61,6 +63,7 @@ def markdown(report: dict[str, Any], figures: 'list[Figure]') -> str:
     summary = _summary_rows(report.get('summary', {}))
     if summary:
         lines += ['## Result', '', markdown_table(['measure', 'value'], summary), '']
+    lines += table_section(report.get('table'))
     for group in report.get('rounds', []):
         lines += rounds_section(group)
     rows = [
@@ -97,7 +100,8 @@ def console_table(runner: 'PipelineRunner') -> str:
         One line per stage, and the comparison of weak and full supervision.
     """
     reports = [s for s in runner.pipeline.stages if isinstance(s, ReportStage)]
-    report = gather(runner, reports[0] if reports else None)
+    first = reports[0] if reports else None
+    report = gather(runner, first)
     report['rounds'] = gather_rounds(runner)
     rows = [('stage', 'status', 'time', 'result')]
     for row in report['stages']:
@@ -111,6 +115,7 @@ def console_table(runner: 'PipelineRunner') -> str:
     lines.insert(1, '-' * max(len(line) for line in lines))
     for name, value in _summary_rows(report.get('summary', {})):
         lines.append(f'{name}: {value}')
+    lines += table_section(gather_table(runner, first))
     for group in report['rounds']:
         lines += rounds_lines(group)
     lines += [f'warning: {line}' for line in _warning_lines(report)]

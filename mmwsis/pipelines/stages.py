@@ -7,6 +7,9 @@ from typing import Any, ClassVar
 
 from mmwsis.formats.map_index import INDEX_NAME
 
+_ROW_KEYS = {'method', 'labels', 'file', 'test', 'paper'}
+_TABLE_KEYS = {'title', 'metrics', 'rows'}
+
 
 @dataclass(frozen=True)
 class Round:
@@ -204,6 +207,10 @@ class ReportStage(Stage):
             seed: the noise floor.
         quality: Quality stage; ``None`` without one.
         num_pictures: Samples per contact sheet.
+        table: One table of several test stages: ``title``, ``metrics`` as reports call
+            them, such as 'AP50', and ``rows``, dicts of ``method``, ``labels`` and
+            optionally ``file``, whose images are counted, ``test``, a test stage, and
+            ``paper``, its figures for the metrics.
     """
 
     kind: ClassVar[str] = 'report'
@@ -213,6 +220,7 @@ class ReportStage(Stage):
     full_runs: tuple[str, ...] = ()
     quality: str | None = None
     num_pictures: int = 6
+    table: dict[str, Any] = field(default_factory=dict)
 
 
 STAGE_TYPES: dict[str, type[Stage]] = {
@@ -288,6 +296,43 @@ def override_stage(entry: dict[str, Any], changes: Mapping[str, Any]) -> dict[st
     if options:
         changed['cfg_options'] = {**entry.get('cfg_options', {}), **options}
     return changed
+
+
+def check_table(table: Mapping[str, Any], tests: set[str], where: str) -> None:
+    """Refuse a table that cannot be filled.
+
+    Args:
+        table: Of :class:`ReportStage`; may be empty.
+        tests: Names of the test stages.
+        where: Pipeline file and stage, for messages.
+
+    Raises:
+        ValueError: Unknown or missing keys, an unknown test stage, or not a figure of
+            the paper for every metric.
+    """
+    if not table:
+        return
+    if set(table) != _TABLE_KEYS or not table['rows']:
+        raise ValueError(
+            f'{where}: table must have {sorted(_TABLE_KEYS)}, got {sorted(table)}.'
+        )
+    for row in table['rows']:
+        unknown = set(row) - _ROW_KEYS
+        if unknown or not {'method', 'labels'} <= set(row):
+            raise ValueError(
+                f'{where}: a row of the table needs method and labels, and may have '
+                f'file, test and paper; got {sorted(row)}.'
+            )
+        if row.get('test') is not None and row['test'] not in tests:
+            raise ValueError(
+                f'{where}: a row of the table refers to test stage {row["test"]!r}; '
+                f'there is {sorted(tests)}.'
+            )
+        if row.get('paper') and len(row['paper']) != len(table['metrics']):
+            raise ValueError(
+                f'{where}: row {row["method"]!r} of the table has {len(row["paper"])} '
+                f'figures of the paper for {len(table["metrics"])} metrics.'
+            )
 
 
 def _as_strings(value: Any, what: str) -> tuple[str, ...]:

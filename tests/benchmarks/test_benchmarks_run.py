@@ -14,6 +14,7 @@ from mmengine.registry import DefaultScope
 from pycocotools import mask as coco_mask
 from torch.utils._pytree import tree_leaves
 
+from mmwsis.structures import Proposals
 from mmwsis.utils.fileio import atomic_write_json
 
 ROOT = Path(__file__).parents[2]
@@ -30,6 +31,7 @@ SCRIPTS = (
     'bench_wise_ops',
     'gpu_check',
     'photograph_study',
+    'proposal_background',
 )
 
 
@@ -105,6 +107,29 @@ def test_localization_agrees_with_the_blob_by_blob_form(load):
         agreement = row.agree(row.ours(), row.baseline())
         assert 'terms within' in agreement
         assert agreement.endswith(('0e+00', 'e-08', 'e-07')), (row.name, agreement)
+
+
+def test_embeddings_and_masks_agree_with_the_full_image_form(load):
+    script = load('bench_wise_ops')
+    (row,) = script.build_rows('embedding', shrink=8)
+    assert row.agree(row.ours(), row.baseline()).endswith(('e-06', 'e-07'))
+    (row,) = script.build_rows('objects', shrink=3)
+    agreement = row.agree(row.ours(), row.baseline())
+    assert agreement.startswith('10 objects, IoU ')
+    assert float(agreement.split()[3]) > 0.8  # two starts of k-means
+
+
+def test_background_is_counted_for_every_limit(load):
+    masks = np.zeros((1, 4, 5), bool)
+    masks[0, :2, :2] = True
+    row = np.ones((1, 4, 5), bool)
+    row[0, 2:] = False
+    stack = np.asfortranarray(np.concatenate([row, masks]).transpose(1, 2, 0), np.uint8)
+    proposals = Proposals(coco_mask.encode(stack), [0.55, 0.25], (4, 5))
+    script = load('proposal_background')
+    found = dict(zip(script.LIMITS, script.image_shares(proposals, masks, 0).tolist()))
+    assert found[0.0] == found[0.5] == [0.5, 1.0, 0.0, 1.0]
+    assert found[0.6] == [1.0, 0.8, 1.0, 1.0]
 
 
 def test_ops_table_has_a_line_a_row(load):
