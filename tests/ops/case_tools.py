@@ -195,6 +195,23 @@ def level_head(cls, channels):
     )
 
 
+def fcn8_head():
+    """The head of one level, the only one of the features."""
+    build = module(heads.FCN8Head)
+
+    def call(features, out_channels, size):
+        return build(
+            in_channels=(4,), out_channels=out_channels, features=[features], size=size
+        )
+
+    return Case(
+        call,
+        lambda: dict(features=rand(2, 4, 3, 2), out_channels=3, size=(6, 5)),
+        lambda: dict(features=zeros(0, 4, 3, 2)),
+        [(0, 3, 6, 5)],
+    )
+
+
 def pixel_head():
     """The head of one level, the first of the features."""
     build = module(heads.PixelHead)

@@ -4,6 +4,7 @@ import torch
 from case_tools import (
     LOSS_TAIL,
     Case,
+    fcn8_head,
     ints,
     level_head,
     module,
@@ -205,6 +206,7 @@ CASES = {
         lambda: dict(features=zeros(0, 4, 3, 2)),
         [(0, 3)],
     ),
+    'FCN8Head': fcn8_head(),
     'PixelHead': pixel_head(),
     'BoundaryHead': level_head(heads.BoundaryHead, 4),
     'DisplacementHead': level_head(heads.DisplacementHead, 4),
