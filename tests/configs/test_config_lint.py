@@ -65,7 +65,8 @@ IRNET_FINAL_MODELS = {
     'mask-rcnn_efficientnet-lite0_small',
     'solov2_efficientnet-lite0_small',
 }
-MORE_FINAL_MODELS = {'mask-rcnn_r101', 'mask-rcnn_r101_voc', 'mask-rcnn_r50_voc_train'}
+MORE_FINAL_MODELS = {'mask-rcnn_r101', 'mask-rcnn_r101_voc'}
+MORE_FINAL_MODELS |= {'mask-rcnn_r50_voc_train', 'mask-rcnn_r50_voc_budget'}
 WISE_FINAL_MODELS = {
     'mask-rcnn_r50',
     'mask-rcnn_r50_voc_train',
