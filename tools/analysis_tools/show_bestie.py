@@ -1,4 +1,4 @@
-"""Draw what BESTIE learns from: pseudo labels, and refined ones as training goes on.
+r"""Draw what BESTIE learns from: pseudo labels, and refined ones as training goes on.
 
 Example::
 

@@ -1,4 +1,4 @@
-"""Draw the instance cues of a classifier, without and with its peak attention.
+r"""Draw the instance cues of a classifier, without and with its peak attention.
 
 Example::
 

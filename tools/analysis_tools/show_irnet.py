@@ -1,4 +1,4 @@
-"""Draw what IRNet sees in training images: boundaries, displacements, instances, walk.
+r"""Draw what IRNet sees in training images: boundaries, displacements, instances, walk.
 
 Example::
 

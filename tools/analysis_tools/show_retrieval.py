@@ -1,4 +1,4 @@
-"""Draw the point retrieval of an EXITS labeler on crops of its training set.
+r"""Draw the point retrieval of an EXITS labeler on crops of its training set.
 
 Example::
 

@@ -1,4 +1,4 @@
-"""Draw how WISE comes from an image to its instances.
+r"""Draw how WISE comes from an image to its instances.
 
 Example::
 

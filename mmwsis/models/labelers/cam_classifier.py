@@ -82,7 +82,7 @@ class CAMClassifier(BaseLabeler):
         score_digits=3,
     )
     report_picture: ClassVar[dict[str, str]] = dict(
-        title='Cues without and with peak attention',
+        title='Cues on the maps of their classes',
         tool='tools/analysis_tools/show_cues.py',
         artifact='points',
     )
