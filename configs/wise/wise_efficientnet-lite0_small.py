@@ -17,7 +17,12 @@ model = dict(
     num_classes=1,
     data_preprocessor=dict(**_base_.pixel_norm),
     backbone=dict(_delete_=True, **backbone),
-    localization_head=dict(in_channels=(40, 112, 320)),
+    # All starts as background. With PyTorch's initialisation and pretrained features there are
+    # hundreds of blobs at first, and what the loss does to them kills L-Net for good.
+    localization_head=dict(
+        in_channels=(40, 112, 320),
+        init_cfg=dict(type='Normal', layer='Conv2d', std=0.001),
+    ),
     embedding_head=dict(in_channels=(40, 112, 320)),
 )
 
