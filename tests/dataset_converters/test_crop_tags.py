@@ -171,11 +171,11 @@ def test_every_level_reads_labels_of_its_classes(panoptic, level):
         path.parent / f'{level.label}.json', level.label, ('person', 'road', 'car')
     )[0]
     labels = {3: 0, 21: 1, 8: 2}
-    assert info['crop_tags'] == [
+    assert info['crop_tags']['tags'] == [
         sorted(labels[one] for one in tags if one in labels)
         for tags in shown(classes[5])
     ]
-    assert info['crop_size'] == CROP
+    assert info['crop_tags']['size'] == CROP
 
 
 def test_a_mixture_keeps_them(panoptic, tmp_path):
