@@ -25,6 +25,7 @@ from .crop_grid import crop_grid, keep_allowed_labels, merge_crop_labels
 from .dense_crf import DenseCRF, crf_refine_labels, dense_crf
 from .distinct_points import distinct_points
 from .enlarged_at import enlarged_at
+from .grad_cam import grad_cam, gradcam_label_map
 from .grid_cells import PointCells, box_cells, cells_to_grid, extreme_points_to_cells
 from .k_means import cluster_representatives, k_means
 from .label_synthesis import (
@@ -138,6 +139,8 @@ __all__ = [
     'filled_box_span',
     'find_peaks',
     'generate_proposals',
+    'grad_cam',
+    'gradcam_label_map',
     'group_pixels',
     'instance_channels',
     'k_means',

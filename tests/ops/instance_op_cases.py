@@ -239,6 +239,18 @@ CASES = {
         ),
         [(0, 6)],
     ),
+    'grad_cam': Case(
+        ops.grad_cam,
+        lambda: dict(features=rand(3, 4, 5), gradients=rand(2, 3, 4, 5) - 0.5),
+        lambda: dict(gradients=zeros(0, 3, 4, 5)),
+        [(0, 4, 5)],
+    ),
+    'gradcam_label_map': Case(
+        ops.gradcam_label_map,
+        lambda: dict(heat=rand(3, 5, 6) - 0.3, labels=ints(3, high=9)),
+        lambda: dict(heat=zeros(0, 5, 6), labels=no_labels(0)),
+        [(5, 6)],
+    ),
     'merge_flipped_cams': Case(
         ops.merge_flipped_cams,
         lambda: dict(logits=rand(2, 3, 2, 3) - 0.3, image_size=(7, 10)),
