@@ -28,6 +28,14 @@ from .enlarged_at import enlarged_at
 from .grad_cam import grad_cam, gradcam_label_map
 from .grid_cells import PointCells, box_cells, cells_to_grid, extreme_points_to_cells
 from .k_means import cluster_representatives, k_means
+from .label_refinement import (
+    BoxInstances,
+    box_instances,
+    fill_sparse_boxes,
+    keep_boxed_labels,
+    keep_sure_labels,
+    merge_box_map,
+)
 from .label_synthesis import (
     BestChannels,
     SynthesizedInstances,
@@ -89,6 +97,7 @@ __all__ = [
     'CRF_PRESETS',
     'BestChannels',
     'BilateralKernel',
+    'BoxInstances',
     'CenterTargets',
     'ChosenProposals',
     'ClassBlobs',
@@ -114,6 +123,7 @@ __all__ = [
     'best_channels',
     'best_proposals',
     'box_cells',
+    'box_instances',
     'cells_to_grid',
     'center_targets',
     'centroid_instance_map',
@@ -136,6 +146,7 @@ __all__ = [
     'encode_patch',
     'enlarged_at',
     'extreme_points_to_cells',
+    'fill_sparse_boxes',
     'filled_box_span',
     'find_peaks',
     'generate_proposals',
@@ -145,6 +156,8 @@ __all__ = [
     'instance_channels',
     'k_means',
     'keep_allowed_labels',
+    'keep_boxed_labels',
+    'keep_sure_labels',
     'keep_tagged',
     'lacks_pseudo_points',
     'least_covered_pixels',
@@ -152,6 +165,7 @@ __all__ = [
     'mean_field_refine',
     'merge_aug_cams',
     'merge_aug_relations',
+    'merge_box_map',
     'merge_crop_labels',
     'merge_flipped_cams',
     'oracle_objects',
