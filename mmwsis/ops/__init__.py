@@ -26,6 +26,7 @@ from .dense_crf import DenseCRF, crf_refine_labels, dense_crf
 from .distinct_points import distinct_points
 from .enlarged_at import enlarged_at
 from .grid_cells import PointCells, box_cells, cells_to_grid, extreme_points_to_cells
+from .instance_unaries import box_term, global_term, instance_unary
 from .k_means import cluster_representatives, k_means
 from .label_synthesis import (
     BestChannels,
@@ -80,6 +81,7 @@ from .scored_instances import (
     point_instances,
     scored_instances,
 )
+from .segment_matching import match_segments, matched_map, segment_ious
 from .sinkhorn import NonFiniteSimilarityError, sinkhorn_scaling
 from .stride4_grid import stride4_labels, stride4_size
 from .watershed_boundaries import watershed_boundaries
@@ -113,6 +115,7 @@ __all__ = [
     'best_channels',
     'best_proposals',
     'box_cells',
+    'box_term',
     'cells_to_grid',
     'center_targets',
     'centroid_instance_map',
@@ -138,14 +141,18 @@ __all__ = [
     'filled_box_span',
     'find_peaks',
     'generate_proposals',
+    'global_term',
     'group_pixels',
     'instance_channels',
+    'instance_unary',
     'k_means',
     'keep_allowed_labels',
     'keep_tagged',
     'lacks_pseudo_points',
     'least_covered_pixels',
     'match_boxes_to_proposals',
+    'match_segments',
+    'matched_map',
     'mean_field_refine',
     'merge_aug_cams',
     'merge_aug_relations',
@@ -174,6 +181,7 @@ __all__ = [
     'region_peaks',
     'retrieve_points',
     'scored_instances',
+    'segment_ious',
     'sinkhorn_scaling',
     'source_window',
     'split_components',
