@@ -37,7 +37,8 @@ class CocoWeakDataset(SeededDraws, CocoDataset):
     - ``tags``: sorted labels present in the image, of things and stuff;
       ``num_classes``: length of their multi-hot vector, which
       :class:`mmwsis.datasets.transforms.PackWeakInputs` packs; ``classes``: their
-      names, for transforms that match by name; ``supervision``: its level;
+      names, for transforms that match by name, ``stuff_classes``: those of stuff,
+      ``category_ids``: their ids in the file; ``supervision``: its level;
     - in every instance ``ann_id`` and ``ignore_flag`` (1 for crowd), ``bbox_label``,
       from 'boxes' on ``bbox`` (x0, y0, x1, y1), at 'masks' ``mask``, and where the file
       has them and the level may see them ``point`` (float64 (2,)),
@@ -241,6 +242,8 @@ class CocoWeakDataset(SeededDraws, CocoDataset):
         data_info = super().get_data_info(idx)
         # Here and not in every image's stored data.
         data_info['classes'] = self._metainfo['classes']
+        data_info['stuff_classes'] = self._metainfo.get('stuff_classes') or ()
+        data_info['category_ids'] = self.cat_ids
         size = data_info['height'], data_info['width']
         for instance in data_info['instances']:
             if 'mask' in instance:
