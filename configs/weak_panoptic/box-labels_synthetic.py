@@ -21,7 +21,7 @@ artifact = 'semantic_maps'
 proposals = 'data/synthetic/proposals/built_in'
 pseudo_label_dataloader = dict(
     batch_size=1,
-    num_workers=1,
+    num_workers=1,  # processes that GrabCut runs in
     dataset=dict(
         type='mmwsis.CocoWeakDataset',
         supervision='boxes',
@@ -29,10 +29,16 @@ pseudo_label_dataloader = dict(
         data_root=_base_.data_spec.data_root,
         ann_file=_base_.data_spec.train.weak.boxes,
         data_prefix=dict(img=_base_.data_spec.train.img),
+        min_box_side=0,  # a box without a pixel is named, not left out
         test_mode=True,
         pipeline=[
             dict(type='mmwsis.LoadCachedImage', max_images=0),
-            dict(type='mmwsis.LoadProposals', path=proposals),
+            dict(
+                type='mmwsis.LoadProposals',
+                path=proposals,
+                resize=False,
+                allow_missing=True,
+            ),
             dict(type='mmwsis.LoadWeakAnnotations', with_point=False, with_bbox=True),
             dict(type='mmwsis.PackWeakInputs', with_tags=False),
         ],

@@ -31,6 +31,7 @@ model = dict(
         norm_cfg=dict(type='BN', momentum=0.05),
     ),
     auxiliary_head=None,
+    instance_head=None,  # weak_panoptic_r18_synthetic.py has it
     # The labels of the next round; `merge` is switched off from the sixth on.
     test_cfg=dict(
         refinement=dict(

@@ -8,9 +8,12 @@ model = dict(
         type='mmwsis.InstanceCRFHead',
         num_things_classes=6,
         num_stuff_classes=3,
+        box_weight=1.0,
+        global_weight=1.0,
+        position=dict(weight=3.0, sxy=3),
+        colour=dict(weight=5.0, sxy=60, srgb=10),
         num_iters=5,
     ),
-    loss_instance=dict(type='mmwsis.MatchedSegmentLoss'),
     test_cfg=dict(
         thing_score='det', stuff_score='mean_conf', num_iters=10, refinement=None
     ),
