@@ -5,6 +5,7 @@ _base_ = './semantic_pspnet-r18_synthetic.py'
 
 model = dict(
     instance_head=dict(
+        _delete_=True,
         type='mmwsis.InstanceCRFHead',
         num_things_classes=6,
         num_stuff_classes=3,
