@@ -25,6 +25,7 @@ model = dict(
         norm_eval=False,
     ),
     decode_head=dict(
+        num_classes=9,
         in_channels=128,
         in_index=2,
         channels=64,
@@ -82,8 +83,8 @@ pseudo_label_dataloader = dict(
         test_mode=True,
         pipeline=[
             dict(type='LoadImageFromFile'),
-            *_base_.known_labels,
             enlarge,
+            *_base_.known_labels,
             dict(type='mmwsis.PackWeakInputs'),
         ],
     ),

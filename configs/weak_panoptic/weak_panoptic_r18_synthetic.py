@@ -36,7 +36,14 @@ train_dataloader = dict(
     dataset=dict(pipeline=[*train_pipeline[:2], train_detections, *train_pipeline[2:]]),
 )
 pseudo_label_dataloader = dict(
-    dataset=dict(pipeline=[label_pipeline[0], train_detections, *label_pipeline[-2:]]),
+    dataset=dict(
+        pipeline=[
+            label_pipeline[0],
+            train_detections,
+            label_pipeline[1],
+            label_pipeline[-1],
+        ],
+    ),
 )
 val_dataloader = dict(
     dataset=dict(pipeline=[val_pipeline[0], val_detections, *val_pipeline[1:]]),

@@ -81,7 +81,7 @@ refinement = dict(
             config='{network}',
             cfg_options={
                 'train_dataloader.dataset.pipeline.1.ann_file': '{previous:labels}',
-                'pseudo_label_dataloader.dataset.pipeline.1.folder': box_maps,
+                'pseudo_label_dataloader.dataset.pipeline.2.folder': box_maps,
             },
         ),
         dict(name='network_test', type='test', config='{network}'),
@@ -92,7 +92,7 @@ refinement = dict(
             artifact='panoptic_maps',
             out=f'{labels}/weak_panoptic_round{{round}}.json',
             cfg_options={
-                'pseudo_label_dataloader.dataset.pipeline.1.folder': box_maps,
+                'pseudo_label_dataloader.dataset.pipeline.2.folder': box_maps,
             },
         ),
         dict(
