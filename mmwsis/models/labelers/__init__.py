@@ -4,6 +4,7 @@ from .class_map_labelers import ClassMapComponents, RelationLabeler
 from .exits_labeler import ExitsLabeler
 from .feature_similarity import FeatureSimilarity
 from .flipped_cam import FlippedCAM
+from .grab_cut_proposals import GrabCutProposals
 from .irnet import IRNet
 from .loss_ramp import LossRamp
 from .mae_pretrainer import MAEPretrainer
@@ -23,6 +24,7 @@ __all__ = [
     'ExitsLabeler',
     'FeatureSimilarity',
     'FlippedCAM',
+    'GrabCutProposals',
     'IRNet',
     'LossRamp',
     'MAEPretrainer',
