@@ -15,6 +15,7 @@ from mmwsis.formats.coco_file import (
     match_classes,
 )
 from mmwsis.formats.coco_masks import check_segmentation
+from mmwsis.formats.crop_tags import CropTags
 from mmwsis.registry import DATASETS
 from mmwsis.structures.supervision import Supervision, image_supervision
 
@@ -37,7 +38,10 @@ class CocoWeakDataset(SeededDraws, CocoDataset):
     - ``tags``: sorted labels present in the image, of things and stuff;
       ``num_classes``: length of their multi-hot vector, which
       :class:`mmwsis.datasets.transforms.PackWeakInputs` packs; ``classes``: their
-      names, for transforms that match by name; ``supervision``: its level;
+      names, for transforms that match by name, ``stuff_classes``: those of stuff,
+      ``category_ids``: their ids in the file; ``supervision``: its level;
+    - where the file has them ``crop_tags``: ``dict(size=(h, w), tags=[...])``, the
+      sorted labels in each crop of :func:`mmwsis.ops.crop_grid`;
     - in every instance ``ann_id`` and ``ignore_flag`` (1 for crowd), ``bbox_label``,
       from 'boxes' on ``bbox`` (x0, y0, x1, y1), at 'masks' ``mask``, and where the file
       has them and the level may see them ``point`` (float64 (2,)),
@@ -146,6 +150,8 @@ class CocoWeakDataset(SeededDraws, CocoDataset):
             num_classes=len(self.cat_ids),
             supervision=level.label,
         )
+        if image.get('crop_tags') is not None:
+            data_info['crop_tags'] = self._parse_crop_tags(image)
         if self.return_classes:
             data_info['text'] = self._metainfo['classes']
             data_info['caption_prompt'] = self.caption_prompt
@@ -156,6 +162,16 @@ class CocoWeakDataset(SeededDraws, CocoDataset):
         )
         data_info['instances'] = [one for one in instances if one is not None]
         return data_info
+
+    def _parse_crop_tags(self, image: dict) -> dict[str, Any]:
+        size, tags = CropTags.parse(
+            image['crop_tags'], (image['height'], image['width'])
+        )
+        labels = [
+            sorted(self.cat2label[tag] for tag in own if tag in self.cat2label)
+            for own in tags
+        ]
+        return dict(size=size, tags=labels)
 
     def _parse_instance(
         self, annotation: dict, image: dict, level: Supervision
@@ -248,6 +264,8 @@ class CocoWeakDataset(SeededDraws, CocoDataset):
         data_info = super().get_data_info(idx)
         # Here and not in every image's stored data.
         data_info['classes'] = self._metainfo['classes']
+        data_info['stuff_classes'] = self._metainfo.get('stuff_classes') or ()
+        data_info['category_ids'] = self.cat_ids
         size = data_info['height'], data_info['width']
         for instance in data_info['instances']:
             if 'mask' in instance:

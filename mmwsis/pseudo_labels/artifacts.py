@@ -15,6 +15,7 @@ from mmwsis.registry import MODELS
 
 from .artifact import Artifact, LabelSource
 from .class_maps import ClassMapFolder
+from .detections import Detections
 from .found_instances import FoundInstances
 from .found_points import FoundPoints
 from .object_masks import ObjectMasks
@@ -27,6 +28,7 @@ ARTIFACTS: dict[str, type[Artifact]] = {
     for artifact in (
         ObjectMasks,
         FoundInstances,
+        Detections,
         FoundPoints,
         ClassMapFolder,
         SemanticMapFolder,

@@ -26,6 +26,8 @@ class Labeler(Protocol):
                               metainfo ``ann_id``, ``img_id``, ``height``, ``width``
     'instances'      an image ``pred_instances``: ``labels`` (N,), ``scores`` (N,) in
                               [0, 1], ``masks`` bool (N, H, W) or N RLEs
+    'detections'     an image ``pred_instances``: ``labels``, ``scores``, ``bboxes``
+                              (N, 4), x0, y0, x1, y1
     'points'         an image ``pred_points``: InstanceData with ``labels`` (N,),
                               ``points`` (N, 2), (x, y), ``scores`` (N,) in [0, 1]
     'class_maps'     an image ``pred_class_maps``: InstanceData with ``labels`` (K,),

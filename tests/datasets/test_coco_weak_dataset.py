@@ -16,6 +16,8 @@ COMMON = {
     'width',
     'tags',
     'classes',
+    'stuff_classes',
+    'category_ids',
     'num_classes',
     'supervision',
     'instances',

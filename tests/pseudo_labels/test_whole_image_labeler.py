@@ -211,7 +211,8 @@ def test_points_are_read_like_clicks(config, trained, tmp_path):
 
 
 @pytest.mark.parametrize(
-    'artifact', ['instances', 'points', 'class_maps', 'semantic_maps']
+    'artifact',
+    ['instances', 'detections', 'points', 'class_maps', 'semantic_maps'],
 )
 def test_shards_and_interruptions_change_no_byte(
     config, trained, tmp_path, monkeypatch, artifact
@@ -317,6 +318,17 @@ def test_kill_in_two_ranks_then_resume_in_one(
             dict(labels=[0], scores=[0.5], masks=np.ones((1, 4, 6), bool)),
             r'mask has size \[4, 6\], the image \[40, 61\]',
         ),
+        ('detections', {}, 'no pred_instances.labels, .*pred_instances.bboxes'),
+        (
+            'detections',
+            dict(labels=[0], scores=[0.5], bboxes=[[1.0, 2.0, float('nan'), 9.0]]),
+            r'must be \(1, 4\) finite numbers, .* got shape \(1, 4\) with 1 others',
+        ),
+        (
+            'detections',
+            dict(labels=[0], scores=[float('nan')], bboxes=[[1.0, 2.0, 8.0, 9.0]]),
+            r'scores must lie in \[0, 1\], got \[nan\]',
+        ),
         ('points', {}, 'no pred_points.labels, pred_points.scores, pred_points.points'),
         (
             'points',
@@ -378,6 +390,7 @@ def test_wrong_predictions_name_the_image(
     def predict(self, responses, data_samples):
         name = dict(
             instances='pred_instances',
+            detections='pred_instances',
             points='pred_points',
             class_maps='pred_class_maps',
             semantic_maps='pred_sem_seg',

@@ -11,6 +11,7 @@ import signal
 import cv2
 import numpy as np
 import torch
+from mmdet.structures.mask import mask2bbox
 from mmengine.model import BaseModel
 from mmengine.structures import InstanceData, PixelData
 from torch.nn import functional as F
@@ -94,4 +95,5 @@ class ToyImageLabeler(BaseModel):
             labels=torch.tensor(found, dtype=torch.int64),
             scores=torch.tensor(scores),
             masks=torch.from_numpy(stacked),
+            bboxes=mask2bbox(torch.from_numpy(stacked)),
         )
