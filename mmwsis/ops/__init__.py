@@ -25,7 +25,9 @@ from .crop_grid import crop_grid, keep_allowed_labels, merge_crop_labels
 from .dense_crf import DenseCRF, crf_refine_labels, dense_crf
 from .distinct_points import distinct_points
 from .enlarged_at import enlarged_at
+from .grad_cam import grad_cam, gradcam_label_map
 from .grid_cells import PointCells, box_cells, cells_to_grid, extreme_points_to_cells
+from .instance_unaries import box_term, global_term, instance_unary
 from .k_means import cluster_representatives, k_means
 from .label_refinement import (
     BoxInstances,
@@ -88,6 +90,7 @@ from .scored_instances import (
     point_instances,
     scored_instances,
 )
+from .segment_matching import match_segments, matched_map, segment_ious
 from .sinkhorn import NonFiniteSimilarityError, sinkhorn_scaling
 from .stride4_grid import stride4_labels, stride4_size
 from .watershed_boundaries import watershed_boundaries
@@ -123,6 +126,7 @@ __all__ = [
     'best_proposals',
     'box_cells',
     'box_instances',
+    'box_term',
     'cells_to_grid',
     'center_targets',
     'centroid_instance_map',
@@ -149,8 +153,12 @@ __all__ = [
     'filled_box_span',
     'find_peaks',
     'generate_proposals',
+    'grad_cam',
+    'gradcam_label_map',
+    'global_term',
     'group_pixels',
     'instance_channels',
+    'instance_unary',
     'k_means',
     'keep_allowed_labels',
     'keep_boxed_labels',
@@ -159,6 +167,8 @@ __all__ = [
     'lacks_pseudo_points',
     'least_covered_pixels',
     'match_boxes_to_proposals',
+    'match_segments',
+    'matched_map',
     'mean_field_refine',
     'merge_aug_cams',
     'merge_aug_relations',
@@ -188,6 +198,7 @@ __all__ = [
     'region_peaks',
     'retrieve_points',
     'scored_instances',
+    'segment_ious',
     'sinkhorn_scaling',
     'source_window',
     'split_components',

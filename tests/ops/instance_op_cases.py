@@ -258,6 +258,18 @@ CASES = {
         ),
         [(0, 6)],
     ),
+    'grad_cam': Case(
+        ops.grad_cam,
+        lambda: dict(features=rand(3, 4, 5), gradients=rand(2, 3, 4, 5) - 0.5),
+        lambda: dict(gradients=zeros(0, 3, 4, 5)),
+        [(0, 4, 5)],
+    ),
+    'gradcam_label_map': Case(
+        ops.gradcam_label_map,
+        lambda: dict(heat=rand(3, 5, 6) - 0.3, labels=ints(3, high=9)),
+        lambda: dict(heat=zeros(0, 5, 6), labels=no_labels(0)),
+        [(5, 6)],
+    ),
     'keep_sure_labels': Case(
         ops.keep_sure_labels,
         lambda: dict(labels=ints(5, 6, high=3), scores=rand(5, 6), min_score=0.6),
