@@ -28,6 +28,7 @@ from .rescaling import (
     rescale_image,
 )
 from .stored_maps import LoadClassMaps, LoadPanopticMap, LoadSemanticMap
+from .tag_crop import ImageTagsPerCrop, TagCrop
 from .views import RandomResizedCropView, TeacherStudentViews
 from .weak_annotations import LoadWeakAnnotations
 
@@ -40,6 +41,7 @@ __all__ = [
     'Geometry',
     'GeometricTransform',
     'ImageScales',
+    'ImageTagsPerCrop',
     'LoadCachedImage',
     'LoadCheckedImage',
     'LoadPanopticAnnotations',
@@ -60,6 +62,7 @@ __all__ = [
     'RandomRescale',
     'RandomChoiceRescale',
     'RandomResizedCropView',
+    'TagCrop',
     'TeacherStudentViews',
     'Resizing',
     'ResizeToMultiple',

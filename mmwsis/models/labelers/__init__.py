@@ -1,9 +1,11 @@
 from .base_labeler import BaseLabeler
 from .cam_classifier import CAMClassifier
 from .class_map_labelers import ClassMapComponents, RelationLabeler
+from .crop_tag_classifier import CropTagClassifier
 from .exits_labeler import ExitsLabeler
 from .feature_similarity import FeatureSimilarity
 from .flipped_cam import FlippedCAM
+from .grad_cam import GradCAM
 from .irnet import IRNet
 from .loss_ramp import LossRamp
 from .mae_pretrainer import MAEPretrainer
@@ -20,9 +22,11 @@ __all__ = [
     'BaseLabeler',
     'CAMClassifier',
     'ClassMapComponents',
+    'CropTagClassifier',
     'ExitsLabeler',
     'FeatureSimilarity',
     'FlippedCAM',
+    'GradCAM',
     'IRNet',
     'LossRamp',
     'MAEPretrainer',
