@@ -27,7 +27,16 @@ from .distinct_points import distinct_points
 from .enlarged_at import enlarged_at
 from .grad_cam import grad_cam, gradcam_label_map
 from .grid_cells import PointCells, box_cells, cells_to_grid, extreme_points_to_cells
+from .instance_unaries import box_term, global_term, instance_unary
 from .k_means import cluster_representatives, k_means
+from .label_refinement import (
+    BoxInstances,
+    box_instances,
+    fill_sparse_boxes,
+    keep_boxed_labels,
+    keep_sure_labels,
+    merge_box_map,
+)
 from .label_synthesis import (
     BestChannels,
     SynthesizedInstances,
@@ -81,6 +90,7 @@ from .scored_instances import (
     point_instances,
     scored_instances,
 )
+from .segment_matching import match_segments, matched_map, segment_ious
 from .sinkhorn import NonFiniteSimilarityError, sinkhorn_scaling
 from .stride4_grid import stride4_labels, stride4_size
 from .watershed_boundaries import watershed_boundaries
@@ -89,6 +99,7 @@ __all__ = [
     'CRF_PRESETS',
     'BestChannels',
     'BilateralKernel',
+    'BoxInstances',
     'CenterTargets',
     'ChosenProposals',
     'ClassBlobs',
@@ -114,6 +125,8 @@ __all__ = [
     'best_channels',
     'best_proposals',
     'box_cells',
+    'box_instances',
+    'box_term',
     'cells_to_grid',
     'center_targets',
     'centroid_instance_map',
@@ -136,22 +149,30 @@ __all__ = [
     'encode_patch',
     'enlarged_at',
     'extreme_points_to_cells',
+    'fill_sparse_boxes',
     'filled_box_span',
     'find_peaks',
     'generate_proposals',
     'grad_cam',
     'gradcam_label_map',
+    'global_term',
     'group_pixels',
     'instance_channels',
+    'instance_unary',
     'k_means',
     'keep_allowed_labels',
+    'keep_boxed_labels',
+    'keep_sure_labels',
     'keep_tagged',
     'lacks_pseudo_points',
     'least_covered_pixels',
     'match_boxes_to_proposals',
+    'match_segments',
+    'matched_map',
     'mean_field_refine',
     'merge_aug_cams',
     'merge_aug_relations',
+    'merge_box_map',
     'merge_crop_labels',
     'merge_flipped_cams',
     'oracle_objects',
@@ -177,6 +198,7 @@ __all__ = [
     'region_peaks',
     'retrieve_points',
     'scored_instances',
+    'segment_ious',
     'sinkhorn_scaling',
     'source_window',
     'split_components',

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from .crf_kernels import (
     BACKENDS,
@@ -112,7 +113,9 @@ class DenseCRF:
                 for group in images.split(self._together)
             ]
 
-    def marginals(self, unary: Tensor, num_iters: int = 10) -> Tensor:
+    def marginals(
+        self, unary: Tensor, num_iters: int = 10, recompute: bool = False
+    ) -> Tensor:
         """Run mean field from ``Q = softmax(-U)``.
 
         Differentiable in ``unary`` and in the kernels' weights.
@@ -122,6 +125,8 @@ class DenseCRF:
                 image without batch dimension the B unaries share that image. Converted
                 to the CRF's type.
             num_iters: Parallel updates, at least 0. Defaults to 10.
+            recompute: For gradients keep the probabilities after every update alone,
+                and compute the rest again: less memory, more time. Defaults to False.
 
         Returns:
             Probabilities of the same shape, summing to 1 over the n labels.
@@ -130,7 +135,7 @@ class DenseCRF:
             ValueError: A shape that does not fit the image, another device, energies
                 that are not finite, or no number of updates.
         """
-        q = self._mean_field(unary, num_iters).permute(0, 2, 3, 1)
+        q = self._mean_field(unary, num_iters, recompute).permute(0, 2, 3, 1)
         return q.reshape(unary.shape)
 
     def labels(self, unary: Tensor, num_iters: int = 10) -> Tensor:
@@ -147,7 +152,9 @@ class DenseCRF:
             best = self._mean_field(unary, num_iters).argmax(3).transpose(1, 2)
         return best.reshape(*unary.shape[:-3], *unary.shape[-2:])
 
-    def _mean_field(self, unary: Tensor, num_iters: int) -> Tensor:
+    def _mean_field(
+        self, unary: Tensor, num_iters: int, recompute: bool = False
+    ) -> Tensor:
         """Return (images, pixels, unaries per image, n) probabilities."""
         num_iters = as_integer('num_iters', num_iters, 0)
         images, height, width = self._size
@@ -175,7 +182,9 @@ class DenseCRF:
         with full_precision(unary):
             energy = unary.to(self._dtype).reshape(images, sharing, labels, pixels)
             groups = zip(energy.split(self._together), self._terms, strict=True)
-            found = [_iterate(group, terms, num_iters) for group, terms in groups]
+            found = [
+                _iterate(group, terms, num_iters, recompute) for group, terms in groups
+            ]
         return torch.cat(found) if len(found) > 1 else found[0]
 
 
@@ -290,13 +299,16 @@ def crf_refine_labels(
     return crf.labels(unary, num_iters).to(labels.dtype)
 
 
-def _iterate(energy: Tensor, terms: Sequence[Term], num_iters: int) -> Tensor:
+def _iterate(
+    energy: Tensor, terms: Sequence[Term], num_iters: int, recompute: bool
+) -> Tensor:
     """Mean field of images that are filtered together.
 
     Args:
         energy: (images, unaries per image, n, pixels).
         terms: Filter and weight of each kernel.
         num_iters: Parallel updates.
+        recompute: Whether backward repeats the updates.
 
     Returns:
         Probabilities (images, pixels, unaries per image, n).
@@ -304,14 +316,19 @@ def _iterate(energy: Tensor, terms: Sequence[Term], num_iters: int) -> Tensor:
     # Labels last, (images, pixels, unaries, n): the filters move whole rows.
     energy = -energy.permute(0, 3, 1, 2).contiguous()
     shape = energy.shape
-    q = _softmax(energy)
-    for _ in range(num_iters if q.numel() else 0):
+
+    def update(q: Tensor) -> Tensor:
         # One row per pixel of all images: (images * pixels, unaries * n).
         rows = q.reshape(shape[0] * shape[1], -1)
         logits = energy.view(rows.shape)
         for linear, weight in terms:
             logits = _add_message(logits, linear(rows), weight)
-        q = _softmax(logits.view(shape))
+        return _softmax(logits.view(shape))
+
+    q = _softmax(energy)
+    recompute = recompute and torch.is_grad_enabled()
+    for _ in range(num_iters if q.numel() else 0):
+        q = checkpoint(update, q, use_reentrant=False) if recompute else update(q)
     return q
 
 

@@ -10,6 +10,7 @@ from .inter_pixel_relation_loss import (
     inter_pixel_relation_loss,
 )
 from .lcfcn_loss import LCFCNLoss, lcfcn_loss
+from .matched_segment_loss import MatchedSegmentLoss, matched_segment_loss
 from .mean_field_crf_loss import MeanFieldCRFLoss
 from .pixel_embedding_loss import PixelEmbeddingLoss, pixel_embedding_loss
 from .projection_mil_loss import (
@@ -25,6 +26,7 @@ __all__ = [
     'HardPixelCrossEntropy',
     'InterPixelRelationLoss',
     'LCFCNLoss',
+    'MatchedSegmentLoss',
     'MeanFieldCRFLoss',
     'OffsetLoss',
     'PixelEmbeddingLoss',
@@ -36,6 +38,7 @@ __all__ = [
     'hard_pixel_cross_entropy',
     'inter_pixel_relation_loss',
     'lcfcn_loss',
+    'matched_segment_loss',
     'offset_loss',
     'pixel_embedding_loss',
     'point_labels',
