@@ -11,8 +11,9 @@ model = dict(
         num_stuff_classes=3,
         box_weight=1.0,
         global_weight=1.0,
-        position=dict(weight=3.0, sxy=3),
-        colour=dict(weight=5.0, sxy=60, srgb=10),
+        # Scenes are a third as long as photographs, and so are the distances.
+        position=dict(weight=3.0, sxy=1),
+        colour=dict(weight=5.0, sxy=15, srgb=10),
         num_iters=5,
     ),
     test_cfg=dict(
