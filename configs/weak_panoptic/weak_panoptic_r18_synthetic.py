@@ -63,7 +63,7 @@ val_evaluator = [
 test_evaluator = val_evaluator
 del truth
 
-# At a tenth of the rate, for a fifth of the iterations.
+# At a tenth of the rate.
 max_iters = 150
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 optim_wrapper = dict(optimizer=dict(lr=2e-4))

@@ -196,7 +196,20 @@ full = [
         cfg_options=detections,
     ),
 ]
-report = dict(name='report', weak='instance_test', quality='quality')
+report = dict(
+    name='report',
+    weak='instance_test',
+    quality='quality',
+    table=dict(
+        title='Both networks, piecewise and trained end to end',
+        metrics=['PQ', 'PQ of things', 'PQ of stuff', 'AP^r_vol', 'mIoU'],
+        rows=[
+            dict(method='piecewise', labels='boxes and tags', test='piecewise_test'),
+            dict(method='end to end', labels='boxes and tags', test='instance_test'),
+            dict(method='end to end', labels='panoptic', test='full_test'),
+        ],
+    ),
+)
 stages = [
     weak_labels,
     *from_boxes,
