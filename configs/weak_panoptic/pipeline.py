@@ -36,6 +36,8 @@ pipeline = dict(
             network='mmwsis::weak_panoptic/semantic_pspnet-r101_voc.py',
             detector='mmwsis::weak_panoptic/detector_faster-rcnn_r101_voc.py',
             instance_network='mmwsis::weak_panoptic/weak_panoptic_r101_voc.py',
+            refined='',
+            without=['final_model', 'final_test'],
         ),
     ),
     dataset='mmwsis::_base_/datasets/voc_panoptic.py',

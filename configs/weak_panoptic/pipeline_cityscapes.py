@@ -149,6 +149,7 @@ pipeline = dict(
             network='mmwsis::weak_panoptic/semantic_pspnet-r101_cityscapes.py',
             detector='mmwsis::weak_panoptic/detector_faster-rcnn_r101_cityscapes.py',
             instance_network='mmwsis::weak_panoptic/weak_panoptic_r101_cityscapes.py',
+            refined='mmwsis::weak_panoptic/panoptic-fpn_r50_cityscapes.py',
         ),
     ),
     dataset='mmwsis::_base_/datasets/cityscapes_panoptic.py',

@@ -21,6 +21,8 @@ pipeline = dict(
             network='mmwsis::weak_panoptic/semantic_efficientnet-lite0_small.py',
             detector='mmwsis::weak_panoptic/detector_faster-rcnn_efficientnet-lite0_small.py',
             instance_network='mmwsis::weak_panoptic/weak_panoptic_efficientnet-lite0_small.py',
+            refined='',
+            without=['final_model', 'final_test'],
         ),
     ),
     dataset='mmwsis::_base_/datasets/small_panoptic.py',

@@ -22,7 +22,7 @@ model = dict(
 )
 
 # Of the semantic network, and what its detector found.
-load_from = 'work_dirs/semantic_pspnet-r18_synthetic/iter_250.pth'
+load_from = 'work_dirs/semantic_pspnet-r18_synthetic/iter_300.pth'
 train_detections = dict(
     **_base_.detections, ann_file='data/synthetic/pseudo_labels/detections_train.json'
 )
@@ -33,7 +33,7 @@ train_pipeline = _base_.train_dataloader.dataset.pipeline
 label_pipeline = _base_.pseudo_label_dataloader.dataset.pipeline
 val_pipeline = _base_.val_dataloader.dataset.pipeline
 train_dataloader = dict(
-    batch_size=4,
+    batch_size=2,
     dataset=dict(pipeline=[*train_pipeline[:2], train_detections, *train_pipeline[2:]]),
 )
 pseudo_label_dataloader = dict(
@@ -68,7 +68,7 @@ max_iters = 150
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 optim_wrapper = dict(optimizer=dict(lr=2e-4))
 param_scheduler = [{**_base_.param_scheduler[0], 'end': max_iters}]
-auto_scale_lr = dict(base_batch_size=4)
+auto_scale_lr = dict(base_batch_size=2)
 default_hooks = dict(checkpoint=dict(interval=150))
 
 wsis = dict(
