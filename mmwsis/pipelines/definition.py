@@ -298,7 +298,7 @@ def _with_data(
             table = entry.get('table') or {}
             rows = [r for r in table.get('rows', ()) if r.get('test') not in dropped]
             if table:
-                entry['table'] = {**table, 'rows': rows}
+                entry['table'] = {**table, 'rows': rows} if rows else {}
     return kept
 
 
