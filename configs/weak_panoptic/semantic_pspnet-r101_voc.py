@@ -14,15 +14,15 @@ model = dict(
     decode_head=dict(num_classes=21),
     auxiliary_head=dict(num_classes=21),
     instance_head=None,  # weak_panoptic_r101_voc.py has it
-    # The labels of the next round: on VOC the paper's steps alone, without those that its
-    # released code adds for Cityscapes. What is no object is background.
+    # The labels of a further round (the paper has one): the paper's steps, without those that
+    # its released code adds for Cityscapes. What is no object is background.
     test_cfg=dict(
         refinement=dict(
             _delete_=True,
             crf=dict(kernels='deeplab_v2', num_iters=10),
             score_thr=None,
             tags=False,
-            merge=True,
+            merge=False,
             box_prior=True,
             prior_label='background',
             low_iou=None,
@@ -33,9 +33,7 @@ model = dict(
 
 # Labels that are trained on: of the first round here, of the others by the pipeline.
 labels = 'data/voc/pseudo_labels/weak_panoptic_round0.json'
-box_labels = 'data/voc/pseudo_labels/box_labels'
 _base_.label_map.ann_file = labels
-_base_.known_labels[0].folder = box_labels
 training_images = dict(
     metainfo=_base_.metainfo,
     data_root=_base_.data_root,
@@ -64,7 +62,7 @@ pseudo_label_dataloader = dict(
         pipeline=[
             dict(type='LoadImageFromFile'),
             _base_.predicted_size,
-            *_base_.known_labels,
+            _base_.known_labels[1],
             dict(type='mmwsis.PackWeakInputs'),
         ],
     ),
@@ -94,10 +92,7 @@ wsis = dict(
     method='Weak panoptic',
     stage='end_to_end',
     supervision='boxes',
-    requires=[
-        'configs/weak_panoptic/first-labels_voc.py',
-        'configs/weak_panoptic/box-labels_voc.py',
-    ],
+    requires=['configs/weak_panoptic/box-labels_voc.py'],
     produces='data/voc/pseudo_labels/weak_panoptic_round1.json',
 )
 del training_images, truth
