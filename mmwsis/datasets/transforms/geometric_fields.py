@@ -1,6 +1,7 @@
 """How the fields of a sample follow a geometric transform of their image."""
 
 from dataclasses import replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -164,6 +165,28 @@ def moved_boxes(
     if geometry.mirror:
         boxes.flip_(geometry.new_size)
     return boxes, inside
+
+
+def moved_detections(detections: dict[str, Any], geometry: Geometry) -> dict[str, Any]:
+    """Detections, cut off at the image's border.
+
+    Args:
+        detections: ``bboxes`` (N, 4), one row each in the other fields, and ``size`` of
+            the image.
+        geometry: What is done.
+
+    Returns:
+        New dictionary. A window leaves those that hold the centre of a pixel.
+    """
+    boxes, _ = moved_boxes(detections['bboxes'], geometry)
+    moved = dict(detections, bboxes=boxes, size=geometry.new_size)
+    if geometry.window is None:
+        return moved
+    first, end = np.ceil(boxes - 0.5).reshape(-1, 2, 2).transpose(1, 0, 2)
+    kept = (first < end).all(axis=1)
+    return {
+        name: value if name == 'size' else value[kept] for name, value in moved.items()
+    }
 
 
 def moved_masks(
