@@ -24,6 +24,13 @@ from .conversion import (
     shorten,
     with_source,
 )
+from .crop_tags import (
+    check_crop_size,
+    crops_of_annotation,
+    mask_crop_tags,
+    panoptic_crop_tags,
+    with_crop_tags,
+)
 from .outputs import Outputs
 from .weak_labels import WeakProtocol, derive_weak_labels, holds_point_alone
 
@@ -211,6 +218,7 @@ def convert_file(
     *,
     panoptic_dir: str | os.PathLike | None = None,
     stuff_tags: Sequence[str | os.PathLike] = (),
+    crop_size: Size | None = None,
     run: RunOptions | None = None,
 ) -> dict[Supervision, dict[str, Any]]:
     """Convert a file; all outputs are written at the end, each in one step.
@@ -219,11 +227,14 @@ def convert_file(
         source: COCO or LVIS JSON with masks, or with points alone, or a COCO panoptic
             JSON, whose things become objects and whose stuff becomes image tags.
         outputs: File to write by level. MASKS is for files that hold no COCO masks
-            with stuff tags yet: panoptic ones, or any with ``stuff_tags``.
+            with these tags yet: panoptic ones, or any with ``stuff_tags`` or
+            ``crop_size``.
         protocol: How labels are simulated; the defaults if None.
         panoptic_dir: Folder of a panoptic file's PNGs; by default the one beside the
             file that bears its name.
         stuff_tags: COCO panoptic JSONs that the images' stuff tags come from.
+        crop_size: Height and width in pixels of the crops whose tags are
+            wanted, too (:func:`mmwsis.ops.crop_grid`). Defaults to None.
         run: How the conversion runs; the defaults if None. Progress counts the
             annotations, and before them the panoptic maps to read.
 
@@ -241,7 +252,7 @@ def convert_file(
     refuse_existing(outputs.values(), [source, *stuff_tags], run.overwrite)
     # Processes start before the file is read: they stay small.
     with OrderedPool(run.workers) as pool:
-        coco = read_json(str(source))
+        document = coco = read_json(str(source))
         if is_panoptic(coco):
             coco = panoptic_to_instances(
                 coco,
@@ -251,14 +262,19 @@ def convert_file(
                 pool=pool,
                 open_progress=run.open_progress,
             )
-        elif Supervision.MASKS in outputs and not stuff_tags:
+        elif Supervision.MASKS in outputs and not (stuff_tags or crop_size):
             raise ValueError(
-                f'{source}: level masks is for panoptic files and for --stuff-tags; '
-                'this file is a masks file already'
+                f'{source}: level masks is for panoptic files, for --stuff-tags and '
+                'for --crop-tags; this file is a masks file already'
             )
         check_coco(coco, str(source))
         if stuff_tags:
             coco = add_stuff_tags(coco, stuff_tags, str(source))
+        if crop_size is not None:
+            pngs = panoptic_dir or source.with_suffix('')
+            coco = _add_crop_tags(
+                coco, document, pngs, crop_size, str(source), pool, run
+            )
         results: dict[Supervision, dict[str, Any]] = {}
         weak = [level for level in outputs if level is not Supervision.MASKS]
         if weak:
@@ -280,6 +296,40 @@ def convert_file(
         for level, path in outputs.items():
             files.labels(path, results[level], source)
     return results
+
+
+def _add_crop_tags(
+    coco: Mapping[str, Any],
+    document: Mapping[str, Any],
+    png_dir: str | os.PathLike,
+    crop_size: Size,
+    source: str,
+    pool: OrderedPool,
+    run: RunOptions,
+) -> dict[str, Any]:
+    """Tags of crops: of all classes of a panoptic file, else of those with masks."""
+    check_crop_size(coco['images'], crop_size, source)
+    if is_panoptic(document):
+        tags = panoptic_crop_tags(
+            document,
+            png_dir,
+            crop_size,
+            source=source,
+            pool=pool,
+            open_progress=run.open_progress,
+        )
+    else:
+        crops = map_annotations(
+            functools.partial(crops_of_annotation, crop_size=crop_size),
+            coco,
+            coco['annotations'],
+            source=source,
+            pool=pool,
+            skip_invalid=run.skip_invalid,
+            progress=run.open_progress(len(coco['annotations'])),
+        )
+        tags = mask_crop_tags(coco, crop_size, crops, source)
+    return with_crop_tags(coco, crop_size, tags)
 
 
 def _reads_masks(levels: Collection[Supervision], protocol: WeakProtocol) -> bool:

@@ -294,18 +294,35 @@ def _thing_flags(panoptic: Mapping[str, Any], source: str) -> dict[Any, bool]:
     return {c['id']: bool(c['isthing']) for c in panoptic['categories']}
 
 
+def read_segment_ids(path: str, size: tuple[int, int], where: str) -> np.ndarray:
+    """Read a PNG of a panoptic file.
+
+    Args:
+        path: The PNG.
+        size: Height and width of its image in pixels.
+        where: Names file and image id in messages.
+
+    Returns:
+        int32 (H, W), the ids of segments; 0 where nothing is labelled.
+
+    Raises:
+        FileNotFoundError: It does not exist.
+        ValueError: It cannot be read, or is of another size.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'{path} does not exist; {where} names it')
+    ids = decode_segment_map(Path(path).read_bytes(), f'{path}, which {where} names,')
+    if ids.shape != tuple(size):
+        raise ValueError(
+            f'{path} is {ids.shape[1]}x{ids.shape[0]} pixels, but {where} is '
+            f'{size[1]}x{size[0]}'
+        )
+    return ids
+
+
 def _masks_of_map(job: _MapJob) -> list[dict[str, Any]]:
     """RLEs of the wanted segments of one PNG."""
-    if not Path(job.path).is_file():
-        raise FileNotFoundError(f'{job.path} does not exist; {job.where} names it')
-    ids = decode_segment_map(
-        Path(job.path).read_bytes(), f'{job.path}, which {job.where} names,'
-    )
-    if ids.shape != tuple(job.size):
-        raise ValueError(
-            f'{job.path} is {ids.shape[1]}x{ids.shape[0]} pixels, but {job.where} is '
-            f'{job.size[1]}x{job.size[0]}'
-        )
+    ids = read_segment_ids(job.path, job.size, job.where)
     regions = label_regions(np.maximum(ids, VOID))
     for segment in job.listed:
         own = regions.get(segment['id'])

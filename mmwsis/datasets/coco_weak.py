@@ -15,6 +15,7 @@ from mmwsis.formats.coco_file import (
     match_classes,
 )
 from mmwsis.formats.coco_masks import check_segmentation
+from mmwsis.formats.crop_tags import CropTags
 from mmwsis.registry import DATASETS
 from mmwsis.structures.supervision import Supervision, image_supervision
 
@@ -39,6 +40,8 @@ class CocoWeakDataset(SeededDraws, CocoDataset):
       :class:`mmwsis.datasets.transforms.PackWeakInputs` packs; ``classes``: their
       names, for transforms that match by name, ``stuff_classes``: those of stuff,
       ``category_ids``: their ids in the file; ``supervision``: its level;
+    - where the file has them ``crop_tags``: ``dict(size=(h, w), tags=[...])``, the
+      sorted labels in each crop of :func:`mmwsis.ops.crop_grid`;
     - in every instance ``ann_id`` and ``ignore_flag`` (1 for crowd), ``bbox_label``,
       from 'boxes' on ``bbox`` (x0, y0, x1, y1), at 'masks' ``mask``, and where the file
       has them and the level may see them ``point`` (float64 (2,)),
@@ -142,6 +145,8 @@ class CocoWeakDataset(SeededDraws, CocoDataset):
             num_classes=len(self.cat_ids),
             supervision=level.label,
         )
+        if image.get('crop_tags') is not None:
+            data_info['crop_tags'] = self._parse_crop_tags(image)
         if self.return_classes:
             data_info['text'] = self._metainfo['classes']
             data_info['caption_prompt'] = self.caption_prompt
@@ -152,6 +157,16 @@ class CocoWeakDataset(SeededDraws, CocoDataset):
         )
         data_info['instances'] = [one for one in instances if one is not None]
         return data_info
+
+    def _parse_crop_tags(self, image: dict) -> dict[str, Any]:
+        size, tags = CropTags.parse(
+            image['crop_tags'], (image['height'], image['width'])
+        )
+        labels = [
+            sorted(self.cat2label[tag] for tag in own if tag in self.cat2label)
+            for own in tags
+        ]
+        return dict(size=size, tags=labels)
 
     def _parse_instance(
         self, annotation: dict, image: dict, level: Supervision

@@ -16,7 +16,12 @@ from .fit_model import fit_model, nested_dicts
 # Loaders that go through the training images, and those of the evaluation.
 TRAIN_LOADERS = ('train_dataloader', 'pseudo_label_dataloader')
 LOADERS = (*TRAIN_LOADERS, 'val_dataloader', 'test_dataloader')
-_PANOPTIC_METRICS = ('CocoPanopticMetric', 'PanopticQualityMetric')
+_PANOPTIC_METRICS = (
+    'CocoPanopticMetric',
+    'PanopticAPMetric',
+    'PanopticQualityMetric',
+    'SemanticIoUMetric',
+)
 _RESIZES = ('Resize', 'RandomResize')
 _TOOL = re.compile(r'python tools/\S+')
 

@@ -5,15 +5,13 @@ from typing import Any
 
 import numpy as np
 from mmdet.evaluation.functional import INSTANCE_OFFSET
-from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 
-from mmwsis.formats.coco_file import match_classes
-from mmwsis.formats.panoptic_files import PanopticFile
 from mmwsis.registry import METRICS
 from mmwsis.utils.arrays import to_numpy
 
-from .metric_tables import class_names, class_table
+from .metric_tables import class_table
+from .panoptic_metric import PanopticMetric
 from .panoptic_quality import (
     VOID,
     category_quality,
@@ -24,7 +22,7 @@ from .panoptic_quality import (
 
 
 @METRICS.register_module()
-class PanopticQualityMetric(BaseMetric):
+class PanopticQualityMetric(PanopticMetric):
     """PQ, SQ and RQ for all categories, things and stuff.
 
     Reports ``PQ``, ``SQ``, ``RQ`` and the same as ``PQ_th`` and ``PQ_st`` and so on,
@@ -36,24 +34,17 @@ class PanopticQualityMetric(BaseMetric):
         ann_file: COCO panoptic JSON of the ground truth.
         seg_prefix: Folder of its PNGs.
         classwise: Also report ``PQ_<class>``; the log has the table in any case.
-        backend_args: Arguments of MMEngine's file backend, for the JSON. Defaults to
-            None.
-        **kwargs: Arguments of MMEngine's ``BaseMetric``: ``collect_device``, ``prefix``
-            of the metrics' names, ``collect_dir``.
+        **kwargs: Arguments of :class:`PanopticMetric`.
     """
-
-    default_prefix = 'panoptic'
 
     def __init__(
         self,
         ann_file: str,
         seg_prefix: str,
         classwise: bool = False,
-        backend_args: dict | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        self.truth = PanopticFile(ann_file, seg_prefix, backend_args)
+        super().__init__(ann_file, seg_prefix, **kwargs)
         self.classwise = classwise
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
@@ -68,10 +59,7 @@ class PanopticQualityMetric(BaseMetric):
         Raises:
             ValueError: A prediction cannot be judged; the message names the image.
         """
-        classes = class_names(self)
-        category_ids = match_classes(
-            classes, list(self.truth.categories.values()), self.truth.ann_file
-        )
+        category_ids = self.category_ids
         for sample in data_samples:
             image_id = sample['img_id']
             pred_map, segments = predicted_segments(sample, category_ids)

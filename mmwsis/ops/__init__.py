@@ -26,9 +26,18 @@ from .crop_grid import crop_grid, keep_allowed_labels, merge_crop_labels
 from .dense_crf import DenseCRF, crf_refine_labels, dense_crf
 from .distinct_points import distinct_points
 from .enlarged_at import enlarged_at
+from .grad_cam import grad_cam, gradcam_label_map
 from .grid_cells import PointCells, box_cells, cells_to_grid, extreme_points_to_cells
 from .instance_unaries import box_term, global_term, instance_unary
 from .k_means import cluster_representatives, k_means
+from .label_refinement import (
+    BoxInstances,
+    box_instances,
+    fill_sparse_boxes,
+    keep_boxed_labels,
+    keep_sure_labels,
+    merge_box_map,
+)
 from .label_synthesis import (
     BestChannels,
     SynthesizedInstances,
@@ -92,6 +101,7 @@ __all__ = [
     'AssignedSegments',
     'BestChannels',
     'BilateralKernel',
+    'BoxInstances',
     'CenterTargets',
     'ChosenProposals',
     'ClassBlobs',
@@ -118,6 +128,7 @@ __all__ = [
     'best_channels',
     'best_proposals',
     'box_cells',
+    'box_instances',
     'box_term',
     'cells_to_grid',
     'center_targets',
@@ -141,15 +152,20 @@ __all__ = [
     'encode_patch',
     'enlarged_at',
     'extreme_points_to_cells',
+    'fill_sparse_boxes',
     'filled_box_span',
     'find_peaks',
     'generate_proposals',
+    'grad_cam',
+    'gradcam_label_map',
     'global_term',
     'group_pixels',
     'instance_channels',
     'instance_unary',
     'k_means',
     'keep_allowed_labels',
+    'keep_boxed_labels',
+    'keep_sure_labels',
     'keep_tagged',
     'lacks_pseudo_points',
     'least_covered_pixels',
@@ -159,6 +175,7 @@ __all__ = [
     'mean_field_refine',
     'merge_aug_cams',
     'merge_aug_relations',
+    'merge_box_map',
     'merge_crop_labels',
     'merge_flipped_cams',
     'oracle_objects',

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from .tensor_checks import (
-    as_integer,
+    as_labels,
     as_size,
     check_integers,
     check_shape,
@@ -87,7 +87,7 @@ def merge_crop_labels(
     """
     check_shape('crops', crops, ('N', 'h', 'w'))
     image_size = as_size('image_size', image_size)
-    crops, ignore_index = _labels('crops', crops, ignore_index)
+    crops, ignore_index = as_labels('crops', crops, ignore_index)
     windows = _windows(boxes, image_size, crops)
     limits = torch.iinfo(crops.dtype)
     # Least and largest label of the crops over each pixel; the least is larger where
@@ -127,7 +127,7 @@ def keep_allowed_labels(
         tensor([[  0, 255, 255]])
     """
     check_shape('labels', labels, ('H', 'W'))
-    labels, ignore_index = _labels('labels', labels, ignore_index)
+    labels, ignore_index = as_labels('labels', labels, ignore_index)
     check_shape('allowed', allowed, ('N', 'C'), like=labels)
     check_integers('allowed', allowed)
     windows = _windows(boxes, tuple(labels.shape), allowed)
@@ -146,19 +146,6 @@ def _starts(side: int, crop: int) -> list[int]:
     count = -(-side // crop)
     overlap = -(-(count * crop - side) // (count - 1)) if count > 1 else 0
     return [index * (crop - overlap) for index in range(count)]
-
-
-def _labels(name: str, labels: Tensor, ignore_index: int) -> tuple[Tensor, int]:
-    check_integers(name, labels)
-    labels = labels.byte() if labels.dtype == torch.bool else labels
-    ignore_index = as_integer('ignore_index', ignore_index)
-    limits = torch.iinfo(labels.dtype)
-    if not limits.min <= ignore_index <= limits.max:
-        raise ValueError(
-            f'ignore_index: expected an integer that {labels.dtype} holds, the type of '
-            f'{name}, got {ignore_index}.'
-        )
-    return labels, ignore_index
 
 
 def _windows(

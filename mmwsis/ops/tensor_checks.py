@@ -272,6 +272,34 @@ def as_number(name: str, value: Any, interval: str = '(-inf, inf)') -> float:
     return number
 
 
+def as_labels(name: str, labels: Tensor, ignore_index: Any) -> tuple[Tensor, int]:
+    """Return integer labels and the value of ignored pixels, which their type holds.
+
+    Args:
+        name: Argument name used in the message.
+        labels: The tensor; booleans become uint8.
+        ignore_index: The value.
+
+    Raises:
+        TypeError: Labels that are no integers.
+        ValueError: A value that is no integer, or too large for the labels' type.
+
+    Example:
+        >>> as_labels('labels', torch.tensor([True]), 255)
+        (tensor([1], dtype=torch.uint8), 255)
+    """
+    check_integers(name, labels)
+    labels = labels.byte() if labels.dtype == torch.bool else labels
+    ignore_index = as_integer('ignore_index', ignore_index)
+    limits = torch.iinfo(labels.dtype)
+    if not limits.min <= ignore_index <= limits.max:
+        raise ValueError(
+            f'ignore_index: expected an integer that {labels.dtype} holds, the type of '
+            f'{name}, got {ignore_index}.'
+        )
+    return labels, ignore_index
+
+
 def as_size(name: str, size: Any, least: int = 0) -> tuple[int, int]:
     """Return ``(height, width)`` as two integers.
 

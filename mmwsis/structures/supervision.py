@@ -91,6 +91,7 @@ IMAGE_KEYS = (
     'width',
     'height',
     'tags',
+    'crop_tags',
     'supervision',
     'neg_category_ids',
     'not_exhaustive_category_ids',

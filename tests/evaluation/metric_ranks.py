@@ -83,6 +83,8 @@ def whole_image(index):
             bboxes=torch.zeros(2, 4),
         ),
         pred_panoptic_seg=dict(sem_seg=torch.from_numpy(codes)[None]),
+        pred_segments=dict(codes=torch.tensor([1000, 1001]), scores=scores),
+        pred_sem_seg=dict(sem_seg=torch.from_numpy(np.minimum(codes % 1000, 1))[None]),
         # A nut too many in every other image, no bolt in the last.
         pred_points=dict(
             labels=torch.tensor([0] * (1 + index % 2) + [1] * (index < IMAGES - 1)),
@@ -127,8 +129,10 @@ def metrics(folder):
         ),
         'CountingMetric': (coco, whole_image),
         'CoverageMetric': (coco, whole_image),
+        'PanopticAPMetric': (panoptic, whole_image),
         'PanopticQualityMetric': (panoptic, whole_image),
         'PseudoLabelMetric': ({}, object_crop),
+        'SemanticIoUMetric': (panoptic, whole_image),
         'TagAccuracyMetric': ({}, whole_image),
         'VOCInstanceMetric': (coco, whole_image),
     }

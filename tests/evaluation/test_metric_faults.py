@@ -25,6 +25,7 @@ from metric_ranks import CLASSES, IMAGES, SHAPE
 
 KINDS = tuple(metric_ranks.metrics(Path()))
 OF_INSTANCES = ('CocoInstanceMetric', 'CoverageMetric', 'VOCInstanceMetric')
+OF_PANOPTIC = ('PanopticAPMetric', 'PanopticQualityMetric')
 OF_FILES = tuple(
     kind for kind in KINDS if kind not in ('PseudoLabelMetric', 'TagAccuracyMetric')
 )
@@ -74,6 +75,7 @@ def nothing_predicted(sample):
         pred_class_maps={key: value[:0] for key, value in maps.items()},
         pred_points=dict(labels=torch.zeros(0).long(), scores=torch.zeros(0)),
         pred_panoptic_seg=dict(sem_seg=void),
+        pred_sem_seg=dict(sem_seg=torch.full_like(void, 255)),
         pred_tag_logits=torch.full((len(CLASSES),), -1.0),
     )
 
@@ -246,6 +248,21 @@ def with_panoptic(make):
     )
 
 
+def with_segments(**changes):
+    def change(sample):
+        table = dict(sample['pred_segments'])
+        table.update({key: value(table[key]) for key, value in changes.items()})
+        return dict(sample, pred_segments=table)
+
+    return change
+
+
+def with_labels(make):
+    return lambda sample: dict(
+        sample, pred_sem_seg=dict(sem_seg=make(sample['pred_sem_seg']['sem_seg']))
+    )
+
+
 def with_maps(**changes):
     def change(sample):
         maps = dict(sample['pred_class_maps'])
@@ -263,16 +280,43 @@ def nan_like(values):
 FAULTS = [
     *((kind, unknown_image, 'image id 77|the id 77') for kind in OF_FILES),
     *((k, with_instances(scores=nan_like), 'image id 0.*finite') for k in OF_INSTANCES),
-    ('PanopticQualityMetric', with_panoptic(nan_like), 'image id 0.*finite'),
+    *((k, with_panoptic(nan_like), 'image id 0.*finite') for k in OF_PANOPTIC),
+    (
+        'PanopticAPMetric',
+        with_segments(scores=nan_like),
+        'image id 0: pred_segments must have a finite score',
+    ),
+    (
+        'PanopticAPMetric',
+        with_segments(codes=lambda v: v + 1),
+        r'image id 0: pred_segments .* there is none for \[1000\]',
+    ),
+    (
+        'PanopticAPMetric',
+        lambda s: dict(s, pred_segments=None),
+        'image id 0: the model returned no pred_segments, by whose scores',
+    ),
+    *(
+        ('SemanticIoUMetric', with_labels(change), f'image id 0: {message}')
+        for change, message in (
+            (lambda m: m + 1, 'the labels has the value 2'),
+            (lambda m: m - 1, 'the labels has values -1 to 0'),
+            (lambda m: m[:, :-1], r'.*23, 32'),
+        )
+    ),
+    (
+        'SemanticIoUMetric',
+        lambda s: dict(s, pred_sem_seg=None),
+        'image id 0: the model returned no pred_sem_seg',
+    ),
     ('ClassMapMetric', with_maps(high_res=nan_like), 'image id 0.*finite'),
     *(
         (k, with_instances(masks=lambda m: m[:, :-1]), r'image id 0.*\(23, 32\)')
         for k in OF_INSTANCES
     ),
-    (
-        'PanopticQualityMetric',
-        with_panoptic(lambda m: m[:, :-1]),
-        r'image id 0.*23, 32',
+    *(
+        (k, with_panoptic(lambda m: m[:, :-1]), r'image id 0.*23, 32')
+        for k in OF_PANOPTIC
     ),
     ('ClassMapMetric', with_maps(high_res=lambda m: m[:, :-1]), r'image id 0.*23, 32'),
     (

@@ -35,6 +35,25 @@ def tiled(values, num=4):
     return dict(values, boxes=ops.crop_grid((5, 6), (3, 4))[:num])
 
 
+def boxed(**values):
+    """Labels of 5 x 6 pixels, of two things and two classes of stuff, with boxes."""
+    common = dict(
+        labels=ints(5, 6, high=4),
+        boxes=torch.tensor([[0, 0, 4, 3], [-1, 2, 5, 5], [2, 1, 9, 4]]),
+        box_labels=torch.tensor([0, 1, 0]),
+    )
+    return common | values
+
+
+def no_boxes():
+    boxes = no_labels(0, 4), no_labels(0), torch.zeros(0).bool()
+    return dict(zip(('boxes', 'box_labels', 'is_crowd'), boxes))
+
+
+THINGS = torch.tensor([True, True, False, False])
+CROWDS = torch.tensor([False, False, True])
+
+
 def inside(height, width):
     return rand(height, width, seed=2) > 0.3
 
@@ -238,6 +257,50 @@ CASES = {
             dict(labels=no_labels(0, 6), allowed=torch.zeros(0, 3).bool()), 0
         ),
         [(0, 6)],
+    ),
+    'grad_cam': Case(
+        ops.grad_cam,
+        lambda: dict(features=rand(3, 4, 5), gradients=rand(2, 3, 4, 5) - 0.5),
+        lambda: dict(gradients=zeros(0, 3, 4, 5)),
+        [(0, 4, 5)],
+    ),
+    'gradcam_label_map': Case(
+        ops.gradcam_label_map,
+        lambda: dict(heat=rand(3, 5, 6) - 0.3, labels=ints(3, high=9)),
+        lambda: dict(heat=zeros(0, 5, 6), labels=no_labels(0)),
+        [(5, 6)],
+    ),
+    'keep_sure_labels': Case(
+        ops.keep_sure_labels,
+        lambda: dict(labels=ints(5, 6, high=3), scores=rand(5, 6), min_score=0.6),
+        lambda: dict(labels=no_labels(0, 6), scores=zeros(0, 6)),
+        [(0, 6)],
+    ),
+    'merge_box_map': Case(
+        ops.merge_box_map,
+        lambda: dict(
+            labels=ints(5, 6, high=4), box_map=ints(5, 6, high=3) - 1, is_thing=THINGS
+        ),
+        lambda: dict(labels=no_labels(0, 6), box_map=no_labels(0, 6)),
+        [(0, 6)],
+    ),
+    'keep_boxed_labels': Case(
+        ops.keep_boxed_labels,
+        lambda: boxed(is_thing=THINGS),
+        lambda: {k: v for k, v in no_boxes().items() if k != 'is_crowd'},
+        [(5, 6)],
+    ),
+    'fill_sparse_boxes': Case(
+        ops.fill_sparse_boxes,
+        lambda: boxed(is_crowd=CROWDS, is_thing=THINGS),
+        no_boxes,
+        [(5, 6)],
+    ),
+    'box_instances': Case(
+        ops.box_instances,
+        lambda: boxed(is_crowd=CROWDS),
+        no_boxes,
+        [(5, 6), (0,)],
     ),
     'merge_flipped_cams': Case(
         ops.merge_flipped_cams,

@@ -13,6 +13,7 @@ from mmwsis.dataset_converters.command_line import (
     running,
 )
 from mmwsis.dataset_converters.conversion import is_made_by
+from mmwsis.dataset_converters.crop_tags import parse_crop_size
 from mmwsis.engine.user_errors import user_errors
 from mmwsis.structures.supervision import Supervision
 
@@ -48,6 +49,11 @@ EXAMPLES = """examples:
       data/coco/annotations/panoptic_val2017.json \\
       --out data/coco/weak/boxes_stuff_train2014.json
 
+  # boxes of the things of Cityscapes, and the classes of 15 crops of every image
+  python tools/dataset_converters/coco2weak.py \\
+      data/cityscapes/annotations/panoptic_train.json --level boxes \\
+      --crop-tags 400x500 --out data/cityscapes/weak/boxes_train.json
+
 A file of a level holds that level's labels and nothing stronger: no segmentation, and
 no area but that of the box. Crowd regions (iscrowd 1) have no point and no extreme
 points; they keep their box from level boxes on. LVIS files keep the frequency group of
@@ -65,7 +71,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         nargs='+',
         required=True,
         choices=LEVELS,
-        help='masks: of panoptic files, and with --stuff-tags',
+        help='masks: of panoptic files, and with --stuff-tags or --crop-tags',
     )
     target = parser.add_mutually_exclusive_group(required=True)
     target.add_argument('--out', help='file to write (one level)')
@@ -83,6 +89,12 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         metavar='FILE',
         help='COCO panoptic JSONs that stuff tags are taken from, by image id',
     )
+    parser.add_argument(
+        '--crop-tags',
+        metavar='HxW',
+        help='also write the classes of each crop of HxW pixels: of things and stuff '
+        'from a panoptic file, of objects from their masks',
+    )
     add_run_options(parser)
     parser.add_argument(
         '--keep-handmade',
@@ -93,6 +105,10 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if args.out and len(args.level) > 1:
         parser.error('--out takes one level; use --out-dir for several')
+    try:
+        args.crop_tags = args.crop_tags and parse_crop_size(args.crop_tags)
+    except ValueError as error:
+        parser.error(f'--crop-tags: {error}')
     return args
 
 
@@ -118,6 +134,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             protocol_of(args),
             panoptic_dir=args.panoptic_dir,
             stuff_tags=args.stuff_tags,
+            crop_size=args.crop_tags,
             run=run,
         )
     for level, path in outputs.items():

@@ -20,6 +20,7 @@ META_KEYS = (
     'flip',
     'flip_direction',
     'tags',
+    'crop_tags',
     'supervision',
     'num_dropped',
 )
@@ -33,7 +34,8 @@ class PackWeakInputs(PackDetInputs):
     in the image, in the order of ``metainfo['classes']``: things and stuff alike, as
     the config names them. It is the target of a multi-label classifier. The labels
     themselves are the metainfo ``tags``. Tags are those of the whole image; a crop may
-    show less.
+    show less, and :class:`TagCrop` gives it its own. ``crop_tags``, where the label
+    file has them, are metainfo, too, and of the original image.
 
     ``data_samples.gt_instances`` gets beside MMDetection's ``labels``, ``bboxes`` and
     ``masks`` what :class:`LoadWeakAnnotations` loaded: ``points`` float32 (N, 2), x and

@@ -25,7 +25,8 @@ class ImageTable:
         required: Level whose labels the image must have, or ``NO_LEVEL``.
         claimed: Level that the file claims for it; MASKS if none.
         tags: Category ids, None where the file gives none.
-        listed: From LVIS's keys to category ids, None where the file gives none.
+        listed: From LVIS's keys and 'crop_tags' to category ids, None where the file
+            gives none.
         files: File names, None where they are broken.
     """
 

@@ -8,6 +8,7 @@ from mmwsis.structures.supervision import Supervision
 
 from ..categories import clean_name, difference, look
 from ..coco_masks import MaskError, rle_runs, shorten
+from ..crop_tags import CropTags
 from .columns import NO_LEVEL, ImageTable, is_id
 from .file_names import path_fault, plain_path
 from .issues import IssueLog
@@ -135,6 +136,7 @@ def check_images(
         table.claimed.append(claimed if own is None else min(claimed, own))
         table.tags.append(_tags(image, log))
         table.listed.append({key: _id_list(image, key, log) for key in _LVIS_KEYS})
+        table.listed[-1]['crop_tags'] = _crop_tags(image, log)
         _check_void(image, table.sizes[-1], table.claimed[-1], log)
 
 
@@ -205,6 +207,26 @@ def _id_list(
         log.add_image('image-tags', image['id'], text)
         return None
     return tuple(ids)
+
+
+def _crop_tags(image: Mapping[str, Any], log: IssueLog) -> tuple[Any, ...] | None:
+    """Return the ids of all crops."""
+    given = image.get('crop_tags')
+    if given is None:
+        return None
+    text = ''
+    try:
+        ids = CropTags.parse(given, (image.get('height'), image.get('width'))).all_tags
+    except ValueError as error:
+        ids, text = None, str(error)
+    else:
+        tags = image.get('tags')
+        missing = [tag for tag in ids if isinstance(tags, list) and tag not in tags]
+        if missing:
+            text = f'crop_tags have the category ids {missing}, which tags lack.'
+    if text:
+        log.add_image('image-crop-tags', image['id'], text)
+    return ids
 
 
 def _check_void(

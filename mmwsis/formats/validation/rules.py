@@ -56,6 +56,12 @@ _TABLE: dict[Severity, dict[str, tuple[str, ...]]] = {
             'neg_category_ids and not_exhaustive_category_ids.',
             'Add the category or fix the id.',
         ),
+        'image-crop-tags': (
+            'images[].crop_tags is {"size": [height, width], "tags": [...]}: a crop no '
+            'larger than the image, and for each crop of its grid a list of ids that '
+            'are among images[].tags.',
+            f'Write them again with {_TOOL} --crop-tags.',
+        ),
         'void-format': (
             'images[].void is an RLE of the size of the image.',
             'Write it again with the converter of the dataset.',

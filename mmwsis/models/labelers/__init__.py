@@ -5,10 +5,12 @@ from .exits_labeler import ExitsLabeler
 from .feature_similarity import FeatureSimilarity
 from .flipped_cam import FlippedCAM
 from .irnet import IRNet
+from .label_refinement import LabelRefinement
 from .loss_ramp import LossRamp
 from .mae_pretrainer import MAEPretrainer
 from .mask_auto_labeler import MaskAutoLabeler
 from .mask_label_network import MaskLabelNetwork
+from .merge_weak_labels import MergeWeakLabels
 from .multi_scale_cam import MultiScaleCAM
 from .patch_grid import patchify, sincos_positions, unpatchify
 from .peak_response_classifier import PeakResponseClassifier
@@ -24,10 +26,12 @@ __all__ = [
     'FeatureSimilarity',
     'FlippedCAM',
     'IRNet',
+    'LabelRefinement',
     'LossRamp',
     'MAEPretrainer',
     'MaskAutoLabeler',
     'MaskLabelNetwork',
+    'MergeWeakLabels',
     'MultiScaleCAM',
     'PeakResponseClassifier',
     'ProposalGenerator',

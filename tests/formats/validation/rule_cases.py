@@ -123,6 +123,17 @@ CASES = [
         f'{IMAGE}not_exhaustive_category_ids must be a list of category ids; got 5.',
     ),
     (
+        'image-crop-tags',
+        image(tags=[5], crop_tags=dict(size=[90, 60], tags=[[5]])),
+        f'{IMAGE}crop_tags: expected 2 lists of category ids, one for each crop of 90 '
+        'x 60 pixels (height x width) of an image of 90 x 120, got 1.',
+    ),
+    (
+        'image-crop-tags',
+        image(tags=[5], crop_tags=dict(size=[90, 60], tags=[[], [17, 5]])),
+        f'{IMAGE}crop_tags have the category ids [17], which tags lack.',
+    ),
+    (
         'tags-duplicate',
         image(tags=[5, 17, 5]),
         f'{IMAGE}tags [5] stand there twice.',
