@@ -23,7 +23,7 @@ class LoadDetections(BaseTransform):
 
     Args:
         ann_file: What ``tools/generate_pseudo_labels.py --artifact detections`` wrote,
-            or a list of COCO results, see :class:`mmwsis.formats.detections.DetectionFile`.
+            or a list of COCO results.
         score_thr: Detections with a lower score are left out. Defaults to 0.5.
         max_per_img: How many are kept of an image, the best. Defaults to 100.
 
