@@ -17,6 +17,7 @@ from .points_to_pixels import PointsToPixels
 from .proposals import GenerateProposals, LoadProposals
 from .random_crop_or_pad import RandomCropOrPad
 from .random_mirror import RandomMirror
+from .refinement_inputs import LoadBoxLabelMap, LoadFullLabels
 from .rescaling import (
     ImageScales,
     RandomChoiceRescale,
@@ -29,6 +30,7 @@ from .rescaling import (
     rescale_image,
 )
 from .stored_maps import LoadClassMaps, LoadPanopticMap, LoadSemanticMap
+from .tag_crop import ImageTagsPerCrop, TagCrop
 from .views import RandomResizedCropView, TeacherStudentViews
 from .weak_annotations import LoadWeakAnnotations
 
@@ -41,12 +43,15 @@ __all__ = [
     'Geometry',
     'GeometricTransform',
     'ImageScales',
+    'LoadBoxLabelMap',
+    'ImageTagsPerCrop',
     'LoadCachedImage',
     'LoadCheckedImage',
     'LoadPanopticAnnotations',
     'LoadClassMaps',
     'LoadCues',
     'LoadDetections',
+    'LoadFullLabels',
     'LoadPanopticMap',
     'LoadProposals',
     'LoadSemanticMap',
@@ -62,6 +67,7 @@ __all__ = [
     'RandomRescale',
     'RandomChoiceRescale',
     'RandomResizedCropView',
+    'TagCrop',
     'TeacherStudentViews',
     'Resizing',
     'ResizeToMultiple',
