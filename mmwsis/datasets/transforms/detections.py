@@ -71,7 +71,7 @@ class LoadDetections(BaseTransform):
         order = np.argsort(-found.scores, kind='stable')
         kept = order[found.scores[order] >= self.score_thr][: self.max_per_img]
         fields = {name: value[kept] for name, value in found._asdict().items()}
-        results['detections'] = dict(fields, size=size)
+        results['detections'] = dict(fields, size=size, flip=False)
         return results
 
     def __getstate__(self) -> dict[str, Any]:

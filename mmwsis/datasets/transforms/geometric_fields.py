@@ -171,22 +171,22 @@ def moved_detections(detections: dict[str, Any], geometry: Geometry) -> dict[str
     """Detections, cut off at the image's border.
 
     Args:
-        detections: ``bboxes`` (N, 4), one row each in the other fields, and ``size`` of
-            the image.
+        detections: ``bboxes`` (N, 4), ``labels`` and ``scores``, and of the image that
+            they are of its ``size``, and whether it is mirrored, ``flip``.
         geometry: What is done.
 
     Returns:
         New dictionary. A window leaves those that hold the centre of a pixel.
     """
     boxes, _ = moved_boxes(detections['bboxes'], geometry)
-    moved = dict(detections, bboxes=boxes, size=geometry.new_size)
+    flip = detections['flip'] != geometry.mirror
+    moved = dict(detections, bboxes=boxes, size=geometry.new_size, flip=flip)
     if geometry.window is None:
         return moved
     first, end = np.ceil(boxes - 0.5).reshape(-1, 2, 2).transpose(1, 0, 2)
     kept = (first < end).all(axis=1)
-    return {
-        name: value if name == 'size' else value[kept] for name, value in moved.items()
-    }
+    rows = {name: moved[name][kept] for name in ('bboxes', 'labels', 'scores')}
+    return dict(moved, **rows)
 
 
 def moved_masks(

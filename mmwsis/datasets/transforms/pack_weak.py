@@ -149,13 +149,14 @@ class PackWeakInputs(PackDetInputs):
 def _detections(results: dict[str, Any]) -> InstanceData:
     """Tensors of detections that have followed the image."""
     fields = dict(results['detections'])
-    size, own = fields.pop('size'), tuple(results['img'].shape[:2])
-    if size != own or results.get('flip'):
+    found = fields.pop('size'), fields.pop('flip')
+    expected = tuple(results['img'].shape[:2]), bool(results.get('flip'))
+    if found != expected:
         raise ValueError(
             f'image id {results.get("img_id")!r}: the detections are of an image of '
-            f'{size}, it is {own} (height, width), flip={results.get("flip", False)}. '
-            'Behind LoadDetections use the transforms of mmwsis that resize, cut or '
-            'mirror; those of MMDetection leave them behind.'
+            f'{found[0]}, flip={found[1]}, it is {expected[0]}, flip={expected[1]} '
+            '(height, width). Behind LoadDetections use the transforms of mmwsis that '
+            'resize, cut or mirror; those of MMDetection leave them behind.'
         )
     return InstanceData(**{k: torch.from_numpy(v) for k, v in fields.items()})
 

@@ -138,9 +138,7 @@ def test_a_window_drops_what_holds_no_pixel_of_it(tmp_path, box, kept):
 def test_transforms_that_leave_them_behind_are_refused(tmp_path):
     load, pack = LoadDetections(written(tmp_path)), PackWeakInputs(with_tags=False)
     for transform in (Resize(scale=(60, 40)), RandomFlip(prob=1.0)):
-        with pytest.raises(
-            ValueError, match=r'image id 7: .* use the transforms of mm'
-        ):
+        with pytest.raises(ValueError, match='image id 7: .* use the transforms'):
             pack.transform(transform(load.transform(sample())))
         with pytest.raises(ValueError, match=r'must stand before .* \(image id 7\)'):
             load.transform(transform(sample()))
