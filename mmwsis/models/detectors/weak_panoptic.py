@@ -17,7 +17,7 @@ from mmwsis.models.labelers.label_refinement import LabelRefinement
 from mmwsis.models.original_size import labels_at_original_size
 from mmwsis.models.rgb_image import rgb_image
 from mmwsis.ops import assigned_segments, segment_ious
-from mmwsis.ops.tensor_checks import as_integer, as_number
+from mmwsis.ops.tensor_checks import as_integer, as_number, check_choice
 from mmwsis.registry import MODELS
 
 from .end_to_end_detector import EndToEndDetector
@@ -147,11 +147,7 @@ class WeakPanoptic(EndToEndDetector):
 
     def _check_test_cfg(self) -> None:
         for key in ('thing_score', 'stuff_score'):
-            if self.test_cfg[key] not in RANKINGS:
-                raise ValueError(
-                    f'test_cfg.{key}: expected one of {RANKINGS}, got '
-                    f'{self.test_cfg[key]!r}.'
-                )
+            check_choice(f'test_cfg.{key}', self.test_cfg[key], RANKINGS)
         as_integer('test_cfg.num_iters', self.test_cfg['num_iters'], 0)
         settings = self.test_cfg['refinement']
         self.refinement = None

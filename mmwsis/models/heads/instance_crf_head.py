@@ -9,10 +9,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmwsis.ops import BilateralKernel, DenseCRF, GaussianKernel, instance_unary
-from mmwsis.ops.crf_kernels import BACKENDS, NORMALIZATIONS, check_choice
+from mmwsis.ops.crf_kernels import BACKENDS, NORMALIZATIONS
 from mmwsis.ops.tensor_checks import (
     as_integer,
     as_number,
+    check_choice,
     check_shape,
     to_full_precision,
 )
