@@ -77,7 +77,6 @@ model = dict(
         thing_score='det',  # or 'mean_conf', 'oracle'
         stuff_score='mean_conf',
         num_iters=10,
-        # Settings of LabelRefinement, for the labels of the next round.
-        refinement=None,
+        # And `refinement`, settings of LabelRefinement for the labels of the next round.
     ),
 )
