@@ -23,6 +23,7 @@ SCRIPTS = (
     'bench_bestie_step',
     'bench_exits_ops',
     'bench_export',
+    'bench_instance_network',
     'bench_instance_ops',
     'bench_labeler_loader',
     'bench_labeler_step',
@@ -430,3 +431,23 @@ def test_proposals_are_compared_with_the_other_side(
     assert '6 objects on 2 images' in printed
     assert '| selective search, all | ' in printed
     assert 'theirs: 2.00 CPU seconds per image' in printed
+
+
+def test_instance_network_trains_both_parts(load):
+    script = load('bench_instance_network')
+    steps = script.Steps(script.build(18, 'cpu'), 33, 'cpu')
+    head, seen = steps.model.instance_head, []
+    steps.model.zero_grad = lambda: seen.append(
+        {
+            name
+            for name, weight in steps.model.named_parameters()
+            if weight.grad is not None
+        }
+    )
+    steps.instances(3)
+    assert seen.pop() == {
+        f'instance_head.{name}' for name, _ in head.named_parameters()
+    }
+    steps.semantic()
+    assert 'decode_head.conv_seg.weight' in seen[0]
+    assert steps.model.instance_head is head
