@@ -1,6 +1,7 @@
 """Label generation from start to finished file."""
 
 import contextlib
+import functools
 import os
 import shutil
 from collections.abc import Mapping
@@ -30,7 +31,7 @@ from .artifacts import (
     check_model_makes,
 )
 from .distributed import default_device, on_first_rank
-from .labeling import label_chunks, load_labeler
+from .labeling import label_batch, label_chunks, labels_in_loader, load_labeler
 from .loading import build_loader
 from .manifest import build_manifest, differences, enter_parts, refuse, result_info
 from .merge import check_complete
@@ -295,14 +296,19 @@ def _label_chunks(work: _Work, chunks: list[Chunk], writer: PartWriter) -> None:
     torch.set_flush_denormal(True)
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
-    device = work.options.device or default_device()
-    model = load_labeler(work.cfg.model, work.checkpoint, device)
+    artifact, amp = work.artifact, work.options.amp
+    model = load_labeler(work.cfg.model, work.checkpoint, 'cpu')
+    label = None
+    if labels_in_loader(model):
+        label = functools.partial(label_batch, model=model, artifact=artifact, amp=amp)
+    else:
+        model = model.to(work.options.device or default_device())
     settings = work.cfg.pseudo_label_dataloader
-    loader = build_loader(work.dataset, chunks, work.batch_size, settings)
+    loader = build_loader(work.dataset, chunks, work.batch_size, settings, label)
     total = sum(len(chunk.item_ids) for chunk in chunks)
-    artifact, visible = work.artifact, get_rank() == 0
+    visible = get_rank() == 0
     with generation_progress(total, artifact.title, artifact.noun, visible) as advance:
-        label_chunks(model, loader, artifact, writer, advance, work.options.amp)
+        label_chunks(model, loader, artifact, writer, advance, amp)
 
 
 def _finish(work: _Work, held: Mapping[str, Any]) -> None:

@@ -16,6 +16,7 @@ from .points_to_pixels import PointsToPixels
 from .proposals import GenerateProposals, LoadProposals
 from .random_crop_or_pad import RandomCropOrPad
 from .random_mirror import RandomMirror
+from .refinement_inputs import LoadBoxLabelMap, LoadFullLabels
 from .rescaling import (
     ImageScales,
     RandomChoiceRescale,
@@ -41,12 +42,14 @@ __all__ = [
     'Geometry',
     'GeometricTransform',
     'ImageScales',
+    'LoadBoxLabelMap',
     'ImageTagsPerCrop',
     'LoadCachedImage',
     'LoadCheckedImage',
     'LoadPanopticAnnotations',
     'LoadClassMaps',
     'LoadCues',
+    'LoadFullLabels',
     'LoadPanopticMap',
     'LoadProposals',
     'LoadSemanticMap',

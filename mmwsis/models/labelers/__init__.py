@@ -5,6 +5,7 @@ from .crop_tag_classifier import CropTagClassifier
 from .exits_labeler import ExitsLabeler
 from .feature_similarity import FeatureSimilarity
 from .flipped_cam import FlippedCAM
+from .grab_cut_proposals import GrabCutProposals
 from .grad_cam import GradCAM
 from .irnet import IRNet
 from .label_refinement import LabelRefinement
@@ -28,6 +29,7 @@ __all__ = [
     'ExitsLabeler',
     'FeatureSimilarity',
     'FlippedCAM',
+    'GrabCutProposals',
     'GradCAM',
     'IRNet',
     'LabelRefinement',
