@@ -30,7 +30,7 @@ from .rescaling import (
     rescale_image,
 )
 from .stored_maps import LoadClassMaps, LoadPanopticMap, LoadSemanticMap
-from .tag_crop import ImageTagsPerCrop, TagCrop
+from .tag_crop import CropTags, TagCrop
 from .views import RandomResizedCropView, TeacherStudentViews
 from .weak_annotations import LoadWeakAnnotations
 
@@ -40,11 +40,11 @@ __all__ = [
     'GeneratePixelGroups',
     'GenerateProposals',
     'ColorJitter',
+    'CropTags',
     'Geometry',
     'GeometricTransform',
     'ImageScales',
     'LoadBoxLabelMap',
-    'ImageTagsPerCrop',
     'LoadCachedImage',
     'LoadCheckedImage',
     'LoadPanopticAnnotations',
