@@ -61,6 +61,9 @@ class CocoWeakDataset(SeededDraws, CocoDataset):
             Defaults to 0.
         only_held_out: The dataset is the images kept apart; otherwise it lacks them.
             Defaults to False.
+        min_box_side: From 'boxes' on, objects whose box is narrower or lower are left
+            out, and those with an area of 0. With 0 all stay. Defaults to 1 pixel,
+            MMDetection's rule.
         **kwargs: Arguments of ``mmdet.CocoDataset``.
 
     Raises:
@@ -75,10 +78,12 @@ class CocoWeakDataset(SeededDraws, CocoDataset):
         supervision: 'str | Supervision',
         held_out: float = 0.0,
         only_held_out: bool = False,
+        min_box_side: float = 1.0,
         **kwargs: Any,
     ) -> None:
         self.held_out = held_out
         self.only_held_out = only_held_out
+        self.min_box_side = min_box_side
         # Kept as the plain name, so that the object pickles and prints as in a config.
         self.supervision = Supervision.parse(supervision).label
         super().__init__(*args, **kwargs)
@@ -183,10 +188,12 @@ class CocoWeakDataset(SeededDraws, CocoDataset):
             x, y, width, height = annotation['bbox']
             inner_width = min(x + width, image['width']) - max(x, 0)
             inner_height = min(y + height, image['height']) - max(y, 0)
-            # MMDetection's own rule for boxes that no model can be trained on.
-            if min(inner_width, inner_height) <= 0 or min(width, height) < 1:
-                return None
-            if annotation.get('area', width * height) <= 0:
+            # Boxes that no model can be trained on.
+            is_empty = min(inner_width, inner_height) <= 0
+            is_empty |= annotation.get('area', width * height) <= 0
+            if self.min_box_side and (
+                is_empty or min(width, height) < self.min_box_side
+            ):
                 return None
             instance['bbox'] = [x, y, x + width, y + height]
         for key in ('point', 'extreme_points'):

@@ -7,6 +7,13 @@ from .background_pixels import (
     uncovered_pixels,
 )
 from .background_weights import background_weights
+from .box_labels import (
+    BoxAgreement,
+    BoxLabels,
+    box_agreement,
+    box_label_map,
+    pixel_boxes,
+)
 from .center_maps import cluster_centers, draw_centers, group_pixels
 from .center_targets import CenterTargets, center_targets
 from .centroids import InstanceMap, centroid_instance_map, refine_centroids
@@ -25,6 +32,7 @@ from .crop_grid import crop_grid, keep_allowed_labels, merge_crop_labels
 from .dense_crf import DenseCRF, crf_refine_labels, dense_crf
 from .distinct_points import distinct_points
 from .enlarged_at import enlarged_at
+from .grab_cut import grab_cut
 from .grad_cam import grad_cam, gradcam_label_map
 from .grid_cells import PointCells, box_cells, cells_to_grid, extreme_points_to_cells
 from .instance_unaries import box_term, global_term, instance_unary
@@ -96,6 +104,12 @@ from .stride4_grid import stride4_labels, stride4_size
 from .watershed_boundaries import watershed_boundaries
 
 __all__ = [
+    'grab_cut',
+    'pixel_boxes',
+    'box_label_map',
+    'box_agreement',
+    'BoxLabels',
+    'BoxAgreement',
     'CRF_PRESETS',
     'BestChannels',
     'BilateralKernel',

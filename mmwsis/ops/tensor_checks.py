@@ -320,6 +320,36 @@ def as_size(name: str, size: Any, least: int = 0) -> tuple[int, int]:
         ) from error
 
 
+def as_box(name: str, box: np.ndarray, size: tuple[int, int]) -> tuple[int, ...]:
+    """Return a box of pixels as four integers.
+
+    Args:
+        name: Argument name used in the message.
+        box: (4,) integers ``x0, y0, x1, y1``.
+        size: ``(H, W)`` of the image.
+
+    Raises:
+        TypeError: No integers.
+        ValueError: Another shape, no pixel in it, or it leaves the image.
+
+    Example:
+        >>> as_box('box', np.array([0, 0, 3, 2]), (2, 3))
+        (0, 0, 3, 2)
+    """
+    box = np.asarray(box)
+    if box.shape != (4,):
+        raise ValueError(f'{name}: expected shape (4,), got {box.shape}.')
+    if box.dtype.kind not in 'iu':
+        raise TypeError(f'{name}: expected integers, got {box.dtype}.')
+    x0, y0, x1, y1 = box.tolist()
+    if not (0 <= x0 < x1 <= size[1] and 0 <= y0 < y1 <= size[0]):
+        raise ValueError(
+            f'{name}: expected x0 < x1 and y0 < y1 in the image of {size[1]} x '
+            f'{size[0]} pixels, got {(x0, y0, x1, y1)}.'
+        )
+    return x0, y0, x1, y1
+
+
 def as_mask(mask: Any) -> np.ndarray:
     """Return a mask as a two-dimensional array of booleans.
 

@@ -1,6 +1,7 @@
 """Label generation from start to finished file."""
 
 import contextlib
+import functools
 import os
 import shutil
 from collections.abc import Mapping
@@ -30,12 +31,12 @@ from .artifacts import (
     check_model_makes,
 )
 from .distributed import default_device, on_first_rank
-from .labeling import label_chunks, load_labeler
+from .labeling import label_batch, label_chunks, labels_in_loader, load_labeler
 from .loading import build_loader
 from .manifest import build_manifest, differences, enter_parts, refuse, result_info
 from .merge import check_complete
 from .object_masks import ObjectMasks
-from .parts import PartWriter, read_parts
+from .parts import PartWriter, parts_folder, read_parts
 from .plan import Chunk, Shard, plan_chunks
 from .progress import generation_progress
 
@@ -185,7 +186,7 @@ def _plan(
     cfg: Config, checkpoint: Path | None, out: Path, options: GenerationOptions
 ) -> _Work:
     batch_size = options.batch_size or cfg.pseudo_label_dataloader.get('batch_size', 8)
-    parts = out.with_name(f'{out.name}.parts')
+    parts = parts_folder(out)
     how = cfg, checkpoint, options, batch_size, parts
     settings = artifact_settings(cfg.get('artifact'))
     if options.artifact not in (None, settings['type']):
@@ -248,8 +249,8 @@ def _enter(work: _Work) -> dict[str, Any] | None:
     except ValueError:
         if not options.overwrite or options.merge:
             raise
-    shutil.rmtree(parts)
     artifact.begin(overwrite=True)
+    shutil.rmtree(parts)
     parts.mkdir()
     return enter_parts(parts, manifest)
 
@@ -295,14 +296,19 @@ def _label_chunks(work: _Work, chunks: list[Chunk], writer: PartWriter) -> None:
     torch.set_flush_denormal(True)
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
-    device = work.options.device or default_device()
-    model = load_labeler(work.cfg.model, work.checkpoint, device)
+    artifact, amp = work.artifact, work.options.amp
+    model = load_labeler(work.cfg.model, work.checkpoint, 'cpu')
+    label = None
+    if labels_in_loader(model):
+        label = functools.partial(label_batch, model=model, artifact=artifact, amp=amp)
+    else:
+        model = model.to(work.options.device or default_device())
     settings = work.cfg.pseudo_label_dataloader
-    loader = build_loader(work.dataset, chunks, work.batch_size, settings)
+    loader = build_loader(work.dataset, chunks, work.batch_size, settings, label)
     total = sum(len(chunk.item_ids) for chunk in chunks)
-    artifact, visible = work.artifact, get_rank() == 0
+    visible = get_rank() == 0
     with generation_progress(total, artifact.title, artifact.noun, visible) as advance:
-        label_chunks(model, loader, artifact, writer, advance, work.options.amp)
+        label_chunks(model, loader, artifact, writer, advance, amp)
 
 
 def _finish(work: _Work, held: Mapping[str, Any]) -> None:

@@ -53,6 +53,8 @@ class Labeler(Protocol):
       make several leaves out the work for the others.
     - ``check_artifact`` (of the class): is called with the kind before anything is
       written, to refuse one that the model cannot make.
+    - ``cpu_only``: a model that computes on the CPU alone labels in the processes that
+      load its images, ``num_workers`` of ``pseudo_label_dataloader``.
     - ``unused_in_prediction``: prefixes of weights that prediction does not run; a
       checkpoint may lack them. All others must be there.
     - ``report_picture`` (of the class): ``dict(title=..., tool='tools/...')``, a tool

@@ -17,6 +17,7 @@ from mmwsis.utils.checkpoint import load_checkpoint_file
 
 from .artifact import Artifact
 from .labeler import Labeler
+from .loading import ChunkBatch
 from .parts import PartWriter
 
 # Normalisation constants come from the config, not from a checkpoint.
@@ -103,39 +104,75 @@ def label_chunks(
     advance: Callable[[int], None],
     amp: bool = False,
 ) -> None:
-    """Predict all batches of a loader and write every chunk as soon as it is whole.
+    """Label all batches of a loader and write every chunk as soon as it is whole.
 
     Args:
         model: Labeler in evaluation mode.
-        loader: Of ``build_loader``.
+        loader: Of ``build_loader``; of a labeler that :func:`labels_in_loader`, with
+            :func:`label_batch`.
         artifact: Says what is kept of a predicted sample.
         writer: Receives the finished chunks.
         advance: Told the number of samples of every finished chunk.
         amp: Run the model under autocast. Defaults to False.
 
     Raises:
-        ValueError: The model failed on a batch, or returned something else than what
-            the artifact needs of every sample; the message names the ids.
+        ValueError: See :func:`label_batch`.
     """
-    model.artifact = artifact.kind
-    parameter = next(model.parameters(), None)  # some models have none
-    device = 'cpu' if parameter is None else parameter.device.type
     open_chunks: dict[int, dict[int, list[dict]]] = {}
     for batch in loader:
-        autocast = torch.autocast(device) if amp else contextlib.nullcontext()
-        try:
-            with torch.no_grad(), autocast:
-                samples = model.test_step(batch.data)
-        except ValueError as error:
-            place = _place(batch.item_ids, artifact)
-            raise ValueError(f'{place}: {error}') from error
         done = open_chunks.setdefault(batch.chunk, {})
-        done[batch.batch] = _records(samples, batch.item_ids, artifact)
+        done[batch.batch] = (
+            batch.data
+            if labels_in_loader(model)
+            else label_batch(batch, model, artifact, amp)
+        )
         if len(done) == batch.batches:
             open_chunks.pop(batch.chunk)
             records = [record for index in sorted(done) for record in done[index]]
             writer.write(batch.chunk, records)
             advance(len(records))
+
+
+def labels_in_loader(model: Labeler) -> bool:
+    """Whether a model labels in the processes that load its images.
+
+    One that computes on the CPU alone is done sooner with several of them.
+
+    Args:
+        model: Says so by its attribute ``cpu_only``.
+    """
+    return bool(getattr(model, 'cpu_only', False))
+
+
+def label_batch(
+    batch: ChunkBatch, model: Labeler, artifact: Artifact, amp: bool = False
+) -> list[dict[str, Any]]:
+    """Predict a batch.
+
+    Args:
+        batch: As loaded.
+        model: Labeler in evaluation mode.
+        artifact: Says what is kept of a predicted sample.
+        amp: Run the model under autocast. Defaults to False.
+
+    Returns:
+        The artifact's record of every sample.
+
+    Raises:
+        ValueError: The model failed on it, or returned something else than what
+            the artifact needs of every sample; the message names the ids.
+    """
+    model.artifact = artifact.kind
+    parameter = next(model.parameters(), None)  # some models have none
+    device = 'cpu' if parameter is None else parameter.device.type
+    autocast = torch.autocast(device) if amp else contextlib.nullcontext()
+    try:
+        with torch.no_grad(), autocast:
+            samples = model.test_step(batch.data)
+    except ValueError as error:
+        place = _place(batch.item_ids, artifact)
+        raise ValueError(f'{place}: {error}') from error
+    return _records(samples, batch.item_ids, artifact)
 
 
 def _records(

@@ -1,6 +1,6 @@
 """Feeding a labeler chunk by chunk: every image is decoded once for all its samples."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import cv2
@@ -12,13 +12,16 @@ from .plan import Chunk
 
 
 class ChunkBatch(NamedTuple):
-    """A batch and its place; ``batches`` is the number of batches in the chunk."""
+    """A batch and its place; ``batches`` is the number of batches in the chunk.
+
+    ``data`` are the samples that the model gets, or what the loader made of them.
+    """
 
     chunk: int
     batch: int
     batches: int
     item_ids: tuple[Any, ...]
-    data: dict
+    data: Any
 
 
 class ChunkBatches(IterableDataset):
@@ -28,12 +31,19 @@ class ChunkBatches(IterableDataset):
         dataset: Dataset of samples in test mode.
         chunks: What to yield, in order.
         batch_size: Samples in a batch; the last of a chunk may hold fewer.
+        label: Called with every batch, in the processes that load it; its result
+            takes the place of the data. Defaults to None.
     """
 
     def __init__(
-        self, dataset: Dataset, chunks: Sequence[Chunk], batch_size: int
+        self,
+        dataset: Dataset,
+        chunks: Sequence[Chunk],
+        batch_size: int,
+        label: Callable[[ChunkBatch], Any] | None = None,
     ) -> None:
         self.dataset, self.chunks, self.batch_size = dataset, chunks, batch_size
+        self.label = label
 
     def __iter__(self) -> Iterator[ChunkBatch]:
         worker = get_worker_info()
@@ -43,13 +53,16 @@ class ChunkBatches(IterableDataset):
             for batch, start in enumerate(starts):
                 chosen = slice(start, start + self.batch_size)
                 samples = [self.dataset[index] for index in chunk.indices[chosen]]
-                yield ChunkBatch(
+                loaded = ChunkBatch(
                     chunk.number,
                     batch,
                     len(starts),
                     chunk.item_ids[chosen],
                     pseudo_collate(samples),
                 )
+                if self.label is not None:
+                    loaded = loaded._replace(data=self.label(loaded))
+                yield loaded
 
 
 def build_loader(
@@ -57,6 +70,7 @@ def build_loader(
     chunks: Sequence[Chunk],
     batch_size: int,
     settings: Mapping[str, Any],
+    label: Callable[[ChunkBatch], Any] | None = None,
 ) -> DataLoader:
     """Loader of :class:`ChunkBatches`.
 
@@ -66,6 +80,7 @@ def build_loader(
         batch_size: Samples in a batch.
         settings: The config's ``pseudo_label_dataloader``; ``num_workers``,
             ``pin_memory`` and ``prefetch_factor`` are used.
+        label: See :class:`ChunkBatches`. Defaults to None.
     """
     workers = min(settings.get('num_workers', 0), len(chunks))
     extra: dict[str, Any] = {}
@@ -77,7 +92,7 @@ def build_loader(
             multiprocessing_context=_start_method(),
         )
     return DataLoader(
-        ChunkBatches(dataset, chunks, batch_size),
+        ChunkBatches(dataset, chunks, batch_size, label),
         batch_size=None,
         num_workers=workers,
         pin_memory=settings.get('pin_memory', False) and torch.cuda.is_available(),

@@ -246,3 +246,11 @@ def test_boxes_below_one_pixel_are_left_out(labelled_coco, write_coco, width, ke
     dataset = build(write_coco(labelled_coco), 'boxes')
     ids = [one['ann_id'] for one in dataset.get_data_info(0)['instances']]
     assert (901 in ids) == kept
+
+
+@pytest.mark.parametrize('width', [0.99, 0])
+def test_boxes_below_one_pixel_stay_on_demand(labelled_coco, write_coco, width):
+    labelled_coco['annotations'][0]['bbox'] = [10, 20, width, 50]
+    path = write_coco(labelled_coco)
+    instances = build(path, 'boxes', min_box_side=0).get_data_info(0)['instances']
+    assert [10, 20, 10 + width, 70] in [one['bbox'] for one in instances]

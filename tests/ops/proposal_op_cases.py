@@ -23,7 +23,37 @@ def no_hits():
     return dict(hits=np.zeros((0, 3), bool))
 
 
+def boxed(**more):
+    return dict(box=np.array([1, 0, 3, 3]), **more)
+
+
 CASES = {
+    'box_agreement': Case(
+        ops.box_agreement,
+        lambda: boxed(grab_cut=np.eye(3, 4) > 0, proposal=np.ones((3, 4)) > 0),
+    ),
+    'box_label_map': Case(
+        ops.box_label_map,
+        lambda: dict(
+            boxes=np.array([[1, 0, 3, 3], [0, 0, 2, 3]]),
+            labels=np.array([3, 4]),
+            agreements=[ops.BoxAgreement(np.eye(3, 2) > 0, np.eye(3, 2) == 0)] * 2,
+            image_size=(3, 4),
+        ),
+        lambda: dict(boxes=np.zeros((0, 4), int), labels=[], agreements=[]),
+    ),
+    'grab_cut': Case(
+        ops.grab_cut,
+        lambda: boxed(
+            image=(rand(8, 9, 3) * 256).byte().numpy(), num_iters=1, context=1.0
+        ),
+    ),
+    'pixel_boxes': Case(
+        ops.pixel_boxes,
+        lambda: dict(boxes=np.array([[0.5, 1, 2.25, 3]]), image_size=(3, 4)),
+        lambda: dict(boxes=np.zeros((0, 4))),
+        [(0, 4)],
+    ),
     'count_bits': Case(
         op('bit_masks.count_bits'),
         lambda: dict(words=np.array([[3, 2**63], [0, 255]], dtype=np.uint64)),

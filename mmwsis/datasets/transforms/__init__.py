@@ -29,6 +29,7 @@ from .rescaling import (
     rescale_image,
 )
 from .stored_maps import LoadClassMaps, LoadPanopticMap, LoadSemanticMap
+from .tag_crop import ImageTagsPerCrop, TagCrop
 from .views import RandomResizedCropView, TeacherStudentViews
 from .weak_annotations import LoadWeakAnnotations
 
@@ -42,6 +43,7 @@ __all__ = [
     'GeometricTransform',
     'ImageScales',
     'LoadBoxLabelMap',
+    'ImageTagsPerCrop',
     'LoadCachedImage',
     'LoadCheckedImage',
     'LoadPanopticAnnotations',
@@ -63,6 +65,7 @@ __all__ = [
     'RandomRescale',
     'RandomChoiceRescale',
     'RandomResizedCropView',
+    'TagCrop',
     'TeacherStudentViews',
     'Resizing',
     'ResizeToMultiple',

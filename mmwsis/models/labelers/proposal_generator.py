@@ -30,6 +30,7 @@ class ProposalGenerator(WeightFreeLabeler):
     """
 
     artifacts: ClassVar[tuple[str, ...]] = ('proposals',)
+    cpu_only: ClassVar[bool] = True
     test_defaults: ClassVar[dict[str, Any]] = dict(
         scales=(50, 100, 200, 400),
         color_spaces=('lab', 'hsv'),

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from typing import ClassVar
 
 from mmengine.structures import BaseDataElement
 from torch import Tensor
@@ -16,7 +17,8 @@ class WeightFreeLabeler(BaseLabeler):
     have ranks, shards, progress and resumption like any other. The data pipeline begins
     with ``LoadCachedImage`` and ends with ``PackWeakInputs``; what it loads between
     (class maps, boxes, proposals, the maps of an earlier round) are fields of the
-    sample. A subclass has :meth:`label`.
+    sample. A subclass has :meth:`label`; if this computes on the CPU alone, it says
+    so by ``cpu_only = True``, and images are labelled in the processes that load them.
 
     Args:
         test_cfg: Settings, keys of ``test_defaults``. Defaults to None.
@@ -40,6 +42,8 @@ class WeightFreeLabeler(BaseLabeler):
         >>> labelled.pred_sem_seg.sem_seg[0, 0]
         tensor([0, 1], dtype=torch.uint8)
     """
+
+    cpu_only: ClassVar[bool] = False
 
     def __init__(
         self, test_cfg: dict | None = None, data_preprocessor: dict | None = None
