@@ -9,8 +9,6 @@ Examples:
     python benchmarks/bench_label_refinement.py --rounds 1 --crf
 """
 
-import time
-
 import numpy as np
 import plain_refinement as plain
 import torch
@@ -18,11 +16,13 @@ from bench_instance_ops import smooth_maps
 from bench_irnet_ops import Row, measure
 from mmdet.structures import DetDataSample
 from mmengine.structures import InstanceData, PixelData
+from photograph_like import photograph
 from side_by_side import (
     announce,
     argument_parser,
     mib,
     peak_resident_mib,
+    seconds,
     table_header,
     table_row,
 )
@@ -31,6 +31,7 @@ from torch import Tensor
 from mmwsis.models.labelers import LabelRefinement
 from mmwsis.ops import DenseCRF, crop_grid, unary_from_probabilities
 
+VOC = (375, 500)
 CITYSCAPES = (1024, 2048)
 CROP = (400, 500)
 THINGS, STUFF, BOXES = 8, 11, 40
@@ -111,17 +112,18 @@ def refinement_row(size: tuple[int, int], crop: tuple[int, int]) -> Row:
 def crf_line(size: tuple[int, int], num_iters: int = 10) -> str:
     """Time and memory of the dense CRF with DeepLab's kernels, lattice included."""
     prob, _ = scene(size, size)
-    image = (255 * smooth_maps(3, size, 40)).clamp(0, 255).byte().permute(1, 2, 0)
+    rng = np.random.default_rng(0)
+    image = torch.from_numpy(photograph(rng, width=size[1], height=size[0]))
 
     def run() -> None:
-        start = time.perf_counter()
         crf = DenseCRF(image, 'deeplab_v2')
         crf.marginals(unary_from_probabilities(prob), num_iters)
-        spent.append(time.perf_counter() - start)
 
     spent: list[float] = []
-    peak = peak_resident_mib(run)
-    name = f'dense CRF, {num_iters} iterations, {size[0]}x{size[1]}'
+    peak = peak_resident_mib(lambda: spent.append(seconds(run)))
+    name = (
+        f'dense CRF, {num_iters} iterations, {len(prob)} classes, {size[0]}x{size[1]}'
+    )
     return table_row(name, f'{spent[0]:.1f}', mib(peak))
 
 
@@ -138,8 +140,9 @@ def main() -> None:
     )
     print(measure(refinement_row(CITYSCAPES, CROP), args.rounds, 'cpu'), flush=True)
     if args.crf:
-        print('\n' + table_header('step', 'wall s', 'MiB'))
-        print(crf_line(CITYSCAPES), flush=True)
+        print('\n' + table_header('step', 'CPU time, s', 'MiB'))
+        for size in (VOC, CITYSCAPES):
+            print(crf_line(size), flush=True)
 
 
 if __name__ == '__main__':
