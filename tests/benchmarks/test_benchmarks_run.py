@@ -25,6 +25,7 @@ SCRIPTS = (
     'bench_export',
     'bench_instance_network',
     'bench_instance_ops',
+    'bench_label_refinement',
     'bench_labeler_loader',
     'bench_labeler_step',
     'bench_proposal_generator',
@@ -118,6 +119,15 @@ def test_embeddings_and_masks_agree_with_the_full_image_form(load):
     agreement = row.agree(row.ours(), row.baseline())
     assert agreement.startswith('10 objects, IoU ')
     assert float(agreement.split()[3]) > 0.8  # two starts of k-means
+
+
+def test_refinement_agrees_with_masks_of_the_image(load):
+    script = load('bench_label_refinement')
+    row = script.refinement_row((96, 160), (40, 50))
+    agreement = row.agree(row.ours(), row.baseline())
+    assert agreement.startswith('0 pixels differ, ')
+    assert 10 < int(agreement.split()[3]) < 95
+    assert script.crf_line((40, 48), num_iters=1).startswith('| dense CRF, 1 iteration')
 
 
 def test_background_is_counted_for_every_limit(load):
