@@ -10,17 +10,25 @@ import numpy as np
 
 from mmwsis.formats.map_index import INDEX_NAME, MapIndex
 from mmwsis.formats.panoptic_files import PanopticFile, is_panoptic_file
+from mmwsis.formats.segment_maps import renumber
+from mmwsis.formats.semantic_maps import IGNORE_INDEX
 from mmwsis.utils.config_files import read_config
 from mmwsis.utils.fileio import atomic_write_json, atomic_write_text
 from mmwsis.utils.markdown import markdown_table
 
 from .collapse_report import collapse_of_maps, collapse_section
 from .compare_files import check_same_classes
+from .instance_ap import mean_over_classes
 from .map_folder_report import map_folder_report, semantic_figures
 from .metric_tables import percent, plain_number
 from .panoptic_quality import category_quality, panoptic_counts
 from .panoptic_quality_metric import quality_figures
-from .semantic_iou import folder_confusion, semantic_quality
+from .semantic_iou import (
+    SemanticQuality,
+    confusion_counts,
+    folder_confusion,
+    semantic_quality,
+)
 
 
 def semantic_report(
@@ -61,17 +69,21 @@ def semantic_report(
 
 
 def panoptic_report(pred: PanopticFile, gt: PanopticFile) -> dict[str, Any]:
-    """Panoptic quality of one COCO panoptic file against another.
+    """Panoptic quality and mean IoU of one COCO panoptic file against another.
 
     Only images in both files count, and how many the ground truth has besides is told.
+    Regions of things that are not told apart (crowds) have a class, which counts in the
+    mean IoU.
 
     Args:
         pred: The pseudo labels.
         gt: The ground truth.
 
     Returns:
-        JSON-serialisable: the figures of ``mmwsis.PanopticQualityMetric``, 0 to 1,
-        ``images``, ``images_left_out`` (of the ground truth) and ``per_class``.
+        JSON-serialisable: the figures of ``mmwsis.PanopticQualityMetric``; those of
+        :func:`semantic_report`, and ``mIoU_th`` and ``mIoU_st`` of things and stuff;
+        ``ignored``, the share of all pixels that the pseudo labels leave open; all 0 to
+        1; ``images``, ``images_left_out`` (of the ground truth) and ``per_class``.
 
     Raises:
         ValueError: The files have other categories, no image in common or no segment in
@@ -83,24 +95,28 @@ def panoptic_report(pred: PanopticFile, gt: PanopticFile) -> dict[str, Any]:
     shared = [key for key in gt.image_ids if key in wanted]
     if not shared:
         raise ValueError(f'{pred.ann_file} and {gt.ann_file} share no image id.')
-    total = np.zeros((len(gt.categories), 4))
+    labels = {key: label for label, key in enumerate(gt.categories)}
+    total, pixels, sizes = np.zeros((len(labels), 4)), 0, []
     for image_id in shared:
-        gt_map, gt_segments = gt.read_truth(image_id)
-        total += panoptic_counts(
-            gt_map,
-            pred.segment_map(image_id),
-            gt_segments,
-            pred.segments(image_id),
-            list(gt.categories),
-            f'{pred.ann_file}: image id {image_id!r} ({pred.map_path(image_id).name})',
+        where = (
+            f'{pred.ann_file}: image id {image_id!r} ({pred.map_path(image_id).name})'
         )
+        truth = gt.read_truth(image_id)
+        found = pred.segment_map(image_id), pred.segments(image_id)
+        total += panoptic_counts(
+            truth[0], found[0], truth[1], found[1], list(labels), where
+        )
+        maps = [_semantic(*one, labels) for one in (truth, found)]
+        pixels = pixels + confusion_counts(*maps, len(labels), where)
+        sizes.append((np.sum(maps[1] == IGNORE_INDEX), maps[1].size))
     if not total.any():
         raise ValueError(
             f'{pred.ann_file} and {gt.ann_file} have no segment in any of the '
             f'{len(shared)} images that they share: there is nothing to compare.'
         )
     figures = quality_figures(total, gt.is_thing)
-    quality = category_quality(total)
+    semantic = semantic_quality(pixels)
+    ignored, size = np.sum(sizes, axis=0)
     return dict(
         kind='panoptic',
         pseudo_labels=pred.ann_file,
@@ -108,15 +124,43 @@ def panoptic_report(pred: PanopticFile, gt: PanopticFile) -> dict[str, Any]:
         images=len(shared),
         images_left_out=len(gt.image_ids) - len(shared),
         **{name: plain_number(value) for name, value in figures.items()},
+        **_semantic_means(semantic, gt.is_thing),
+        ignored=float(ignored / size),
         per_class=[
             dict(
                 name=entry['name'],
-                **dict(zip(('PQ', 'SQ', 'RQ'), map(plain_number, row))),
+                **dict(zip(('PQ', 'SQ', 'RQ', 'IoU'), map(plain_number, (*row, iou)))),
             )
-            for entry, row in zip(gt.categories.values(), quality)
-            if not math.isnan(row[0])
+            for entry, row, iou in zip(
+                gt.categories.values(), category_quality(total), semantic.iou
+            )
+            if not (math.isnan(row[0]) and math.isnan(iou))
         ],
     )
+
+
+def _semantic(
+    ids: np.ndarray, segments: Sequence[Mapping[str, Any]], labels: Mapping[int, int]
+) -> np.ndarray:
+    """Labels of the pixels of a panoptic map."""
+    return renumber(
+        ids, {one['id']: labels[one['category_id']] for one in segments}, IGNORE_INDEX
+    )
+
+
+def _semantic_means(
+    quality: SemanticQuality, is_thing: Sequence[bool]
+) -> dict[str, float | None]:
+    things = np.asarray(is_thing, dtype=bool)
+    figures = dict(
+        mIoU=quality.miou,
+        mIoU_th=mean_over_classes(quality.iou[things]),
+        mIoU_st=mean_over_classes(quality.iou[~things]),
+        mIoU_decided=quality.miou_decided,
+        aAcc=quality.accuracy,
+        decided=quality.decided,
+    )
+    return {name: plain_number(value) for name, value in figures.items()}
 
 
 def write_map_report(

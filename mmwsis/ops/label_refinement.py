@@ -85,9 +85,9 @@ def merge_box_map(
 ) -> Tensor:
     """Take things from the labels made of boxes, and stuff from a network or tags.
 
-    Section 3.2 of `Weakly- and Semi-Supervised Panoptic Segmentation
-    <https://arxiv.org/abs/1808.03575>`__ (Li et al., ECCV 2018), as the released code
-    has it: what boxes call a thing is that thing; stuff stays elsewhere; anything else,
+    Sections 3.2 and 3.3 of `Weakly- and Semi-Supervised Panoptic Segmentation
+    <https://arxiv.org/abs/1808.03575>`__ (Li et al., ECCV 2018) joined as the released
+    code does: what boxes call a thing is that thing; stuff stays elsewhere; the rest,
     a thing outside of the boxes' foreground too, is ignored.
 
     Args:
@@ -249,7 +249,7 @@ def box_instances(
 ) -> BoxInstances:
     """Number the pixels that lie in exactly one box of their class.
 
-    Section 3.4 of `Weakly- and Semi-Supervised Panoptic Segmentation
+    Section 3.2 of `Weakly- and Semi-Supervised Panoptic Segmentation
     <https://arxiv.org/abs/1808.03575>`__ (Li et al., ECCV 2018), as the released code
     has it: a box is left out if one of its class before it, a crowd too, is the same
     within the image. The boxes that are left are numbered in their order, whether or

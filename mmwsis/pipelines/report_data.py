@@ -40,10 +40,12 @@ _FINAL_METRICS = (
     ('MWCov', 'MWCov', 1),
     ('PQ', 'PQ', 100),
     ('mIoU', 'mIoU', 100),
+    ('mIoU_th', 'mIoU of things', 100),
+    ('mIoU_st', 'mIoU of stuff', 100),
     ('MAE', 'count MAE', 1),
     ('class_MAE', 'class-wise count MAE', 1),
 )
-_OWN_PREFIXES = ('panoptic/', 'class_maps/')
+_OWN_PREFIXES = ('panoptic/', 'class_maps/', 'semantic/')
 # How metrics of training are called in the table of stages.
 _TRAINING_METRICS = ('segm_mAP', 'segm_AP', 'class_mean_iou', 'class_miou', 'mIoU')
 _TRAINING_METRICS += ('tag_mAP', 'all_right')
@@ -106,6 +108,9 @@ def quality_summary(quality: dict[str, Any]) -> dict[str, float]:
         'pseudo labels as predictions, AP50': ('average_precision', 'AP50'),
         'pseudo labels as predictions, AP75': ('average_precision', 'AP75'),
         'mean IoU of maps': ('mIoU',),
+        'mean IoU of maps, things': ('mIoU_th',),
+        'mean IoU of maps, stuff': ('mIoU_st',),
+        'ignored pixels of maps': ('ignored',),
         'panoptic quality': ('PQ',),
         'mean IoU of class maps at the best threshold': ('mIoU_best',),
         'points inside an object of their class': ('inside',),

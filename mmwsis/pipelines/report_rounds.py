@@ -13,6 +13,9 @@ from .stages import QualityStage, Stage, TestStage
 if TYPE_CHECKING:
     from .runner import PipelineRunner
 
+# Of which neither more nor less is better.
+_UNRATED = ('ignored pixels of maps',)
+
 
 def gather_rounds(runner: 'PipelineRunner') -> list[dict[str, Any]]:
     """Collect the numbers of repeated stages.
@@ -99,7 +102,9 @@ def _title(group: dict[str, Any], measure: dict[str, Any]) -> str:
 def _best(measure: dict[str, Any]) -> str:
     """The round with the best value, where that says anything."""
     values = measure['values'].values()
-    return '–' if len(set(values)) == 1 < len(values) else f'round {measure["best"]}'
+    if measure['name'] in _UNRATED or len(set(values)) == 1 < len(values):
+        return '–'
+    return f'round {measure["best"]}'
 
 
 def _shown(measure: dict[str, Any], number: int) -> str:

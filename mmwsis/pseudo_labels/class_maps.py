@@ -1,6 +1,5 @@
 """Writes class maps (CAM, Grad-CAM, peaks) of a labeler."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from mmengine.structures import BaseDataElement
@@ -8,13 +7,11 @@ from mmengine.structures import BaseDataElement
 from mmwsis.formats.class_maps import KIND, encode_class_maps
 from mmwsis.utils.arrays import to_numpy
 
-from .artifact import Records
-from .collapse import dominant_class, log_collapse
-from .judged_by_tags import JudgedByTags, tag_accuracy_text
-from .map_folder import MapFolder
+from .collapse import dominant_class
+from .judged_maps import JudgedMapFolder
 
 
-class ClassMapFolder(JudgedByTags, MapFolder):
+class ClassMapFolder(JudgedMapFolder):
     """A folder of class maps.
 
     Reads ``pred_class_maps`` of a predicted sample, an ``InstanceData`` with one entry
@@ -55,30 +52,4 @@ class ClassMapFolder(JudgedByTags, MapFolder):
             )
         content = encode_class_maps(labels, image_size, fields, where)
         dominant = dominant_class(labels, fields.values())
-        own = dict(labels=labels.tolist(), dominant=dominant)
-        return content, {**own, **self.logits_of(sample)}
-
-    def finish(
-        self,
-        records: Records,
-        provenance: Mapping[str, Any],
-        results_out: Any | None = None,
-    ) -> str:
-        """Write the index, which says how well the classifier knows the tags.
-
-        Args:
-            records: Image id -> its record.
-            provenance: Becomes ``info.mmwsis``, with ``tag_accuracy``, of
-                :func:`~mmwsis.pseudo_labels.tag_accuracy.judge_tag_accuracy`.
-            results_out: Must be None, the default.
-        """
-        accuracy = self.tag_accuracy(records)
-        if accuracy is not None:
-            provenance = {**provenance, 'tag_accuracy': accuracy}
-            log_collapse(self.out, accuracy)
-        plain = {
-            image_id: {key: value for key, value in record.items() if key != 'logits'}
-            for image_id, record in records.items()
-        }
-        made = super().finish(plain, provenance, results_out)
-        return made + tag_accuracy_text(accuracy)
+        return content, dict(labels=labels.tolist(), dominant=dominant)

@@ -36,7 +36,7 @@ from .loading import build_loader
 from .manifest import build_manifest, differences, enter_parts, refuse, result_info
 from .merge import check_complete
 from .object_masks import ObjectMasks
-from .parts import PartWriter, read_parts
+from .parts import PartWriter, parts_folder, read_parts
 from .plan import Chunk, Shard, plan_chunks
 from .progress import generation_progress
 
@@ -186,7 +186,7 @@ def _plan(
     cfg: Config, checkpoint: Path | None, out: Path, options: GenerationOptions
 ) -> _Work:
     batch_size = options.batch_size or cfg.pseudo_label_dataloader.get('batch_size', 8)
-    parts = out.with_name(f'{out.name}.parts')
+    parts = parts_folder(out)
     how = cfg, checkpoint, options, batch_size, parts
     settings = artifact_settings(cfg.get('artifact'))
     if options.artifact not in (None, settings['type']):
@@ -249,8 +249,8 @@ def _enter(work: _Work) -> dict[str, Any] | None:
     except ValueError:
         if not options.overwrite or options.merge:
             raise
-    shutil.rmtree(parts)
     artifact.begin(overwrite=True)
+    shutil.rmtree(parts)
     parts.mkdir()
     return enter_parts(parts, manifest)
 

@@ -27,6 +27,7 @@ from mmwsis.utils.fileio import (
 
 from .artifact import Artifact, Records
 from .collapse import index_collapse, log_collapse
+from .parts import parts_folder
 
 
 class MapFolder(Artifact):
@@ -98,6 +99,8 @@ class MapFolder(Artifact):
 
     def _check_images(self) -> None:
         """Refuse the folder of the images, whose files would be written over."""
+        if self.result.exists() or parts_folder(self.out).exists():
+            return  # Maps, which may have the names of the images.
         first = [image_file_name(im) for im in self.source.coco['images'][:20]]
         if any((self.folder / name).exists() for name in first):
             raise ValueError(

@@ -53,6 +53,15 @@ class PartWriter:
             self._file = None
 
 
+def parts_folder(out: Path) -> Path:
+    """Where the finished chunks of a run lie until its result is complete.
+
+    Args:
+        out: What the run makes.
+    """
+    return out.with_name(f'{out.name}.parts')
+
+
 def read_parts(folder: Path) -> dict[int, list[dict[str, Any]]]:
     """Collect all finished chunks.
 

@@ -10,10 +10,10 @@ from mmwsis.utils.arrays import to_numpy
 
 from .artifact import LabelSource
 from .collapse import dominant_value
-from .map_folder import MapFolder
+from .judged_maps import JudgedMapFolder
 
 
-class SemanticMapFolder(MapFolder):
+class SemanticMapFolder(JudgedMapFolder):
     """A folder of semantic maps, as MMSegmentation reads them.
 
     With its ``reduce_zero_label=False`` and the ``classes`` of the index file.
@@ -23,7 +23,7 @@ class SemanticMapFolder(MapFolder):
 
     Reads ``pred_sem_seg.sem_seg`` of a predicted sample, or ``pred_sem_seg.data``, as
     MMSegmentation's models fill it: integers (1, H, W) of image size, in this
-    numbering.
+    numbering; and of a classifier ``pred_tag_logits`` (C,), by which it is judged.
 
     Args:
         out: Folder to write.

@@ -53,6 +53,33 @@ def test_panoptic_report(tmp_path):
         report_of_maps(*arguments)
 
 
+def test_panoptic_report_has_the_mean_iou_and_what_is_ignored(tmp_path):
+    categories = [
+        dict(id=4, name='nut', isthing=1),
+        dict(id=5, name='bolt', isthing=1),
+        dict(id=9, name='sky', isthing=0),
+    ]
+    gt = np.full((6, 8), 2)
+    gt[0], gt[1, :4] = 3, 0  # a row of nuts, half a row of void
+    pred = np.full((6, 8), 7)
+    pred[0, :4], pred[0, 4:], pred[1], pred[5] = 8, 9, 0, 0
+    sky, crowd = dict(category_id=9), dict(category_id=4, iscrowd=1)
+    write_panoptic(
+        tmp_path / 'gt.json', gt, [dict(sky, id=2), dict(crowd, id=3)], categories
+    )
+    pred_segments = [dict(sky, id=7), dict(crowd, id=8), dict(category_id=5, id=9)]
+    write_panoptic(tmp_path / 'pred.json', pred, pred_segments, categories)
+    summary = report_of_maps(
+        tmp_path / 'pred.json', tmp_path / 'gt.json', tmp_path / 'out'
+    )
+    # Of 8 pixels of nuts 4 are right, of 36 of sky 24; bolts are nowhere.
+    assert [row['IoU'] for row in summary['per_class']] == [0.5, 0, 24 / 36]
+    assert summary['mIoU'] == pytest.approx((0.5 + 24 / 36) / 3)
+    assert summary['mIoU_th'] == 0.25 and summary['mIoU_st'] == 24 / 36
+    assert summary['decided'] == 32 / 44 and summary['ignored'] == 16 / 48
+    assert '| nut | - | - | - | 50.0 |' in (tmp_path / 'out/quality.md').read_text()
+
+
 def test_panoptic_files_without_a_segment_have_no_figures(tmp_path):
     categories = [dict(id=4, name='nut', isthing=1)]
     files = [tmp_path / 'pred.json', tmp_path / 'gt.json']

@@ -153,6 +153,7 @@ def test_metrics_for_people():
     assert compared({}, [weak]) == compared(weak, []) == []
     # MMDetection's and MMSegmentation's are in percent, this project's own are not.
     assert final_metrics({'panoptic/PQ': 0.4}) == {'PQ': 0.4}
+    assert final_metrics({'semantic/mIoU_st': 0.4}) == {'mIoU of stuff': 0.4}
     assert final_metrics({'class_maps/mIoU': 0.3}) == {'mIoU': 0.3}
     assert final_metrics({'mIoU': 30.0}) == {'mIoU': 0.3}
     panoptic = final_metrics({'coco_panoptic/PQ': 40.0})
@@ -204,6 +205,13 @@ def test_the_best_round_of_an_error_is_the_one_with_the_least(monkeypatch):
     text = '\n'.join(report_rounds.rounds_section(group))
     assert '| count MAE | 2.50 | 3.00 | round 1 |' in text
     assert '| AP50 | 50.0 | 40.0 | round 1 |' in text
+
+
+def test_what_labels_ignore_has_no_best_round():
+    measure = dict(name='ignored pixels of maps', values={1: 0.5, 2: 0.25}, best=1)
+    group = dict(name='g', total=2, seconds={}, measures=[measure])
+    text = '\n'.join(report_rounds.rounds_section(group))
+    assert '| ignored pixels of maps | 50.0 | 25.0 | – |' in text
 
 
 def test_generation_without_weights_has_no_checkpoint(tmp_path):

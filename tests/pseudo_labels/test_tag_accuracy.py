@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.structures import InstanceData
+from mmengine.structures import InstanceData, PixelData
 
 from mmwsis.models.labelers import WeightFreeLabeler
 from mmwsis.pseudo_labels import GenerationOptions, Shard, generate_pseudo_labels
@@ -95,7 +95,7 @@ def test_what_cannot_be_judged_is_said(tags):
 class TagTeller(WeightFreeLabeler):
     """Maps of ones, and a point; its logits tell the tags, or are always the same."""
 
-    artifacts = ('class_maps', 'points')
+    artifacts = ('class_maps', 'points', 'semantic_maps')
 
     def __init__(self, knows, **kwargs):
         super().__init__(**kwargs)
@@ -106,6 +106,7 @@ class TagTeller(WeightFreeLabeler):
             labels=torch.tensor(sample.tags, dtype=torch.int64),
             cam=torch.ones(len(sample.tags), 2, 2),
         )
+        sample.pred_sem_seg = PixelData(sem_seg=torch.ones(1, *image.shape[1:]).byte())
         sample.pred_points = InstanceData(
             labels=sample.pred_class_maps.labels,
             points=torch.ones(len(sample.tags), 2),
@@ -176,6 +177,17 @@ def test_maps_of_a_classifier_at_chance_are_refused(folder, tmp_path):
     index = index_of(generate(folder, out, knows=False, merge=True, force=True))
     assert index['info']['mmwsis']['tag_accuracy']['at_chance'] is True
     assert len(index['images']) == 30
+
+
+def test_label_maps_are_judged_as_class_maps_are(folder, tmp_path):
+    out = tmp_path / 'maps'
+    with pytest.raises(ValueError, match=r'at chance .* Such semantic maps show'):
+        generate(folder, out, knows=False, artifact='semantic_maps')
+    index = index_of(
+        generate(folder, out, knows=True, artifact='semantic_maps', overwrite=True)
+    )
+    assert index['info']['mmwsis']['tag_accuracy']['mAP'] == 1.0
+    assert not any('logits' in entry for entry in index['images'])
 
 
 def test_points_are_judged_as_maps_are(folder, tmp_path):

@@ -15,6 +15,8 @@ pipeline = dict(
             outputs=[
                 'data/synthetic/annotations/instances_train.json',
                 'data/synthetic/annotations/instances_val.json',
+                'data/synthetic/annotations/panoptic_train.json',
+                'data/synthetic/annotations/panoptic_val.json',
             ],
         ),
     ),

@@ -16,6 +16,7 @@ from .points_to_pixels import PointsToPixels
 from .proposals import GenerateProposals, LoadProposals
 from .random_crop_or_pad import RandomCropOrPad
 from .random_mirror import RandomMirror
+from .refinement_inputs import LoadBoxLabelMap, LoadFullLabels
 from .rescaling import (
     ImageScales,
     RandomChoiceRescale,
@@ -28,6 +29,7 @@ from .rescaling import (
     rescale_image,
 )
 from .stored_maps import LoadClassMaps, LoadPanopticMap, LoadSemanticMap
+from .tag_crop import ImageTagsPerCrop, TagCrop
 from .views import RandomResizedCropView, TeacherStudentViews
 from .weak_annotations import LoadWeakAnnotations
 
@@ -40,11 +42,14 @@ __all__ = [
     'Geometry',
     'GeometricTransform',
     'ImageScales',
+    'LoadBoxLabelMap',
+    'ImageTagsPerCrop',
     'LoadCachedImage',
     'LoadCheckedImage',
     'LoadPanopticAnnotations',
     'LoadClassMaps',
     'LoadCues',
+    'LoadFullLabels',
     'LoadPanopticMap',
     'LoadProposals',
     'LoadSemanticMap',
@@ -60,6 +65,7 @@ __all__ = [
     'RandomRescale',
     'RandomChoiceRescale',
     'RandomResizedCropView',
+    'TagCrop',
     'TeacherStudentViews',
     'Resizing',
     'ResizeToMultiple',

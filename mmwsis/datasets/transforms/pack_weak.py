@@ -45,7 +45,9 @@ class PackWeakInputs(PackDetInputs):
     out.
 
     An instance map ``gt_instance_map`` (0 no instance, -1 ignore, n an id) becomes
-    ``data_samples.gt_panoptic_seg.instance_map`` (1, H, W), proposals
+    ``data_samples.gt_panoptic_seg.instance_map`` (1, H, W), the map of a fully labelled
+    image (:class:`LoadFullLabels`) its ``sem_seg``, a box label map
+    (:class:`LoadBoxLabelMap`) ``data_samples.gt_box_map.box_map`` (1, H, W), proposals
     (``mask_proposals``) the attribute of this name.
 
     Targets of a centre and offset network (:class:`GenerateCenterTargets`) become
@@ -121,11 +123,7 @@ class PackWeakInputs(PackDetInputs):
             maps = {k: torch.from_numpy(v) for k, v in results['class_maps'].items()}
             packed['data_samples'].class_maps = InstanceData(**maps)
         _pack_ids(results, packed['data_samples'])
-        if 'gt_instance_map' in results:
-            instance_map = torch.from_numpy(results['gt_instance_map'][None].copy())
-            packed['data_samples'].gt_panoptic_seg = PixelData(
-                instance_map=instance_map
-            )
+        _pack_maps(results, packed['data_samples'])
         if 'mask_proposals' in results:
             packed['data_samples'].mask_proposals = results['mask_proposals']
         if 'gt_center_targets' in results:
@@ -140,6 +138,19 @@ class PackWeakInputs(PackDetInputs):
             vector = tags_to_vector(results['tags'], results['num_classes'])
             packed['data_samples'].gt_tags = torch.from_numpy(vector)
         return packed
+
+
+def _pack_maps(results: dict[str, Any], sample: DetDataSample) -> None:
+    """Pack what says something of every pixel, beside MMDetection's semantic map."""
+    for key, field, name in (
+        ('gt_instance_map', 'gt_panoptic_seg', 'instance_map'),
+        ('gt_panoptic_map', 'gt_panoptic_seg', 'sem_seg'),
+        ('gt_box_map', 'gt_box_map', 'box_map'),
+    ):
+        if key in results:
+            pixels = sample.get(field, PixelData())
+            pixels.set_field(torch.from_numpy(results[key][None].copy()), name)
+            sample.set_field(pixels, field, dtype=PixelData)
 
 
 def _pack_ids(results: dict[str, Any], sample: DetDataSample) -> None:

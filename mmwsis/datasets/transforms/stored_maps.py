@@ -110,8 +110,15 @@ class LoadSemanticMap(BaseTransform):
                 message names; or the folder has classes that the dataset does not, or
                 lacks the background.
         """
+        results['gt_seg_map'] = self._read(results)
+        return results
+
+    def _read(self, results: dict[str, Any]) -> np.ndarray:
+        """The map of an image, in the dataset's labels."""
         if self._index is None:
-            self._open(results['classes'])
+            index = MapIndex(self.folder, 'semantic_maps')
+            self._value = self._values(index.classes, tuple(results['classes']))
+            self._index = index
         path = self._index.path(results['img_id'])
         try:
             labels = self._value[read_semantic_map(path)]
@@ -123,32 +130,30 @@ class LoadSemanticMap(BaseTransform):
                 f'{path}: the map of image id {results["img_id"]!r} is {labels.shape}, '
                 f'expected {size} (height, width).'
             )
-        results['gt_seg_map'] = labels
-        return results
+        return labels
 
-    def _open(self, classes: tuple[str, ...]) -> None:
-        """Read the index; prepare the value of every number in the files."""
-        index = MapIndex(self.folder, 'semantic_maps')
-        values = tuple(classes)
-        if BACKGROUND in index.classes and BACKGROUND not in values:
+    def _values(self, names: tuple[str, ...], classes: tuple[str, ...]) -> np.ndarray:
+        """The value that every number in the files stands for."""
+        values = classes
+        if BACKGROUND in names and BACKGROUND not in values:
             values = (BACKGROUND, *values)
-        unknown = [name for name in index.classes if name not in values]
+        unknown = [name for name in names if name not in values]
         if unknown:
             raise ValueError(
-                f'{self.folder} holds maps of {index.classes}; expected {BACKGROUND!r} '
-                f'and classes among {tuple(classes)}.{alike_hint(unknown, classes)}'
+                f'{self.folder} holds maps of {names}; expected {BACKGROUND!r} and '
+                f'classes among {classes}.{alike_hint(unknown, classes)}'
             )
-        is_extra = BACKGROUND in index.classes and BACKGROUND not in classes
+        is_extra = BACKGROUND in names and BACKGROUND not in classes
         if self.needs_background and not is_extra:
             raise ValueError(
-                f'{self.folder} holds maps of {index.classes} for the classes '
-                f'{tuple(classes)}; expected maps that have a {BACKGROUND!r}, and '
-                'classes of a dataset that do not.'
+                f'{self.folder} holds maps of {names} for the classes {classes}; '
+                f'expected maps that have a {BACKGROUND!r}, and classes of a dataset '
+                'that do not.'
             )
-        self._value = np.full(256, IGNORE_INDEX, np.uint8)
-        for number, name in enumerate(index.classes):
-            self._value[number] = values.index(name)
-        self._index = index
+        table = np.full(256, IGNORE_INDEX, np.uint8)
+        for number, name in enumerate(names):
+            table[number] = values.index(name)
+        return table
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the index behind when a worker gets a copy."""
@@ -202,21 +207,25 @@ class LoadPanopticMap(BaseTransform):
             ValueError: The file has no such image or other classes than the dataset;
                 or the PNG is damaged or of another size. The message names it.
         """
+        ids, segments = self._read(results)
+        labels = {one['id']: self._labels[one['category_id']] for one in segments}
+        results['gt_seg_map'] = renumber(ids, labels, IGNORE_INDEX).astype(np.uint8)
+        results['gt_instance_map'] = renumber(ids, self._numbers(segments), IGNORED)
+        return results
+
+    def _read(self, results: dict[str, Any]) -> tuple[np.ndarray, list[dict[str, Any]]]:
+        """Segment ids of an image's pixels, and ``segments_info``."""
         if self._file is None:
             self._open(results['classes'])
         image_id = results['img_id']
         ids = self._file.segment_map(image_id)
-        segments = self._file.segments(image_id)
         size = results['height'], results['width']
         if ids.shape != size:
             raise ValueError(
                 f'{self._file.map_path(image_id)}: the map of image id {image_id!r} is '
                 f'{ids.shape}, expected {size} (height, width).'
             )
-        labels = {one['id']: self._labels[one['category_id']] for one in segments}
-        results['gt_seg_map'] = renumber(ids, labels, IGNORE_INDEX).astype(np.uint8)
-        results['gt_instance_map'] = renumber(ids, self._numbers(segments), IGNORED)
-        return results
+        return ids, self._file.segments(image_id)
 
     def _numbers(self, segments: list[dict[str, Any]]) -> dict[int, int]:
         """Number in the instance map of every segment that has one."""

@@ -1,10 +1,12 @@
 from .base_labeler import BaseLabeler
 from .cam_classifier import CAMClassifier
 from .class_map_labelers import ClassMapComponents, RelationLabeler
+from .crop_tag_classifier import CropTagClassifier
 from .exits_labeler import ExitsLabeler
 from .feature_similarity import FeatureSimilarity
 from .flipped_cam import FlippedCAM
 from .grab_cut_proposals import GrabCutProposals
+from .grad_cam import GradCAM
 from .irnet import IRNet
 from .label_refinement import LabelRefinement
 from .loss_ramp import LossRamp
@@ -23,10 +25,12 @@ __all__ = [
     'BaseLabeler',
     'CAMClassifier',
     'ClassMapComponents',
+    'CropTagClassifier',
     'ExitsLabeler',
     'FeatureSimilarity',
     'FlippedCAM',
     'GrabCutProposals',
+    'GradCAM',
     'IRNet',
     'LabelRefinement',
     'LossRamp',

@@ -146,7 +146,7 @@ class CAMClassifier(BaseLabeler):
         """
         for index, sample in enumerate(data_samples):
             # One sample at a time: sizes and classes differ between images.
-            views = _views_of(inputs, index, sample.img_shape)
+            views = views_of(inputs, index, sample.img_shape)
             if self.artifact != 'points' or self.points_need_maps:
                 self._extract_maps(views, sample)
             if self.artifact != 'class_maps':
@@ -181,10 +181,16 @@ class CAMClassifier(BaseLabeler):
         return self.head(self.features(inputs))
 
 
-def _views_of(
+def views_of(
     inputs: Tensor | Sequence[Sequence[Tensor]], index: int, shape: tuple[int, int]
 ) -> list[Tensor]:
-    """One sample's images at all sizes, without the padding of a batch."""
+    """One sample's images at all sizes, without the padding of a batch.
+
+    Args:
+        inputs: Images ``(B, 3, H, W)``, or one list of B images per scale.
+        index: Place of the sample in the batch.
+        shape: ``(h, w)`` of its image.
+    """
     if isinstance(inputs, Tensor):
         return [inputs[index, :, : shape[0], : shape[1]]]
     return [images[index] for images in inputs]

@@ -28,15 +28,15 @@ IGNORE_INDEX = 255
 class LabelRefinement:
     """The ground truth of the next round, from what is predicted and what is known.
 
-    Sections 3.2 to 3.4 of `Weakly- and Semi-Supervised Panoptic Segmentation
-    <https://arxiv.org/abs/1808.03575>`__ (Li et al., ECCV 2018) with the steps of its
-    released code, in this order, each of which a setting switches off:
+    Section 3.4 of `Weakly- and Semi-Supervised Panoptic Segmentation
+    <https://arxiv.org/abs/1808.03575>`__ (Li et al., ECCV 2018) with the further steps
+    of its released code, in this order, each of which a setting switches off:
 
-    1. ``crf``: a dense CRF on the network's probabilities (section 3.4),
+    1. ``crf``: a dense CRF on the network's probabilities,
     2. ``score_thr``: unsure labels are ignored,
     3. ``tags``: labels that the tags of a crop do not have are ignored,
-    4. ``merge``: things come from the box label map alone (section 3.2),
-    5. ``box_prior``: no thing outside of the boxes of its class (section 3.4),
+    4. ``merge``: things come from the box label map alone,
+    5. ``box_prior``: no thing outside of the boxes of its class,
     6. ``low_iou``: boxes with too little of their class are filled,
     7. ``instances``: pixels in exactly one box of their class are its instance.
 

@@ -16,10 +16,11 @@ class MergeWeakLabels(WeightFreeLabeler):
     """Makes one panoptic map of a label map from tags and one from boxes.
 
     Round 0 of `Weakly- and Semi-Supervised Panoptic Segmentation
-    <https://arxiv.org/abs/1808.03575>`__ (Li et al., ECCV 2018, sections 3.2 to 3.4):
-    the label map that Grad-CAM made of tags (``gt_sem_seg``, ``mmwsis.LoadSemanticMap``)
-    is refined by tags, box label map and boxes; see :class:`LabelRefinement`, whose
-    settings the keys of ``test_cfg`` are. Fully labelled images keep their own map.
+    <https://arxiv.org/abs/1808.03575>`__ (Li et al., ECCV 2018, sections 3.2 and 3.3):
+    the label map that Grad-CAM made of tags (``gt_sem_seg`` of
+    ``mmwsis.LoadSemanticMap``) is refined by tags, box label map and boxes; see
+    :class:`LabelRefinement`, whose settings the keys of ``test_cfg`` are. Fully
+    labelled images keep their own map.
 
     Args:
         num_things_classes: Number of things, the first labels.

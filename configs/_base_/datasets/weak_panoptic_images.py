@@ -1,0 +1,31 @@
+# Data pipelines of weak panoptic on whole images; a config says where labels, maps and
+# detections are, in the second and third step.
+# Training on the labels of a round: detections follow them in the last network's pipeline.
+label_map = dict(type='mmwsis.LoadPanopticMap')
+detections = dict(type='mmwsis.LoadDetections', score_thr=0.5, max_per_img=100)
+augmentation = [
+    dict(type='mmwsis.RandomRescale', scale=(0.5, 2.0), interpolation='bilinear'),
+    dict(type='mmwsis.RandomMirror'),
+    dict(type='mmwsis.RandomCropOrPad', crop_size=521),
+    dict(type='mmwsis.PackWeakInputs', with_tags=False),
+]
+# What is known of a training image when it is labelled: its box label map and boxes, and the
+# tags that the dataset gives.
+known_labels = [
+    dict(type='mmwsis.LoadBoxLabelMap'),
+    dict(type='mmwsis.LoadWeakAnnotations', with_point=False, with_bbox=True),
+]
+# Losses are computed of one image at a time: nothing depends on the size of a batch.
+train_loader = dict(
+    batch_size=1,
+    num_workers=4,
+    persistent_workers=True,
+    sampler=dict(type='mmwsis.SeededInfiniteSampler', shuffle=True),
+)
+label_loader = dict(batch_size=1, num_workers=4)
+# Weak labels of the training images: boxes of things, tags of things and stuff.
+weak_dataset = dict(
+    type='mmwsis.CocoWeakDataset',
+    supervision='boxes',
+    filter_cfg=None,  # an image without objects is an example, too
+)

@@ -1,0 +1,221 @@
+# Stages of weak panoptic (Li, Arnab, Torr), of all sizes. `data` of a pipeline says the
+# configs: `box_labels`, `classifier`, `merged_labels`, `network`, `detector` and
+# `instance_network`; `num_rounds`; `proposals`, their folder; and `crop`, HEIGHTxWIDTH of the
+# crops that have tags.
+labels = '{data_root}/pseudo_labels'
+truth = '{data_root}/{train.panoptic.ann_file}'
+detections = {
+    'train_dataloader.dataset.pipeline.2.ann_file': '{out:detections}',
+    'pseudo_label_dataloader.dataset.pipeline.1.ann_file': '{out:detections}',
+    'val_dataloader.dataset.pipeline.1.ann_file': '{out:val_detections}',
+    'test_dataloader.dataset.pipeline.1.ann_file': '{out:val_detections}',
+}
+box_maps = '{out:box_labels}'
+weak_labels = dict(
+    name='weak_labels',
+    only_with=['train.panoptic.ann_file'],
+    command=[
+        'tools/dataset_converters/coco2weak.py',
+        truth,
+        *('--level', 'boxes', '--crop-tags', '{crop}'),
+        *('--out', '{data_root}/{train.weak.boxes}', '--overwrite', '--keep-handmade'),
+    ],
+    inputs=[truth],
+    outputs=['{data_root}/{train.weak.boxes}'],
+)
+# Stage 3: GrabCut and a proposal of every box.
+from_boxes = [
+    dict(name='proposals'),
+    dict(
+        name='box_labels',
+        type='generate',
+        config='{box_labels}',
+        has_weights=False,
+        artifact='semantic_maps',
+        out=f'{labels}/box_labels',
+        cfg_options={
+            'pseudo_label_dataloader.dataset.pipeline.1.path': '{proposals}',
+        },
+    ),
+]
+# Stages 1, 2 and 4: Grad-CAM of the tags of crops, and the first labels.
+from_tags = [
+    dict(name='classifier', type='train', config='{classifier}'),
+    dict(
+        name='tag_labels',
+        type='generate',
+        config='{classifier}',
+        out=f'{labels}/grad_cam',
+    ),
+    dict(
+        name='first_labels',
+        type='generate',
+        config='{merged_labels}',
+        has_weights=False,
+        out=f'{labels}/weak_panoptic_round0.json',
+        cfg_options={
+            'pseudo_label_dataloader.dataset.pipeline.1.folder': '{out:tag_labels}',
+            'pseudo_label_dataloader.dataset.pipeline.2.folder': box_maps,
+        },
+    ),
+]
+first_quality = dict(
+    name='first_quality',
+    type='quality',
+    only_with=['train.panoptic.ann_file'],
+    pseudo='{out:first_labels}',
+    gt=truth,
+)
+# Stages 5 and 6: the semantic network, trained anew on the labels of the round before, and
+# the labels of the next round. After five rounds
+# things no longer come from the box label maps alone.
+refinement = dict(
+    name='refinement',
+    type='rounds',
+    rounds='{num_rounds}',
+    first=dict(labels='{out:first_labels}'),
+    stages=[
+        dict(
+            name='network',
+            type='train',
+            config='{network}',
+            cfg_options={
+                'train_dataloader.dataset.pipeline.1.ann_file': '{previous:labels}',
+                'pseudo_label_dataloader.dataset.pipeline.1.folder': box_maps,
+            },
+        ),
+        dict(name='network_test', type='test', config='{network}'),
+        dict(
+            name='labels',
+            type='generate',
+            config='{network}',
+            artifact='panoptic_maps',
+            out=f'{labels}/weak_panoptic_round{{round}}.json',
+            cfg_options={
+                'pseudo_label_dataloader.dataset.pipeline.1.folder': box_maps,
+            },
+        ),
+        dict(
+            name='label_quality',
+            type='quality',
+            only_with=['train.panoptic.ann_file'],
+            pseudo='{out:labels}',
+            gt=truth,
+        ),
+    ],
+    from_round={6: dict(labels={'model.test_cfg.refinement.merge': False})},
+)
+# Stage 7: a detector on the boxes.
+from_detector = [
+    dict(name='detector', type='train', config='{detector}'),
+    dict(name='detector_test', type='test', config='{detector}'),
+    dict(
+        name='detections',
+        type='generate',
+        config='{detector}',
+        out=f'{labels}/detections_train.json',
+    ),
+    dict(
+        name='val_detections',
+        type='generate',
+        config='{detector}',
+        out=f'{labels}/detections_val.json',
+        cfg_options={
+            'pseudo_label_dataloader.dataset.ann_file': '{data_root}/{val.ann_file}',
+            'pseudo_label_dataloader.dataset.data_prefix.img': '{data_root}/{val.img}',
+        },
+    ),
+]
+# Stage 8: both networks in one, trained end to end; the same untrained is the piecewise one.
+final = [
+    dict(
+        name='piecewise_test',
+        type='test',
+        config='{instance_network}',
+        checkpoint='{checkpoint:network}',
+        cfg_options=detections,
+    ),
+    dict(
+        name='instance_network',
+        type='train',
+        config='{instance_network}',
+        cfg_options={
+            'load_from': '{checkpoint:network}',
+            'train_dataloader.dataset.pipeline.1.ann_file': '{out:labels}',
+            **detections,
+        },
+    ),
+    dict(
+        name='instance_test',
+        type='test',
+        config='{instance_network}',
+        cfg_options=detections,
+    ),
+    dict(
+        name='pseudo_labels',
+        type='generate',
+        config='{instance_network}',
+        out=f'{labels}/weak_panoptic.json',
+        cfg_options=detections,
+    ),
+    dict(
+        name='quality',
+        only_with=['train.panoptic.ann_file'],
+        pseudo='{out:pseudo_labels}',
+        gt=truth,
+    ),
+]
+# The same two networks on the panoptic labels of the dataset.
+full = [
+    dict(
+        name='full_network',
+        type='train',
+        config='{network}',
+        work_dir='work_dirs/weak_panoptic_full/semantic_{data}',
+        only_with=['train.panoptic.ann_file'],
+        cfg_options={'train_dataloader.dataset.pipeline.1.ann_file': truth},
+    ),
+    dict(
+        name='full_supervision',
+        type='train',
+        config='{instance_network}',
+        work_dir='work_dirs/weak_panoptic_full/panoptic_{data}',
+        only_with=['train.panoptic.ann_file'],
+        cfg_options={
+            'load_from': '{checkpoint:full_network}',
+            'train_dataloader.dataset.pipeline.1.ann_file': truth,
+            **detections,
+        },
+    ),
+    dict(
+        name='full_test',
+        type='test',
+        config='{instance_network}',
+        work_dir='work_dirs/weak_panoptic_full/panoptic_{data}',
+        only_with=['train.panoptic.ann_file'],
+        cfg_options=detections,
+    ),
+]
+report = dict(name='report', weak='instance_test', quality='quality')
+stages = [
+    weak_labels,
+    *from_boxes,
+    *from_tags,
+    first_quality,
+    refinement,
+    *from_detector,
+    *final,
+    *full,
+    report,
+]
+del (
+    labels,
+    truth,
+    detections,
+    box_maps,
+    weak_labels,
+    from_boxes,
+    from_tags,
+    first_quality,
+)
+del refinement, from_detector, final, full, report
