@@ -24,6 +24,7 @@ SCRIPTS = (
     'bench_exits_ops',
     'bench_export',
     'bench_instance_network',
+    'bench_grabcut_boxes',
     'bench_instance_ops',
     'bench_label_refinement',
     'bench_labeler_loader',
@@ -461,3 +462,21 @@ def test_instance_network_trains_both_parts(load):
     steps.semantic()
     assert 'decode_head.conv_seg.weight' in seen[0]
     assert steps.model.instance_head is head
+
+
+def test_grab_cut_with_contexts_and_processes(load, monkeypatch, tmp_path, capsys):
+    script = load('bench_grabcut_boxes')
+    photographs = load('photograph_like')
+    ann_file = Path(photographs.write_photographs(tmp_path, 2, [(60, 50)], objects=2))
+    content = json.loads(ann_file.read_text())
+    for annotation in content['annotations']:
+        x, y, w, h = annotation['bbox']
+        annotation['segmentation'] = [[x, y, x + w, y, x + w, y + h, x, y + h]]
+    ann_file.write_text(json.dumps(content))
+    command = ['x', str(ann_file), str(tmp_path), '--contexts', '1', '--rounds', '1']
+    monkeypatch.setattr(sys, 'argv', [*command, '--processes', '0', '--scale', '1.5'])
+    script.main()
+    printed = capsys.readouterr().out
+    assert '4 boxes on 2 images, the last (75, 90, 3)' in printed
+    assert '| none | ' in printed and '| 1.0 | ' in printed
+    assert '0 processes: ' in printed
