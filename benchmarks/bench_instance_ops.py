@@ -31,6 +31,7 @@ from mmwsis.ops import (
     crop_grid,
     draw_centers,
     find_peaks,
+    gradcam_label_map,
     group_pixels,
     merge_crop_labels,
     peak_attention,
@@ -289,6 +290,18 @@ def crops_row(size: tuple[int, int]) -> Row:
     )
 
 
+def heat_row(size: tuple[int, int]) -> Row:
+    heat, labels = smooth_maps(10, size, 24) - 0.3, torch.arange(10)
+    return Row(
+        f'label map of the heat of {len(labels)} classes, {size[0]}x{size[1]}',
+        'argmin of the areas of all classes',
+        lambda: gradcam_label_map(heat, labels),
+        lambda: plain.smallest_area(heat.numpy(), 0.5),
+        lambda a, b: f'{(a.numpy() != b).sum()} pixels differ',
+        '≥ 1×',
+    )
+
+
 def build_rows(name: str, shrink: int = 1) -> list[Row]:
     """The comparisons of a name; ``shrink`` divides the sides of all maps."""
     crop, voc, cityscapes = (
@@ -322,7 +335,10 @@ def build_rows(name: str, shrink: int = 1) -> list[Row]:
         stamps=lambda: [stamps_row(crop)],
         group=lambda: [group_row(crop), cluster_row(crop)],
         targets=lambda: [targets_row(crop, classes) for classes in (20, 80)],
-        crops=lambda: [crops_row(cityscapes)],
+        crops=lambda: [
+            heat_row((400 // shrink, 500 // shrink)),
+            crops_row(cityscapes),
+        ],
     )
     return build[name]()
 

@@ -144,6 +144,15 @@ def looped_clusters(offsets: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return np.array(points)
 
 
+def smallest_area(heat: np.ndarray, threshold: float) -> np.ndarray:
+    """Of the classes over a pixel the one of the smallest area, of all at once."""
+    heat = np.maximum(heat, 0)
+    highest = heat.max((1, 2), keepdims=True)
+    covered = (heat >= threshold * highest) & (highest > 0)
+    areas = np.where(covered, covered.sum((1, 2), keepdims=True), np.inf)
+    return np.where(covered.any(0), areas.argmin(0), 255)
+
+
 def voted_labels(
     crops: Tensor, boxes: Tensor, image_size: tuple[int, int], num_classes: int
 ) -> Tensor:

@@ -53,18 +53,20 @@ def apply_data_spec(cfg: Config, spec: Mapping[str, Any]) -> Config:
     """
     root = _old_root(cfg)
     settings = copy.deepcopy(cfg.to_dict())
+    labels = _labels_of(settings)
     settings = _map_strings(settings, _string_rule(root, spec))
     wsis = settings.get('wsis') or {}
     parts = nested_dicts(settings.get('model') or {})
     is_panoptic = any(part.get('num_stuff_classes') for part in parts)
     for key in LOADERS:
         for dataset in inner_datasets(settings.get(key)):
-            _fit_dataset(dataset, key, spec, wsis, is_panoptic)
+            level = _level_of_file(dataset, cfg)
+            _fit_dataset(dataset, key, spec, wsis, is_panoptic, level)
     for key in ('val_evaluator', 'test_evaluator'):
         if settings.get(key):
             settings[key] = _fit_evaluators(settings[key], spec)
     stuff = spec.get('stuff_classes') or ()
-    fit_model(settings.get('model') or {}, len(spec['classes']), len(stuff))
+    fit_model(settings.get('model') or {}, len(spec['classes']), len(stuff), labels)
     if spec.get('image_scale'):
         scale = tuple(spec['image_scale'])
         _fit_scale(settings, scale)
@@ -111,6 +113,16 @@ def inner_datasets(loader: Any) -> Iterator[dict[str, Any]]:
             yield dataset
 
 
+def _labels_of(settings: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Numbers of things and stuff, where the training images have labels of both."""
+    for dataset in inner_datasets(settings.get('train_dataloader')):
+        metainfo = dataset.get('metainfo') or {}
+        if metainfo.get('stuff_classes'):
+            stuff = len(metainfo['stuff_classes'])
+            return len(metainfo['classes']) - stuff, stuff
+    return None
+
+
 def _map_strings(value: Any, rule: Callable[[str], str]) -> Any:
     if isinstance(value, dict):
         return {key: _map_strings(entry, rule) for key, entry in value.items()}
@@ -144,9 +156,9 @@ def _fit_dataset(
     spec: Mapping[str, Any],
     wsis: Mapping[str, Any],
     panoptic_model: bool,
+    level: str | None,
 ) -> None:
     kind = str(dataset.get('type', '')).rpartition('.')[2]
-    level = dataset.get('supervision')
     of_train = loader in TRAIN_LOADERS
     part = spec['train'] if of_train else spec.get('val')
     if part is None:
@@ -173,6 +185,13 @@ def _fit_dataset(
     dataset['data_prefix'] = prefix
     if kind.startswith('LVIS'):
         dataset['type'] = 'CocoDataset'
+
+
+def _level_of_file(dataset: Mapping[str, Any], cfg: Config) -> str | None:
+    """Level whose label file a dataset reads: its own, or a stronger one's."""
+    train = (cfg.get('data_spec') or {}).get('train') or {}
+    files = {file: level for level, file in (train.get('weak') or {}).items()}
+    return files.get(dataset.get('ann_file'), dataset.get('supervision'))
 
 
 def _metainfo(spec: Mapping[str, Any], with_stuff: bool) -> dict[str, Any]:

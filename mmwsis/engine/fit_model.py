@@ -32,7 +32,9 @@ def counts_classes(key: str, part: Any) -> bool:
     return key not in _OTHER_COUNTS or bool(is_panoptic)
 
 
-def fit_model(model: Any, things: int, stuff: int = 0) -> None:
+def fit_model(
+    model: Any, things: int, stuff: int = 0, labels: tuple[int, int] | None = None
+) -> None:
     """Set every number of classes, and class weights of that many entries.
 
     Args:
@@ -40,17 +42,20 @@ def fit_model(model: Any, things: int, stuff: int = 0) -> None:
         things: Number of the dataset's thing classes.
         stuff: Number of its stuff classes, which panoptic models count after the
             things; other models do without.
+        labels: Numbers of things and stuff that the config's own dataset labels, for
+            models that do not say themselves that they count stuff, such as
+            classifiers. Defaults to None.
 
     Raises:
         ValueError: A panoptic model, and ``stuff`` is 0.
     """
-    before = _Counts(0, 0)
-    for part in nested_dicts(model):
-        if part.get('num_stuff_classes'):
-            things_before = part.get('num_things_classes', 0)
-            before = _Counts(things_before, part['num_stuff_classes'])
-            break
-    if before.stuff and not stuff:
+    before = _Counts(*(labels or (0, 0)))
+    panoptic = [part for part in nested_dicts(model) if part.get('num_stuff_classes')]
+    if panoptic:
+        before = _Counts(
+            panoptic[0].get('num_things_classes', 0), panoptic[0]['num_stuff_classes']
+        )
+    if panoptic and not stuff:
         raise ValueError(
             f'a panoptic config (num_stuff_classes={before.stuff}) needs the '
             "dataset's stuff: data_spec.stuff_classes, or panoptic files that list it."

@@ -114,8 +114,10 @@ def gradcam_label_map(
         return label_map
     heat = to_full_precision(heat).relu()
     highest = heat.amax((1, 2), keepdim=True)
-    covered = (heat >= threshold * highest) & (highest > 0)
-    smallest_last = covered.sum((1, 2)).argsort(stable=True).flip(0)
+    # A class that is found nowhere reaches infinity nowhere.
+    covered = heat >= (threshold * highest).masked_fill(highest <= 0, torch.inf)
+    areas = covered.flatten(1).count_nonzero(1)
+    smallest_last = areas.argsort(stable=True).flip(0)
     for index in smallest_last.tolist():
-        label_map[covered[index]] = labels[index].long()
+        label_map.masked_fill_(covered[index], int(labels[index]))
     return label_map

@@ -208,3 +208,18 @@ def test_weak_datasets_of_a_panoptic_model_have_its_stuff(tmp_path, scenes):
     metainfo = cfg.pseudo_label_dataloader.dataset.metainfo
     assert metainfo.classes == (*THINGS, *STUFF) and metainfo.stuff_classes == STUFF
     check_classes(cfg)
+
+
+def test_classifier_of_things_and_stuff_fits(tmp_path, scenes):
+    """It counts stuff without saying so, and reads the file of boxes for its tags."""
+    labeler = Config.fromfile(CONFIGS / 'weak_panoptic/classifier_r50_cityscapes.py')
+    assert labeler.model.head.num_classes == 19
+    cfg = apply_data_spec(labeler, load_data_spec(write(tmp_path, scenes)))
+    assert cfg.model.head.num_classes == 9
+    for loader in (cfg.train_dataloader, cfg.pseudo_label_dataloader):
+        dataset = loader.dataset
+        assert dataset.metainfo.classes == (*THINGS, *STUFF)
+        assert dataset.supervision == 'image_tags'
+        assert dataset.ann_file == 'weak/boxes_panoptic_train.json'
+    things = load_data_spec(write(tmp_path, scenes, classes=THINGS, stuff_classes=()))
+    assert apply_data_spec(labeler, things).model.head.num_classes == 6

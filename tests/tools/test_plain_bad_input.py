@@ -80,6 +80,7 @@ WITH_CONFIG = {
     'analysis_tools/browse_dataset.py': ('--out-dir', 'out'),
     'analysis_tools/show_bestie.py': ('w.pth', '--out', 'out.png'),
     'analysis_tools/show_cues.py': ('w.pth', '--out', 'out.png'),
+    'analysis_tools/show_grad_cam.py': ('w.pth', '--out', 'out.png'),
     'analysis_tools/show_irnet.py': ('w.pth', '--out', 'out.png'),
     'analysis_tools/show_retrieval.py': ('w.pth', '--out', 'out.png'),
     'analysis_tools/check_dataset.py': (),

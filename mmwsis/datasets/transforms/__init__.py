@@ -4,6 +4,7 @@ from .brightness_contrast_hue import BrightnessContrastHue
 from .center_targets import GenerateCenterTargets
 from .color_jitter import ColorJitter
 from .cues import LoadCues
+from .detections import LoadDetections
 from .geometric import GeometricTransform
 from .geometry import Geometry
 from .loading import LoadCachedImage, LoadCheckedImage
@@ -29,7 +30,7 @@ from .rescaling import (
     rescale_image,
 )
 from .stored_maps import LoadClassMaps, LoadPanopticMap, LoadSemanticMap
-from .tag_crop import ImageTagsPerCrop, TagCrop
+from .tag_crop import CropTags, TagCrop
 from .views import RandomResizedCropView, TeacherStudentViews
 from .weak_annotations import LoadWeakAnnotations
 
@@ -39,16 +40,17 @@ __all__ = [
     'GeneratePixelGroups',
     'GenerateProposals',
     'ColorJitter',
+    'CropTags',
     'Geometry',
     'GeometricTransform',
     'ImageScales',
     'LoadBoxLabelMap',
-    'ImageTagsPerCrop',
     'LoadCachedImage',
     'LoadCheckedImage',
     'LoadPanopticAnnotations',
     'LoadClassMaps',
     'LoadCues',
+    'LoadDetections',
     'LoadFullLabels',
     'LoadPanopticMap',
     'LoadProposals',

@@ -13,6 +13,11 @@ from .geometric import GeometricTransform
 from .geometry import Geometry
 from .rescaling import two_sides
 
+LACKING = (
+    'has no crop_tags. Write them with coco2weak.py --crop-tags, or give every crop '
+    'the tags of its image: mmwsis.CropTags(image_level=True, crop_size=...).'
+)
+
 
 @TRANSFORMS.register_module()
 class TagCrop(GeometricTransform):
@@ -42,10 +47,7 @@ class TagCrop(GeometricTransform):
         """
         where, size = f'image id {results.get("img_id")!r}', results['img'].shape[:2]
         if results.get('crop_tags') is None:
-            raise ValueError(
-                f'{where} has no crop_tags. Write them with coco2weak.py --crop-tags, '
-                'or put mmwsis.ImageTagsPerCrop before TagCrop.'
-            )
+            raise ValueError(f'{where} {LACKING}')
         if size != (results['height'], results['width']):
             raise ValueError(
                 f'{where}: TagCrop must come before what resizes; the image has (height'
@@ -66,43 +68,55 @@ class TagCrop(GeometricTransform):
 
 
 @TRANSFORMS.register_module()
-class ImageTagsPerCrop(BaseTransform):
-    """Give every crop of an image the tags of the whole image.
-
-    Supervision by tags of whole images, as the paper describes it, in place of tags of
-    crops: ``crop_tags``, which the sample may have, are replaced.
+class CropTags(BaseTransform):
+    """Say which tags the crops of an image have: their own, or those of the image.
 
     Args:
+        image_level: Whether every crop has the tags of the whole image, the weaker
+            supervision that the paper describes. Defaults to False.
         crop_size: ``(height, width)`` of a crop in pixels of the original image, or
-            the side of a square.
+            the side of a square, with ``image_level``. Defaults to None: that of the
+            label file.
 
     Raises:
         ValueError: A side is not positive.
     """
 
-    def __init__(self, crop_size: int | Sequence[int]) -> None:
-        self.crop_size = two_sides('crop_size', crop_size)
+    def __init__(
+        self, image_level: bool = False, crop_size: int | Sequence[int] | None = None
+    ) -> None:
+        self.image_level = image_level
+        self.crop_size = crop_size and two_sides('crop_size', crop_size)
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Set ``crop_tags``.
+        """Check or replace ``crop_tags``.
 
         Args:
-            results: Data of an image with ``tags``, ``height`` and ``width``.
+            results: Data of an image with ``tags``, ``height``, ``width`` and, where
+                the label file has them, ``crop_tags``.
 
         Returns:
             ``results``.
 
         Raises:
-            ValueError: The image is smaller than a crop; the message names it.
+            ValueError: The image has no tags of crops, or is smaller than a crop; the
+                message names it.
         """
-        try:
-            boxes = crop_grid((results['height'], results['width']), self.crop_size)
-        except ValueError as error:
-            raise ValueError(f'image id {results.get("img_id")!r}: {error}') from None
-        results['crop_tags'] = dict(
-            size=self.crop_size, tags=[list(results['tags']) for _ in boxes]
-        )
+        where, given = f'image id {results.get("img_id")!r}', results.get('crop_tags')
+        if given is None and not (self.image_level and self.crop_size):
+            raise ValueError(f'{where} {LACKING}')
+        if self.image_level:
+            size = self.crop_size or given['size']
+            try:
+                boxes = crop_grid((results['height'], results['width']), size)
+            except ValueError as error:
+                raise ValueError(f'{where}: {error}') from None
+            tags = [list(results['tags']) for _ in boxes]
+            results['crop_tags'] = dict(size=size, tags=tags)
         return results
 
     def __repr__(self) -> str:
-        return f'{type(self).__name__}(crop_size={self.crop_size})'
+        return (
+            f'{type(self).__name__}(image_level={self.image_level}, '
+            f'crop_size={self.crop_size})'
+        )

@@ -116,9 +116,8 @@ class CropTagClassifier(CAMClassifier):
         """
         if sample.get('crop_tags') is None:
             raise ValueError(
-                f'image id {sample.get("img_id")!r} has no crop_tags. Write them with '
-                'coco2weak.py --crop-tags, or put mmwsis.ImageTagsPerCrop into the '
-                'pipeline.'
+                f'image id {sample.get("img_id")!r} has no crop_tags; mmwsis.CropTags '
+                'in the pipeline checks them.'
             )
         crop_size, tags = sample.crop_tags['size'], sample.crop_tags['tags']
         boxes = crop_grid(tuple(sample.ori_shape), crop_size)

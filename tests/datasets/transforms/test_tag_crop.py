@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from mmwsis.datasets.transforms import ImageTagsPerCrop, PackWeakInputs, TagCrop
+from mmwsis.datasets.transforms import CropTags, PackWeakInputs, TagCrop
 from mmwsis.ops import crop_grid
 
 SIZE, WINDOW = (5, 8), (5, 6)  # two crops, of columns 0 to 5 and 2 to 7
@@ -64,15 +64,20 @@ def test_packed_tags_are_the_crop_s():
 
 
 def test_tags_of_the_image_for_every_crop():
-    found = ImageTagsPerCrop((3, 4))(sample())
+    found = CropTags(image_level=True, crop_size=(3, 4))(sample(crop_tags=None))
     assert found['crop_tags']['size'] == (3, 4)
     assert found['crop_tags']['tags'] == [[0, 1, 2]] * len(crop_grid(SIZE, (3, 4)))
     assert TagCrop()(found)['tags'] == [0, 1, 2]
+    found = CropTags(image_level=True)(sample())
+    assert found['crop_tags'] == dict(size=WINDOW, tags=[[0, 1, 2], [0, 1, 2]])
+    assert CropTags()(sample())['crop_tags'] == sample()['crop_tags']
 
 
 def test_what_does_not_fit_is_refused():
-    with pytest.raises(ValueError, match=r'image id 7 has no crop_tags\. Write them w'):
-        TagCrop()(sample(crop_tags=None))
+    lacking = r'image id 7 has no crop_tags\. Write them with coco2weak\.py --crop-tags'
+    for transform in (TagCrop(), CropTags(), CropTags(image_level=True)):
+        with pytest.raises(ValueError, match=lacking):
+            transform(sample(crop_tags=None))
     with pytest.raises(ValueError, match=r'7: TagCrop must come before what resizes'):
         TagCrop()(sample(height=10))
     with pytest.raises(
@@ -80,4 +85,6 @@ def test_what_does_not_fit_is_refused():
         match=r'image id 7: crop_size: expected at most the size of the image, \(5, 8\)'
         r', got \(6, 6\)',
     ):
-        ImageTagsPerCrop(6)(sample())
+        CropTags(image_level=True, crop_size=6)(sample())
+    with pytest.raises(ValueError, match='crop_size must be a side in pixels'):
+        CropTags(image_level=True, crop_size=(3, 0))
