@@ -100,7 +100,8 @@ class WeakPanoptic(EndToEndDetector):
     """
 
     artifacts = ('panoptic_maps', 'semantic_maps', 'instances')
-    unused_in_prediction = ('auxiliary_head.',)
+    # Without weights of its own the instance sub-network is the paper's piecewise one.
+    unused_in_prediction = ('auxiliary_head.', 'instance_head.')
     report_picture = dict(
         title='Semantic map, detections and panoptic segments',
         tool='tools/analysis_tools/show_panoptic.py',
