@@ -36,7 +36,6 @@ model = dict(
     # The labels of the next round; `merge` is switched off from the sixth on.
     test_cfg=dict(
         refinement=dict(
-            _delete_=True,
             crf=dict(kernels='deeplab_v2', num_iters=10),
             score_thr=0.99,
             tags=True,
