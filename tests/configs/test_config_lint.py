@@ -217,6 +217,8 @@ def test_stages_draw_with_a_hook_of_their_own_method(file):
         own['end_to_end'] = 'mmwsis.WISEVisualizationHook'
     if file.parent.name in ('exits', 'mal') and stage != 'pretrain':
         own[stage] = crops
+    if file.stem.startswith('detector_'):
+        own[stage] = 'DetVisualizationHook'
     assert (hook and hook.type) == own.get(stage)
 
 
@@ -331,9 +333,11 @@ def test_final_models_train_on_the_masks_of_their_method(file):
     dataset = dataset.get('dataset', dataset)
     path = f'{dataset.data_root.rstrip("/")}/{dataset.ann_file}'
     if file.parent.name == 'final_models':
-        spec = cfg.data_spec
+        train = cfg.data_spec.train
+        is_panoptic = file.stem in PANOPTIC_FINAL_MODELS
+        truth = train.panoptic.ann_file if is_panoptic else train.ann_file
         assert cfg.wsis == dict(stage='final_model')
-        assert path == f'{spec.data_root}/{spec.train.ann_file}'
+        assert path == f'{cfg.data_spec.data_root}/{truth}'
     else:
         assert cfg.wsis == dict(stage='final_model', labeler=cfg.wsis.labeler)
         labeler = load(ROOT / cfg.wsis.labeler)
@@ -393,12 +397,18 @@ def check_places(stage, plain):
 
 def labels_of(pipeline):
     """What a pipeline and its pseudo labels are named after."""
-    kind = next((k for k in ('_points', '_budget') if k in pipeline.stem), '')
+    kinds = '_points', '_budget', '_semi'
+    kind = next((k for k in kinds if k in pipeline.stem), '')
     return pipeline.parent.name + kind
 
 
-# A budget is spent on images that have masks.
-WITHOUT_MASKS = [file for file in PIPELINES if '_budget' not in file.stem]
+# A budget is spent on images that have masks; weak panoptic has panoptic ones
+# (tests/pipelines/test_weak_panoptic_pipelines.py).
+WITHOUT_MASKS = [
+    file
+    for file in PIPELINES
+    if '_budget' not in file.stem and file.parent.name != 'weak_panoptic'
+]
 
 
 @pytest.mark.parametrize('file', WITHOUT_MASKS, ids=name_of)
