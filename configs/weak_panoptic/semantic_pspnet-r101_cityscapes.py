@@ -116,6 +116,13 @@ wsis = dict(
     stage='end_to_end',
     supervision='boxes',
     requires=[
+        dict(
+            path='data/cityscapes/weak/boxes_gtCoarse_train_extra.json',
+            command='python tools/dataset_converters/coco2weak.py '
+            'data/cityscapes/annotations/panoptic_gtCoarse_train_extra.json '
+            '--level boxes --crop-tags 400x500 '
+            '--out data/cityscapes/weak/boxes_gtCoarse_train_extra.json',
+        ),
         'configs/weak_panoptic/merged-labels_cityscapes.py',
         'configs/weak_panoptic/box-labels_cityscapes.py',
         dict(

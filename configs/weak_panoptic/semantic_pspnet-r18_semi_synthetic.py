@@ -25,6 +25,13 @@ wsis = dict(
     requires=[
         'configs/weak_panoptic/merged-labels_semi_synthetic.py',
         'configs/weak_panoptic/box-labels_synthetic.py',
+        dict(
+            path='data/synthetic/weak/masks25_boxes75_panoptic_train.json',
+            command='python tools/dataset_converters/mix_supervision.py '
+            'data/synthetic/annotations/panoptic_train.json --masks 25% --boxes rest '
+            '--crop-tags 80x80 '
+            '--out data/synthetic/weak/masks25_boxes75_panoptic_train.json',
+        ),
     ],
     produces='data/synthetic/pseudo_labels/weak_panoptic_semi_round1.json',
 )
