@@ -1,5 +1,6 @@
-# What GrabCut and a proposal agree on in every box of PASCAL VOC (train_aug). The model has no
-# weights.
+# The labels of the first round on PASCAL VOC (train_aug): what GrabCut and a proposal agree on
+# in every box, background where no box is. Its one stuff class needs no tags. The model has
+# no weights.
 _base_ = [
     '../_base_/datasets/voc_panoptic.py',
     '../_base_/default_runtime.py',
@@ -8,14 +9,15 @@ _base_ = [
 model = dict(
     type='mmwsis.GrabCutProposals',
     num_things_classes=20,
-    num_stuff_classes=0,
+    num_stuff_classes=1,
     test_cfg=dict(
         num_iters=5,
         grabcut_context=None,  # the whole image tells what background is
         overlap='box',  # of boxes of annotation and proposal
+        background=True,  # what is no object is the one stuff class
     ),
 )
-artifact = 'semantic_maps'
+artifact = 'panoptic_maps'
 
 # What configs/proposals/built-in_coco.py makes; imported ones are another folder here.
 proposals = 'data/voc/proposals/built_in'
@@ -25,7 +27,7 @@ pseudo_label_dataloader = dict(
     dataset=dict(
         type='mmwsis.CocoWeakDataset',
         supervision='boxes',
-        metainfo=dict(classes=_base_.data_spec.classes),  # 0 is background in the maps
+        metainfo=_base_.metainfo,
         data_root=_base_.data_spec.data_root,
         ann_file=_base_.data_spec.train.weak.boxes,
         data_prefix=dict(img=_base_.data_spec.train.img),
@@ -63,5 +65,5 @@ wsis = dict(
             f'--out {proposals}',
         ),
     ],
-    produces='data/voc/pseudo_labels/box_labels',
+    produces='data/voc/pseudo_labels/weak_panoptic_round0.json',
 )

@@ -48,7 +48,7 @@ weak_boxes = dict(
 )
 train_dataloader = dict(
     _delete_=True,
-    batch_size=8,
+    batch_size=4,
     num_workers=1,
     persistent_workers=True,
     sampler=dict(type='InfiniteSampler', shuffle=True),
@@ -107,7 +107,7 @@ val_evaluator = dict(
 test_evaluator = val_evaluator
 del weak_boxes
 
-max_iters = 400
+max_iters = 300
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 _base_.param_scheduler[1].end = max_iters
 param_scheduler = _base_.param_scheduler

@@ -21,6 +21,7 @@ pipeline = dict(
             network='mmwsis::weak_panoptic/semantic_pspnet-r18_synthetic.py',
             detector='mmwsis::weak_panoptic/detector_faster-rcnn_r18_synthetic.py',
             instance_network='mmwsis::weak_panoptic/weak_panoptic_r18_synthetic.py',
+            refined='mmwsis::weak_panoptic/panoptic-fpn_r18_synthetic.py',
         ),
     ),
     dataset='mmwsis::_base_/datasets/synthetic_panoptic.py',

@@ -25,6 +25,7 @@ model = dict(
         norm_eval=False,
     ),
     decode_head=dict(
+        num_classes=9,
         in_channels=128,
         in_index=2,
         channels=64,
@@ -52,7 +53,7 @@ box_labels = 'data/synthetic/pseudo_labels/box_labels'
 _base_.label_map.ann_file = labels
 _base_.known_labels[0].folder = box_labels
 _base_.augmentation[0].scale = (1.0, 2.0)
-_base_.augmentation[2].crop_size = 192
+_base_.augmentation[2].crop_size = 160
 enlarge = dict(type='mmwsis.ResizeToSize', size=192, interpolation='bilinear')
 training_images = dict(
     metainfo=_base_.metainfo,
@@ -62,7 +63,7 @@ training_images = dict(
 )
 train_dataloader = dict(
     _delete_=True,
-    **{**_base_.train_loader, 'batch_size': 8, 'num_workers': 1},
+    **{**_base_.train_loader, 'batch_size': 4, 'num_workers': 1},
     dataset=dict(
         **_base_.weak_dataset,
         **training_images,
@@ -81,8 +82,8 @@ pseudo_label_dataloader = dict(
         test_mode=True,
         pipeline=[
             dict(type='LoadImageFromFile'),
-            *_base_.known_labels,
             enlarge,
+            *_base_.known_labels,
             dict(type='mmwsis.PackWeakInputs'),
         ],
     ),
@@ -108,16 +109,16 @@ val_evaluator = dict(_delete_=True, type='mmwsis.SemanticIoUMetric', **truth)
 test_evaluator = val_evaluator
 
 # Iterations, not epochs, so that the recipe also fits datasets of another size.
-max_iters = 250
+max_iters = 300
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 optim_wrapper = dict(
     optimizer=dict(_delete_=True, type='AdamW', lr=2e-3, weight_decay=0.01),
 )
 _base_.param_scheduler[0].end = max_iters
 param_scheduler = _base_.param_scheduler
-auto_scale_lr = dict(base_batch_size=8)
+auto_scale_lr = dict(base_batch_size=4)
 default_hooks = dict(
-    logger=dict(interval=25), checkpoint=dict(interval=250, max_keep_ckpts=1)
+    logger=dict(interval=25), checkpoint=dict(interval=300, max_keep_ckpts=1)
 )
 
 wsis = dict(

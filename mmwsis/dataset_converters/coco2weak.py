@@ -1,49 +1,32 @@
 """Conversion of a fully labelled COCO file into weakly labelled ones.
 
 One pass over the annotations serves several levels. Masks are decoded in worker
-processes that get small chunks and return a few numbers per annotation.
+processes that return a few numbers per annotation.
 """
 
 import functools
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmwsis.formats.checks import check_coco
 from mmwsis.formats.coco_file import read_json, with_file_names
 from mmwsis.structures.supervision import Supervision, restrict_coco
 from mmwsis.utils.parallel import OrderedPool
 
-from .coco_panoptic import add_stuff_tags, is_panoptic, panoptic_to_instances
+from .annotation_pass import Size, map_annotations
+from .coco_panoptic import is_panoptic
+from .complete_labels import complete_labels
 from .conversion import (
     Progress,
     RunOptions,
     no_progress,
     refuse_existing,
-    shorten,
     with_source,
-)
-from .crop_tags import (
-    check_crop_size,
-    crops_of_annotation,
-    mask_crop_tags,
-    panoptic_crop_tags,
-    with_crop_tags,
 )
 from .outputs import Outputs
 from .weak_labels import WeakProtocol, derive_weak_labels, holds_point_alone
 
-CHUNK = 256
-_NEEDED_KEYS = (
-    'id',
-    'image_id',
-    'segmentation',
-    'bbox',
-    'iscrowd',
-    'point',
-    'score',
-)
 # A file holds its own level's labels; weaker ones are not repeated in it.
 _LABEL_KEYS = {
     Supervision.IMAGE_TAGS: (),
@@ -51,107 +34,6 @@ _LABEL_KEYS = {
     Supervision.BOXES: ('bbox',),
     Supervision.EXTREME_POINTS: ('extreme_points',),
 }
-
-Annotation = Mapping[str, Any]
-Size = tuple[int, int]  # height and width of an image
-# Annotations that a worker looks at in one go.
-Chunk = list[tuple[Annotation, Size]]
-
-
-class WeakLabelError(ValueError):
-    """Annotations that no weak label can be derived from.
-
-    Attributes:
-        problems: ``(annotation, reason)`` of every one of them.
-    """
-
-    def __init__(
-        self, source: str, problems: Sequence[tuple[Mapping[str, Any], str]]
-    ) -> None:
-        self.problems = list(problems)
-        lines = [
-            f'annotation id {annotation["id"]!r} of image id '
-            f'{annotation["image_id"]!r}: {why}'
-            for annotation, why in problems
-        ]
-        super().__init__(
-            f'{source}: {len(problems)} annotation(s) cannot be converted, so that '
-            f'nothing was written:\n{shorten(lines)}\nFix or remove them, or leave '
-            'them out of the result with --skip-invalid.'
-        )
-
-
-def map_annotations(
-    function: Callable[[Annotation, Size], Any],
-    coco: Mapping[str, Any],
-    annotations: Sequence[Annotation],
-    *,
-    source: str,
-    pool: OrderedPool,
-    skip_invalid: bool,
-    progress: Progress,
-) -> list[Any]:
-    """Look at annotations in parallel.
-
-    Args:
-        function: Picklable function of an annotation and the size of its image; a
-            ValueError of it says what is broken.
-        coco: Checked COCO dictionary, for the sizes of the images.
-        annotations: Some of its annotations.
-        source: Name of the file, for messages.
-        pool: Processes that look.
-        skip_invalid: Give None for broken annotations.
-        progress: Called with the number of annotations that were just finished.
-
-    Returns:
-        One result per annotation.
-
-    Raises:
-        WeakLabelError: Some annotations are broken, and ``skip_invalid`` is off.
-    """
-    found: list[Any] = []
-    problems: list[tuple[Annotation, str]] = []
-    look = functools.partial(_look_at_chunk, function)
-    for results in pool.imap(look, _chunks(coco, annotations), _chunk_name):
-        for result, reason in results:
-            if reason is not None:
-                problems.append((annotations[len(found)], reason))
-            found.append(result)
-        progress(len(results))
-    if problems and not skip_invalid:
-        raise WeakLabelError(source, problems)
-    return found
-
-
-def _chunks(
-    coco: Mapping[str, Any], annotations: Sequence[Annotation]
-) -> Iterator[Chunk]:
-    sizes = {im['id']: (im['height'], im['width']) for im in coco['images']}
-    for start in range(0, len(annotations), CHUNK):
-        chunk = annotations[start : start + CHUNK]
-        needed = [{k: ann[k] for k in _NEEDED_KEYS if k in ann} for ann in chunk]
-        yield [(ann, sizes[ann['image_id']]) for ann in needed]
-
-
-def _chunk_name(chunk: Chunk) -> str:
-    (first, _), (last, _) = chunk[0], chunk[-1]
-    return (
-        f'annotation id {first["id"]!r} of image id {first["image_id"]!r} to '
-        f'annotation id {last["id"]!r} of image id {last["image_id"]!r}'
-    )
-
-
-def _look_at_chunk(
-    function: Callable[[Annotation, Size], Any], chunk: Chunk
-) -> list[tuple[Any, str | None]]:
-    """Results of a chunk; a broken annotation has None and the reason."""
-    results: list[tuple[Any, str | None]] = []
-    for annotation, size in chunk:
-        try:
-            results.append((function(annotation, size), None))
-        except ValueError as error:
-            results.append((None, str(error)))
-    return results
 
 
 def derive_weak_coco(
@@ -252,29 +134,24 @@ def convert_file(
     refuse_existing(outputs.values(), [source, *stuff_tags], run.overwrite)
     # Processes start before the file is read: they stay small.
     with OrderedPool(run.workers) as pool:
-        document = coco = read_json(str(source))
-        if is_panoptic(coco):
-            coco = panoptic_to_instances(
-                coco,
-                panoptic_dir or source.with_suffix(''),
-                source=str(source),
-                read_masks=_reads_masks(outputs, protocol),
-                pool=pool,
-                open_progress=run.open_progress,
-            )
-        elif Supervision.MASKS in outputs and not (stuff_tags or crop_size):
+        document = read_json(str(source))
+        if Supervision.MASKS in outputs and not (
+            is_panoptic(document) or stuff_tags or crop_size
+        ):
             raise ValueError(
                 f'{source}: level masks is for panoptic files, for --stuff-tags and '
                 'for --crop-tags; this file is a masks file already'
             )
-        check_coco(coco, str(source))
-        if stuff_tags:
-            coco = add_stuff_tags(coco, stuff_tags, str(source))
-        if crop_size is not None:
-            pngs = panoptic_dir or source.with_suffix('')
-            coco = _add_crop_tags(
-                coco, document, pngs, crop_size, str(source), pool, run
-            )
+        coco = complete_labels(
+            document,
+            source,
+            read_masks=_reads_masks(outputs, protocol),
+            panoptic_dir=panoptic_dir,
+            stuff_tags=stuff_tags,
+            crop_size=crop_size,
+            pool=pool,
+            run=run,
+        )
         results: dict[Supervision, dict[str, Any]] = {}
         weak = [level for level in outputs if level is not Supervision.MASKS]
         if weak:
@@ -296,40 +173,6 @@ def convert_file(
         for level, path in outputs.items():
             files.labels(path, results[level], source)
     return results
-
-
-def _add_crop_tags(
-    coco: Mapping[str, Any],
-    document: Mapping[str, Any],
-    png_dir: str | os.PathLike,
-    crop_size: Size,
-    source: str,
-    pool: OrderedPool,
-    run: RunOptions,
-) -> dict[str, Any]:
-    """Tags of crops: of all classes of a panoptic file, else of those with masks."""
-    check_crop_size(coco['images'], crop_size, source)
-    if is_panoptic(document):
-        tags = panoptic_crop_tags(
-            document,
-            png_dir,
-            crop_size,
-            source=source,
-            pool=pool,
-            open_progress=run.open_progress,
-        )
-    else:
-        crops = map_annotations(
-            functools.partial(crops_of_annotation, crop_size=crop_size),
-            coco,
-            coco['annotations'],
-            source=source,
-            pool=pool,
-            skip_invalid=run.skip_invalid,
-            progress=run.open_progress(len(coco['annotations'])),
-        )
-        tags = mask_crop_tags(coco, crop_size, crops, source)
-    return with_crop_tags(coco, crop_size, tags)
 
 
 def _reads_masks(levels: Collection[Supervision], protocol: WeakProtocol) -> bool:

@@ -9,13 +9,16 @@ import hashlib
 import math
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from mmwsis.formats.coco_file import read_coco, with_file_names
+from mmwsis.formats.coco_file import read_json, with_file_names
 from mmwsis.structures.supervision import Supervision, image_supervision, restrict_coco
 from mmwsis.utils.parallel import OrderedPool
 
+from .annotation_pass import Size
 from .coco2weak import derive_weak_coco
+from .complete_labels import complete_labels
 from .conversion import Progress, RunOptions, refuse_existing, with_source
 from .outputs import Outputs
 from .weak_labels import WeakProtocol
@@ -248,16 +251,23 @@ def mix_file(
     protocol: WeakProtocol | None = None,
     *,
     seed: int = 0,
+    panoptic_dir: str | os.PathLike | None = None,
+    crop_size: Size | None = None,
     run: RunOptions | None = None,
 ) -> dict[str, Any]:
     """Write a semi-supervised set, drawn from a fully labelled file.
 
     Args:
-        source: COCO or LVIS JSON with masks.
+        source: COCO or LVIS JSON with masks, or a COCO panoptic JSON, whose things
+            become objects and whose stuff becomes image tags.
         out: File to write, in one step.
         shares: How many images get each level; the others are left out.
         protocol: How weak labels are simulated; the defaults if None.
         seed: Of the draw. Defaults to 0.
+        panoptic_dir: Folder of a panoptic file's PNGs; by default the one beside the
+            file that bears its name.
+        crop_size: Height and width in pixels of the crops whose tags are wanted, too
+            (:func:`mmwsis.ops.crop_grid`). Defaults to None.
         run: How the conversion runs; the defaults if None. Progress counts
             annotations.
 
@@ -273,7 +283,15 @@ def mix_file(
     refuse_existing([out], [source], run.overwrite)
     # Processes start before the file is read: they stay small.
     with OrderedPool(run.workers) as pool:
-        coco = read_coco(source)
+        coco = complete_labels(
+            read_json(str(source)),
+            Path(source),
+            read_masks=True,
+            panoptic_dir=panoptic_dir,
+            crop_size=crop_size,
+            pool=pool,
+            run=run,
+        )
         ranked = rank_images([image['id'] for image in coco['images']], seed)
         levels = assign_levels(ranked, shares)
         total = sum(ann['image_id'] in levels for ann in coco['annotations'])

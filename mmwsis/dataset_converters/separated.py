@@ -25,7 +25,7 @@ from mmwsis.formats.coco_masks import (
 from mmwsis.ops.connected_components import SEPARATED_MIN_AREA, is_separated
 from mmwsis.utils.parallel import OrderedPool
 
-from .coco2weak import map_annotations
+from .annotation_pass import map_annotations
 from .conversion import RunOptions, refuse_existing, shorten, with_source
 from .outputs import Outputs
 

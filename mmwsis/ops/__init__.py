@@ -1,6 +1,7 @@
 """Stateless tensor algorithms: no registry, no configuration, no files."""
 
 from .affinity_walk import affinity_walk
+from .assigned_segments import AssignedSegments, assigned_segments
 from .background_pixels import (
     background_pixels,
     least_covered_pixels,
@@ -111,6 +112,7 @@ __all__ = [
     'BoxLabels',
     'BoxAgreement',
     'CRF_PRESETS',
+    'AssignedSegments',
     'BestChannels',
     'BilateralKernel',
     'BoxInstances',
@@ -133,6 +135,7 @@ __all__ = [
     'SynthesizedInstances',
     'affinity_walk',
     'assign_pixels',
+    'assigned_segments',
     'average_flipped',
     'background_pixels',
     'background_weights',

@@ -11,18 +11,11 @@ from torch import Tensor
 from .exact_gaussian import ExactGaussian
 from .linear_filter import LinearFilter, RepeatedFilter
 from .permutohedral import PermutohedralLattice
-from .tensor_checks import as_number, check_tensor, divide
+from .tensor_checks import as_number, check_choice, check_tensor, divide
 
 NORMALIZATIONS = ('symmetric', 'after', 'none')
 BACKENDS = ('lattice', 'exact')
 NORM_EPS = 1e-20
-
-
-def check_choice(name: str, value: str, choices: Sequence[str]) -> None:
-    """Refuse a name that is not among the choices, which the error lists."""
-    if not isinstance(value, str) or value not in choices:
-        wanted = ', '.join(map(repr, choices))
-        raise ValueError(f'{name}: expected one of {wanted}, got {value!r}.')
 
 
 @dataclass(frozen=True)

@@ -16,13 +16,13 @@ from .crf_kernels import (
     BACKENDS,
     NORMALIZATIONS,
     Kernel,
-    check_choice,
     kernel_filter,
     resolve_kernels,
 )
 from .crf_unaries import unary_from_labels
 from .tensor_checks import (
     as_integer,
+    check_choice,
     check_finite,
     check_integers,
     check_shape,

@@ -140,6 +140,7 @@ def instance_unary(
     eps = as_number('eps', eps, '(0, inf)')
     box_weight = _weight('box_weight', box_weight)
     global_weight = _weight('global_weight', global_weight)
+    probs = _check_probs(probs, labels)
     with full_precision(probs):
         explained = box_weight * box_term(probs, labels, scores, boxes)
         explained = explained + global_weight * global_term(probs, labels)

@@ -17,6 +17,7 @@ host wait, in every step of a training. The losses therefore hand NaN on, and
 
 import math
 import operator
+from collections.abc import Sequence
 from numbers import Real
 from typing import Any
 
@@ -348,6 +349,28 @@ def as_box(name: str, box: np.ndarray, size: tuple[int, int]) -> tuple[int, ...]
             f'{size[0]} pixels, got {(x0, y0, x1, y1)}.'
         )
     return x0, y0, x1, y1
+
+
+def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
+    """Refuse a setting that is none of the names that it may have.
+
+    Args:
+        name: Argument name used in the message.
+        value: What was given.
+        choices: The names.
+
+    Raises:
+        ValueError: Naming the argument, the choices and what was given.
+
+    Example:
+        >>> check_choice('order', 'up', ('left', 'right'))
+        Traceback (most recent call last):
+            ...
+        ValueError: order: expected one of 'left', 'right', got 'up'.
+    """
+    if not isinstance(value, str) or value not in choices:
+        wanted = ', '.join(map(repr, choices))
+        raise ValueError(f'{name}: expected one of {wanted}, got {value!r}.')
 
 
 def as_mask(mask: Any) -> np.ndarray:

@@ -295,6 +295,10 @@ def _with_data(
             for key in ('weak', 'full', 'quality'):
                 if entry.get(key) in dropped:
                     entry[key] = None
+            table = entry.get('table') or {}
+            rows = [r for r in table.get('rows', ()) if r.get('test') not in dropped]
+            if table:
+                entry['table'] = {**table, 'rows': rows} if rows else {}
     return kept
 
 

@@ -39,11 +39,17 @@ _FINAL_METRICS = (
     ('MUCov', 'MUCov', 1),
     ('MWCov', 'MWCov', 1),
     ('PQ', 'PQ', 100),
+    ('PQ_th', 'PQ of things', 100),
+    ('PQ_st', 'PQ of stuff', 100),
+    ('APr_vol', 'AP^r_vol', 1),
+    ('APr_vol_th', 'AP^r_vol of things', 1),
+    ('APr_vol_st', 'AP^r_vol of stuff', 1),
     ('mIoU', 'mIoU', 100),
     ('mIoU_th', 'mIoU of things', 100),
     ('mIoU_st', 'mIoU of stuff', 100),
     ('MAE', 'count MAE', 1),
     ('class_MAE', 'class-wise count MAE', 1),
+    ('bbox_mAP', 'box AP', 1),
 )
 _OWN_PREFIXES = ('panoptic/', 'class_maps/', 'semantic/')
 # How metrics of training are called in the table of stages.
@@ -67,6 +73,8 @@ def final_metrics(metrics: dict[str, Any]) -> dict[str, float]:
         if isinstance(value, (int, float)) and value >= 0:
             own = full.startswith(_OWN_PREFIXES)
             picked.setdefault(name, float(value) / (1 if own else scale))
+    if 'mask AP' in picked:  # boxes are the result of a detector alone
+        picked.pop('box AP', None)
     return picked
 
 
@@ -213,7 +221,7 @@ def _generation_result(content: dict[str, Any]) -> dict[str, float]:
         if annotations is not None:
             known['segments'] = sum(len(one['segments_info']) for one in annotations)
         return {'maps': len(content.get('images', [])), **known, **judged}
-    noun = 'points' if kind == 'points' else 'pseudo labels'
+    noun = kind if kind in ('points', 'detections') else 'pseudo labels'
     made = {noun: len(annotations), **judged}
     if any('weak_bbox' in entry for entry in annotations):  # masks of known objects
         empty = sum(bool(entry.get('empty_prediction')) for entry in annotations)

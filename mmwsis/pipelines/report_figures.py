@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 from mmwsis.evaluation.counting import is_error
 from mmwsis.evaluation.retention_figure import plot_retention
 from mmwsis.formats.coco_file import image_file_name
+from mmwsis.formats.panoptic_files import PanopticFile
 from mmwsis.registry import MODELS
-from mmwsis.visualization.coco_files import LabelFile
+from mmwsis.visualization.coco_files import LabelFile, spread
 from mmwsis.visualization.comparison import MaskColumn, comparison_sheet
 from mmwsis.visualization.curves import Curve, plot_curves, plot_panels, read_scalars
 from mmwsis.visualization.maps import map_sheet
+from mmwsis.visualization.panoptic_figure import PanopticColumn, panoptic_sheet
 from mmwsis.visualization.sheet import save_image
 from mmwsis.visualization.weak_labels import weak_label_sheet
 
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from .runner import PipelineRunner
 
 _SCORE_THR = 0.3
+_MOST_COLUMNS = 5  # of rounds side by side
 # Title, file name, and what draws into the file that it is given.
 _Plan = tuple[str, str, Callable[[Path], Any]]
 
@@ -131,6 +134,7 @@ class _Figures:
         for entry in self.latest:
             if isinstance(entry, QualityStage):
                 yield from self._of_quality(entry, generators)
+        yield from self._of_panoptic_labels()
         yield from self._of_predictions()
         rows = compared(*tested_models(self.runner, self.stage))
         if any(row.noise_floor for row in rows):
@@ -180,6 +184,46 @@ class _Figures:
             title = f'Quality of {labels}: {source.stem}'
             name = f'{entry.name_in_file}_{source.name}'
             yield title, name, partial(_copy, source)
+
+    def _of_panoptic_labels(self) -> Iterator[_Plan]:
+        """Panoptic labels that quality stages judge, of all rounds in one figure."""
+        makers = {
+            Path(one.out): one
+            for one in self.done
+            if isinstance(one, GenerateStage)
+            and self.factory.artifact_of(one) == 'panoptic_maps'
+        }
+        judged = [
+            (entry, makers[Path(entry.pseudo)])
+            for entry in self.done
+            if isinstance(entry, QualityStage) and Path(entry.pseudo) in makers
+        ]
+        if judged:
+            draw = partial(self._panoptic_labels, spread(judged, _MOST_COLUMNS))
+            yield 'Panoptic labels beside ground truth', 'panoptic_labels.png', draw
+
+    def _panoptic_labels(
+        self, judged: list[tuple[QualityStage, GenerateStage]], file: Path
+    ) -> None:
+        columns = [
+            PanopticColumn(
+                f'round {maker.round.number}' if maker.round else maker.name,
+                self._panoptic_file(maker.out),
+            )
+            for _, maker in judged
+        ]
+        entry, maker = judged[-1]
+        sheet = panoptic_sheet(
+            self._labeled_files(maker)[1],
+            self._panoptic_file(entry.gt),
+            columns,
+            num=self.stage.num_pictures,
+        )
+        save_image(file, sheet)
+
+    def _panoptic_file(self, name: str) -> PanopticFile:
+        path = self.root / name
+        return PanopticFile(path, path.with_suffix(''))
 
     def _of_predictions(self) -> Iterator[_Plan]:
         """Masks of the final model and the fully-supervised baseline."""

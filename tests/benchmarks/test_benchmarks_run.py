@@ -23,7 +23,10 @@ SCRIPTS = (
     'bench_bestie_step',
     'bench_exits_ops',
     'bench_export',
+    'bench_instance_network',
+    'bench_grabcut_boxes',
     'bench_instance_ops',
+    'bench_label_refinement',
     'bench_labeler_loader',
     'bench_labeler_step',
     'bench_proposal_generator',
@@ -117,6 +120,15 @@ def test_embeddings_and_masks_agree_with_the_full_image_form(load):
     agreement = row.agree(row.ours(), row.baseline())
     assert agreement.startswith('10 objects, IoU ')
     assert float(agreement.split()[3]) > 0.8  # two starts of k-means
+
+
+def test_refinement_agrees_with_masks_of_the_image(load):
+    script = load('bench_label_refinement')
+    row = script.refinement_row((96, 160), (40, 50))
+    agreement = row.agree(row.ours(), row.baseline())
+    assert agreement.startswith('0 pixels differ, ')
+    assert 10 < int(agreement.split()[3]) < 95
+    assert script.crf_line((40, 48), num_iters=1).startswith('| dense CRF, 1 iteration')
 
 
 def test_background_is_counted_for_every_limit(load):
@@ -430,3 +442,41 @@ def test_proposals_are_compared_with_the_other_side(
     assert '6 objects on 2 images' in printed
     assert '| selective search, all | ' in printed
     assert 'theirs: 2.00 CPU seconds per image' in printed
+
+
+def test_instance_network_trains_both_parts(load):
+    script = load('bench_instance_network')
+    steps = script.Steps(script.build(18, 'cpu'), 33, 'cpu')
+    head, seen = steps.model.instance_head, []
+    steps.model.zero_grad = lambda: seen.append(
+        {
+            name
+            for name, weight in steps.model.named_parameters()
+            if weight.grad is not None
+        }
+    )
+    steps.instances(3)
+    assert seen.pop() == {
+        f'instance_head.{name}' for name, _ in head.named_parameters()
+    }
+    steps.semantic()
+    assert 'decode_head.conv_seg.weight' in seen[0]
+    assert steps.model.instance_head is head
+
+
+def test_grab_cut_with_contexts_and_processes(load, monkeypatch, tmp_path, capsys):
+    script = load('bench_grabcut_boxes')
+    photographs = load('photograph_like')
+    ann_file = Path(photographs.write_photographs(tmp_path, 2, [(60, 50)], objects=2))
+    content = json.loads(ann_file.read_text())
+    for annotation in content['annotations']:
+        x, y, w, h = annotation['bbox']
+        annotation['segmentation'] = [[x, y, x + w, y, x + w, y + h, x, y + h]]
+    ann_file.write_text(json.dumps(content))
+    command = ['x', str(ann_file), str(tmp_path), '--contexts', '1', '--rounds', '1']
+    monkeypatch.setattr(sys, 'argv', [*command, '--processes', '0', '--scale', '1.5'])
+    script.main()
+    printed = capsys.readouterr().out
+    assert '4 boxes on 2 images, the last (75, 90, 3)' in printed
+    assert '| none | ' in printed and '| 1.0 | ' in printed
+    assert '0 processes: ' in printed

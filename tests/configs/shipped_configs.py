@@ -9,7 +9,10 @@ from mmwsis.utils.config_files import default_work_dir
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / 'configs'
-METHODS = ('exits', 'mal', 'irnet', 'bestie', 'wise', 'proposals', 'final_models')
+METHODS = (
+    *('exits', 'mal', 'irnet', 'bestie', 'wise', 'weak_panoptic'),
+    *('proposals', 'final_models'),
+)
 ALL = [file for method in METHODS for file in sorted((FOLDER / method).glob('*.py'))]
 PIPELINES = [file for file in ALL if file.stem.startswith('pipeline')]
 CONFIGS = [file for file in ALL if file not in PIPELINES]

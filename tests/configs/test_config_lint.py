@@ -34,6 +34,7 @@ NAMES = {
     'irnet': 'IRNet',
     'bestie': 'BESTIE',
     'wise': 'WISE',
+    'weak_panoptic': 'Weak panoptic',
     'proposals': 'Proposals',
 }
 FINALS = [f for f in CONFIGS if load(f).wsis.get('stage') == 'final_model']
@@ -67,6 +68,11 @@ IRNET_FINAL_MODELS = {
 }
 MORE_FINAL_MODELS = {'mask-rcnn_r101', 'mask-rcnn_r101_voc'}
 MORE_FINAL_MODELS |= {'mask-rcnn_r50_voc_train', 'mask-rcnn_r50_voc_budget'}
+PANOPTIC_FINAL_MODELS = {'panoptic-fpn_r50_cityscapes', 'panoptic-fpn_r18_synthetic'}
+WEAK_PANOPTIC = {
+    **dict(voc='r101', cityscapes='r101'),
+    **dict(synthetic='r18', small='efficientnet-lite0'),
+}
 WISE_FINAL_MODELS = {
     'mask-rcnn_r50',
     'mask-rcnn_r50_voc_train',
@@ -125,11 +131,17 @@ def test_all_promised_configs_are_there():
     assert stems['mal'] >= FINAL_MODELS
     assert stems['irnet'] >= IRNET_FINAL_MODELS
     every = FINAL_MODELS | IRNET_FINAL_MODELS | MORE_FINAL_MODELS
-    assert stems['final_models'] == every
+    assert stems['final_models'] == every | PANOPTIC_FINAL_MODELS
+    assert stems['weak_panoptic'] >= PANOPTIC_FINAL_MODELS
+    for dataset, network in WEAK_PANOPTIC.items():
+        own = 'box-labels', f'detector_faster-rcnn_{network}', f'weak_panoptic_{network}'
+        assert {f'{stage}_{dataset}' for stage in own} <= stems['weak_panoptic']
+    pipelines = 'pipeline_cityscapes', 'pipeline_semi_synthetic'
+    assert set(pipelines) <= stems['weak_panoptic']
     for name in IRNET_FINAL_MODELS - {'solov2_efficientnet-lite0_small'}:
         assert {name, with_points(name)} <= stems['bestie']
     assert stems['wise'] >= WISE_FINAL_MODELS
-    for method in ('exits', 'mal', 'irnet', 'bestie', 'wise'):
+    for method in ('exits', 'mal', 'irnet', 'bestie', 'wise', 'weak_panoptic'):
         assert {'pipeline', 'pipeline_small', 'pipeline_synthetic'} <= stems[method]
     points = 'pipeline_points', 'pipeline_points_small', 'pipeline_points_synthetic'
     assert set(points) <= stems['bestie']

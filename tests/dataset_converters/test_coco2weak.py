@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mmwsis.dataset_converters.annotation_pass import WeakLabelError
 from mmwsis.dataset_converters.coco2weak import (
-    WeakLabelError,
     convert_file,
     derive_weak_coco,
     output_name,

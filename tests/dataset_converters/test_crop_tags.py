@@ -189,6 +189,25 @@ def test_a_mixture_keeps_them(panoptic, tmp_path):
     ]
 
 
+def test_a_panoptic_file_is_mixed_directly(panoptic, tmp_path, monkeypatch):
+    """Objects of one image have masks, those of the other boxes; both keep all tags."""
+    path, classes = panoptic
+    out = tmp_path / 'mixed.json'
+    options = ['--masks', '1', '--boxes', 'rest', '--crop-tags', '12x16']
+    command = ['mix_supervision.py', str(path), *options, '--out', str(out)]
+    monkeypatch.setattr(sys, 'argv', command)
+    runpy.run_path(str(TOOL.with_name('mix_supervision.py')), run_name='__main__')
+    mixed = json.loads(out.read_text())
+    level = {image['id']: image['supervision'] for image in mixed['images']}
+    assert sorted(level.values()) == ['boxes', 'masks']
+    for image in mixed['images']:
+        assert image['crop_tags']['tags'] == shown(classes[image['id']])
+        assert {21, 40} & {*image['tags']}
+    for annotation in mixed['annotations']:
+        is_full = level[annotation['image_id']] == 'masks'
+        assert ('segmentation' in annotation) == is_full
+
+
 def test_masks_as_rle_and_polygons_give_the_same(tmp_path):
     mask = np.zeros((20, 40), bool)
     mask[2:9, 30:38] = True

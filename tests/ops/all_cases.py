@@ -4,6 +4,7 @@ import embedding_op_cases
 import instance_op_cases
 import module_cases
 import op_cases
+import panoptic_network_cases
 import proposal_op_cases
 
 CASES = (
@@ -12,4 +13,5 @@ CASES = (
     | proposal_op_cases.CASES
     | embedding_op_cases.CASES
     | module_cases.CASES
+    | panoptic_network_cases.CASES
 )

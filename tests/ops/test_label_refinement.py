@@ -3,6 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mmwsis.dataset_converters.cityscapes_labels import (
     ids_from_train_ids,
@@ -151,3 +153,54 @@ def test_prior_of_a_dataset_whose_stuff_is_the_background():
     boxes, things = torch.tensor([[0, 0, 4, 1]]), torch.tensor([True, True, False])
     found = keep_boxed_labels(labels, boxes, torch.tensor([0]), things, outside=2)
     assert found.tolist() == [[0, 2, 2, 255]]
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    seed=st.integers(0, 9999),
+    num=st.integers(0, 5),
+    keep_things=st.booleans(),
+    full_box=st.booleans(),
+)
+def test_pixel_by_pixel_gives_the_same(seed, num, keep_things, full_box):
+    """Two things, two classes of stuff; crowds, and boxes beyond the image."""
+    rng = np.random.default_rng(seed)
+    height, width = 7, 9
+    labels = rng.choice([0, 1, 2, 3, 255], (height, width))
+    box_map = rng.choice([-1, 0, 1, 2, 255], (height, width))
+    corner = rng.integers([-2, -2], [width, height], (num, 2))
+    boxes = np.concatenate([corner, corner + rng.integers(3, 6, (num, 2))], 1)
+    classes, crowd = rng.integers(0, 2, num), rng.random(num) < 0.3
+    given = [torch.from_numpy(value) for value in (labels, boxes, classes, crowd)]
+    is_thing = torch.tensor([True, True, False, False])
+
+    merged = merge_box_map(given[0], torch.from_numpy(box_map), is_thing).numpy()
+    prior = keep_boxed_labels(*given[:3], is_thing).numpy()
+    filled = fill_sparse_boxes(
+        *given, is_thing, 0.5, keep_things=keep_things, full_box=full_box
+    ).numpy()
+    found = box_instances(*given)
+
+    def inside(box, y, x, skip=0):
+        x1, y1, x2, y2 = box
+        return max(x1, 0) + skip <= x < x2 and max(y1, 0) + skip <= y < y2
+
+    pixels = list(np.ndindex(height, width))
+    expected = labels.copy()
+    for n in sorted(range(num), key=lambda n: -np.prod(boxes[n, 2:] - boxes[n, :2])):
+        mask = [p for p in pixels if inside(boxes[n], *p, skip=0 if full_box else 1)]
+        own = sum(labels[p] == classes[n] for p in mask)
+        for p in mask if not crowd[n] and mask and own / len(mask) < 0.5 else ():
+            is_free = labels[p] >= 2 or not keep_things
+            if labels[p] != classes[n] and is_free:
+                expected[p] = classes[n]
+    np.testing.assert_array_equal(filled, expected)
+    for y, x in pixels:
+        label, known = labels[y, x], box_map[y, x]
+        stuff = label if label in (2, 3) else 255
+        assert merged[y, x] == {0: 0, 1: 1, 2: 255}.get(known, stuff)
+        over = [n for n in range(num) if classes[n] == label and inside(boxes[n], y, x)]
+        assert prior[y, x] == (label if label >= 2 or over else 255)
+        own = {int(found.numbers[n]) for n in over} - {0}
+        unclear = label == 255 or len(own) > 1
+        assert found.instance_map[y, x] == (-1 if unclear else max(own, default=0))

@@ -10,6 +10,7 @@ from mmwsis.dataset_converters.command_line import (
     protocol_of,
     running,
 )
+from mmwsis.dataset_converters.crop_tags import parse_crop_size
 from mmwsis.dataset_converters.mixture import (
     Share,
     mix_file,
@@ -30,6 +31,12 @@ EXAMPLES = """examples:
   python tools/dataset_converters/mix_supervision.py instances_train.json \\
       --masks 500 --boxes 2000 --out mixed.json
 
+  # Cityscapes: a quarter fully labelled, boxes of things and tags of crops for the rest
+  python tools/dataset_converters/mix_supervision.py \\
+      data/cityscapes/annotations/panoptic_gtFine_train.json \\
+      --masks 25% --boxes rest --crop-tags 400x500 \\
+      --out data/cityscapes/weak/masks25_boxes75_train.json
+
 An amount is a share (0.1 or 10%), a number of images (500), or 'rest'. With the same
 seed, the images of a smaller share are among those of a larger one. Every image says
 its level in images[].supervision and holds no label that is stronger; declare the
@@ -49,7 +56,7 @@ def amount(text: str) -> int | float | None:
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
     parser = parser_with_examples(__doc__, EXAMPLES)
-    parser.add_argument('input', help='COCO or LVIS JSON with masks')
+    parser.add_argument('input', help='COCO or LVIS JSON with masks, or panoptic JSON')
     parser.add_argument('--out', required=True, help='file to write')
     for level in sorted(Supervision, reverse=True):
         parser.add_argument(
@@ -60,9 +67,23 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
             metavar='AMOUNT',
             help=f'images of level {level.label}',
         )
+    parser.add_argument(
+        '--panoptic-dir',
+        metavar='DIR',
+        help='PNGs of a panoptic file; default: the folder of its name beside it',
+    )
+    parser.add_argument(
+        '--crop-tags',
+        metavar='HxW',
+        help='also write the classes of each crop of HxW pixels, as coco2weak.py does',
+    )
     add_protocol_options(parser, seed='of the draw')
     add_run_options(parser)
     args = parser.parse_args(argv)
+    try:
+        args.crop_tags = args.crop_tags and parse_crop_size(args.crop_tags)
+    except ValueError as error:
+        parser.error(f'--crop-tags: {error}')
     args.shares = [
         Share(level, getattr(args, level.label))
         for level in sorted(Supervision, reverse=True)
@@ -79,7 +100,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     with running(args, 'annotations') as run:
         protocol = protocol_of(args)
         mixture = mix_file(
-            args.input, args.out, args.shares, protocol, seed=args.seed, run=run
+            args.input,
+            args.out,
+            args.shares,
+            protocol,
+            seed=args.seed,
+            panoptic_dir=args.panoptic_dir,
+            crop_size=args.crop_tags,
+            run=run,
         )
     left_out = mixture['info']['mmwsis']['images_left_out']
     print(f'{args.out}: {len(mixture["images"])} images, {left_out} left out')

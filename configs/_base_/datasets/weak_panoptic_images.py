@@ -9,8 +9,13 @@ augmentation = [
     dict(type='mmwsis.RandomCropOrPad', crop_size=521),
     dict(type='mmwsis.PackWeakInputs', with_tags=False),
 ]
+# Size at which the network predicts, here that of the image.
+predicted_size = dict(
+    type='mmwsis.RandomRescale', scale=(1.0, 1.0), interpolation='bilinear'
+)
 # What is known of a training image when it is labelled: its box label map and boxes, and the
-# tags that the dataset gives.
+# tags that the dataset gives. Labels have the size of the original image, so these follow the
+# resizing of what the network sees.
 known_labels = [
     dict(type='mmwsis.LoadBoxLabelMap'),
     dict(type='mmwsis.LoadWeakAnnotations', with_point=False, with_bbox=True),

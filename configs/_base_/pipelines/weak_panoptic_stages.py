@@ -1,14 +1,14 @@
 # Stages of weak panoptic (Li, Arnab, Torr), of all sizes. `data` of a pipeline says the
 # configs: `box_labels`, `classifier`, `merged_labels`, `network`, `detector` and
-# `instance_network`; `num_rounds`; `proposals`, their folder; and `crop`, HEIGHTxWIDTH of the
+# `instance_network`; `refined`, a final model on its labels; `num_rounds`; `proposals`, their folder; and `crop`, HEIGHTxWIDTH of the
 # crops that have tags.
 labels = '{data_root}/pseudo_labels'
 truth = '{data_root}/{train.panoptic.ann_file}'
 detections = {
     'train_dataloader.dataset.pipeline.2.ann_file': '{out:detections}',
     'pseudo_label_dataloader.dataset.pipeline.1.ann_file': '{out:detections}',
-    'val_dataloader.dataset.pipeline.1.ann_file': '{out:val_detections}',
-    'test_dataloader.dataset.pipeline.1.ann_file': '{out:val_detections}',
+    'val_dataloader.dataset.pipeline.1.ann_file': f'{labels}/detections_val.json',
+    'test_dataloader.dataset.pipeline.1.ann_file': f'{labels}/detections_val.json',
 }
 box_maps = '{out:box_labels}'
 weak_labels = dict(
@@ -81,10 +81,15 @@ refinement = dict(
             config='{network}',
             cfg_options={
                 'train_dataloader.dataset.pipeline.1.ann_file': '{previous:labels}',
-                'pseudo_label_dataloader.dataset.pipeline.1.folder': box_maps,
+                'pseudo_label_dataloader.dataset.pipeline.2.folder': box_maps,
             },
         ),
-        dict(name='network_test', type='test', config='{network}'),
+        dict(
+            name='network_test',
+            type='test',
+            config='{network}',
+            only_with=['val.panoptic.ann_file'],
+        ),
         dict(
             name='labels',
             type='generate',
@@ -92,7 +97,7 @@ refinement = dict(
             artifact='panoptic_maps',
             out=f'{labels}/weak_panoptic_round{{round}}.json',
             cfg_options={
-                'pseudo_label_dataloader.dataset.pipeline.1.folder': box_maps,
+                'pseudo_label_dataloader.dataset.pipeline.2.folder': box_maps,
             },
         ),
         dict(
@@ -108,7 +113,12 @@ refinement = dict(
 # Stage 7: a detector on the boxes.
 from_detector = [
     dict(name='detector', type='train', config='{detector}'),
-    dict(name='detector_test', type='test', config='{detector}'),
+    dict(
+        name='detector_test',
+        type='test',
+        config='{detector}',
+        only_with=['val.ann_file'],
+    ),
     dict(
         name='detections',
         type='generate',
@@ -118,6 +128,7 @@ from_detector = [
     dict(
         name='val_detections',
         type='generate',
+        only_with=['val.ann_file'],
         config='{detector}',
         out=f'{labels}/detections_val.json',
         cfg_options={
@@ -131,6 +142,7 @@ final = [
     dict(
         name='piecewise_test',
         type='test',
+        only_with=['val.panoptic.ann_file'],
         config='{instance_network}',
         checkpoint='{checkpoint:network}',
         cfg_options=detections,
@@ -148,6 +160,7 @@ final = [
     dict(
         name='instance_test',
         type='test',
+        only_with=['val.panoptic.ann_file'],
         config='{instance_network}',
         cfg_options=detections,
     ),
@@ -163,6 +176,15 @@ final = [
         only_with=['train.panoptic.ann_file'],
         pseudo='{out:pseudo_labels}',
         gt=truth,
+    ),
+]
+# MMDetection's Panoptic FPN on what they make of the training images.
+final_model = [
+    dict(name='final_model', config='{refined}'),
+    dict(
+        name='final_test',
+        config='{refined}',
+        only_with=['val.panoptic.ann_file'],
     ),
 ]
 # The same two networks on the panoptic labels of the dataset.
@@ -192,11 +214,24 @@ full = [
         type='test',
         config='{instance_network}',
         work_dir='work_dirs/weak_panoptic_full/panoptic_{data}',
-        only_with=['train.panoptic.ann_file'],
+        only_with=['train.panoptic.ann_file', 'val.panoptic.ann_file'],
         cfg_options=detections,
     ),
 ]
-report = dict(name='report', weak='instance_test', quality='quality')
+report = dict(
+    name='report',
+    weak='instance_test',
+    quality='quality',
+    table=dict(
+        title='Both networks, piecewise and trained end to end',
+        metrics=['PQ', 'PQ of things', 'PQ of stuff', 'AP^r_vol', 'mIoU'],
+        rows=[
+            dict(method='piecewise', labels='boxes and tags', test='piecewise_test'),
+            dict(method='end to end', labels='boxes and tags', test='instance_test'),
+            dict(method='end to end', labels='panoptic', test='full_test'),
+        ],
+    ),
+)
 stages = [
     weak_labels,
     *from_boxes,
@@ -206,6 +241,7 @@ stages = [
     *from_detector,
     *final,
     *full,
+    *final_model,
     report,
 ]
 del (
@@ -218,4 +254,4 @@ del (
     from_tags,
     first_quality,
 )
-del refinement, from_detector, final, full, report
+del refinement, from_detector, final, final_model, full, report

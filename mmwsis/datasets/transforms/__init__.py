@@ -4,6 +4,7 @@ from .brightness_contrast_hue import BrightnessContrastHue
 from .center_targets import GenerateCenterTargets
 from .color_jitter import ColorJitter
 from .cues import LoadCues
+from .detections import LoadDetections
 from .geometric import GeometricTransform
 from .geometry import Geometry
 from .loading import LoadCachedImage, LoadCheckedImage
@@ -49,6 +50,7 @@ __all__ = [
     'LoadPanopticAnnotations',
     'LoadClassMaps',
     'LoadCues',
+    'LoadDetections',
     'LoadFullLabels',
     'LoadPanopticMap',
     'LoadProposals',

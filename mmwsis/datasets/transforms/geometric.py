@@ -11,6 +11,7 @@ from mmwsis.structures.grid_map import PixelRule
 from .geometric_fields import (
     moved_boxes,
     moved_class_maps,
+    moved_detections,
     moved_masks,
     placed_image,
     resized_image,
@@ -44,6 +45,7 @@ class GeometricTransform(BaseTransform):
       ``instance_pad_value`` and 0;
     - ``gt_points``, ``gt_bboxes`` and polygons of ``gt_masks`` move with the pixels
       below them; boxes are cut off at the image's border, polygons at a window's;
+    - ``detections`` move likewise; a window leaves those that hold a pixel's centre;
     - where a window is taken, an object leaves with all its rows once its point, box or
       mask lies wholly outside; ``num_dropped`` counts them. A point of NaN is none.
 
@@ -156,6 +158,8 @@ class GeometricTransform(BaseTransform):
             results['mask_proposals'] = results['mask_proposals'].transformed(grid)
         if 'class_maps' in results:
             results['class_maps'] = moved_class_maps(results['class_maps'], geometry)
+        if 'detections' in results:
+            results['detections'] = moved_detections(results['detections'], geometry)
 
     def _move_objects(
         self, results: dict[str, Any], geometry: Geometry
@@ -206,6 +210,8 @@ def _check(results: dict[str, Any], geometry: Geometry) -> None:
         for name in ('gt_seg_map', 'gt_instance_map')
         if name in results
     }
+    if 'detections' in results:
+        sizes['detections'] = results['detections']['size']
     if 'mask_proposals' in results:
         sizes['mask_proposals'] = tuple(results['mask_proposals'].size)
     if 'gt_masks' in results:

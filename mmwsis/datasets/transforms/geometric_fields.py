@@ -1,6 +1,7 @@
 """How the fields of a sample follow a geometric transform of their image."""
 
 from dataclasses import replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -164,6 +165,28 @@ def moved_boxes(
     if geometry.mirror:
         boxes.flip_(geometry.new_size)
     return boxes, inside
+
+
+def moved_detections(detections: dict[str, Any], geometry: Geometry) -> dict[str, Any]:
+    """Detections, cut off at the image's border.
+
+    Args:
+        detections: ``bboxes`` (N, 4), ``labels`` and ``scores``, and of the image that
+            they are of its ``size``, and whether it is mirrored, ``flip``.
+        geometry: What is done.
+
+    Returns:
+        New dictionary. A window leaves those that hold the centre of a pixel.
+    """
+    boxes, _ = moved_boxes(detections['bboxes'], geometry)
+    flip = detections['flip'] != geometry.mirror
+    moved = dict(detections, bboxes=boxes, size=geometry.new_size, flip=flip)
+    if geometry.window is None:
+        return moved
+    first, end = np.ceil(boxes - 0.5).reshape(-1, 2, 2).transpose(1, 0, 2)
+    kept = (first < end).all(axis=1)
+    rows = {name: moved[name][kept] for name in ('bboxes', 'labels', 'scores')}
+    return dict(moved, **rows)
 
 
 def moved_masks(

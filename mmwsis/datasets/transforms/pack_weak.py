@@ -50,6 +50,9 @@ class PackWeakInputs(PackDetInputs):
     (:class:`LoadBoxLabelMap`) ``data_samples.gt_box_map.box_map`` (1, H, W), proposals
     (``mask_proposals``) the attribute of this name.
 
+    Detections (:class:`LoadDetections`) become ``data_samples.detections``, an
+    ``InstanceData`` of ``bboxes``, ``labels`` and ``scores``.
+
     Targets of a centre and offset network (:class:`GenerateCenterTargets`) become
     ``data_samples.gt_center_targets``: ``centers``, ``offsets`` and ``weights``.
 
@@ -98,6 +101,7 @@ class PackWeakInputs(PackDetInputs):
 
         Raises:
             KeyError: The dataset gives no tags.
+            ValueError: A transform of MMDetection has left the detections behind.
         """
         needed = ('tags', 'num_classes') if self.with_tags else ()
         missing = [key for key in needed if key not in results]
@@ -126,6 +130,8 @@ class PackWeakInputs(PackDetInputs):
         _pack_maps(results, packed['data_samples'])
         if 'mask_proposals' in results:
             packed['data_samples'].mask_proposals = results['mask_proposals']
+        if 'detections' in results:
+            packed['data_samples'].detections = _detections(results)
         if 'gt_center_targets' in results:
             targets = PixelData(**results['gt_center_targets']._asdict())
             packed['data_samples'].gt_center_targets = targets
@@ -138,6 +144,21 @@ class PackWeakInputs(PackDetInputs):
             vector = tags_to_vector(results['tags'], results['num_classes'])
             packed['data_samples'].gt_tags = torch.from_numpy(vector)
         return packed
+
+
+def _detections(results: dict[str, Any]) -> InstanceData:
+    """Tensors of detections that have followed the image."""
+    fields = dict(results['detections'])
+    found = fields.pop('size'), fields.pop('flip')
+    expected = tuple(results['img'].shape[:2]), bool(results.get('flip'))
+    if found != expected:
+        raise ValueError(
+            f'image id {results.get("img_id")!r}: the detections are of an image of '
+            f'{found[0]}, flip={found[1]}, it is {expected[0]}, flip={expected[1]} '
+            '(height, width). Behind LoadDetections use the transforms of mmwsis that '
+            'resize, cut or mirror; those of MMDetection leave them behind.'
+        )
+    return InstanceData(**{k: torch.from_numpy(v) for k, v in fields.items()})
 
 
 def _pack_maps(results: dict[str, Any], sample: DetDataSample) -> None:

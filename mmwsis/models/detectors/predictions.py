@@ -81,6 +81,7 @@ def fill_panoptic(
     labels: Tensor,
     num_things: int,
     num_classes: int,
+    scores: Tensor | None = None,
 ) -> None:
     """Give a sample its ``pred_panoptic_seg`` in MMDetection's codes.
 
@@ -94,6 +95,7 @@ def fill_panoptic(
         labels: ``(K,)`` class of every segment: things first, then stuff.
         num_things: Labels below it are things.
         num_classes: Number of things and stuff.
+        scores: ``(K,)`` in [0, 1], for ``pred_segments``. Defaults to None: without.
 
     Raises:
         ValueError: The map has another size than the original image.
@@ -115,6 +117,8 @@ def fill_panoptic(
         )
     instances = torch.arange(1, len(labels) + 1, device=labels.device)
     codes = labels.long() + INSTANCE_OFFSET * instances * (labels < num_things)
+    if scores is not None:
+        sample.pred_segments = InstanceData(codes=codes, scores=scores)
     # The last code is that of no segment, which index -1 finds.
     codes = torch.cat([codes, codes.new_full((1,), num_classes)])
     sample.pred_panoptic_seg = PixelData(

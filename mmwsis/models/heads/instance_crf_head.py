@@ -9,10 +9,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmwsis.ops import BilateralKernel, DenseCRF, GaussianKernel, instance_unary
-from mmwsis.ops.crf_kernels import BACKENDS, NORMALIZATIONS, check_choice
+from mmwsis.ops.crf_kernels import BACKENDS, NORMALIZATIONS
 from mmwsis.ops.tensor_checks import (
     as_integer,
     as_number,
+    check_choice,
     check_shape,
     to_full_precision,
 )
@@ -71,7 +72,7 @@ class InstanceCRFHead(BaseModule):
         ValueError: A setting out of range.
 
     Example:
-        >>> head = InstanceCRFHead(num_things_classes=2, num_stuff_classes=1, backend='exact')
+        >>> head = InstanceCRFHead(2, 1, backend='exact')
         >>> probs = torch.rand(3, 8, 12).softmax(0)
         >>> image = torch.zeros(8, 12, 3, dtype=torch.uint8)
         >>> boxes = torch.tensor([[1.0, 1.0, 6.0, 5.0]])

@@ -43,7 +43,8 @@ class GrabCutProposals(WeightFreeLabeler):
 
     As 'semantic_maps', of a dataset that is declared with its things alone, 0 is the
     background, ``k + 1`` thing ``k``, and 255 unknown. As 'panoptic_maps' pixels of
-    things whose instance is unknown are a crowd of their class, unknown ones void.
+    things whose instance is unknown are a crowd of their class, unknown ones void; a
+    fully labelled image (``gt_panoptic_seg``, ``mmwsis.LoadFullLabels``) keeps its map.
 
     Args:
         num_things_classes: Labels below it are things.
@@ -103,6 +104,10 @@ class GrabCutProposals(WeightFreeLabeler):
             ValueError: A box without a pixel in the image, or of stuff; proposals of
                 an image of another size.
         """
+        known = sample.get('gt_panoptic_seg')
+        if self.artifact == 'panoptic_maps' and known is not None:
+            sample.pred_panoptic_seg = PixelData(sem_seg=known.sem_seg)
+            return
         found = self.label_boxes(image, sample)
         if self.artifact == 'panoptic_maps':
             codes = self._panoptic_codes(found)

@@ -19,6 +19,7 @@ from mmwsis.ops import (
     keep_boxed_labels,
     keep_sure_labels,
     merge_box_map,
+    pixel_boxes,
     unary_from_probabilities,
 )
 
@@ -278,7 +279,7 @@ def _boxes(labels: Tensor, sample: DetDataSample) -> tuple[Tensor, Tensor, Tenso
     box_labels = torch.cat([part.labels.cpu() for part in parts])
     is_crowd = torch.zeros(len(boxes), dtype=torch.bool)
     is_crowd[: len(boxes) - len(parts[-1])] = True
-    pixels = _pixel_boxes(boxes, tuple(labels.shape))
+    pixels = torch.from_numpy(pixel_boxes(boxes.numpy(), tuple(labels.shape)))
     empty = (pixels[:, :2] >= pixels[:, 2:]).any(1)
     if empty.any():
         row = int(empty.nonzero()[0])
@@ -294,11 +295,3 @@ def _boxes(labels: Tensor, sample: DetDataSample) -> tuple[Tensor, Tensor, Tenso
 
 def _plain(key: Any) -> Any:
     return key.item() if isinstance(key, Tensor) else key
-
-
-def _pixel_boxes(boxes: Tensor, image_size: tuple[int, int]) -> Tensor:
-    height, width = image_size
-    lower, upper = boxes[:, :2].floor().clamp(min=0), boxes[:, 2:].ceil()
-    return torch.cat(
-        [lower, upper.minimum(upper.new_tensor([width, height]))], 1
-    ).long()

@@ -29,6 +29,7 @@ class MergeWeakLabels(WeightFreeLabeler):
         data_preprocessor: See the base class. Defaults to None.
     """
 
+    cpu_only: ClassVar[bool] = True
     artifacts: ClassVar[tuple[str, ...]] = ('panoptic_maps',)
     test_defaults: ClassVar[dict[str, Any]] = dict(
         tags=True,

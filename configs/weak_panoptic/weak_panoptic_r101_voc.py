@@ -1,0 +1,77 @@
+# Weak panoptic on PASCAL VOC 2012: the semantic network, trained on through the instance
+# sub-network. Its weights are where this training begins; tested with them as they are, it
+# is the paper's piecewise one.
+_base_ = './semantic_pspnet-r101_voc.py'
+
+model = dict(
+    instance_head=dict(
+        _delete_=True,
+        type='mmwsis.InstanceCRFHead',
+        num_things_classes=20,
+        num_stuff_classes=1,
+        box_weight=1.0,
+        global_weight=1.0,
+        position=dict(weight=3.0, sxy=3),
+        colour=dict(weight=5.0, sxy=60, srgb=10),
+        eps=1e-8,
+        num_iters=5,
+    ),
+    test_cfg=dict(
+        thing_score='det', stuff_score='mean_conf', num_iters=10, refinement=None
+    ),
+)
+
+# Of the semantic network, and what its detector found.
+load_from = 'work_dirs/semantic_pspnet-r101_voc/iter_150000.pth'
+train_detections = dict(
+    **_base_.detections, ann_file='data/voc/pseudo_labels/detections_train.json'
+)
+val_detections = dict(
+    **_base_.detections, ann_file='data/voc/pseudo_labels/detections_val.json'
+)
+train_pipeline = _base_.train_dataloader.dataset.pipeline
+label_pipeline = _base_.pseudo_label_dataloader.dataset.pipeline
+val_pipeline = _base_.val_dataloader.dataset.pipeline
+train_dataloader = dict(
+    dataset=dict(pipeline=[*train_pipeline[:2], train_detections, *train_pipeline[2:]]),
+)
+pseudo_label_dataloader = dict(
+    dataset=dict(
+        pipeline=[
+            label_pipeline[0],
+            train_detections,
+            label_pipeline[1],
+            label_pipeline[-1],
+        ],
+    ),
+)
+val_dataloader = dict(
+    dataset=dict(pipeline=[val_pipeline[0], val_detections, *val_pipeline[1:]]),
+)
+test_dataloader = val_dataloader
+del train_detections, val_detections, label_pipeline, val_pipeline
+truth = dict(
+    ann_file=_base_.data_root + _base_.data_spec.val.panoptic.ann_file,
+    seg_prefix=_base_.data_root + _base_.data_spec.val.panoptic.seg,
+)
+val_evaluator = [
+    dict(type='mmwsis.PanopticQualityMetric', **truth),
+    dict(type='mmwsis.PanopticAPMetric', **truth),
+    dict(type='mmwsis.SemanticIoUMetric', **truth),
+]
+test_evaluator = val_evaluator
+del truth
+
+# At a tenth of the rate (the paper says no more).
+max_iters = 30000
+train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
+optim_wrapper = dict(optimizer=dict(lr=2.5e-5))
+param_scheduler = [{**_base_.param_scheduler[0], 'end': max_iters}]
+
+wsis = dict(
+    requires=[
+        'configs/weak_panoptic/semantic_pspnet-r101_voc.py',
+        'configs/weak_panoptic/detector_faster-rcnn_r101_voc.py',
+    ],
+    produces='data/voc/pseudo_labels/weak_panoptic.json',
+)
