@@ -122,7 +122,10 @@ wsis = dict(
     method='Weak panoptic',
     stage='end_to_end',
     supervision='boxes',
-    requires=['configs/weak_panoptic/merged-labels_small.py'],
+    requires=[
+        'configs/weak_panoptic/merged-labels_small.py',
+        'configs/weak_panoptic/box-labels_small.py',
+    ],
     produces='data/small/pseudo_labels/weak_panoptic_round1.json',
 )
 del training_images, truth

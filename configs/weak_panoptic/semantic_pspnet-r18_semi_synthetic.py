@@ -22,7 +22,10 @@ pseudo_label_dataloader = dict(
 )
 wsis = dict(
     supervision='masks',
-    requires=['configs/weak_panoptic/merged-labels_semi_synthetic.py'],
+    requires=[
+        'configs/weak_panoptic/merged-labels_semi_synthetic.py',
+        'configs/weak_panoptic/box-labels_synthetic.py',
+    ],
     produces='data/synthetic/pseudo_labels/weak_panoptic_semi_round1.json',
 )
 del mixed, full_labels, label_pipeline

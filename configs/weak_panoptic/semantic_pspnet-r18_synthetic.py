@@ -125,7 +125,10 @@ wsis = dict(
     method='Weak panoptic',
     stage='end_to_end',
     supervision='boxes',
-    requires=['configs/weak_panoptic/merged-labels_synthetic.py'],
+    requires=[
+        'configs/weak_panoptic/merged-labels_synthetic.py',
+        'configs/weak_panoptic/box-labels_synthetic.py',
+    ],
     produces='data/synthetic/pseudo_labels/weak_panoptic_round1.json',
 )
 del training_images, truth
