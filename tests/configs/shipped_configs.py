@@ -16,8 +16,7 @@ METHODS = (
 ALL = [file for method in METHODS for file in sorted((FOLDER / method).glob('*.py'))]
 PIPELINES = [file for file in ALL if file.stem.startswith('pipeline')]
 CONFIGS = [file for file in ALL if file not in PIPELINES]
-# They read panoptic files and tags of crops, which the tiny scenes of other tests lack;
-# tests/pipelines/test_weak_panoptic_pipeline_fast.py runs them.
+# They read panoptic files and tags of crops, which the tiny scenes of other tests lack.
 PANOPTIC = [
     file
     for file in CONFIGS
