@@ -7,10 +7,10 @@ full_labels = dict(
     type='mmwsis.LoadFullLabels',
     ann_file='data/synthetic/annotations/panoptic_train.json',
 )
+labels = 'data/synthetic/pseudo_labels/weak_panoptic_semi_round0.json'
+label_map = dict(ann_file=labels)
 train_pipeline = _base_.train_dataloader.dataset.pipeline
-train_pipeline[
-    1
-].ann_file = 'data/synthetic/pseudo_labels/weak_panoptic_semi_round0.json'
+train_pipeline[1].ann_file = labels
 label_pipeline = _base_.pseudo_label_dataloader.dataset.pipeline
 train_dataloader = dict(dataset=dict(ann_file=mixed, pipeline=train_pipeline))
 pseudo_label_dataloader = dict(
