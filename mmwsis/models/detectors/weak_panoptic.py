@@ -100,7 +100,8 @@ class WeakPanoptic(EndToEndDetector):
     """
 
     artifacts = ('panoptic_maps', 'semantic_maps', 'instances')
-    unused_in_prediction = ('auxiliary_head.',)
+    # Piecewise inference has no weights of the second but those of the config.
+    unused_in_prediction = ('auxiliary_head.', 'instance_head.')
     report_picture = dict(
         title='Semantic map, detections and panoptic segments',
         tool='tools/analysis_tools/show_panoptic.py',
