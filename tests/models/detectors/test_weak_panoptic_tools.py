@@ -13,6 +13,8 @@ from mmwsis.dataset_converters.synthetic import SyntheticSettings, make_syntheti
 sys.path.insert(0, str(Path(__file__).parent))
 from test_bestie_tools import SHORT, run
 
+pytestmark = pytest.mark.slow  # 50 seconds
+
 CONFIG = 'mmwsis::weak_panoptic/weak_panoptic_r18_synthetic.py'
 CHECKPOINT = 'work_dirs/weak_panoptic_r18_synthetic/iter_3.pth'
 DATA = Path('data/synthetic')
