@@ -17,6 +17,7 @@ EQUATIONS = {
     'irnet': [[*map(str, range(1, 14))]],
     'bestie': [[*map(str, range(1, 7))]],
     'wise': [[*map(str, range(1, 5))]],
+    'weak_panoptic': [[*map(str, range(1, 6))]],
 }
 
 

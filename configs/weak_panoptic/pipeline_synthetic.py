@@ -28,7 +28,16 @@ pipeline = dict(
     baseline_seeds=1,
     stages=[dict(name='scenes'), *_base_.stages],
     fast=dict(
-        # Two iterations leave a classifier at chance.
+        # Two iterations leave a classifier at chance,
         tag_labels=dict(args=['--force']),
+        # and a network without an object to train another one on.
+        final_model={
+            'train_dataloader.dataset.ann_file': (
+                'pseudo_labels/weak_panoptic_round0.json'
+            ),
+            'train_dataloader.dataset.data_prefix.seg': (
+                'pseudo_labels/weak_panoptic_round0/'
+            ),
+        },
     ),
 )

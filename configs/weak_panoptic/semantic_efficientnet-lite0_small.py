@@ -28,7 +28,6 @@ model = dict(
     # The labels of the next round; `merge` is switched off from the sixth on.
     test_cfg=dict(
         refinement=dict(
-            _delete_=True,
             crf=dict(kernels='deeplab_v2', num_iters=10),
             score_thr=0.99,
             tags=True,
@@ -123,7 +122,10 @@ wsis = dict(
     method='Weak panoptic',
     stage='end_to_end',
     supervision='boxes',
-    requires=['configs/weak_panoptic/merged-labels_small.py'],
+    requires=[
+        'configs/weak_panoptic/merged-labels_small.py',
+        'configs/weak_panoptic/box-labels_small.py',
+    ],
     produces='data/small/pseudo_labels/weak_panoptic_round1.json',
 )
 del training_images, truth

@@ -18,7 +18,6 @@ model = dict(
     # The labels of the next round of fine images; `merge` is switched off from the sixth on.
     test_cfg=dict(
         refinement=dict(
-            _delete_=True,
             crf=dict(kernels='deeplab_v2', num_iters=10),
             score_thr=0.99,
             tags=True,
@@ -117,6 +116,13 @@ wsis = dict(
     stage='end_to_end',
     supervision='boxes',
     requires=[
+        dict(
+            path='data/cityscapes/weak/boxes_gtCoarse_train_extra.json',
+            command='python tools/dataset_converters/coco2weak.py '
+            'data/cityscapes/annotations/panoptic_gtCoarse_train_extra.json '
+            '--level boxes --crop-tags 400x500 '
+            '--out data/cityscapes/weak/boxes_gtCoarse_train_extra.json',
+        ),
         'configs/weak_panoptic/merged-labels_cityscapes.py',
         'configs/weak_panoptic/box-labels_cityscapes.py',
         dict(

@@ -18,7 +18,6 @@ model = dict(
     # its released code adds for Cityscapes. What is no object is background.
     test_cfg=dict(
         refinement=dict(
-            _delete_=True,
             crf=dict(kernels='deeplab_v2', num_iters=10),
             score_thr=None,
             tags=False,

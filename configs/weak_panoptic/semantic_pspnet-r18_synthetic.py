@@ -36,7 +36,6 @@ model = dict(
     # The labels of the next round; `merge` is switched off from the sixth on.
     test_cfg=dict(
         refinement=dict(
-            _delete_=True,
             crf=dict(kernels='deeplab_v2', num_iters=10),
             score_thr=0.99,
             tags=True,
@@ -126,7 +125,10 @@ wsis = dict(
     method='Weak panoptic',
     stage='end_to_end',
     supervision='boxes',
-    requires=['configs/weak_panoptic/merged-labels_synthetic.py'],
+    requires=[
+        'configs/weak_panoptic/merged-labels_synthetic.py',
+        'configs/weak_panoptic/box-labels_synthetic.py',
+    ],
     produces='data/synthetic/pseudo_labels/weak_panoptic_round1.json',
 )
 del training_images, truth

@@ -73,8 +73,19 @@ default_hooks = dict(checkpoint=dict(interval=200))
 
 wsis = dict(
     requires=[
+        'configs/weak_panoptic/merged-labels_small.py',
+        'configs/weak_panoptic/box-labels_small.py',
         'configs/weak_panoptic/semantic_efficientnet-lite0_small.py',
         'configs/weak_panoptic/detector_faster-rcnn_efficientnet-lite0_small.py',
+        dict(
+            path='data/small/pseudo_labels/detections_val.json',
+            command='python tools/generate_pseudo_labels.py '
+            'configs/weak_panoptic/detector_faster-rcnn_efficientnet-lite0_small.py '
+            'work_dirs/detector_faster-rcnn_efficientnet-lite0_small/iter_800.pth '
+            '--out data/small/pseudo_labels/detections_val.json --cfg-options '
+            'pseudo_label_dataloader.dataset.ann_file={val[ann_file]} '
+            'pseudo_label_dataloader.dataset.data_prefix.img={val[img]}',
+        ),
     ],
     produces='data/small/pseudo_labels/weak_panoptic.json',
 )

@@ -81,8 +81,24 @@ param_scheduler = [{**_base_.param_scheduler[0], 'end': max_iters}]
 
 wsis = dict(
     requires=[
+        'configs/weak_panoptic/merged-labels_cityscapes.py',
+        'configs/weak_panoptic/box-labels_cityscapes.py',
         'configs/weak_panoptic/semantic_pspnet-r101_cityscapes.py',
         'configs/weak_panoptic/detector_faster-rcnn_r101_cityscapes.py',
+        dict(
+            path='data/cityscapes/pseudo_labels/detections_val.json',
+            command='python tools/generate_pseudo_labels.py '
+            'configs/weak_panoptic/detector_faster-rcnn_r101_cityscapes.py '
+            'work_dirs/detector_faster-rcnn_r101_cityscapes/epoch_12.pth '
+            '--out data/cityscapes/pseudo_labels/detections_val.json --cfg-options '
+            'pseudo_label_dataloader.dataset.ann_file={val[ann_file]} '
+            'pseudo_label_dataloader.dataset.data_prefix.img={val[img]}',
+        ),
+        dict(
+            path='data/cityscapes/pseudo_labels/weak_panoptic_extra_round0.json',
+            command='python tools/run_pipeline.py '
+            'configs/weak_panoptic/pipeline_cityscapes.py --until extra_first_labels',
+        ),
     ],
     produces='data/cityscapes/pseudo_labels/weak_panoptic.json',
 )

@@ -70,8 +70,18 @@ param_scheduler = [{**_base_.param_scheduler[0], 'end': max_iters}]
 
 wsis = dict(
     requires=[
+        'configs/weak_panoptic/box-labels_voc.py',
         'configs/weak_panoptic/semantic_pspnet-r101_voc.py',
         'configs/weak_panoptic/detector_faster-rcnn_r101_voc.py',
+        dict(
+            path='data/voc/pseudo_labels/detections_val.json',
+            command='python tools/generate_pseudo_labels.py '
+            'configs/weak_panoptic/detector_faster-rcnn_r101_voc.py '
+            'work_dirs/detector_faster-rcnn_r101_voc/epoch_12.pth '
+            '--out data/voc/pseudo_labels/detections_val.json --cfg-options '
+            'pseudo_label_dataloader.dataset.ann_file={val[ann_file]} '
+            'pseudo_label_dataloader.dataset.data_prefix.img={val[img]}',
+        ),
     ],
     produces='data/voc/pseudo_labels/weak_panoptic.json',
 )

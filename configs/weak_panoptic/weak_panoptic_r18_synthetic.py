@@ -73,8 +73,19 @@ default_hooks = dict(checkpoint=dict(interval=150))
 
 wsis = dict(
     requires=[
+        'configs/weak_panoptic/merged-labels_synthetic.py',
+        'configs/weak_panoptic/box-labels_synthetic.py',
         'configs/weak_panoptic/semantic_pspnet-r18_synthetic.py',
         'configs/weak_panoptic/detector_faster-rcnn_r18_synthetic.py',
+        dict(
+            path='data/synthetic/pseudo_labels/detections_val.json',
+            command='python tools/generate_pseudo_labels.py '
+            'configs/weak_panoptic/detector_faster-rcnn_r18_synthetic.py '
+            'work_dirs/detector_faster-rcnn_r18_synthetic/iter_300.pth '
+            '--out data/synthetic/pseudo_labels/detections_val.json --cfg-options '
+            'pseudo_label_dataloader.dataset.ann_file={val[ann_file]} '
+            'pseudo_label_dataloader.dataset.data_prefix.img={val[img]}',
+        ),
     ],
     produces='data/synthetic/pseudo_labels/weak_panoptic.json',
 )

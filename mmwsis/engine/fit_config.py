@@ -301,7 +301,12 @@ def _fit_scale(settings: dict[str, Any], scale: tuple[int, int]) -> None:
     for transform in (step for pipeline in pipelines for step in pipeline or []):
         kind = str(transform.get('type', '')).rpartition('.')[2]
         if kind in _RESIZES and 'scale' in transform:
-            transform['scale'] = scale
+            given = transform['scale']
+            # RandomResize draws between two sizes, or scales one.
+            is_range = isinstance(given, (list, tuple)) and isinstance(
+                given[0], (list, tuple)
+            )
+            transform['scale'] = _scaled_choices(given, scale) if is_range else scale
         elif kind == 'RandomChoiceResize':
             transform['scales'] = _scaled_choices(transform['scales'], scale)
         elif kind == 'RandomCrop' and transform.get('crop_type') == 'absolute':

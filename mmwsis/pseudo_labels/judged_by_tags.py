@@ -73,6 +73,8 @@ class JudgedByTags(Artifact):
     def _judge(self, records: Records) -> dict[str, Any] | None:
         if not records or not all('logits' in one for one in records.values()):
             return None
+        # In the order of the file, not of ranks and shards: chance is drawn.
+        keys = [key for key in self.source.images if key in records]
         label_of = {key: label for label, key in enumerate(self.source.category_ids)}
         tags = (
             [
@@ -80,10 +82,10 @@ class JudgedByTags(Artifact):
                 for tag in self.source.images[key].get('tags', ())
                 if tag in label_of
             ]
-            for key in records
+            for key in keys
         )
         classes = self.source.classes
-        logits = np.array([record['logits'] for record in records.values()])
+        logits = np.array([records[key]['logits'] for key in keys])
         return judge_tag_accuracy(logits, tag_matrix(tags, len(classes)), classes)
 
 

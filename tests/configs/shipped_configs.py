@@ -9,10 +9,19 @@ from mmwsis.utils.config_files import default_work_dir
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / 'configs'
-METHODS = ('exits', 'mal', 'irnet', 'bestie', 'wise', 'proposals', 'final_models')
+METHODS = (
+    *('exits', 'mal', 'irnet', 'bestie', 'wise', 'weak_panoptic'),
+    *('proposals', 'final_models'),
+)
 ALL = [file for method in METHODS for file in sorted((FOLDER / method).glob('*.py'))]
 PIPELINES = [file for file in ALL if file.stem.startswith('pipeline')]
 CONFIGS = [file for file in ALL if file not in PIPELINES]
+# They read panoptic files and tags of crops, which the tiny scenes of other tests lack.
+PANOPTIC = [
+    file
+    for file in CONFIGS
+    if file.parent.name == 'weak_panoptic' or file.stem.startswith('panoptic-fpn')
+]
 
 
 @functools.cache

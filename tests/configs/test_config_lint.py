@@ -34,6 +34,7 @@ NAMES = {
     'irnet': 'IRNet',
     'bestie': 'BESTIE',
     'wise': 'WISE',
+    'weak_panoptic': 'Weak panoptic',
     'proposals': 'Proposals',
 }
 FINALS = [f for f in CONFIGS if load(f).wsis.get('stage') == 'final_model']
@@ -67,6 +68,11 @@ IRNET_FINAL_MODELS = {
 }
 MORE_FINAL_MODELS = {'mask-rcnn_r101', 'mask-rcnn_r101_voc'}
 MORE_FINAL_MODELS |= {'mask-rcnn_r50_voc_train', 'mask-rcnn_r50_voc_budget'}
+PANOPTIC_FINAL_MODELS = {'panoptic-fpn_r50_cityscapes', 'panoptic-fpn_r18_synthetic'}
+WEAK_PANOPTIC = {
+    **dict(voc='r101', cityscapes='r101'),
+    **dict(synthetic='r18', small='efficientnet-lite0'),
+}
 WISE_FINAL_MODELS = {
     'mask-rcnn_r50',
     'mask-rcnn_r50_voc_train',
@@ -125,11 +131,21 @@ def test_all_promised_configs_are_there():
     assert stems['mal'] >= FINAL_MODELS
     assert stems['irnet'] >= IRNET_FINAL_MODELS
     every = FINAL_MODELS | IRNET_FINAL_MODELS | MORE_FINAL_MODELS
-    assert stems['final_models'] == every
+    assert stems['final_models'] == every | PANOPTIC_FINAL_MODELS
+    assert stems['weak_panoptic'] >= PANOPTIC_FINAL_MODELS
+    for dataset, network in WEAK_PANOPTIC.items():
+        own = (
+            'box-labels',
+            f'detector_faster-rcnn_{network}',
+            f'weak_panoptic_{network}',
+        )
+        assert {f'{stage}_{dataset}' for stage in own} <= stems['weak_panoptic']
+    pipelines = 'pipeline_cityscapes', 'pipeline_semi_synthetic'
+    assert set(pipelines) <= stems['weak_panoptic']
     for name in IRNET_FINAL_MODELS - {'solov2_efficientnet-lite0_small'}:
         assert {name, with_points(name)} <= stems['bestie']
     assert stems['wise'] >= WISE_FINAL_MODELS
-    for method in ('exits', 'mal', 'irnet', 'bestie', 'wise'):
+    for method in ('exits', 'mal', 'irnet', 'bestie', 'wise', 'weak_panoptic'):
         assert {'pipeline', 'pipeline_small', 'pipeline_synthetic'} <= stems[method]
     points = 'pipeline_points', 'pipeline_points_small', 'pipeline_points_synthetic'
     assert set(points) <= stems['bestie']
@@ -139,7 +155,7 @@ def test_configs_stay_few():
     """A further method costs its own files, not one for each combination."""
     files = list(FOLDER.rglob('*.py'))
     fragments = [file for file in files if '_base_' in file.parts]
-    assert len(files) <= 210
+    assert len(files) <= 246
     assert len(fragments) <= len(files) / 3
 
 
@@ -201,6 +217,10 @@ def test_stages_draw_with_a_hook_of_their_own_method(file):
         own['end_to_end'] = 'mmwsis.WISEVisualizationHook'
     if file.parent.name in ('exits', 'mal') and stage != 'pretrain':
         own[stage] = crops
+    if file.parent.name == 'weak_panoptic':  # its classifiers make label maps
+        own['classifier'] = None
+    if file.stem.startswith('detector_'):
+        own[stage] = 'DetVisualizationHook'
     assert (hook and hook.type) == own.get(stage)
 
 
@@ -212,6 +232,8 @@ def test_all_that_a_config_reads_is_made_by_another(file):
     settings.pop('wsis')
     read = set(paths_named_in(settings))
     made = {item.path: item.command for item in requirements_of(cfg)}
+    # PNGs of a panoptic JSON lie in the folder of its name.
+    made.update({f'{path.removesuffix(".json")}/': made[path] for path in tuple(made)})
     folders = '/weak/', '/pseudo_labels/', '/class_maps/', '/relation_labels/'
     for path in read:
         below_data = path.startswith('data/') and path.count('data/') == 1
@@ -315,9 +337,11 @@ def test_final_models_train_on_the_masks_of_their_method(file):
     dataset = dataset.get('dataset', dataset)
     path = f'{dataset.data_root.rstrip("/")}/{dataset.ann_file}'
     if file.parent.name == 'final_models':
-        spec = cfg.data_spec
+        train = cfg.data_spec.train
+        is_panoptic = file.stem in PANOPTIC_FINAL_MODELS
+        truth = train.panoptic.ann_file if is_panoptic else train.ann_file
         assert cfg.wsis == dict(stage='final_model')
-        assert path == f'{spec.data_root}/{spec.train.ann_file}'
+        assert path == f'{cfg.data_spec.data_root}/{truth}'
     else:
         assert cfg.wsis == dict(stage='final_model', labeler=cfg.wsis.labeler)
         labeler = load(ROOT / cfg.wsis.labeler)
@@ -377,12 +401,18 @@ def check_places(stage, plain):
 
 def labels_of(pipeline):
     """What a pipeline and its pseudo labels are named after."""
-    kind = next((k for k in ('_points', '_budget') if k in pipeline.stem), '')
+    kinds = '_points', '_budget', '_semi'
+    kind = next((k for k in kinds if k in pipeline.stem), '')
     return pipeline.parent.name + kind
 
 
-# A budget is spent on images that have masks.
-WITHOUT_MASKS = [file for file in PIPELINES if '_budget' not in file.stem]
+# A budget is spent on images that have masks; weak panoptic has panoptic ones
+# (tests/pipelines/test_weak_panoptic_pipelines.py).
+WITHOUT_MASKS = [
+    file
+    for file in PIPELINES
+    if '_budget' not in file.stem and file.parent.name != 'weak_panoptic'
+]
 
 
 @pytest.mark.parametrize('file', WITHOUT_MASKS, ids=name_of)

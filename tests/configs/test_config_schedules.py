@@ -192,8 +192,8 @@ LABELER_STAGES = ('pretrain', 'similarity_extractor', 'labeler', 'classifier')
 def warm_ups():
     """Configs of labelers that begin with a warm-up."""
     for file in CONFIGS:
-        if file.stem.startswith(('solov2', 'mask')):
-            continue  # final models keep MMDetection's schedules
+        if file.stem.startswith(('solov2', 'mask', 'detector')):
+            continue  # models of MMDetection keep its schedules
         cfg = load_file(file)
         schedulers = cfg.get('param_scheduler') or ()
         if isinstance(schedulers, dict):

@@ -14,12 +14,14 @@ from mmengine.logging import MessageHub
 from mmengine.registry import DATASETS, MODELS, init_default_scope
 
 sys.path.insert(0, str(Path(__file__).parent))
-from shipped_configs import CONFIGS, FOLDER, load, name_of
+from shipped_configs import CONFIGS as ALL_CONFIGS
+from shipped_configs import FOLDER, PANOPTIC, load, name_of
 
 from mmwsis.engine.data_spec import apply_data_spec
 from mmwsis.engine.fit_config import LOADERS
 from mmwsis.engine.fit_model import fit_model
 
+CONFIGS = [file for file in ALL_CONFIGS if file not in PANOPTIC]
 # Parameters of MMDetection that no loss reaches, whatever the input.
 NO_GRADIENT: set[str] = set()
 CROP = 64

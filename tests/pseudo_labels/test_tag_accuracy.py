@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from mmengine.structures import InstanceData, PixelData
 
 from mmwsis.models.labelers import WeightFreeLabeler
 from mmwsis.pseudo_labels import GenerationOptions, Shard, generate_pseudo_labels
+from mmwsis.pseudo_labels.class_maps import ClassMapFolder
 from mmwsis.pseudo_labels.tag_accuracy import (
     judge_tag_accuracy,
     tag_accuracy,
@@ -212,3 +214,17 @@ def test_shards_measure_the_same(folder, tmp_path):
     for index in (whole, merged):
         del index['info']['mmwsis']['date']
     assert merged == whole
+
+
+def test_the_order_of_the_records_does_not_matter(tmp_path):
+    rng = np.random.default_rng(0)
+    images = {
+        key: dict(id=key, tags=rng.permutation(3)[:2].tolist()) for key in range(60)
+    }
+    source = SimpleNamespace(images=images, category_ids=range(3), classes=CLASSES)
+    records = {key: dict(logits=rng.random(3).tolist()) for key in images}
+    found = []
+    for order in (list(records), list(records)[::-1]):
+        artifact = ClassMapFolder(tmp_path, source)
+        found.append(artifact.tag_accuracy({key: records[key] for key in order}))
+    assert found[0] == found[1]

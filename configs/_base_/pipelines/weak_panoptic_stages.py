@@ -128,6 +128,7 @@ from_detector = [
     dict(
         name='val_detections',
         type='generate',
+        artifact='detections',
         only_with=['val.ann_file'],
         config='{detector}',
         out=f'{labels}/detections_val.json',

@@ -100,7 +100,7 @@ class WeakPanoptic(EndToEndDetector):
     """
 
     artifacts = ('panoptic_maps', 'semantic_maps', 'instances')
-    # Piecewise inference has no weights of the second but those of the config.
+    # Without weights of its own the instance sub-network is the paper's piecewise one.
     unused_in_prediction = ('auxiliary_head.', 'instance_head.')
     report_picture = dict(
         title='Semantic map, detections and panoptic segments',
