@@ -1,0 +1,160 @@
+"""How WeakPanoptic comes from an image and detections to its segments."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.registry import init_default_scope
+
+from mmwsis.formats.panoptic_files import PanopticFile
+from mmwsis.utils.arrays import to_numpy
+
+from .canvas import Canvas
+from .coco_files import read_image, spread
+from .maps import draw_numbers
+from .palette import distinct_color
+from .panoptic_figure import draw_panoptic
+from .samples import class_name
+from .sheet import Tile, contact_sheet, save_image
+
+
+def detection_tile(
+    image: np.ndarray, detections: Any, classes: Sequence[str], caption: str = ''
+) -> Tile:
+    """What was detected, in the colours of the classes.
+
+    Args:
+        image: RGB ``(H, W, 3)``, uint8.
+        detections: ``InstanceData`` of ``bboxes`` in pixels of the image, ``labels``
+            and ``scores``.
+        classes: Class names.
+        caption: Text before the caption.
+    """
+    canvas = Canvas(image)
+    fields = [to_numpy(detections.get(key)) for key in ('bboxes', 'labels', 'scores')]
+    for box, label, _ in zip(*fields):
+        canvas.box(box, distinct_color(int(label)))
+    for box, label, score in zip(*fields):
+        name = f'{class_name(int(label), classes)} {float(score):.2f}'
+        canvas.text(box[0], box[1] + 1, name, distinct_color(int(label)))
+    return Tile(canvas.image, f'{caption}detections: {len(fields[0])}')
+
+
+def network_tiles(
+    image: np.ndarray,
+    sample: Any,
+    semantics: np.ndarray,
+    classes: Sequence[str],
+    truth: Tile | None = None,
+) -> list[Tile]:
+    """Detections, semantic map, segments, and the truth; a class has one colour.
+
+    As Fig. 7 of `Weakly- and Semi-Supervised Panoptic Segmentation
+    <https://arxiv.org/abs/1808.03575>`__ (Li, Arnab and Torr, ECCV 2018).
+
+    Args:
+        image: RGB ``(H, W, 3)``, uint8, the original one.
+        sample: With ``detections`` in its pixels, and the predictions.
+        semantics: ``(H, W)`` labels of the semantic network.
+        classes: Class names, things before stuff.
+        truth: Last tile. Defaults to None: it is not known.
+    """
+    codes = to_numpy(sample.pred_panoptic_seg.sem_seg)[0]
+    segments = [
+        dict(id=int(code), category_id=int(code) % 1000)
+        for code in to_numpy(sample.pred_segments.codes)
+    ]
+    labels = {label: label for label in range(len(classes))}
+    tiles = [
+        detection_tile(
+            image, sample.detections, classes, f'image {sample.get("img_id")}: '
+        ),
+        Tile(draw_numbers(image, semantics, None, alpha=0.7), 'semantic network'),
+        Tile(
+            draw_panoptic(image, codes, segments, labels), f'segments: {len(segments)}'
+        ),
+    ]
+    return tiles if truth is None else [*tiles, truth]
+
+
+@torch.no_grad()
+def draw_network(
+    cfg: Config,
+    checkpoint: str | os.PathLike,
+    out_file: str | os.PathLike,
+    num: int = 4,
+    device: str = 'cpu',
+) -> Path:
+    """Draw what WeakPanoptic makes of images that it is tested on.
+
+    Args:
+        cfg: Config of the network with its ``instance_head``.
+        checkpoint: Its checkpoint.
+        out_file: Image file to write.
+        num: Number of images, spread over the dataset. Defaults to 4.
+        device: Where the network runs. Defaults to 'cpu'.
+
+    Returns:
+        ``out_file``.
+
+    Raises:
+        TypeError: The config's model is another one, or has no ``instance_head``.
+    """
+    from mmwsis.pseudo_labels.labeling import load_labeler
+    from mmwsis.registry import DATASETS
+
+    init_default_scope(cfg.get('default_scope', 'mmdet'))
+    model = load_labeler(cfg.model, checkpoint, device)
+    if getattr(model, 'instance_head', None) is None:
+        raise TypeError(
+            f'{cfg.model.type} shares out no pixels among detections; '
+            'mmwsis.WeakPanoptic with an instance_head does.'
+        )
+    dataset = DATASETS.build(cfg.test_dataloader.dataset)
+    classes = dataset.metainfo['classes']
+    truth = next(_truths(cfg.get('test_evaluator')), None)
+    rows = []
+    for index in spread(range(len(dataset)), num):
+        data = model.data_preprocessor(pseudo_collate([dataset[index]]), False)
+        (sample,) = data['data_samples']
+        (sample,) = model.predict(data['inputs'], [sample])
+        height, width = sample.img_shape[:2]
+        inputs = data['inputs'][0, :, :height, :width]
+        semantics = model.semantic_probs(inputs, sample, sample.ori_shape[:2])
+        scale = np.divide(sample.ori_shape[1::-1], (width, height))
+        sample.detections.bboxes *= torch.as_tensor(np.tile(scale, 2)).to(inputs)
+        image = read_image(sample.img_path)
+        known = truth and _truth_tile(truth, sample.img_id, image, classes)
+        labels = to_numpy(semantics.argmax(0))
+        rows.append(network_tiles(image, sample, labels, classes, known))
+    tiles = [tile for row in rows for tile in row]
+    legend = [(name, distinct_color(label)) for label, name in enumerate(classes)]
+    sheet = contact_sheet(tiles, len(rows[0]), '', legend)
+    return save_image(Path(out_file), sheet)
+
+
+def _truths(evaluators: Any) -> Iterator[PanopticFile]:
+    """Panoptic files of the ground truth that evaluators compare with."""
+    evaluators = [evaluators] if isinstance(evaluators, dict) else evaluators or []
+    for one in evaluators:
+        if 'seg_prefix' in one:
+            yield PanopticFile(one['ann_file'], one['seg_prefix'])
+
+
+def _truth_tile(
+    truth: PanopticFile, image_id: Any, image: np.ndarray, classes: Sequence[str]
+) -> Tile:
+    segments = truth.segments(image_id)
+    labels = {
+        key: classes.index(category['name'])
+        for key, category in truth.categories.items()
+        if category['name'] in classes
+    }
+    known = [one for one in segments if one['category_id'] in labels]
+    drawn = draw_panoptic(image, truth.segment_map(image_id), known, labels)
+    return Tile(drawn, f'truth: {len(known)}')
