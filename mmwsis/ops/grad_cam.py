@@ -11,6 +11,7 @@ from .tensor_checks import (
     check_floating,
     check_integers,
     check_shape,
+    full_precision,
     to_full_precision,
 )
 
@@ -56,12 +57,10 @@ def grad_cam(features: Tensor, gradients: Tensor) -> Tensor:
         check_finite(name, tensor)
     if not gradients.numel():
         return gradients.new_zeros(len(gradients), *features.shape[1:])
-    weights = to_full_precision(gradients).mean((2, 3))
-    return (
-        (weights @ to_full_precision(features).flatten(1))
-        .relu()
-        .unflatten(1, features.shape[1:])
-    )
+    with full_precision(features):  # autocast would round the product
+        weights = to_full_precision(gradients).mean((2, 3))
+        heat = weights @ to_full_precision(features).flatten(1)
+    return heat.relu().unflatten(1, features.shape[1:])
 
 
 def gradcam_label_map(

@@ -85,7 +85,7 @@ def test_refinement_has_a_share_of_the_step(load, scope):
 def test_instances_agree_with_the_usual_way(load):
     script = load('bench_instance_ops')
     rows = [row for name in script.NAMES for row in script.build_rows(name, shrink=4)]
-    assert len(rows) == 18
+    assert len(rows) == 19
     for row in rows:
         agreement = row.agree(row.ours(), row.baseline())
         found = ('0e+00', 'e-08', 'equal: True', '0 pixels differ')

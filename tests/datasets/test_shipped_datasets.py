@@ -25,7 +25,7 @@ from mmwsis.structures.supervision import Supervision
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / 'configs/_base_/datasets'
-PANOPTIC = sorted(FOLDER.glob('*_panoptic.py'))
+PANOPTIC = sorted(FOLDER.glob('[!s]*_panoptic.py')) + [FOLDER / 'synthetic_panoptic.py']
 SPECS = sorted((ROOT / 'configs/data_specs').glob('*.py'))
 # `small` stands for the user's own photographs, which no command makes.
 FILES = [*(file for file in SPECS if file.stem != 'small'), *PANOPTIC]

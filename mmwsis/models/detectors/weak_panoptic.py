@@ -84,7 +84,8 @@ class WeakPanoptic(EndToEndDetector):
         ...     backbone=dict(type='mmdet.ResNet', depth=18, num_stages=1,
         ...                   strides=(1,), dilations=(1,), out_indices=(0,)),
         ...     decode_head=dict(type='mmseg.FCNHead', in_channels=64, channels=8,
-        ...                      num_convs=1, in_index=0),
+        ...                      num_convs=1, in_index=0,
+        ...                      loss_decode=dict(type='mmseg.CrossEntropyLoss')),
         ...     instance_head=dict(type='mmwsis.InstanceCRFHead'),
         ...     data_preprocessor=dict(type='mmdet.DetDataPreprocessor',
         ...                            mean=[128] * 3, std=[64] * 3))
