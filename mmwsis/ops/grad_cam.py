@@ -16,6 +16,7 @@ from .tensor_checks import (
 )
 
 
+@torch.no_grad()  # a map to look at or to threshold; no loss reads it
 def grad_cam(features: Tensor, gradients: Tensor) -> Tensor:
     r"""Weight the channels of a feature map by their gradients, and rectify.
 
@@ -34,7 +35,7 @@ def grad_cam(features: Tensor, gradients: Tensor) -> Tensor:
         gradients: (C, K, h, w), of each of C logits with respect to ``features``.
 
     Returns:
-        (C, h, w), >= 0.
+        (C, h, w), >= 0, without a graph.
 
     Raises:
         TypeError: Integers.
