@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from mmengine.dataset import BaseDataset
 
 from mmwsis.datasets.transforms.loading import read_rgb
 from mmwsis.formats.coco_file import read_json
@@ -120,6 +121,25 @@ def spread(items: Sequence[Any], num: int) -> list[Any]:
     """
     count = min(num, len(items))
     return [items[(2 * i + 1) * len(items) // (2 * count)] for i in range(count)]
+
+
+def tagged_indices(dataset: BaseDataset, num: int) -> list[int]:
+    """Pick images with tags, at equal distances.
+
+    Args:
+        dataset: ``mmwsis.CocoWeakDataset``.
+        num: How many.
+
+    Returns:
+        Indices of at most ``num`` of them, in order.
+
+    Raises:
+        ValueError: No image has a tag; the message names the file.
+    """
+    tagged = [i for i in range(len(dataset)) if dataset.get_data_info(i)['tags']]
+    if not tagged:
+        raise ValueError(f'{dataset.ann_file}: no image has a tag; nothing to draw.')
+    return spread(tagged, num)
 
 
 def read_image(

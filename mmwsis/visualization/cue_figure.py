@@ -16,7 +16,7 @@ from torch import nn
 
 from mmwsis.models.layers import PeakAttention
 
-from .coco_files import read_image, spread
+from .coco_files import read_image, tagged_indices
 from .maps import draw_dots, draw_heat
 from .palette import distinct_color
 from .relation_figure import training_truth, truth_tile
@@ -101,10 +101,7 @@ def draw_cues(
         models = {'plain CAM': other, 'peak attention': model}
     elif other := without_peak_attention(model):
         models = {'without peak attention': other, 'with it, same weights': model}
-    tagged = [i for i in range(len(dataset)) if dataset.get_data_info(i)['tags']]
-    if not tagged:
-        raise ValueError(f'{dataset.ann_file}: no image has a tag; nothing to draw.')
-    chosen = spread(tagged, num)
+    chosen = tagged_indices(dataset, num)
     truth, tiles = training_truth(cfg.get('data_spec') or {}), []
     for index in chosen:
         data = pseudo_collate([dataset[index]])

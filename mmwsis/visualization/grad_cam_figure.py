@@ -15,7 +15,7 @@ from torch import Tensor
 from mmwsis.ops import gradcam_label_map
 
 from .canvas import Canvas
-from .coco_files import read_image, spread
+from .coco_files import read_image, tagged_indices
 from .maps import class_map_tiles, draw_numbers
 from .palette import distinct_color
 from .sheet import Tile, contact_sheet, save_image
@@ -114,11 +114,9 @@ def draw_grad_cam(
             f'{type(model).__name__} has no maps of crops; a classifier of crops has '
             '(mmwsis.CropTagClassifier).'
         )
-    tagged = [i for i in range(len(dataset)) if dataset.get_data_info(i)['tags']]
-    if not tagged:
-        raise ValueError(f'{dataset.ann_file}: no image has a tag; nothing to draw.')
+    chosen = tagged_indices(dataset, num)
     classes, tiles, labels = dataset.metainfo['classes'], [], set()
-    for index in spread(tagged, num):
+    for index in chosen:
         data = model.data_preprocessor(pseudo_collate([dataset[index]]), False)
         with torch.no_grad():
             (sample,) = model.predict(data['inputs'], data['data_samples'])

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from mmdet.evaluation import INSTANCE_OFFSET
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
@@ -66,7 +67,7 @@ def network_tiles(
     """
     codes = to_numpy(sample.pred_panoptic_seg.sem_seg)[0]
     segments = [
-        dict(id=int(code), category_id=int(code) % 1000)
+        dict(id=int(code), category_id=int(code) % INSTANCE_OFFSET)
         for code in to_numpy(sample.pred_segments.codes)
     ]
     labels = {label: label for label in range(len(classes))}

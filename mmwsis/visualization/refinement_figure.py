@@ -13,7 +13,7 @@ from mmengine.registry import init_default_scope
 from torch import Tensor
 
 from .canvas import Canvas
-from .coco_files import spread
+from .coco_files import tagged_indices
 from .displacement import draw_displacement
 from .maps import draw_heat, draw_numbers
 from .palette import distinct_color
@@ -169,11 +169,9 @@ def draw_refinement(
     models = [load_labeler(cfg.model, file, device) for file in checkpoints]
     _check_refines(models[0])
     dataset = DATASETS.build(cfg.train_dataloader.dataset)
-    tagged = [i for i in range(len(dataset)) if dataset.get_data_info(i)['tags']]
-    if not tagged:
-        raise ValueError(f'{dataset.ann_file}: no image has a tag; nothing to draw.')
+    chosen = tagged_indices(dataset, num)
     np.random.seed(seed)
-    batch = pseudo_collate([dataset[index] for index in spread(tagged, num)])
+    batch = pseudo_collate([dataset[index] for index in chosen])
     moments = []
     for checkpoint, model in zip(checkpoints, models, strict=True):
         samples, found = refined_labels(model, batch)

@@ -19,7 +19,7 @@ from mmwsis.ops import (
 )
 
 from .canvas import Canvas
-from .coco_files import LabelFile, read_image, spread
+from .coco_files import LabelFile, read_image, tagged_indices
 from .displacement import draw_displacement
 from .maps import draw_heat, draw_numbers
 from .palette import distinct_color
@@ -140,10 +140,7 @@ def draw_relations(
             f'{type(model).__name__} has no boundaries and displacements; IRNet has '
             '(mmwsis.IRNet).'
         )
-    tagged = [i for i in range(len(dataset)) if dataset.get_data_info(i)['tags']]
-    if not tagged:
-        raise ValueError(f'{dataset.ann_file}: no image has a tag; nothing to draw.')
-    chosen = spread(tagged, num)
+    chosen = tagged_indices(dataset, num)
     truth = training_truth(cfg.get('data_spec') or {})
     tiles = []
     for index in chosen:

@@ -2,7 +2,6 @@
 
 import copy
 import json
-import math
 import sys
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from mmengine.logging import MessageHub
 from mmengine.registry import DATASETS, MODELS, init_default_scope
 
 sys.path.insert(0, str(Path(__file__).parent))
+from loss_step import check_loss_step
 from shipped_configs import CONFIGS as ALL_CONFIGS
 from shipped_configs import FOLDER, PANOPTIC, load, name_of
 
@@ -22,8 +22,6 @@ from mmwsis.engine.fit_config import LOADERS
 from mmwsis.engine.fit_model import fit_model
 
 CONFIGS = [file for file in ALL_CONFIGS if file not in PANOPTIC]
-# Parameters of MMDetection that no loss reaches, whatever the input.
-NO_GRADIENT: set[str] = set()
 CROP = 64
 RELATION_CROP = 96  # pairs of radius 10 need a grid of 19 columns
 
@@ -173,23 +171,6 @@ def prediction_loader(cfg):
     if cfg.get('val_dataloader') is None:
         return 'pseudo_label_dataloader'
     return 'val_dataloader'
-
-
-def check_loss_step(model, data):
-    model.train()
-    data = model.data_preprocessor(data, True)
-    losses = model(**data, mode='loss')
-    loss, logged = model.parse_losses(losses)
-    assert loss.requires_grad
-    assert all(math.isfinite(float(value.detach())) for value in logged.values())
-    loss.backward()
-    trainable = {n: p for n, p in model.named_parameters() if p.requires_grad}
-    without = {name for name, value in trainable.items() if value.grad is None}
-    assert trainable
-    assert without <= NO_GRADIENT
-    assert all(
-        p.grad.isfinite().all() for p in trainable.values() if p.grad is not None
-    )
 
 
 def check_prediction(cfg, sample):

@@ -2,7 +2,6 @@
 
 import copy
 import json
-import math
 import shutil
 import sys
 from pathlib import Path
@@ -16,6 +15,7 @@ from mmengine.registry import DATASETS, MODELS, init_default_scope
 
 sys.path.insert(0, str(Path(__file__).parent))
 from conftest import write_proposals
+from loss_step import check_loss_step
 from shipped_configs import PANOPTIC, load, name_of
 
 from mmwsis.dataset_converters.coco2weak import convert_file
@@ -206,18 +206,6 @@ def test_loss_step_and_prediction(file, panoptic_spec):
     with torch.no_grad():
         (sample,) = model(**data, mode='predict')
     check_prediction(kind or 'panoptic_maps', sample)
-
-
-def check_loss_step(model, data):
-    model.train()
-    data = model.data_preprocessor(data, True)
-    loss, logged = model.parse_losses(model(**data, mode='loss'))
-    assert all(math.isfinite(float(value.detach())) for value in logged.values())
-    loss.backward()
-    trainable = {n: p.grad for n, p in model.named_parameters() if p.requires_grad}
-    assert trainable
-    assert [name for name, grad in trainable.items() if grad is None] == []
-    assert all(grad.isfinite().all() for grad in trainable.values())
 
 
 def check_prediction(kind, sample):

@@ -25,10 +25,11 @@ from mmwsis.structures.supervision import Supervision
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / 'configs/_base_/datasets'
-PANOPTIC = sorted(FOLDER.glob('[!s]*_panoptic.py')) + [FOLDER / 'synthetic_panoptic.py']
-SPECS = sorted((ROOT / 'configs/data_specs').glob('*.py'))
 # `small` stands for the user's own photographs, which no command makes.
-FILES = [*(file for file in SPECS if file.stem != 'small'), *PANOPTIC]
+OWN = 'small', 'small_panoptic'
+PANOPTIC = [f for f in sorted(FOLDER.glob('*_panoptic.py')) if f.stem not in OWN]
+SPECS = sorted((ROOT / 'configs/data_specs').glob('*.py'))
+FILES = [*(file for file in SPECS if file.stem not in OWN), *PANOPTIC]
 LEVELS = ('image_tags', 'points', 'boxes', 'extreme_points')
 CITYSCAPES_PALETTE = tuple(tuple(one['color']) for one in cityscapes_categories())
 # Things, stuff and colours; coco and lvis take those of their files.

@@ -1,6 +1,6 @@
 """What the refinement of labels reads beside boxes: box label maps, full labels."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from mmdet.evaluation import INSTANCE_OFFSET
@@ -31,27 +31,10 @@ class LoadBoxLabelMap(LoadSemanticMap):
             ``mmwsis.GrabCutProposals``.
     """
 
+    field: ClassVar[str] = 'gt_box_map'
+
     def __init__(self, folder: str) -> None:
         super().__init__(folder)
-
-    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Load the map of ``results['img_id']``.
-
-        Args:
-            results: Data of an image of ``mmwsis.CocoWeakDataset``.
-
-        Returns:
-            ``results``.
-
-        Raises:
-            UnknownImageError: There is no map of this image.
-            FileNotFoundError: The folder is not finished, or the file has gone.
-            ValueError: The map is damaged or has another size than the image, which the
-                message names; or the folder has no background, or classes that the
-                dataset does not have.
-        """
-        results['gt_box_map'] = self._read(results)
-        return results
 
     def _values(self, names: tuple[str, ...], classes: tuple[str, ...]) -> np.ndarray:
         things = [name for name in names if name != BACKGROUND]

@@ -1,7 +1,7 @@
 """Loading what an earlier stage wrote for an image: class, semantic, panoptic maps."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -88,6 +88,8 @@ class LoadSemanticMap(BaseTransform):
             ``k + 1``. Defaults to False.
     """
 
+    field: ClassVar[str] = 'gt_seg_map'
+
     def __init__(self, folder: str, needs_background: bool = False) -> None:
         self.folder = folder
         self.needs_background = needs_background
@@ -110,7 +112,7 @@ class LoadSemanticMap(BaseTransform):
                 message names; or the folder has classes that the dataset does not, or
                 lacks the background.
         """
-        results['gt_seg_map'] = self._read(results)
+        results[self.field] = self._read(results)
         return results
 
     def _read(self, results: dict[str, Any]) -> np.ndarray:

@@ -10,7 +10,7 @@ from torch import Tensor
 from mmwsis.ops import merge_flipped_cams
 from mmwsis.registry import MODELS
 
-from .multi_scale_cam import mirrored_responses
+from .multi_scale_cam import mirrored_responses, only_view
 
 if TYPE_CHECKING:
     from .cam_classifier import CAMClassifier
@@ -71,12 +71,8 @@ class FlippedCAM(BaseModule):
         Raises:
             ValueError: Not one view.
         """
-        if len(views) != 1:
-            raise ValueError(
-                f'FlippedCAM takes an image at one size, got {len(views)} views. Leave '
-                'mmwsis.ImageScales out of the pipeline.'
-            )
-        responses = mirrored_responses(classifier, views[0])
+        view = only_view(views, type(self).__name__)
+        responses = mirrored_responses(classifier, view)
         return InstanceData(
             metainfo=dict(tag_logits=responses.float().mean((0, 2, 3))),
             labels=labels,

@@ -12,6 +12,8 @@ from torch.nn import functional as F
 from mmwsis.ops import grad_cam
 from mmwsis.registry import MODELS
 
+from .multi_scale_cam import only_view
+
 if TYPE_CHECKING:
     from .cam_classifier import CAMClassifier
 
@@ -65,12 +67,8 @@ class GradCAM(BaseModule):
         Raises:
             ValueError: Not one view.
         """
-        if len(views) != 1:
-            raise ValueError(
-                f'GradCAM takes an image at one size, got {len(views)} views. Leave '
-                'mmwsis.ImageScales out of the pipeline.'
-            )
-        features = classifier.features(views[0][None]).detach()
+        view = only_view(views, type(self).__name__)
+        features = classifier.features(view[None]).detach()
         with torch.enable_grad():  # prediction runs without
             features.requires_grad_()
             logits = classifier.head(features)[0]

@@ -99,6 +99,24 @@ class MultiScaleCAM(BaseModule):
         )
 
 
+def only_view(views: Sequence[Tensor], reader: str) -> Tensor:
+    """The image, of who takes it at one size.
+
+    Args:
+        views: Of the image, ``(3, h, w)`` each.
+        reader: Who takes it, for the message.
+
+    Raises:
+        ValueError: Not one view.
+    """
+    if len(views) != 1:
+        raise ValueError(
+            f'{reader} takes an image at one size, got {len(views)} views. Leave '
+            'mmwsis.ImageScales out of the pipeline.'
+        )
+    return views[0]
+
+
 def mirrored_responses(classifier: 'CAMClassifier', view: Tensor) -> Tensor:
     """Maps of an image and of its mirror image, before any rectification.
 

@@ -15,6 +15,7 @@ from mmwsis.ops.tensor_checks import check_finite
 from mmwsis.registry import MODELS
 
 from .cam_classifier import CAMClassifier
+from .multi_scale_cam import only_view
 
 CLASSES = ('tags', 'predicted')
 
@@ -109,14 +110,10 @@ class PeakResponseClassifier(CAMClassifier):
             ValueError: Not one view, or a response that is not finite; the message
                 names the image.
         """
-        if len(views) != 1:
-            raise ValueError(
-                f'{type(self).__name__} takes an image at one size, got {len(views)} '
-                'views. Leave mmwsis.ImageScales out of the pipeline.'
-            )
+        view = only_view(views, type(self).__name__)
         traced = self.test_cfg['back_propagate']
         with torch.set_grad_enabled(traced):  # generation runs without gradients
-            image = views[0][None].detach().requires_grad_(traced)
+            image = view[None].detach().requires_grad_(traced)
             features = self.features(image)
             logits = self.head(features)[0].detach()
             labels = self._classes_of(sample, logits)
