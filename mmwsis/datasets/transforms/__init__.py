@@ -9,6 +9,7 @@ from .geometric import GeometricTransform
 from .geometry import Geometry
 from .loading import LoadCachedImage, LoadCheckedImage
 from .object_crop import ObjectCrop, ObjectCropFlip
+from .object_mirror import ObjectMirror
 from .pack_weak import PackWeakInputs
 from .packing import PackObjectCrop
 from .panoptic import LoadPanopticAnnotations
@@ -58,6 +59,7 @@ __all__ = [
     'LoadWeakAnnotations',
     'ObjectCrop',
     'ObjectCropFlip',
+    'ObjectMirror',
     'PackObjectCrop',
     'PackWeakInputs',
     'PointsToPixels',
