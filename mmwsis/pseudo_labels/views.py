@@ -5,7 +5,7 @@ same mask at another size. How far two views agree is therefore a sign of how go
 mask is (:mod:`mmwsis.evaluation.label_signals`), for the price of labelling twice.
 
 A view changes the data pipeline alone, so it is the same for every labeler: whole
-images are mirrored or rescaled behind their last resizing; objects that are cut out
+images are mirrored when loaded, or rescaled after their last resizing; objects cut out
 come from the mirror image, or from a wider surrounding and so smaller. Masks of scaled
 views have the original image's coordinates already, those of mirror images are
 mirrored back.
@@ -23,6 +23,8 @@ VIEWS = ('mirrored', 'scaled')
 SCALE = 0.75
 # Kinds of artifacts whose records are masks.
 VIEWED = ('object_masks', 'instances')
+# What loads an image and what belongs to it.
+_FIRST = ('Load', 'Generate', 'CropTags')
 # What makes an image or its points fit the network, after all resizing.
 _LAST = ('ResizeToMultiple', 'PointsToPixels')
 _TEST_MARGIN = 0.3  # ObjectCrop's own
@@ -78,7 +80,7 @@ def view_pipeline(
     Example:
         >>> steps = [dict(type='LoadImageFromFile'), dict(type='PackDetInputs')]
         >>> [step['type'] for step in view_pipeline(steps, 'mirrored')]
-        ['LoadImageFromFile', 'mmwsis.RandomMirror', 'PackDetInputs']
+        ['LoadImageFromFile', 'mmwsis.MirroredImage', 'PackDetInputs']
     """
     if view not in VIEWS:
         raise ValueError(f'view must be one of {VIEWS}, got {view!r}.')
@@ -91,18 +93,20 @@ def view_pipeline(
         )
     if 'ObjectCrop' in names:
         return _object_view(steps, names.index('ObjectCrop'), view)
-    place = len(steps) - 1
-    while names[place - 1] in _LAST:
-        place -= 1
-    step = dict(type='mmwsis.RandomMirror', prob=1.0)
-    if view == 'scaled':
+    if view == 'mirrored':
+        step = dict(type='mmwsis.MirroredImage')
+        place = next(i for i, name in enumerate(names) if not name.startswith(_FIRST))
+    else:
         step = dict(type='mmwsis.RandomRescale', scale=(SCALE, SCALE))
+        place = len(steps) - 1
+        while names[place - 1] in _LAST:
+            place -= 1
     return [*steps[:place], step, *steps[place:]]
 
 
 def _object_view(steps: list[dict], place: int, view: str) -> list[dict[str, Any]]:
     if view == 'mirrored':
-        return [*steps[:place], dict(type='mmwsis.ObjectMirror'), *steps[place:]]
+        return [*steps[:place], dict(type='mmwsis.MirroredObjectImage'), *steps[place:]]
     crop = steps[place]
     # Half a side of the box and the margin fill half the crop.
     crop['test_margin'] = (1 + crop.get('test_margin', _TEST_MARGIN)) / SCALE - 1

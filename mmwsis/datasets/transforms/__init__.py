@@ -8,8 +8,8 @@ from .detections import LoadDetections
 from .geometric import GeometricTransform
 from .geometry import Geometry
 from .loading import LoadCachedImage, LoadCheckedImage
+from .mirrored_source import MirroredImage, MirroredObjectImage
 from .object_crop import ObjectCrop, ObjectCropFlip
-from .object_mirror import ObjectMirror
 from .pack_weak import PackWeakInputs
 from .packing import PackObjectCrop
 from .panoptic import LoadPanopticAnnotations
@@ -57,9 +57,10 @@ __all__ = [
     'LoadProposals',
     'LoadSemanticMap',
     'LoadWeakAnnotations',
+    'MirroredImage',
+    'MirroredObjectImage',
     'ObjectCrop',
     'ObjectCropFlip',
-    'ObjectMirror',
     'PackObjectCrop',
     'PackWeakInputs',
     'PointsToPixels',
