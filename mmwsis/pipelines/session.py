@@ -131,7 +131,7 @@ def run_pipeline(
     say(console_table(runner))
     report = runner.work_dir / 'report.md'
     if report.is_file():
-        say(f'\nReport: {report}')
+        say(f'\nReport: {report}; to send around: {report.with_suffix(".html")}')
     return runner
 
 
