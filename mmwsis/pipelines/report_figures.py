@@ -86,9 +86,7 @@ def draw_figures(runner: 'PipelineRunner', stage: ReportStage) -> list[Figure]:
     return drawn
 
 
-def _is_drawn(
-    own: dict[str, str] | None, model: dict[str, Any], artifact: str
-) -> bool:
+def _is_drawn(own: dict[str, str] | None, model: dict[str, Any], artifact: str) -> bool:
     """Whether a model's own picture shows how this artifact is made by this config."""
     if own is None or own.get('artifact', artifact) != artifact:
         return False
