@@ -39,13 +39,14 @@ from .object_masks import ObjectMasks
 from .parts import PartWriter, parts_folder, read_parts
 from .plan import Chunk, Shard, plan_chunks
 from .progress import generation_progress
+from .views import check_has_views, viewed_config
 
 _SECOND_JOB = 'Another job is making these pseudo labels right now'
 
 
 @dataclass
 class GenerationOptions:
-    """How to run; none of it changes a mask but ``batch_size`` and ``amp``.
+    """How to run; no mask is changed but by ``batch_size``, ``amp`` and ``view``.
 
     Attributes:
         batch_size: Samples per batch. Defaults to the config's.
@@ -61,6 +62,8 @@ class GenerationOptions:
         artifact: Kind to make. Defaults to the config's ``artifact``.
         force: Also write a result that would mislead, such as the class maps of a
             classifier at chance. Defaults to False.
+        view: Label another view of the images, 'mirrored' or 'scaled', see
+            :mod:`mmwsis.pseudo_labels.views`. Defaults to None: the images themselves.
     """
 
     batch_size: int | None = None
@@ -73,6 +76,7 @@ class GenerationOptions:
     results_out: str | os.PathLike | None = None
     artifact: str | None = None
     force: bool = False
+    view: str | None = None
 
 
 @dataclass(frozen=True)
@@ -185,6 +189,8 @@ def _supervision(dataset: Mapping[str, Any]) -> str | None:
 def _plan(
     cfg: Config, checkpoint: Path | None, out: Path, options: GenerationOptions
 ) -> _Work:
+    if options.view is not None:
+        cfg = viewed_config(cfg, options.view)
     batch_size = options.batch_size or cfg.pseudo_label_dataloader.get('batch_size', 8)
     parts = parts_folder(out)
     how = cfg, checkpoint, options, batch_size, parts
@@ -192,6 +198,8 @@ def _plan(
     if options.artifact not in (None, settings['type']):
         settings = artifact_settings(options.artifact)
     check_model_makes(cfg.model, settings['type'])
+    if options.view is not None:
+        check_has_views(settings['type'])
     dataset_cfg = cfg.pseudo_label_dataloader.dataset
     path = os.path.join(dataset_cfg.get('data_root') or '', dataset_cfg.ann_file)
     level = _supervision(dataset_cfg)
@@ -208,6 +216,7 @@ def _plan(
         source, classes=classes, category_ids=tuple(ids), stuff_classes=stuff
     )
     artifact = build_artifact(settings, out, source)
+    artifact.view = options.view
     chunks = plan_chunks(artifact.items(dataset), batch_size)
     return _Work(*how, artifact, settings, dataset, chunks)
 
@@ -222,7 +231,12 @@ def _enter(work: _Work) -> dict[str, Any] | None:
         checkpoint=work.checkpoint,
         source=artifact.source.path,
         supervision=_supervision(cfg.pseudo_label_dataloader.dataset) or 'image_tags',
-        options=dict(**how, batch_size=work.batch_size, amp=options.amp),
+        options=dict(
+            **how,
+            batch_size=work.batch_size,
+            amp=options.amp,
+            **({} if options.view is None else dict(view=options.view)),
+        ),
         settings=dict(
             model=cfg.model.to_dict(),
             dataset=cfg.pseudo_label_dataloader.dataset.to_dict(),

@@ -19,6 +19,7 @@ from .artifact import Artifact
 from .labeler import Labeler
 from .loading import ChunkBatch
 from .parts import PartWriter
+from .views import original_record
 
 # Normalisation constants come from the config, not from a checkpoint.
 _UNUSED = ('data_preprocessor.',)
@@ -185,7 +186,8 @@ def _records(
             f'{returned}; expected one for each, in order. The data pipeline must pack '
             f'{artifact.key!r} as metainfo, and predict() must keep it.'
         )
-    return [artifact.record(sample) for sample in samples]
+    records = [artifact.record(sample) for sample in samples]
+    return [original_record(record, artifact.view) for record in records]
 
 
 def _place(item_ids: tuple[Any, ...], artifact: Artifact) -> str:
