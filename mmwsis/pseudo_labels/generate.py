@@ -28,13 +28,14 @@ from .parts import PartWriter, parts_folder, read_parts
 from .plan import Chunk, Shard
 from .progress import generation_progress
 from .task import LabelingTask, declared_supervision, plan_task
+from .views import viewed_config
 
 _SECOND_JOB = 'Another job is making these pseudo labels right now'
 
 
 @dataclass
 class GenerationOptions:
-    """How to run; none of it changes a mask but ``batch_size`` and ``amp``.
+    """How to run; no mask is changed but by ``batch_size``, ``amp`` and ``view``.
 
     Attributes:
         batch_size: Samples per batch. Defaults to the config's.
@@ -50,6 +51,8 @@ class GenerationOptions:
         artifact: Kind to make. Defaults to the config's ``artifact``.
         force: Also write a result that would mislead, such as the class maps of a
             classifier at chance. Defaults to False.
+        view: Label another view of the images, 'mirrored' or 'scaled', see
+            :mod:`mmwsis.pseudo_labels.views`. Defaults to None: the images themselves.
     """
 
     batch_size: int | None = None
@@ -62,6 +65,7 @@ class GenerationOptions:
     results_out: str | os.PathLike | None = None
     artifact: str | None = None
     force: bool = False
+    view: str | None = None
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,9 @@ def generate_pseudo_labels(
     out = Path(out)
     init_default_scope(cfg.get('default_scope', 'mmdet'))
     checkpoint = _require_checkpoint(checkpoint, cfg)
-    task = plan_task(cfg, out, options.artifact, options.batch_size)
+    if options.view is not None:
+        cfg = viewed_config(cfg, options.view)
+    task = plan_task(cfg, out, options.artifact, options.batch_size, options.view)
     work = _Work(cfg, checkpoint, options, parts_folder(out), task)
     held = on_first_rank(lambda: _enter(work))
     if held is None:
@@ -166,7 +172,12 @@ def _enter(work: _Work) -> dict[str, Any] | None:
         source=artifact.source.path,
         supervision=declared_supervision(cfg.pseudo_label_dataloader.dataset)
         or 'image_tags',
-        options=dict(**how, batch_size=task.batch_size, amp=options.amp),
+        options=dict(
+            **how,
+            batch_size=task.batch_size,
+            amp=options.amp,
+            **({} if options.view is None else dict(view=options.view)),
+        ),
         settings=dict(
             model=cfg.model.to_dict(),
             dataset=cfg.pseudo_label_dataloader.dataset.to_dict(),

@@ -23,6 +23,7 @@ from .distributed import default_device
 from .labeler import Labeler
 from .loading import ChunkBatch, build_loader
 from .plan import Chunk
+from .views import original_record
 
 # Normalisation constants come from the config, not from a checkpoint.
 _UNUSED = ('data_preprocessor.',)
@@ -307,7 +308,8 @@ def _records(
             f'{returned}; expected one for each, in order. The data pipeline must pack '
             f'{artifact.key!r} as metainfo, and predict() must keep it.'
         )
-    return [artifact.record(sample) for sample in samples]
+    records = [artifact.record(sample) for sample in samples]
+    return [original_record(record, artifact.view) for record in records]
 
 
 def _place(item_ids: tuple[Any, ...], artifact: Artifact) -> str:

@@ -20,6 +20,7 @@ from .artifacts import (
     check_model_makes,
 )
 from .plan import Chunk, plan_chunks
+from .views import check_has_views
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,11 @@ def declared_supervision(dataset: Mapping[str, Any]) -> str | None:
 
 
 def plan_task(
-    cfg: Config, out: Path, kind: str | None = None, batch_size: int | None = None
+    cfg: Config,
+    out: Path,
+    kind: str | None = None,
+    batch_size: int | None = None,
+    view: str | None = None,
 ) -> LabelingTask:
     """Read the weak labels of a config and cut them into chunks.
 
@@ -64,20 +69,24 @@ def plan_task(
         out: File or folder that will be written.
         kind: Artifact to make. Defaults to None: the config's ``artifact``.
         batch_size: Samples in a batch. Defaults to None: the config's.
+        view: View of the images that the config loads, see
+            :mod:`mmwsis.pseudo_labels.views`. Defaults to None: the images themselves.
 
     Returns:
         The task.
 
     Raises:
         FileNotFoundError: There is no annotation file.
-        ValueError: The model cannot make this artifact, or the dataset hides
-            annotations or images.
+        ValueError: The model cannot make this artifact, it has no views, or the dataset
+            hides annotations or images.
     """
     batch_size = batch_size or cfg.pseudo_label_dataloader.get('batch_size', 8)
     settings = artifact_settings(cfg.get('artifact'))
     if kind not in (None, settings['type']):
         settings = artifact_settings(kind)
     check_model_makes(cfg.model, settings['type'])
+    if view is not None:
+        check_has_views(settings['type'])
     dataset_cfg = cfg.pseudo_label_dataloader.dataset
     path = os.path.join(dataset_cfg.get('data_root') or '', dataset_cfg.ann_file)
     level = declared_supervision(dataset_cfg)
@@ -95,5 +104,6 @@ def plan_task(
         source, classes=classes, category_ids=tuple(ids), stuff_classes=stuff
     )
     artifact = build_artifact(settings, out, source)
+    artifact.view = view
     chunks = plan_chunks(artifact.items(dataset), batch_size)
     return LabelingTask(artifact, settings, batch_size, dataset, chunks)
