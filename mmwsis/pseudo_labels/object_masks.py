@@ -79,6 +79,17 @@ class ObjectMasks(Artifact):
         """
         return prediction_record(sample.metainfo, self.place(sample))
 
+    def annotations(self, records: Records) -> list[dict[str, Any]]:
+        """Mask of every object; boxes are filled where the network gave none.
+
+        Args:
+            records: Id of an item -> its record.
+
+        Returns:
+            COCO annotations, in the order of the weak file.
+        """
+        return merge_annotations(self.source.coco, self.source.category_ids, records)
+
     def finish(
         self,
         records: Records,
@@ -94,7 +105,7 @@ class ObjectMasks(Artifact):
                 None: it is not written.
         """
         coco = self.source.coco
-        annotations = merge_annotations(coco, self.source.category_ids, records)
+        annotations = self.annotations(records)
         collapse = mask_collapse({**coco, 'annotations': annotations})
         provenance = {**provenance, 'collapse': collapse}
         write_pseudo_labels(self.out, coco, annotations, provenance, results_out)
