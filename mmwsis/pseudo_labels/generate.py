@@ -31,7 +31,13 @@ from .artifacts import (
     check_model_makes,
 )
 from .distributed import default_device, on_first_rank
-from .labeling import label_batch, label_chunks, labels_in_loader, load_labeler
+from .labeling import (
+    find_own_weights,
+    label_batch,
+    label_chunks,
+    labels_in_loader,
+    load_labeler,
+)
 from .loading import build_loader
 from .manifest import build_manifest, differences, enter_parts, refuse, result_info
 from .merge import check_complete
@@ -81,6 +87,7 @@ class _Work:
 
     cfg: Config
     checkpoint: Path | None
+    own_weights: Mapping[str, str] | None
     options: GenerationOptions
     batch_size: int
     parts: Path
@@ -107,7 +114,8 @@ def generate_pseudo_labels(
 
     Args:
         cfg: Config of a labeler; ``model.test_cfg`` says how masks are made.
-        checkpoint: Checkpoint of that labeler; None for a model without weights.
+        checkpoint: Checkpoint of that labeler; None for a model without weights, or one
+            whose weights the config names.
         out: File to write, or folder of maps.
         options: How to run. Defaults to ``GenerationOptions()``.
 
@@ -123,7 +131,9 @@ def generate_pseudo_labels(
     options = options or GenerationOptions()
     out = Path(out)
     init_default_scope(cfg.get('default_scope', 'mmdet'))
-    work = _plan(cfg, _require_checkpoint(checkpoint, cfg), out, options)
+    own_weights = find_own_weights(cfg.model)
+    checkpoint = _require_checkpoint(checkpoint, cfg, own_weights)
+    work = _plan(cfg, checkpoint, own_weights, out, options)
     held = on_first_rank(lambda: _enter(work))
     if held is None:
         print_log(f'{out} is finished already; nothing to do.', logger='current')
@@ -137,8 +147,18 @@ def generate_pseudo_labels(
 
 
 def _require_checkpoint(
-    checkpoint: str | os.PathLike | None, cfg: Config
+    checkpoint: str | os.PathLike | None,
+    cfg: Config,
+    own_weights: Mapping[str, str] | None,
 ) -> Path | None:
+    if own_weights is not None:
+        if checkpoint is not None:
+            raise ValueError(
+                f'{cfg.model.type} brings its weights with it, '
+                f'{own_weights["checkpoint"]}; leave the checkpoint {checkpoint} out, '
+                'or name other weights in the config.'
+            )
+        return None
     if checkpoint is None:
         load_labeler(cfg.model, None, 'cpu')  # refuses a model with weights
         return None
@@ -183,11 +203,15 @@ def _supervision(dataset: Mapping[str, Any]) -> str | None:
 
 
 def _plan(
-    cfg: Config, checkpoint: Path | None, out: Path, options: GenerationOptions
+    cfg: Config,
+    checkpoint: Path | None,
+    own_weights: Mapping[str, str] | None,
+    out: Path,
+    options: GenerationOptions,
 ) -> _Work:
     batch_size = options.batch_size or cfg.pseudo_label_dataloader.get('batch_size', 8)
     parts = parts_folder(out)
-    how = cfg, checkpoint, options, batch_size, parts
+    how = cfg, checkpoint, own_weights, options, batch_size, parts
     settings = artifact_settings(cfg.get('artifact'))
     if options.artifact not in (None, settings['type']):
         settings = artifact_settings(options.artifact)
@@ -197,7 +221,10 @@ def _plan(
     level = _supervision(dataset_cfg)
     coco = load_coco(path, level or 'image_tags', need_tags=level is not None)
     source = LabelSource(path, coco)
-    if not source.coco[ARTIFACTS[settings['type']].listed_in]:
+    listed_in = ARTIFACTS[settings['type']].listed_in
+    if not source.coco[listed_in]:
+        if listed_in == 'annotations':
+            _refuse_tags_alone(source, level)
         # MMEngine cannot build a dataset of nothing.
         return _Work(*how, build_artifact(settings, out, source), settings, None, [])
     dataset = DATASETS.build(dataset_cfg)
@@ -212,6 +239,18 @@ def _plan(
     return _Work(*how, artifact, settings, dataset, chunks)
 
 
+def _refuse_tags_alone(source: LabelSource, level: str | None) -> None:
+    """Refuse a file that says what is in its images, and of nothing where."""
+    tagged = [key for key, image in source.images.items() if image.get('tags')]
+    if tagged:
+        raise ValueError(
+            f'{source.path} has tags alone (the first image id with some is '
+            f'{tagged[0]!r}), no annotations: nothing says where an object is, and '
+            f'supervision={level!r} needs that of every object. Give such labels, or '
+            'use a method that starts from tags, such as IRNet.'
+        )
+
+
 def _enter(work: _Work) -> dict[str, Any] | None:
     """Check what lies there already; None if the result is finished."""
     cfg, options, parts, artifact = work.cfg, work.options, work.parts, work.artifact
@@ -219,9 +258,11 @@ def _enter(work: _Work) -> dict[str, Any] | None:
     manifest = build_manifest(
         method=cfg.get('wsis', {}).get('method', 'unknown'),
         config=Path(cfg.filename).stem if cfg.filename else 'unnamed',
-        checkpoint=work.checkpoint,
+        checkpoint=work.checkpoint or work.own_weights,
         source=artifact.source.path,
-        supervision=_supervision(cfg.pseudo_label_dataloader.dataset) or 'image_tags',
+        supervision=artifact.supervision
+        or _supervision(cfg.pseudo_label_dataloader.dataset)
+        or 'image_tags',
         options=dict(**how, batch_size=work.batch_size, amp=options.amp),
         settings=dict(
             model=cfg.model.to_dict(),
