@@ -21,9 +21,21 @@ FEATURES = (
     *('score', 'crf', *VIEW_SIGNALS, OTHER),
     *('fill', 'box_fit', 'parts', 'border', 'overlap'),
 )
-# Of a logistic regression for IoU >= 0.75 (fit_rule) on the 1,040 labels of EXITS that
-# docs/review.md describes; the same page has what they reach on labels held out.
-RULE: dict[str, float] = {}
+# Of fit_rule on 1,040 labels of EXITS on photographs of animals and 990 of WISE on
+# synthetic scenes; docs/review.md says which, and what it reaches on labels held out.
+RULE: dict[str, float] = dict(
+    score=5.21,
+    crf=5.12,
+    mirrored=1.11,
+    scaled=1.07,
+    other=1.69,
+    fill=1.19,
+    box_fit=1.71,
+    parts=0.63,
+    border=0.04,
+    overlap=1.31,
+    intercept=1.64,
+)
 _MOST_PARTS, _MOST_SIDES = 4.0, 2.0
 _GOOD_IOU = 0.75
 
@@ -106,6 +118,29 @@ def confidences(
     weights = np.array([rule.get(name, 0.0) for name in FEATURES])
     found = expit(features(signals) @ weights + rule.get('intercept', 0.0))
     return np.where(np.isnan(_values(signals, 'fill')), 0.0, found)
+
+
+def weakest_signals(
+    signals: Sequence[Signals], rule: Mapping[str, float] | None = None
+) -> list[str]:
+    """The signal that lowers each label's confidence most.
+
+    Args:
+        signals: N labels of one file.
+        rule: As for :func:`confidences`.
+
+    Returns:
+        N names; empty where no signal is below the file's median.
+    """
+    rule = RULE if rule is None else rule
+    weights = np.array([rule.get(name, 0.0) for name in FEATURES])
+    parts = features(signals) * weights
+    lowest = parts.argmin(axis=1)
+    others = other_names(signals[0]) if signals else []
+    names = [others[0] if name == OTHER and others else name for name in FEATURES]
+    return [
+        names[column] if part[column] < 0 else '' for part, column in zip(parts, lowest)
+    ]
 
 
 def fit_rule(
