@@ -78,7 +78,7 @@ def plan_task(
     Raises:
         FileNotFoundError: There is no annotation file.
         ValueError: The model cannot make this artifact, it has no views, or the dataset
-            hides annotations or images.
+            hides annotations or images, or the file has tags alone.
     """
     batch_size = batch_size or cfg.pseudo_label_dataloader.get('batch_size', 8)
     settings = artifact_settings(cfg.get('artifact'))
