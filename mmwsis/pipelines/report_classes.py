@@ -21,7 +21,7 @@ _LABEL_FIGURES = {
     'points': 'points',
     'iou': 'IoU of labels',
     'IoU': 'IoU of labels',
-    'recall50': 'labels of IoU .5',
+    'recall50': 'recall at IoU .5',
     'PQ': 'PQ of labels',
     'inside': 'points inside',
     'once': 'objects hit once',

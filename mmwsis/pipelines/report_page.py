@@ -133,7 +133,8 @@ def _lead(summary: dict[str, Any]) -> str:
     if not compared or compared[0]['retention'] is None:
         return f'{text}.'
     full = shown_figure(name, compared[0]['full'])
-    return f'{text}: {compared[0]["retention"]:.1f} % of the {full} with full masks.'
+    kept = f'{compared[0]["retention"]:.1f}\N{NO-BREAK SPACE}%'
+    return f'{text}: {kept} of the {full} with full masks.'
 
 
 def warning_lines(report: dict[str, Any]) -> list[str]:

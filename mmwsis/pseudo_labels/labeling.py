@@ -75,7 +75,7 @@ def load_labeler(
     Args:
         model_cfg: The config's ``model``.
         checkpoint: Checkpoint of ``tools/train.py``; None for a model that has no
-            weights.
+            weights, or brings them with it.
         device: Such as 'cuda' or 'cpu'.
 
     Returns:
@@ -89,7 +89,7 @@ def load_labeler(
     model = MODELS.build(model_cfg)
     if checkpoint is None:
         needed = _needed_weights(model)
-        if needed:
+        if needed and not hasattr(model, 'find_weights'):
             raise ValueError(
                 f'{model_cfg.type} has {len(needed)} weights, such as {needed[:3]}: '
                 'give the checkpoint that tools/train.py wrote.'
@@ -106,6 +106,21 @@ def load_labeler(
     _check_weights(model, weights, checkpoint)
     model.load_state_dict(weights, strict=False)
     return model.to(device).eval()
+
+
+def find_own_weights(model_cfg: Mapping[str, Any]) -> dict[str, str] | None:
+    """Weights that a model brings with it: its config names them, nobody trained them.
+
+    Args:
+        model_cfg: The config's ``model``. Its class finds them by ``find_weights``,
+            which is called with the rest of the config.
+
+    Returns:
+        ``checkpoint``, a name, and ``checkpoint_sha256``; None for other models.
+    """
+    settings = dict(model_cfg)
+    find = getattr(MODELS.get(str(settings.pop('type'))), 'find_weights', None)
+    return None if find is None else find(**settings)
 
 
 def _needed_weights(model: nn.Module) -> list[str]:
