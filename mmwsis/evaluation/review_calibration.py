@@ -23,10 +23,15 @@ BAD_IOUS = (0.5, 0.75)
 SHARES = (0.1, 0.2)
 # Signals of which a high value is a bad sign.
 _BAD_IF_HIGH = ('parts', 'border', 'overlap')
-RANDOM = dict(
-    **{f'auc_{iou}': 0.5 for iou in BAD_IOUS},
-    **{f'found_{iou}_{share}': share for iou in BAD_IOUS for share in SHARES},
-)
+# What is expected of it.
+RANDOM = {
+    key: value
+    for iou in BAD_IOUS
+    for key, value in (
+        (f'auc_{iou}', 0.5),
+        *((f'found_{iou}_{share}', share) for share in SHARES),
+    )
+}
 
 
 def label_ious(
@@ -197,7 +202,7 @@ def calibration_markdown(found: Mapping[str, Any]) -> str:
     bad = ', '.join(f'{count} below {iou}' for iou, count in found['bad'].items())
     header = ['order']
     for iou in BAD_IOUS:
-        header += [f'AUC, IoU < {iou}', *(f'found in first {s:.0%}' for s in SHARES)]
+        header += [f'IoU < {iou}: AUC', *(f'in first {s:.0%}' for s in SHARES)]
     rows = []
     for name, figures in found['order'].items():
         values = ['-' if v is None else f'{v:.3f}' for v in figures.values()]

@@ -13,6 +13,7 @@ from mmwsis.utils.hashing import flatten_settings
 from .correction_job import export_job, refuse_other_artifact
 from .data_paths import fit_to_data_root
 from .definition import Pipeline
+from .evaluator_options import evaluator_options
 from .job import Job
 from .launch import Launch, option_arguments
 from .locate import PACKAGE_DIR, find_config, find_tool
@@ -28,8 +29,6 @@ from .stages import (
     TestStage,
     TrainStage,
 )
-
-_METRICS_WITH_RESULTS = ('CocoMetric', 'CocoInstanceMetric', 'LVISMetric')
 
 
 class JobFactory:
@@ -255,10 +254,13 @@ class JobFactory:
         arguments += self._dataset_arguments(stage)
         outputs = [metrics]
         options = dict(self.options_of(stage))
-        key = self._results_key(stage)
-        if key is not None:
-            options[key] = str(self.work_path('predictions', stage.name))
+        more, keeps_masks = evaluator_options(
+            self.config_of(stage).get('test_evaluator'),
+            str(self.work_path('predictions', stage.name)),
+        )
+        if keeps_masks:
             outputs.append(self.predictions_file(stage.name))
+        options.update(more)
         arguments += option_arguments(options)
         job = self._config_job(stage, find_tool('tools/test.py'), arguments)
         job.inputs.append(Path(self._checkpoint_argument(stage)))
@@ -308,7 +310,9 @@ class JobFactory:
         ]
         return Job(
             inputs=inputs,
-            outputs=[self.work_path('report.md'), self.work_path('report.json')],
+            outputs=[
+                self.work_path(f'report.{kind}') for kind in ('md', 'html', 'json')
+            ],
             settings=flatten_settings(
                 {k: v for k, v in vars(stage).items() if k not in ('name', 'round')}
             ),
@@ -341,19 +345,6 @@ class JobFactory:
             settings=flatten_settings({'config': cfg.to_dict()}),
             scripts=[script],
         )
-
-    def _results_key(self, stage: TestStage) -> str | None:
-        """Dotted key that makes the evaluator keep the predicted masks."""
-        evaluator = self.config_of(stage).get('test_evaluator')
-        several = isinstance(evaluator, (list, tuple))
-        for index, entry in enumerate(evaluator if several else [evaluator]):
-            kind = str((entry or {}).get('type', ''))
-            if kind.endswith(_METRICS_WITH_RESULTS) and 'segm' in entry.get(
-                'metric', ()
-            ):
-                middle = f'.{index}' if several else ''
-                return f'test_evaluator{middle}.outfile_prefix'
-        return None
 
     def _config_argument(self, stage: ConfigStage) -> str:
         file = find_config(stage.config, self.pipeline.file.parent)

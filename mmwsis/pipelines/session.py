@@ -132,6 +132,8 @@ def run_pipeline(
     say('')
     say(console_table(runner))
     report = runner.work_dir / 'report.md'
+    if report.is_file():
+        say(f'\nReport: {report}; to send around: {report.with_suffix(".html")}')
     if runner.waiting is not None:
         say(f'\n{runner.waiting}')
     elif report.is_file():

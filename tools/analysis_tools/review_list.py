@@ -12,11 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mmwsis.dataset_converters.exporters import (
-    FORMATS,
-    ExportSettings,
-    export_labels,
-)
 
 from mmwsis.engine.user_errors import user_errors
 from mmwsis.evaluation.label_confidence import FEATURES
@@ -101,7 +96,9 @@ def parse_args() -> argparse.Namespace:
         help='export the images of the first N labels, with all of their labels',
     )
     parser.add_argument(
-        '--export', choices=FORMATS, help='format of the folder to correct'
+        '--export',
+        choices=('labelme', 'cvat', 'labelstudio', 'yolo-seg', 'coco'),
+        help='format of the folder to correct',
     )
     parser.add_argument(
         '--page',
@@ -167,6 +164,8 @@ def calibrate(
 
 def export_worst(found: ReviewList, args: argparse.Namespace, out_dir: Path) -> None:
     """Export the images of the worst labels."""
+    from mmwsis.dataset_converters.exporters import ExportSettings, export_labels
+
     worst = found.labels[: args.worst]
     images = {row.image['id'] for row in worst}
     target = out_dir / 'to_correct'

@@ -209,7 +209,7 @@ def missing_text(results: Mapping[str, Any]) -> str:
         level = row['level'].replace('_', ' ')
         name = row['title'] if row['level'] == 'masks' else f'{row["title"]}, {level}'
         budget = row['budget_hours']
-        name += '' if budget is None else f', {budget:g} h'
+        name += '' if budget is None else f', {budget:.3g} h'
         texts.append(name + (f' ({done} of {planned} seeds)' if planned > 1 else ''))
     return '; '.join(texts)
 
@@ -233,7 +233,7 @@ def results_table(results: Mapping[str, Any]) -> tuple[list[str], list[list[str]
             floor = floor_text(found)
         rows.append(
             [
-                'all images' if budget is None else f'{budget:g} hours',
+                'all images' if budget is None else f'{budget:.3g} hours',
                 *(row['level'].replace('_', ' '), row['title']),
                 f'{mean(row["images"]):.0f}',
                 f'{mean(row["hours"]):.2f}',
