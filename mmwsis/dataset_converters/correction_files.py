@@ -19,7 +19,6 @@ from .correction_report import SECONDS_PER_MASK, summarize_corrections
 from .corrections import (
     SAME_IOU,
     Corrections,
-    labels_of_people,
     merge_corrections,
 )
 from .outputs import Outputs
@@ -178,6 +177,35 @@ def simulate_file(
     simulated = dict(order=settings.order, seed=settings.seed)
     _write(merged, summary, sources, out, settings, simulated)
     return summary
+
+
+def labels_of_people(
+    mixed: Mapping[str, Any], pseudo: Mapping[str, Any]
+) -> tuple[dict[str, Any], list[Id]]:
+    """Take the corrections out of a mixed file, for other pseudo labels.
+
+    Args:
+        mixed: COCO dictionary of an earlier correction.
+        pseudo: Pseudo labels that a labeler has made since.
+
+    Returns:
+        ``corrected`` and ``reviewed`` of :func:`merge_corrections`: the labels of
+        people, and of images that they labelled altogether all pseudo labels.
+    """
+    known = {one['id'] for one in pseudo['annotations']}
+    drawn = [
+        one if one['id'] in known else {**one, 'is_new': True}
+        for one in mixed['annotations']
+        if 'correction' in one
+    ]
+    complete = {one['id'] for one in mixed['images'] if 'supervision' in one}
+    wanted = complete | {one['image_id'] for one in drawn}
+    reviewed = {one['id'] for one in drawn}
+    reviewed |= {
+        one['id'] for one in pseudo['annotations'] if one['image_id'] in complete
+    }
+    images = [one for one in mixed['images'] if one['id'] in wanted]
+    return {**mixed, 'images': images, 'annotations': drawn}, sorted(reviewed, key=str)
 
 
 def _reviewed(

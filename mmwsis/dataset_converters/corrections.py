@@ -85,7 +85,7 @@ def merge_corrections(
         pseudo: Checked COCO dictionary of pseudo labels; is left as it is.
         corrected: The same of the images that were corrected, with their ids as an
             import with ``keep_ids`` writes them: new objects have ``is_new``. Images
-            are matched by file name, classes by name.
+            are matched by file name, or the end of it; classes by name.
         reviewed: Ids of the pseudo labels that were looked at, where that is not every
             one of these images: others stay if they are unchanged or not there.
             Defaults to None, all of them.
@@ -105,33 +105,16 @@ def merge_corrections(
     return merge.run()
 
 
-def labels_of_people(
-    mixed: Mapping[str, Any], pseudo: Mapping[str, Any]
-) -> tuple[dict[str, Any], list[Id]]:
-    """Take the corrections out of a mixed file, for other pseudo labels.
+def _same_image(
+    name: str, images: Mapping[str, Mapping[str, Any]]
+) -> Mapping[str, Any] | None:
+    """The image of the same name, or of the longest end of it that is a name.
 
-    Args:
-        mixed: COCO dictionary of an earlier correction.
-        pseudo: Pseudo labels that a labeler has made since.
-
-    Returns:
-        ``corrected`` and ``reviewed`` of :func:`merge_corrections`: the labels of
-        people, and of images that they labelled altogether all pseudo labels.
+    An export may have links or copies of the images in a folder of its own.
     """
-    known = {one['id'] for one in pseudo['annotations']}
-    drawn = [
-        one if one['id'] in known else {**one, 'is_new': True}
-        for one in mixed['annotations']
-        if 'correction' in one
-    ]
-    complete = {one['id'] for one in mixed['images'] if 'supervision' in one}
-    wanted = complete | {one['image_id'] for one in drawn}
-    reviewed = {one['id'] for one in drawn}
-    reviewed |= {
-        one['id'] for one in pseudo['annotations'] if one['image_id'] in complete
-    }
-    images = [one for one in mixed['images'] if one['id'] in wanted]
-    return {**mixed, 'images': images, 'annotations': drawn}, sorted(reviewed, key=str)
+    parts = name.split('/')
+    ends = ('/'.join(parts[start:]) for start in range(len(parts)))
+    return next((images[end] for end in ends if end in images), None)
 
 
 class _Merge:
@@ -156,7 +139,8 @@ class _Merge:
         images = {image_file_name(one): one for one in pseudo['images']}
         # Id of an image in the corrected file -> the image of the pseudo labels.
         self.images = {
-            one['id']: images.get(image_file_name(one)) for one in corrected['images']
+            one['id']: _same_image(image_file_name(one), images)
+            for one in corrected['images']
         }
         self.next_id = 1 + max(
             (key for key in self.by_id if isinstance(key, int)), default=0
@@ -194,6 +178,14 @@ class _Merge:
                 'import with --img-dir set to the folder that the names in '
                 f'{pseudo} start from.'
             )
+        owners: dict[Id, str] = {}
+        for name, own in zip(names, self.images.values()):
+            other = owners.setdefault(own['id'], name)
+            if other != name:
+                raise ValueError(
+                    f'{corrected}: {other} and {name} are both image id {own["id"]!r} '
+                    f'of {pseudo}, {image_file_name(own)}; leave one of them out.'
+                )
         for image in self.corrected['images']:
             own = self.images[image['id']]
             sizes = [f'{one["width"]}x{one["height"]}' for one in (own, image)]

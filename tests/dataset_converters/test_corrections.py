@@ -232,6 +232,11 @@ def _unknown_image(back):
     back['images'][0]['file_name'] = '1.jpg'
 
 
+def _one_image_twice(back):
+    back['images'][1]['file_name'] = '../to_correct/sub/1.jpg'
+    back['annotations'] = []
+
+
 def _other_size(back):
     back['images'][0]['width'] = 61
     back['annotations'] = []
@@ -267,6 +272,7 @@ def _outside(back):
     [
         (_no_images, 'back: it has no image'),
         (_unknown_image, r'1 of 2 images are not in labels:\n  1.jpg\n.*--img-dir'),
+        (_one_image_twice, 'sub/1.jpg and ../to_correct/sub/1.jpg are both image id 1'),
         (_other_size, 'sub/1.jpg has 60x40 pixels in labels and 61x40 in back'),
         (_unknown_id, r'1 of 4 annotation ids match nothing in labels.*\[99\].*--keep'),
         (_other_image, 'id 11 is in sub/2.jpg, but in labels it is of image id 1'),
@@ -539,7 +545,7 @@ def test_the_labeler_gets_the_corrections(files, weak):
         assert own[key]['extreme_points'] == before[key]['extreme_points']
     assert 'segmentation' not in own[32] and own[32]['bbox'] == [40, 30, 10, 8]
     # A labeler reads its own level of all of them.
-    for level in ('points', 'boxes', 'extreme_points', 'masks'):
+    for level in ('boxes', 'extreme_points', 'masks'):
         read = by_id(load_coco(str(files / 'corrected.json'), level))
         assert ('segmentation' in read[11]) == (level == 'masks')
         assert ('extreme_points' in read[11]) == (level in ('extreme_points', 'masks'))
