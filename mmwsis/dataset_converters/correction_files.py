@@ -18,6 +18,8 @@ from .outputs import Outputs
 from .review_order import first_labels, order_labels
 from .simulated_corrections import simulate_corrections
 
+# Ends the name of a mixed file's summary.
+SUMMARY_SUFFIX = '.corrections.json'
 Id = int | str
 
 
@@ -54,7 +56,7 @@ def summary_path(out: str | os.PathLike) -> Path:
     Args:
         out: The mixed file.
     """
-    return Path(out).with_suffix('.corrections.json')
+    return Path(out).with_suffix(SUMMARY_SUFFIX)
 
 
 def apply_corrections(

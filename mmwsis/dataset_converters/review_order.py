@@ -58,8 +58,14 @@ def read_review_list(
                     )
                 if key in ranked:
                     raise ValueError(f'{where} {key!r} is listed twice.')
-                ranked[key] = float(row['rank'])
-    except (csv.Error, UnicodeDecodeError, TypeError) as error:
+                try:
+                    ranked[key] = float(row['rank'])
+                except (TypeError, ValueError):
+                    raise ValueError(
+                        f'{path}: line {reader.line_num}: rank {row["rank"]!r} is no '
+                        'number.'
+                    ) from None
+    except (csv.Error, UnicodeDecodeError) as error:
         raise ValueError(f'{path} cannot be read as a CSV: {error}') from None
     if not ranked:
         raise ValueError(f'{path} lists no label, so there is nothing to review.')

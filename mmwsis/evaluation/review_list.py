@@ -19,7 +19,7 @@ from mmwsis.utils.parallel import OrderedPool
 from mmwsis.utils.progress_bar import progress_bar
 
 from .compare_files import check_same_classes, shared_images
-from .label_confidence import confidences
+from .label_confidence import confidences, weakest_signals
 from .label_signals import OWN_SIGNALS, ImageLabels, Signals, image_signals
 from .matched_quality import matched_by_overlap
 from .signal_store import SignalStore
@@ -38,6 +38,7 @@ class ReviewedLabel:
         class_name: Of its category.
         signals: Of :func:`mmwsis.evaluation.label_signals.image_signals`.
         confidence: 0 to 1, low: look at it first.
+        weakest: Signal that speaks most against it; empty: none does.
     """
 
     annotation: Mapping[str, Any]
@@ -45,6 +46,7 @@ class ReviewedLabel:
     class_name: str
     signals: Signals
     confidence: float
+    weakest: str
 
 
 @dataclass(frozen=True)
@@ -122,9 +124,10 @@ def review_labels(
     trust = confidences(signals, rule)
     images = {image['id']: image for image in coco['images']}
     classes = {entry['id']: entry['name'] for entry in coco['categories']}
+    weakest = weakest_signals(signals, rule)
     rows = [
-        ReviewedLabel(one, images[one['image_id']], classes[one['category_id']], s, c)
-        for one, s, c in zip(order, signals, trust.tolist(), strict=True)
+        ReviewedLabel(one, images[one['image_id']], classes[one['category_id']], *own)
+        for one, *own in zip(order, signals, trust.tolist(), weakest, strict=True)
     ]
     rows.sort(key=lambda row: row.confidence)  # stable: equal ones in the file's order
     crowds = len(coco['annotations']) - len(labels)

@@ -48,7 +48,10 @@ class SignalStore:
 
     def finished(self) -> dict[int, list[Signals]]:
         """Number of a job -> the signals of its labels."""
-        return dict(read_parts(self.folder))
+        return {
+            number: [_without_id(row) for row in rows]
+            for number, rows in read_parts(self.folder).items()
+        }
 
     def write(self, number: int, rows: Sequence[Signals]) -> None:
         """Keep the signals of one job.
@@ -57,10 +60,15 @@ class SignalStore:
             number: Of the job.
             rows: Of its labels.
         """
-        self._writer.write(number, rows)
+        numbered = [dict(row, id=index) for index, row in enumerate(rows)]
+        self._writer.write(number, numbered)
 
     def __enter__(self) -> 'SignalStore':
         return self
 
     def __exit__(self, *error: object) -> None:
         self._writer.close()
+
+
+def _without_id(row: Signals) -> Signals:
+    return {name: value for name, value in row.items() if name != 'id'}

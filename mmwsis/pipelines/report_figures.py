@@ -59,6 +59,11 @@ class Figure:
     file: str = ''
     problem: str = ''
 
+    @property
+    def shows_worst(self) -> bool:
+        """Whether it shows the worst labels that a quality stage found."""
+        return Path(self.file).stem.endswith('_worst')
+
 
 def draw_figures(runner: 'PipelineRunner', stage: ReportStage) -> list[Figure]:
     """Draw all figures that the finished stages allow.

@@ -3,6 +3,7 @@
 import base64
 import io
 import os
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
@@ -16,6 +17,8 @@ from mmwsis.utils.fileio import atomic_write_text
 from .html_style import SORT, STYLE
 
 _QUALITY = 85
+_SHORT, _LONG = 14, 60  # letters of a cell that is never broken, and of a wide one
+_DRAWN = 1 << 12  # colours that a drawing has at most, and a photograph exceeds
 # A browser that obeys it fetches nothing, whatever a page is made to contain.
 _POLICY = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
@@ -30,7 +33,8 @@ class Html(str):
 class HtmlPage:
     """One self-contained HTML file: no network, styles, pictures and scripts inside.
 
-    Text is escaped unless it is :class:`Html`. The page follows the reader's choice of
+    Text is escaped unless it is :class:`Html`; in paragraphs and lists what stands
+    between backticks is code. The page follows the reader's choice of
     a light or dark scheme; tables that are wider than the window scroll in a box of
     their own.
 
@@ -38,16 +42,21 @@ class HtmlPage:
         title: Of the window and of the first heading.
         contents: Whether links to the sections stand below the title. Defaults to
             False.
+        picture_bytes: Most bytes of a picture, see :func:`image_tag`. Defaults to
+            None.
 
     Example:
         >>> page = HtmlPage('Labels < 1 %')
         >>> page.table(['class', 'IoU'], [['cat & dog', 0.5]], text_columns=1)
-        >>> '<td>cat &amp; dog</td><td class="number">0.5</td>' in page.html()
+        >>> '>cat &amp; dog</td><td class="number">0.5</td>' in page.html()
         True
     """
 
-    def __init__(self, title: str, *, contents: bool = False) -> None:
+    def __init__(
+        self, title: str, *, contents: bool = False, picture_bytes: int | None = None
+    ) -> None:
         self.title, self.contents = title, contents
+        self.picture_bytes = picture_bytes
         self._parts: list[str] = []
         self._scripts: list[str] = []
         self._sections: list[str] = []
@@ -70,26 +79,29 @@ class HtmlPage:
 
         Args:
             text: The paragraph.
-            kind: ``'soft'`` for small print, ``'note'`` for what must not be missed.
-                Defaults to None, plain text.
+            kind: ``'lead'`` for what the page is about, ``'soft'`` for small print,
+                ``'note'`` for what must not be missed. Defaults to None, plain text.
         """
-        self.raw(f'<p{_class(kind)}>{_safe(text)}</p>')
+        self.raw(f'<p{_class(kind)}>{_prose(text)}</p>')
 
-    def listing(self, items: Iterable[str]) -> None:
+    def listing(self, items: Iterable[str], kind: str | None = None) -> None:
         """Add a bulleted list.
 
         Args:
             items: Text of each entry.
+            kind: As of :meth:`paragraph`. Defaults to None.
         """
-        self.raw(f'<ul>{"".join(f"<li>{_safe(item)}</li>" for item in items)}</ul>')
+        entries = ''.join(f'<li>{_prose(item)}</li>' for item in items)
+        self.raw(f'<ul{_class(kind)}>{entries}</ul>')
 
     def code(self, text: str) -> None:
-        """Add preformatted text, such as a command; long lines are broken.
+        """Add preformatted text, such as commands; long lines are broken.
 
         Args:
             text: The text.
         """
-        self.raw(f'<pre><code>{_safe(text)}</code></pre>')
+        lines = ''.join(f'<span>{_safe(line)}</span>' for line in text.split('\n'))
+        self.raw(f'<pre><code>{lines}</code></pre>')
 
     def table(
         self,
@@ -112,15 +124,15 @@ class HtmlPage:
                 to False.
         """
         count = len(header) if text_columns is None else text_columns
-        number = ['' if at < count else _class('number') for at in range(len(header))]
         head = ''.join(
-            f'<th scope="col"{kind}>{_safe(text)}</th>'
-            for kind, text in zip(number, header)
+            f'<th scope="col"{_class(None if at < count else "number")}>'
+            f'{_safe(text)}</th>'
+            for at, text in enumerate(header)
         )
-        lines = [
-            ''.join(f'<td{kind}>{_safe(cell)}</td>' for kind, cell in zip(number, row))
+        lines = (
+            ''.join(_cell(cell, at >= count) for at, cell in enumerate(row))
             for row in rows
-        ]
+        )
         body = '\n'.join(f'<tr>{line}</tr>' for line in lines)
         title = f'<caption>{_safe(caption)}</caption>' if caption else ''
         # A box that scrolls must be within reach of the keyboard.
@@ -153,7 +165,8 @@ class HtmlPage:
             OSError: The file cannot be read.
         """
         below = f'<figcaption>{_safe(caption)}</figcaption>' if caption else ''
-        self.raw(f'<figure>{image_tag(picture, alt, max_width)}{below}</figure>')
+        image = image_tag(picture, alt, max_width, self.picture_bytes)
+        self.raw(f'<figure>{image}{below}</figure>')
 
     def raw(self, html: str) -> None:
         """Add HTML as it is.
@@ -206,14 +219,20 @@ class HtmlPage:
 
 
 def image_tag(
-    picture: str | os.PathLike | np.ndarray, alt: str, max_width: int = 1600
+    picture: str | os.PathLike | np.ndarray,
+    alt: str,
+    max_width: int = 1600,
+    max_bytes: int | None = None,
 ) -> Html:
     """Return a picture as an ``<img>`` that holds its own bytes.
+
+    Drawings are kept as they are (PNG), photographs become JPEG.
 
     Args:
         picture: Image file, or RGB ``(H, W, 3)``, uint8.
         alt: What it shows.
         max_width: A wider one is made smaller, in pixels. Defaults to 1600.
+        max_bytes: One with more bytes is made coarser, then smaller. Defaults to None.
 
     Returns:
         The tag, such as for a cell of a table.
@@ -229,29 +248,51 @@ def image_tag(
     else:
         with Image.open(picture) as opened:
             image = opened.convert('RGB')
-    if image.width > max_width:
-        height = max(1, round(image.height * max_width / image.width))
-        image = image.resize((max_width, height), Image.Resampling.LANCZOS)
+    kind = 'PNG' if image.getcolors(_DRAWN) else 'JPEG'
+    image = _resized(image, max_width)
+    data, quality = _encoded(image, kind), _QUALITY
+    while max_bytes is not None and len(data) > max_bytes and image.width > 64:
+        if kind == 'JPEG' and quality <= 70:
+            share = max_bytes / len(data)
+            image = _resized(image, int(image.width * min(0.95 * share**0.5, 0.9)))
+        elif kind == 'JPEG':
+            quality -= 15
+        kind = 'JPEG'
+        data = _encoded(image, kind, quality)
     return Html(
-        f'<img src="{_data_uri(image)}" alt="{escape(alt)}" '
+        f'<img src="data:image/{kind.lower()};base64,'
+        f'{base64.b64encode(data).decode("ascii")}" alt="{escape(alt)}" '
         f'width="{image.width}" height="{image.height}">'
     )
 
 
-def _data_uri(image: Image.Image) -> str:
-    """Encode as PNG or JPEG, whichever is smaller; drawings stay sharp as PNG."""
-    jpeg, png = io.BytesIO(), io.BytesIO()
-    image.save(jpeg, 'JPEG', quality=_QUALITY, optimize=True)
-    image.save(png, 'PNG', optimize=True)
-    kind, data = min(
-        [('png', png.getvalue()), ('jpeg', jpeg.getvalue())],
-        key=lambda one: len(one[1]),
-    )
-    return f'data:image/{kind};base64,{base64.b64encode(data).decode("ascii")}'
+def _resized(image: Image.Image, max_width: int) -> Image.Image:
+    if image.width <= max_width:
+        return image
+    height = max(1, round(image.height * max_width / image.width))
+    return image.resize((max_width, height), Image.Resampling.LANCZOS)
+
+
+def _encoded(image: Image.Image, kind: str, quality: int = _QUALITY) -> bytes:
+    buffer = io.BytesIO()
+    settings = dict(quality=quality) if kind == 'JPEG' else {}
+    image.save(buffer, kind, optimize=True, **settings)
+    return buffer.getvalue()
+
+
+def _cell(cell: Any, is_number: bool) -> str:
+    """A cell that is broken into lines only where its text is long."""
+    length = 0 if isinstance(cell, Html) else len(str(cell))
+    kind = 'long' if length > _LONG else 'short' if 0 < length <= _SHORT else None
+    return f'<td{_class("number" if is_number else kind)}>{_safe(cell)}</td>'
 
 
 def _safe(text: Any) -> str:
     return text if isinstance(text, Html) else escape(str(text))
+
+
+def _prose(text: str) -> str:
+    return re.sub('`([^`]+)`', r'<code>\1</code>', _safe(text))
 
 
 def _class(name: str | None) -> str:

@@ -26,7 +26,9 @@ a{color:var(--link)}
 nav ul{display:flex;flex-wrap:wrap;gap:.25rem 1.25rem;padding:0;list-style:none;
 max-width:none}
 .soft,figcaption,caption{color:var(--soft)}
+.lead{font-size:1.2rem;line-height:1.4;margin:1rem 0}
 .note{background:var(--note);border-radius:6px;padding:.6rem .9rem;max-width:none}
+ul.note{padding-left:2rem}
 .box{overflow-x:auto;margin:.75rem 0}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.92rem}
 caption{text-align:left;padding:.25rem 0}
@@ -34,13 +36,16 @@ th,td{padding:.35rem .75rem;text-align:left;vertical-align:top;min-width:3.5rem;
 border-bottom:1px solid var(--line);overflow-wrap:break-word;max-width:34rem}
 th{background:var(--panel);font-weight:600}
 .number{text-align:right;white-space:nowrap}
-th.number{white-space:normal}
+th.number{white-space:normal;min-width:6rem}
+.short{white-space:nowrap}
+.long{min-width:16rem}
 th button{all:unset;cursor:pointer}
 th button:focus-visible{outline:2px solid var(--link)}
 th[aria-sort] button::after{content:" \\2193"}
 th[aria-sort=ascending] button::after{content:" \\2191"}
 pre{background:var(--panel);border-radius:6px;padding:.6rem .9rem;margin:.5rem 0;
 white-space:pre-wrap;overflow-wrap:anywhere;font-size:.84rem;line-height:1.45}
+pre span{display:block;min-height:1.45em;padding-left:1.5rem;text-indent:-1.5rem}
 code,pre{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 figure{margin:.75rem 0;break-inside:avoid}
 img{display:block;max-width:100%;height:auto;border-radius:4px}
