@@ -23,7 +23,7 @@ def _is_module(value):
 
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ('ops', 'structures', 'models', 'engine', 'utils')
+PACKAGES = ('ops', 'structures', 'models', 'engine', 'utils', 'visualization')
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 MODULES = [
     '.'.join(path.relative_to(ROOT).with_suffix('').parts)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mmwsis.formats.coco_file import image_file_name
 from mmwsis.utils.fileio import atomic_write_json, atomic_write_text
 from mmwsis.utils.markdown import markdown_table
 
@@ -48,7 +49,13 @@ def write_quality_report(
     out_dir = Path(out_dir)
     summary = comparison.summary()
     selected = comparison.worst(worst)
-    summary['worst'] = [item._asdict() for item in selected]
+    summary['worst'] = [
+        {
+            **item._asdict(),
+            'file_name': image_file_name(comparison.images[item.image_id]),
+        }
+        for item in selected
+    ]
     if selected:
         draw_worst(comparison, selected, out_dir / 'worst.png', img_dir)
     draw_quality(summary, out_dir / 'quality.png')

@@ -1,31 +1,32 @@
-"""The report: a table for the console, Markdown and JSON with figures."""
+"""The report: a table for the console, Markdown, HTML and JSON with figures."""
 
 import datetime
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mmwsis.utils.collect_env import versions
 from mmwsis.utils.fileio import atomic_write_json, atomic_write_text
-from mmwsis.utils.markdown import markdown_table
+from mmwsis.utils.markdown import MarkdownPage
 
 from .durations import format_duration
-from .launch import shown
-from .report_data import gather, shown_figure
-from .report_rounds import gather_rounds, rounds_lines, rounds_section
-from .report_table import gather_table, table_section
+from .report_classes import gather_classes, gather_worst
+from .report_data import gather
+from .report_page import fill_page, result_text, summary_rows, warning_lines
+from .report_rounds import gather_rounds, rounds_lines
+from .report_table import add_table, gather_table
 from .stages import ReportStage
 
 if TYPE_CHECKING:
     from .report_figures import Figure
     from .runner import PipelineRunner
 
-_FAST_NOTE = (
-    'A `--fast` run: it shows that everything works; its numbers say nothing about '
-    'the method.'
-)
+# Mail takes about 10 MB, and base64 makes four bytes out of three.
+_PICTURE_BYTES = 7_000_000
 
 
 def write_report(runner: 'PipelineRunner', stage: ReportStage) -> None:
-    """Write ``report.md``, ``report.json`` and ``pictures/`` into the work dir.
+    """Write ``report.md``, ``.html``, ``.json`` and ``pictures/`` into the work dir.
 
     Args:
         runner: The runner, with the outcomes so far.
@@ -36,6 +37,9 @@ def write_report(runner: 'PipelineRunner', stage: ReportStage) -> None:
 
     report = {**gather(runner, stage), 'rounds': gather_rounds(runner)}
     report['table'] = gather_table(runner, stage)
+    report['classes'] = gather_classes(runner, stage)
+    report['worst'] = gather_worst(runner, stage)
+    report['versions'] = versions()
     now = datetime.datetime.now().astimezone()
     report['date'] = now.isoformat(timespec='seconds')
     figures = draw_figures(runner, stage)
@@ -43,51 +47,47 @@ def write_report(runner: 'PipelineRunner', stage: ReportStage) -> None:
     for figure in figures:
         if figure.problem:
             runner.say(f'figure not drawn: {figure.title}: {figure.problem}')
-    atomic_write_json(runner.work_dir / 'report.json', _finite(report), indent=1)
-    atomic_write_text(runner.work_dir / 'report.md', markdown(report, figures))
+    folder = runner.work_dir
+    atomic_write_json(folder / 'report.json', _finite(report), indent=1)
+    atomic_write_text(folder / 'report.md', markdown(report, figures))
+    write_html(report, figures, folder)
+
+
+def write_html(report: dict[str, Any], figures: 'list[Figure]', folder: Path) -> Path:
+    """Write a report as one HTML file, ``report.html``, to send around.
+
+    Args:
+        report: What ``report.json`` holds.
+        figures: Its figures.
+        folder: Of the report; the files of the figures are relative to it.
+
+    Returns:
+        The file.
+
+    Raises:
+        OSError: A figure cannot be read.
+    """
+    from mmwsis.visualization.html_page import HtmlPage
+
+    share = _PICTURE_BYTES // max(len(figures), 1)
+    page = HtmlPage(report['title'], contents=True, picture_bytes=share)
+    fill_page(page, report, figures, folder)
+    return page.write(folder / 'report.html')
 
 
 def markdown(report: dict[str, Any], figures: 'list[Figure]') -> str:
     """Write a report as Markdown.
 
     Args:
-        report: As of :func:`~mmwsis.pipelines.report_data.gather`.
+        report: What ``report.json`` holds.
         figures: Its figures.
 
     Returns:
         The text; image links are relative.
     """
-    lines = [f'# {report["title"]}', '', f'Written {report.get("date", "")}.', '']
-    if report['fast']:
-        lines += [_FAST_NOTE, '']
-    summary = _summary_rows(report.get('summary', {}))
-    if summary:
-        lines += ['## Result', '', markdown_table(['measure', 'value'], summary), '']
-    lines += table_section(report.get('table'))
-    for group in report.get('rounds', []):
-        lines += rounds_section(group)
-    rows = [
-        (
-            *(row['stage'], row['type'], format_duration(row['seconds'])),
-            _result_text(row['result']),
-        )
-        for row in report['stages']
-        if row['type'] != 'report'
-    ]
-    header = ['stage', 'type', 'time', 'result']
-    lines += ['## Stages', '', markdown_table(header, rows), '']
-    warnings = _warning_lines(report)
-    if warnings:
-        lines += ['## Warnings', '', *(f'- {line}' for line in warnings), '']
-    for figure in figures:
-        lines += [f'## {figure.title}', '']
-        if figure.problem:
-            lines += [f'Not drawn: {figure.problem}', '']
-        else:
-            lines += [f'![{figure.title}]({figure.file})', '']
-    lines += ['## Commands', '', f'Run in `{report["root"]}`.', '', '```bash']
-    lines += [shown(row['command']) for row in report['stages'] if row['command']]
-    return '\n'.join([*lines, '```', ''])
+    page = MarkdownPage(report['title'], '.')
+    fill_page(page, report, figures, Path())
+    return page.text()
 
 
 def console_table(runner: 'PipelineRunner') -> str:
@@ -106,67 +106,22 @@ def console_table(runner: 'PipelineRunner') -> str:
     rows = [('stage', 'status', 'time', 'result')]
     for row in report['stages']:
         time = format_duration(row['seconds'])
-        rows.append((row['stage'], row['status'], time, _result_text(row['result'])))
+        rows.append((row['stage'], row['status'], time, result_text(row['result'])))
     widths = [max(len(row[i]) for row in rows) for i in range(3)]
     lines = [
         '  '.join([*(cell.ljust(w) for cell, w in zip(row, widths)), row[3]]).rstrip()
         for row in rows
     ]
     lines.insert(1, '-' * max(len(line) for line in lines))
-    for name, value in _summary_rows(report.get('summary', {})):
+    for name, value in summary_rows(report.get('summary', {})):
         lines.append(f'{name}: {value}')
-    lines += table_section(gather_table(runner, first))
+    table = MarkdownPage('', '.')
+    add_table(table, gather_table(runner, first))
+    lines += table.body()
     for group in report['rounds']:
         lines += rounds_lines(group)
-    lines += [f'warning: {line}' for line in _warning_lines(report)]
+    lines += [f'warning: {line}' for line in warning_lines(report)]
     return '\n'.join(lines)
-
-
-def _warning_lines(report: dict[str, Any]) -> list[str]:
-    return [
-        f'{row["stage"]}: {warning}'
-        for row in report['stages']
-        for warning in row.get('warnings', [])
-    ]
-
-
-def _summary_rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
-    """Name and value of each result, for people."""
-    rows = []
-    runs = summary.get('full_runs', [])
-    for key, title in (('weak', summary.get('trained_on')), ('full', 'full masks')):
-        for name, value in summary.get(key, {}).items():
-            text = shown_figure(name, value)
-            if key == 'full' and len(runs) > 1:
-                values = [run[name] for run in runs]
-                ends = [shown_figure(name, end(values)) for end in (min, max)]
-                text += f' (mean; seeds: {"–".join(ends)})'
-            rows.append((f'{name}, trained on {title}', text))
-    if summary.get('retention') is not None:
-        rows.append(('retention', _retention_text(summary['comparison'][0])))
-    for name, value in summary.get('quality', {}).items():
-        rows.append((name, shown_figure(name, value)))
-    return rows
-
-
-def _retention_text(row: dict[str, Any]) -> str:
-    """Retention with its noise floor."""
-    if row['noise_floor'] is None:
-        floor = 'noise floor not measured: --baseline-seeds 3 measures it'
-    else:
-        low, high = row['noise_floor']
-        floor = f'baseline seeds: {low:.1f}–{high:.1f} %'
-    if row['within_noise']:
-        floor += '; the difference is within the noise floor'
-    return f'{row["retention"]:.1f} % ({floor})'
-
-
-def _result_text(result: dict[str, float]) -> str:
-    parts = []
-    for name, value in result.items():
-        number = str(value) if isinstance(value, int) else f'{value:.3g}'
-        parts.append(f'{name} {number}')
-    return ', '.join(parts)
 
 
 def _finite(value: Any) -> Any:

@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from mmwsis.evaluation.counting import is_error
-from mmwsis.utils.markdown import markdown_table
 
 from .durations import format_duration
 from .report_data import shown_figure, stage_result
 from .stages import QualityStage, Stage, TestStage
 
 if TYPE_CHECKING:
+    from .report_page import Page
     from .runner import PipelineRunner
 
 # Of which neither more nor less is better.
@@ -56,14 +56,12 @@ def _repeated(stages: Iterable[Stage]) -> list[Stage]:
     return [stage for stage in stages if stage.round is not None]
 
 
-def rounds_section(group: dict[str, Any]) -> list[str]:
-    """Write what is known of a group as Markdown.
+def add_rounds(page: 'Page', group: dict[str, Any]) -> None:
+    """Add what is known of a group to a page.
 
     Args:
+        page: The page.
         group: Of :func:`gather_rounds`.
-
-    Returns:
-        Lines.
     """
     numbers = range(1, group['total'] + 1)
     header = ['measure', *(f'round {number}' for number in numbers), 'best']
@@ -74,9 +72,9 @@ def rounds_section(group: dict[str, Any]) -> list[str]:
     times = [group['seconds'].get(number) for number in numbers]
     shown = ['–' if one is None else format_duration(one) for one in times]
     rows.append(['time', *shown, ''])
-    note = f'What follows these stages reads the last round, {group["total"]}.'
-    table = markdown_table(header, rows, text_columns=1)
-    return [f'## Rounds of {group["name"]}', '', note, '', table, '']
+    page.heading(f'Rounds of {group["name"]}')
+    page.paragraph(f'What follows these stages reads the last round, {group["total"]}.')
+    page.table(header, rows, text_columns=1)
 
 
 def rounds_lines(group: dict[str, Any]) -> list[str]:

@@ -3,12 +3,12 @@
 from typing import TYPE_CHECKING, Any
 
 from mmwsis.formats.coco_file import read_json
-from mmwsis.utils.markdown import markdown_table
 
 from .report_data import shown_figure, stage_result
 from .stages import ReportStage
 
 if TYPE_CHECKING:
+    from .report_page import Page
     from .runner import PipelineRunner
 
 
@@ -52,17 +52,15 @@ def gather_table(
     return dict(title=table['title'], metrics=list(table['metrics']), rows=rows)
 
 
-def table_section(table: dict[str, Any] | None) -> list[str]:
-    """Write the table as Markdown.
+def add_table(page: 'Page', table: dict[str, Any] | None) -> None:
+    """Add the table to a page.
 
     Args:
-        table: Of :func:`gather_table`.
-
-    Returns:
-        Lines; none without a table.
+        page: The page.
+        table: Of :func:`gather_table`; nothing is added without one.
     """
     if table is None:
-        return []
+        return
     names = table['metrics']
     header = ['method', 'labels', 'images', *names, *(f'paper {one}' for one in names)]
     rows = [
@@ -74,8 +72,8 @@ def table_section(table: dict[str, Any] | None) -> list[str]:
         ]
         for row in table['rows']
     ]
-    text = markdown_table(header, rows, text_columns=2)
-    return [f'## {table["title"]}', '', text, '']
+    page.heading(table['title'])
+    page.table(header, rows, text_columns=2)
 
 
 def _cell(name: str, value: float | None) -> str:

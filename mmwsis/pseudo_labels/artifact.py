@@ -61,6 +61,7 @@ class Artifact(ABC):
         listed_in: Key of the COCO JSON under which the items stand.
         noun: What the items are called.
         key: Metainfo of a predicted sample that holds the id of its item.
+        view: View of the images that is labelled; None: the images themselves.
     """
 
     kind: ClassVar[str]
@@ -68,6 +69,7 @@ class Artifact(ABC):
     listed_in: ClassVar[str] = 'images'
     noun: ClassVar[str] = 'images'
     key: ClassVar[str] = 'img_id'
+    view: str | None = None
 
     def __init__(self, out: Path, source: LabelSource) -> None:
         self.out = out

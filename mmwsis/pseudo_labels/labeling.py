@@ -1,27 +1,70 @@
 """Building a labeler from its checkpoint and running it over chunks."""
 
 import contextlib
+import functools
 import logging
 import os
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
 
 import torch
-from mmengine.config import ConfigDict
+from mmengine.config import Config, ConfigDict
+from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
+from mmengine.registry import init_default_scope
 from torch import nn
 from torch.utils.data import DataLoader
 
-from mmwsis.registry import MODELS
+from mmwsis.registry import DATASETS, MODELS
 from mmwsis.utils.checkpoint import load_checkpoint_file
 
 from .artifact import Artifact
+from .distributed import default_device
 from .labeler import Labeler
-from .loading import ChunkBatch
-from .parts import PartWriter
+from .loading import ChunkBatch, build_loader
+from .plan import Chunk
+from .views import original_record
 
 # Normalisation constants come from the config, not from a checkpoint.
 _UNUSED = ('data_preprocessor.',)
+
+
+class ChunkWriter(Protocol):
+    """Receives the records of finished chunks, such as a ``PartWriter``."""
+
+    def write(self, chunk: int, records: Sequence[Mapping[str, Any]]) -> None:
+        """Keep one chunk.
+
+        Args:
+            chunk: Number of the chunk.
+            records: What the artifact keeps of each sample.
+        """
+        ...
+
+
+def open_labeler(
+    cfg: Config,
+    checkpoint: str | os.PathLike | None,
+    device: str = 'cpu',
+    loader: str = 'pseudo_label_dataloader',
+) -> tuple[nn.Module, BaseDataset]:
+    """Load what a config trains and what it labels, to look into both.
+
+    Args:
+        cfg: Config of a labeler.
+        checkpoint: Its checkpoint; None for a model that has no weights.
+        device: Where the model runs. Defaults to 'cpu'.
+        loader: Whose dataset is built. Defaults to 'pseudo_label_dataloader'.
+
+    Returns:
+        The model in evaluation mode, and the dataset.
+
+    Raises:
+        ValueError: See :func:`load_labeler`.
+    """
+    init_default_scope(cfg.get('default_scope', 'mmdet'))
+    model = load_labeler(cfg.model, checkpoint, device)
+    return model, DATASETS.build(cfg[loader].dataset)
 
 
 def load_labeler(
@@ -111,11 +154,91 @@ def _check_weights(model: nn.Module, weights: Mapping[str, Any], path: Any) -> N
         )
 
 
+def checkpoint_meta(path: str | os.PathLike | None) -> Mapping[str, Any]:
+    """What a checkpoint says of its training; reads no weight.
+
+    Args:
+        path: The file; None has nothing to say.
+
+    Returns:
+        Its ``meta``, empty where there is none.
+    """
+    if path is None:
+        return {}
+    content = load_checkpoint_file(path, map_location='meta')
+    meta = content.get('meta') if isinstance(content, Mapping) else None
+    return meta if isinstance(meta, Mapping) else {}
+
+
+def move_labeler(model: nn.Module, device: str | None = None) -> nn.Module:
+    """Bring a labeler where it computes.
+
+    Args:
+        model: One that :func:`labels_in_loader` stays on the CPU.
+        device: Such as 'cuda:1'. Defaults to None: CUDA where there is some.
+
+    Returns:
+        The model.
+    """
+    if labels_in_loader(model):
+        return model
+    return model.to(device or default_device())
+
+
+@contextlib.contextmanager
+def labeling_numerics() -> Iterator[None]:
+    """Set torch's numerics to those of label generation, and back."""
+    tiny = torch.tensor(1e-310, dtype=torch.float64)
+    flushed = bool(tiny * 1 == 0)
+    # Denormal numbers make small networks many times slower on CPUs.
+    torch.set_flush_denormal(True)
+    try:
+        with torch.backends.cudnn.flags(benchmark=False, deterministic=True):
+            yield
+    finally:
+        torch.set_flush_denormal(flushed)
+
+
+def label_dataset(
+    model: Labeler,
+    dataset: BaseDataset,
+    chunks: Sequence[Chunk],
+    artifact: Artifact,
+    writer: ChunkWriter,
+    advance: Callable[[int], None],
+    batch_size: int,
+    settings: Mapping[str, Any],
+    amp: bool = False,
+) -> None:
+    """Label chunks of a dataset.
+
+    Args:
+        model: Labeler in evaluation mode.
+        dataset: Dataset of samples in test mode.
+        chunks: What to label.
+        artifact: Says what is kept of a predicted sample.
+        writer: Receives the finished chunks.
+        advance: Told the number of samples of every finished chunk.
+        batch_size: Samples in a batch.
+        settings: Of :func:`~mmwsis.pseudo_labels.loading.build_loader`.
+        amp: Run the model under autocast. Defaults to False.
+
+    Raises:
+        ValueError: See :func:`label_batch`.
+    """
+    label = None
+    if labels_in_loader(model):
+        label = functools.partial(label_batch, model=model, artifact=artifact, amp=amp)
+    loader = build_loader(dataset, chunks, batch_size, settings, label)
+    with labeling_numerics():
+        label_chunks(model, loader, artifact, writer, advance, amp)
+
+
 def label_chunks(
     model: Labeler,
     loader: DataLoader,
     artifact: Artifact,
-    writer: PartWriter,
+    writer: ChunkWriter,
     advance: Callable[[int], None],
     amp: bool = False,
 ) -> None:
@@ -200,7 +323,8 @@ def _records(
             f'{returned}; expected one for each, in order. The data pipeline must pack '
             f'{artifact.key!r} as metainfo, and predict() must keep it.'
         )
-    return [artifact.record(sample) for sample in samples]
+    records = [artifact.record(sample) for sample in samples]
+    return [original_record(record, artifact.view) for record in records]
 
 
 def _place(item_ids: tuple[Any, ...], artifact: Artifact) -> str:

@@ -143,6 +143,17 @@ class ObjectMasks(Artifact):
                 record['accepted'] = bool(found.accepted[index])
             yield record
 
+    def annotations(self, records: Records) -> list[dict[str, Any]]:
+        """Mask of every object; boxes are filled where the network gave none.
+
+        Args:
+            records: Id of an item -> its record.
+
+        Returns:
+            COCO annotations, in the order of the weak file.
+        """
+        return merge_annotations(self.source.coco, self.source.category_ids, records)
+
     def finish(
         self,
         records: Records,
@@ -160,6 +171,8 @@ class ObjectMasks(Artifact):
         Raises:
             ValueError: The model left an annotation out.
         """
+        coco = self.source.coco
+        annotations = self.annotations(records)
         coco, category_ids = self.source.coco, self.source.category_ids
         records = self._by_annotation(records)
         annotations = merge_annotations(coco, category_ids, records, self.refine)

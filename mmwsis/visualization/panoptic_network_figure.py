@@ -10,7 +10,6 @@ import torch
 from mmdet.evaluation import INSTANCE_OFFSET
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
-from mmengine.registry import init_default_scope
 
 from mmwsis.formats.panoptic_files import PanopticFile
 from mmwsis.utils.arrays import to_numpy
@@ -106,17 +105,14 @@ def draw_network(
     Raises:
         TypeError: The config's model is another one, or has no ``instance_head``.
     """
-    from mmwsis.pseudo_labels.labeling import load_labeler
-    from mmwsis.registry import DATASETS
+    from mmwsis.pseudo_labels.labeling import open_labeler
 
-    init_default_scope(cfg.get('default_scope', 'mmdet'))
-    model = load_labeler(cfg.model, checkpoint, device)
+    model, dataset = open_labeler(cfg, checkpoint, device, 'test_dataloader')
     if getattr(model, 'instance_head', None) is None:
         raise TypeError(
             f'{cfg.model.type} shares out no pixels among detections; '
             'mmwsis.WeakPanoptic with an instance_head does.'
         )
-    dataset = DATASETS.build(cfg.test_dataloader.dataset)
     classes = dataset.metainfo['classes']
     truth = next(_truths(cfg.get('test_evaluator')), None)
     rows = []

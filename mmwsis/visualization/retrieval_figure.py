@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
-from mmengine.registry import init_default_scope
 
 from .coco_files import spread
 from .retrieval import RetrievalFigure, points_on_crop, retrieval_sheet
@@ -123,12 +122,9 @@ def draw_retrieval(
     Raises:
         TypeError: The config's model has no point retrieval.
     """
-    from mmwsis.pseudo_labels.labeling import load_labeler
-    from mmwsis.registry import DATASETS
+    from mmwsis.pseudo_labels.labeling import open_labeler
 
-    init_default_scope(cfg.get('default_scope', 'mmwsis'))
-    dataset = DATASETS.build(cfg.train_dataloader.dataset)
-    model = load_labeler(cfg.model, checkpoint, device)
+    model, dataset = open_labeler(cfg, checkpoint, device, 'train_dataloader')
     np.random.seed(seed)
     torch.manual_seed(seed)
     chosen = spread(range(len(dataset)), num)

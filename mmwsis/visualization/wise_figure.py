@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
-from mmengine.registry import init_default_scope
 
 from mmwsis.utils.arrays import to_numpy
 
@@ -250,12 +249,9 @@ def draw_wise(
         TypeError: The config's model is another one.
         ValueError: No image has a point.
     """
-    from mmwsis.pseudo_labels.labeling import load_labeler
-    from mmwsis.registry import DATASETS
+    from mmwsis.pseudo_labels.labeling import open_labeler
 
-    init_default_scope(cfg.get('default_scope', 'mmdet'))
-    model = load_labeler(cfg.model, checkpoint, device)
-    dataset = DATASETS.build(cfg.pseudo_label_dataloader.dataset)
+    model, dataset = open_labeler(cfg, checkpoint, device)
     count = range(len(dataset))
     filled = [index for index in count if dataset.get_data_info(index)['instances']]
     if not filled:

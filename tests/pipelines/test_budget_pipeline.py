@@ -8,6 +8,7 @@ import pytest
 
 from mmwsis.pipelines import load_pipeline, report_table
 from mmwsis.pipelines.stages import ReportStage, check_table
+from mmwsis.utils.markdown import MarkdownPage
 
 FOLDER = Path(__file__).parents[2] / 'configs/wise'
 TRAIN = 'train_dataloader.dataset.ann_file'
@@ -73,13 +74,16 @@ def test_a_table_has_what_is_measured_and_the_papers_figures(tmp_path, monkeypat
         manifest=SimpleNamespace(stages=dict(t=SimpleNamespace(status='finished'))),
     )
     stage = ReportStage(name='report', table=TABLE)
-    lines = report_table.table_section(report_table.gather_table(runner, stage))
-    text = '\n'.join(lines)
+    page = MarkdownPage('table', '.')
+    report_table.add_table(page, report_table.gather_table(runner, stage))
+    text = page.text()
     assert '| method | labels | images | AP25 | count MAE | paper AP25 |' in text
     assert '| WISE | points | 3 | 45.7 | 1.50 | 47.5 | 1 |' in text
     assert '| Other | masks | – | – | – | – | – |' in text
     without = report_table.gather_table(runner, ReportStage(name='report'))
-    assert report_table.table_section(without) == []
+    page = MarkdownPage('no table', '.')
+    report_table.add_table(page, without)
+    assert page.body() == []
 
 
 @pytest.mark.parametrize(

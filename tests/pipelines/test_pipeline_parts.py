@@ -31,6 +31,7 @@ from mmwsis.pipelines.report_data import (
 from mmwsis.pipelines.stages import GenerateStage, Round, TestStage
 from mmwsis.utils.config_files import files_named_in
 from mmwsis.utils.hashing import flatten_settings
+from mmwsis.utils.markdown import MarkdownPage
 
 
 def test_launch_lines(monkeypatch):
@@ -202,7 +203,9 @@ def test_the_best_round_of_an_error_is_the_one_with_the_least(monkeypatch):
     )
     (group,) = report_rounds.gather_rounds(runner)
     assert [one['best'] for one in group['measures']] == [1, 1]
-    text = '\n'.join(report_rounds.rounds_section(group))
+    page = MarkdownPage('rounds', '.')
+    report_rounds.add_rounds(page, group)
+    text = page.text()
     assert '| count MAE | 2.50 | 3.00 | round 1 |' in text
     assert '| AP50 | 50.0 | 40.0 | round 1 |' in text
 
@@ -210,7 +213,9 @@ def test_the_best_round_of_an_error_is_the_one_with_the_least(monkeypatch):
 def test_what_labels_ignore_has_no_best_round():
     measure = dict(name='ignored pixels of maps', values={1: 0.5, 2: 0.25}, best=1)
     group = dict(name='g', total=2, seconds={}, measures=[measure])
-    text = '\n'.join(report_rounds.rounds_section(group))
+    page = MarkdownPage('rounds', '.')
+    report_rounds.add_rounds(page, group)
+    text = page.text()
     assert '| ignored pixels of maps | 50.0 | 25.0 | – |' in text
 
 

@@ -152,6 +152,12 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         '(default: %(default)s; ground truth goes before)',
     )
     parser.add_argument(
+        '--keep-ids',
+        action='store_true',
+        help='objects that tools/export_labels.py has written keep the ids of their '
+        'annotations; the others get new ids and "is_new": true',
+    )
+    parser.add_argument(
         '--drop-empty', action='store_true', help='leave out images without a label'
     )
     parser.add_argument(

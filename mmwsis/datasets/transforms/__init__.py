@@ -8,6 +8,7 @@ from .detections import LoadDetections
 from .geometric import GeometricTransform
 from .geometry import Geometry
 from .loading import LoadCachedImage, LoadCheckedImage
+from .mirrored_source import MirroredImage, MirroredObjectImage
 from .object_crop import ObjectCrop, ObjectCropFlip
 from .pack_weak import PackWeakInputs
 from .packing import PackObjectCrop
@@ -57,6 +58,8 @@ __all__ = [
     'LoadProposals',
     'LoadSemanticMap',
     'LoadWeakAnnotations',
+    'MirroredImage',
+    'MirroredObjectImage',
     'ObjectCrop',
     'ObjectCropFlip',
     'PackObjectCrop',
