@@ -19,13 +19,6 @@ from mmwsis.utils.checkpoint import check_checkpoint_file
 from mmwsis.utils.config_files import files_named_in
 from mmwsis.utils.process_lock import ProcessLock
 
-from .artifact import LabelSource
-from .artifacts import (
-    ARTIFACTS,
-    artifact_settings,
-    build_artifact,
-    check_model_makes,
-)
 from .distributed import on_first_rank
 from .labeling import (
     checkpoint_meta,
@@ -127,14 +120,12 @@ def generate_pseudo_labels(
     options = options or GenerationOptions()
     out = Path(out)
     init_default_scope(cfg.get('default_scope', 'mmdet'))
-    checkpoint = _require_checkpoint(checkpoint, cfg)
+    own_weights = find_own_weights(cfg.model)
+    checkpoint = _require_checkpoint(checkpoint, cfg, own_weights)
     if options.view is not None:
         cfg = viewed_config(cfg, options.view)
     task = plan_task(cfg, out, options.artifact, options.batch_size, options.view)
-    work = _Work(cfg, checkpoint, options, parts_folder(out), task)
-    own_weights = find_own_weights(cfg.model)
-    checkpoint = _require_checkpoint(checkpoint, cfg, own_weights)
-    work = _plan(cfg, checkpoint, own_weights, out, options)
+    work = _Work(cfg, checkpoint, own_weights, options, parts_folder(out), task)
     held = on_first_rank(lambda: _enter(work))
     if held is None:
         print_log(f'{out} is finished already; nothing to do.', logger='current')
@@ -188,70 +179,6 @@ def _maps_read(cfg: Config, source: str) -> list[Path]:
     ]
 
 
-def _trained_on(checkpoint: Path | None) -> Mapping[str, Any] | None:
-    """What ``mmwsis.TrainingSourcesHook`` wrote into a checkpoint; reads no weight."""
-    if checkpoint is None:
-        return None
-    content = load_checkpoint_file(checkpoint, map_location='meta')
-    meta = content.get('meta') if isinstance(content, Mapping) else None
-    return meta.get('trained_on') if isinstance(meta, Mapping) else None
-
-
-def _supervision(dataset: Mapping[str, Any]) -> str | None:
-    """Level that is declared; None where the list of images is all that is read."""
-    is_unlabelled = str(dataset['type']).endswith('UnlabelledImageDataset')
-    return None if is_unlabelled else dataset['supervision']
-
-
-def _plan(
-    cfg: Config,
-    checkpoint: Path | None,
-    own_weights: Mapping[str, str] | None,
-    out: Path,
-    options: GenerationOptions,
-) -> _Work:
-    batch_size = options.batch_size or cfg.pseudo_label_dataloader.get('batch_size', 8)
-    parts = parts_folder(out)
-    how = cfg, checkpoint, own_weights, options, batch_size, parts
-    settings = artifact_settings(cfg.get('artifact'))
-    if options.artifact not in (None, settings['type']):
-        settings = artifact_settings(options.artifact)
-    check_model_makes(cfg.model, settings['type'])
-    dataset_cfg = cfg.pseudo_label_dataloader.dataset
-    path = os.path.join(dataset_cfg.get('data_root') or '', dataset_cfg.ann_file)
-    level = _supervision(dataset_cfg)
-    coco = load_coco(path, level or 'image_tags', need_tags=level is not None)
-    source = LabelSource(path, coco)
-    listed_in = ARTIFACTS[settings['type']].listed_in
-    if not source.coco[listed_in]:
-        if listed_in == 'annotations':
-            _refuse_tags_alone(source, level)
-        # MMEngine cannot build a dataset of nothing.
-        return _Work(*how, build_artifact(settings, out, source), settings, None, [])
-    dataset = DATASETS.build(dataset_cfg)
-    classes = tuple(dataset.metainfo.get('classes', ()))
-    ids = match_classes(classes, source.coco['categories'], path)
-    stuff = tuple(dataset.metainfo.get('stuff_classes') or ())
-    source = replace(
-        source, classes=classes, category_ids=tuple(ids), stuff_classes=stuff
-    )
-    artifact = build_artifact(settings, out, source)
-    chunks = plan_chunks(artifact.items(dataset), batch_size)
-    return _Work(*how, artifact, settings, dataset, chunks)
-
-
-def _refuse_tags_alone(source: LabelSource, level: str | None) -> None:
-    """Refuse a file that says what is in its images, and of nothing where."""
-    tagged = [key for key, image in source.images.items() if image.get('tags')]
-    if tagged:
-        raise ValueError(
-            f'{source.path} has tags alone (the first image id with some is '
-            f'{tagged[0]!r}), no annotations: nothing says where an object is, and '
-            f'supervision={level!r} needs that of every object. Give such labels, or '
-            'use a method that starts from tags, such as IRNet.'
-        )
-
-
 def _enter(work: _Work) -> dict[str, Any] | None:
     """Check what lies there already; None if the result is finished."""
     cfg, options, parts, task = work.cfg, work.options, work.parts, work.task
@@ -262,7 +189,8 @@ def _enter(work: _Work) -> dict[str, Any] | None:
         config=Path(cfg.filename).stem if cfg.filename else 'unnamed',
         checkpoint=work.checkpoint or work.own_weights,
         source=artifact.source.path,
-        supervision=declared_supervision(cfg.pseudo_label_dataloader.dataset)
+        supervision=artifact.supervision
+        or declared_supervision(cfg.pseudo_label_dataloader.dataset)
         or 'image_tags',
         options=dict(
             **how,
@@ -270,10 +198,6 @@ def _enter(work: _Work) -> dict[str, Any] | None:
             amp=options.amp,
             **({} if options.view is None else dict(view=options.view)),
         ),
-        supervision=artifact.supervision
-        or _supervision(cfg.pseudo_label_dataloader.dataset)
-        or 'image_tags',
-        options=dict(**how, batch_size=work.batch_size, amp=options.amp),
         settings=dict(
             model=cfg.model.to_dict(),
             dataset=cfg.pseudo_label_dataloader.dataset.to_dict(),

@@ -151,8 +151,13 @@ class ObjectMasks(Artifact):
 
         Returns:
             COCO annotations, in the order of the weak file.
+
+        Raises:
+            ValueError: The model left an annotation out.
         """
-        return merge_annotations(self.source.coco, self.source.category_ids, records)
+        coco, category_ids = self.source.coco, self.source.category_ids
+        records = self._by_annotation(records)
+        return merge_annotations(coco, category_ids, records, self.refine)
 
     def finish(
         self,
@@ -173,9 +178,6 @@ class ObjectMasks(Artifact):
         """
         coco = self.source.coco
         annotations = self.annotations(records)
-        coco, category_ids = self.source.coco, self.source.category_ids
-        records = self._by_annotation(records)
-        annotations = merge_annotations(coco, category_ids, records, self.refine)
         provenance = dict(provenance)
         done = ''
         if self.refine:

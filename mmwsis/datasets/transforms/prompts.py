@@ -115,7 +115,8 @@ class PackPrompts(BaseTransform):
         if results['img'].shape[:2] != (height, width) or results.get('flip'):
             raise ValueError(
                 f'{_image(results)}: PackPrompts needs the image as it was loaded, '
-                'because prompts are pixels of it. Remove the transforms in between.'
+                'because prompts are pixels of it. Remove the transforms in between, '
+                'and --view.'
             )
         found = [one for one in results['instances'] if not one['ignore_flag']]
         rows = []

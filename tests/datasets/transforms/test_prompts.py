@@ -61,9 +61,7 @@ def test_boxes_are_cut_off_at_the_border():
     assert found.boxes.tolist() == [[0, 2, 7.5, HEIGHT], [1, 1, 2, 2]]
     assert found.points.shape == (2, 0, 2)
     found = prompts('boxes', dict(bbox=[4, 2, 8, 10]), centre=True)
-    assert found.points.tolist() == [
-        [[5.5, 5.5]]
-    ]  # of 4 x 8 pixels
+    assert found.points.tolist() == [[[5.5, 5.5]]]  # of 4 x 8 pixels
 
 
 def test_extreme_points_are_moved_into_the_object():
