@@ -15,6 +15,7 @@ from pycocotools import mask as coco_mask
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import tiny_sam
 
+from mmwsis.apis import LabelInferencer
 from mmwsis.models.labelers import SAMLabeler, SAMRefiner
 from mmwsis.pseudo_labels import GenerationOptions, Shard, generate_pseudo_labels
 from mmwsis.utils.hashing import hash_file
@@ -152,6 +153,23 @@ def test_other_levels(scene, labels, weights):
     assert not any('weak_bbox' in one for one in points)
 
 
+def test_in_python_the_masks_are_the_same(scene, labels, weights):
+    cfg = config(scene, weights)
+    made = generate(cfg, scene / 'out.json')['annotations']
+    wanted = [one for one in made if one['image_id'] == 9]
+    boxes = []
+    for one in wanted:
+        x, y, w, h = one['weak_bbox']
+        boxes.append([x, y, x + w, y + h])
+    labeler = LabelInferencer(cfg, device='cpu')
+    assert labeler.takes == 'boxes'
+    (result,) = labeler([str(scene / 'images/9.png')], boxes=[boxes])
+    assert len(result.masks) == len(wanted) > 1
+    for mask, one in zip(result.masks, wanted, strict=True):
+        assert (mask != decode(one)).mean() < 0.01
+    assert labeler([str(scene / 'images/9.png')], boxes=[[]])[0].masks.shape[0] == 0
+
+
 def test_the_same_run_is_finished_and_other_weights_do_not_mix(
     scene, labels, weights, capsys
 ):
@@ -239,6 +257,11 @@ def test_refinement_keeps_what_it_does_not_replace(scene, labels, weights):
     assert info['refined']['accepted'] == replaced
     assert info['refined']['made_by']['checkpoint'] == 'sam2'
     assert (info['checkpoint'], info['supervision']) == ('sam', 'boxes')
+    cfg = config(scene, weights, 'refine_sam-vit-b_small')
+    cfg.pseudo_label_dataloader.dataset.ann_file = 'pseudo.json'
+    cfg.artifact = 'object_masks'
+    with pytest.raises(ValueError, match='refine=True'):
+        generate(cfg, scene / 'plain.json')
     before = (scene / 'taken.json').read_bytes()  # the same command again
     refined(scene, weights, 'taken.json', min_iou=0.0, min_box_iou=0.0)
     assert (scene / 'taken.json').read_bytes() == before
