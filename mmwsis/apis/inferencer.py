@@ -78,7 +78,7 @@ class LabelInferencer:
             cfg = load_run_config(config, cfg_options, dataset)
         if cfg.get('pseudo_label_dataloader') is None:
             raise ValueError(
-                f'{cfg.filename} makes no pseudo labels: it has no '
+                f'{cfg.filename or "this config"} makes no pseudo labels: it has no '
                 'pseudo_label_dataloader. Final models are predicted with by '
                 'mmdet.apis.DetInferencer.'
             )
@@ -214,7 +214,7 @@ class LabelInferencer:
                 *(self.model, task.dataset, task.chunks, task.artifact, kept),
                 *(lambda count: None, task.batch_size, cfg.pseudo_label_dataloader),
             )
-        return read_results(task.artifact, kept.by_id, images, rle)
+        return read_results(task.artifact, kept.by_id, images, self.classes, rle)
 
 
 class _Records:

@@ -190,14 +190,22 @@ def test_images_of_one_row_column_or_pixel(networks, name, size):
     assert masks.shape == (3, 1, *size)
 
 
+@pytest.mark.slow
 def test_weights_of_the_video_model_are_those_of_sam_2(tmp_path):
     folder = tiny_sam.save(tiny_sam.sam2(video=True), tmp_path)
-    assert (
-        json.loads((folder / 'config.json').read_text())['model_type'] == 'sam2_video'
-    )
+    settings = json.loads((folder / 'config.json').read_text())
+    assert settings['model_type'] == 'sam2_video'
     model = load_sam(folder)
     assert type(model).__name__ == 'Sam2Model'
     assert not any(one.requires_grad for one in model.parameters())
+
+
+def test_the_video_model_is_read_by_its_type(tmp_path):
+    folder = tiny_sam.save(tiny_sam.sam2(), tmp_path)
+    settings = json.loads((folder / 'config.json').read_text())
+    settings['model_type'] = 'sam2_video'
+    (folder / 'config.json').write_text(json.dumps(settings))
+    assert type(load_sam(folder)).__name__ == 'Sam2Model'
 
 
 def test_weights_have_a_name_and_a_hash(tmp_path):
