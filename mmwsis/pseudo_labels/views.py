@@ -109,8 +109,8 @@ def view_pipeline(
 def _prompted_view(steps: list[dict], view: str) -> list[dict[str, Any]]:
     if view == 'scaled':
         raise ValueError(
-            'models that are prompted resize every image to the same size: they have no '
-            "scaled view. Take 'mirrored'."
+            'models that are prompted resize every image to the same size: they have '
+            "no scaled view. Take 'mirrored'."
         )
     steps[-1]['mirrored'] = True
     return steps
