@@ -117,7 +117,8 @@ def original_record(record: Mapping[str, Any], view: str | None) -> dict[str, An
     """What a part file keeps of a view, in coordinates of the original image.
 
     Args:
-        record: Of an artifact in :data:`VIEWED`: one mask, or ``instances``.
+        record: Of an artifact in :data:`VIEWED`: one mask, or those of an image,
+            ``instances`` or ``objects``.
         view: One of :data:`VIEWS`, or None.
 
     Returns:
@@ -125,9 +126,9 @@ def original_record(record: Mapping[str, Any], view: str | None) -> dict[str, An
     """
     if view != 'mirrored':
         return dict(record)
-    if 'instances' in record:
-        instances = [_mirrored_back(one) for one in record['instances']]
-        return dict(record, instances=instances)
+    for key in ('instances', 'objects'):
+        if key in record:
+            return {**record, key: [_mirrored_back(one) for one in record[key]]}
     return _mirrored_back(record)
 
 

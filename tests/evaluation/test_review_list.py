@@ -165,7 +165,7 @@ def test_a_rule_is_fitted_to_the_signal_that_tells():
     assert set(rule) == {*FEATURES, 'intercept'} == set(RULE)
     assert rule['crf'] > 5 * rule['score'] and min(rule[n] for n in FEATURES) >= 0
     assert ranking_quality(confidences(rows, rule), ious)['auc_0.75'] > 0.95
-    with pytest.raises(ValueError, match='300 of 300 have an IoU'):
+    with pytest.raises(ValueError, match='all 300 are on one side of an IoU'):
         fit_rule([rows], [np.ones(300)])
 
 

@@ -25,7 +25,7 @@ from mmwsis.models.sam_weights import find_sam, load_sam
 
 SIDE = tiny_sam.SIDE
 SIZES = [(37, 53), (100, 30), (64, 64), (20, 90), (5, 200)]
-# Made by Sam2ImageProcessor of transformers 5.24 with torchvision 0.28, which tests lack.
+# Of Sam2ImageProcessor of transformers 5.24 with torchvision 0.28, which tests lack.
 GOLDEN = Path(__file__).parents[1] / 'golden/sam/sam2_input.npz'
 
 
