@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.dataset import BaseDataset
 
 from mmwsis.utils.fileio import atomic_write_json
 
@@ -78,7 +79,7 @@ class LabelInferencer:
             cfg = load_run_config(config, cfg_options, dataset)
         if cfg.get('pseudo_label_dataloader') is None:
             raise ValueError(
-                f'{cfg.filename} makes no pseudo labels: it has no '
+                f'{cfg.filename or "this config"} makes no pseudo labels: it has no '
                 'pseudo_label_dataloader. Final models are predicted with by '
                 'mmdet.apis.DetInferencer.'
             )
@@ -167,6 +168,22 @@ class LabelInferencer:
                 result.labels = None  # nobody said
         return answer
 
+    def dataset(self, loader: str = 'pseudo_label_dataloader') -> BaseDataset:
+        """Build a dataset of the config, such as the one that it labels.
+
+        Args:
+            loader: Name of its data loader. Defaults to 'pseudo_label_dataloader'.
+
+        Returns:
+            The dataset, whose samples the model takes.
+        """
+        from mmengine.registry import init_default_scope
+
+        from mmwsis.registry import DATASETS
+
+        init_default_scope(self.cfg.get('default_scope', 'mmdet'))
+        return DATASETS.build(self.cfg[loader].dataset)
+
     def _config_of(
         self,
         coco: Mapping[str, Any],
@@ -214,7 +231,7 @@ class LabelInferencer:
                 *(self.model, task.dataset, task.chunks, task.artifact, kept),
                 *(lambda count: None, task.batch_size, cfg.pseudo_label_dataloader),
             )
-        return read_results(task.artifact, kept.by_id, images, rle)
+        return read_results(task.artifact, kept.by_id, images, self.classes, rle)
 
 
 class _Records:

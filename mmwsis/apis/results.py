@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Records = Mapping[Any, Mapping[str, Any]]
 
 
-@dataclass
+@dataclass(repr=False)
 class LabelResult:
     """What was made of one image; fields that an artifact does not have are None.
 
@@ -62,6 +62,14 @@ class LabelResult:
     map_classes: tuple[str, ...] | None = None
     segments: list[dict[str, Any]] | None = None
 
+    def __repr__(self) -> str:
+        height, width = self.size
+        known = (self.scores, self.labels, self.segments)
+        count = next((f', {len(one)} found' for one in known if one is not None), '')
+        return (
+            f'LabelResult({self.image!r}, {width} x {height}, {self.artifact}{count})'
+        )
+
     @property
     def names(self) -> list[str] | None:
         """Class name of every label."""
@@ -74,6 +82,7 @@ def read_results(
     artifact: Artifact,
     records: Records,
     images: Sequence[GivenImage],
+    classes: tuple[str, ...],
     rle: bool = False,
 ) -> list[LabelResult]:
     """Read back what label generation keeps of each image.
@@ -82,12 +91,12 @@ def read_results(
         artifact: What was made.
         records: Id of an item -> its record.
         images: The images; their ids are 0, 1, ...
+        classes: Class names.
         rle: Leave masks compressed. Defaults to False.
 
     Returns:
         One result for each image.
     """
-    classes = artifact.source.classes
     found = [
         LabelResult(image.name, image.size, artifact.kind, classes) for image in images
     ]

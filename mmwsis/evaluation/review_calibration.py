@@ -16,17 +16,22 @@ from mmwsis.utils.fileio import atomic_write_json, atomic_write_text
 from mmwsis.utils.markdown import markdown_table
 
 from .compare_files import check_same_classes, shared_images
-from .label_confidence import VIEW_SIGNALS, confidences, fit_rule, other_names
+from .label_confidence import (
+    GOOD_IOUS,
+    VIEW_SIGNALS,
+    confidences,
+    fit_rule,
+    other_names,
+)
 from .label_signals import Signals
 
-BAD_IOUS = (0.5, 0.75)
 SHARES = (0.1, 0.2)
 # Signals of which a high value is a bad sign.
 _BAD_IF_HIGH = ('parts', 'border', 'overlap')
 # What is expected of it.
 RANDOM = {
     key: value
-    for iou in BAD_IOUS
+    for iou in GOOD_IOUS
     for key, value in (
         (f'auc_{iou}', 0.5),
         *((f'found_{iou}_{share}', share) for share in SHARES),
@@ -122,7 +127,7 @@ def ranking_quality(goodness: np.ndarray, ious: np.ndarray) -> dict[str, float |
     """
     found: dict[str, float | None] = {}
     rank = rankdata(goodness)  # equal ones share their mean
-    for threshold in BAD_IOUS:
+    for threshold in GOOD_IOUS:
         bad = ious < threshold
         number, others = int(bad.sum()), int((~bad).sum())
         area = None
@@ -176,7 +181,7 @@ def calibration(
         fitted = None
     return dict(
         labels=len(ious),
-        bad={str(iou): int((ious < iou).sum()) for iou in BAD_IOUS},
+        bad={str(iou): int((ious < iou).sum()) for iou in GOOD_IOUS},
         order=dict(
             **{name: ranking_quality(order, ious) for name, order in orders.items()},
             random=dict(RANDOM),
@@ -201,7 +206,7 @@ def calibration_markdown(found: Mapping[str, Any]) -> str:
     """
     bad = ', '.join(f'{count} below {iou}' for iou, count in found['bad'].items())
     header = ['order']
-    for iou in BAD_IOUS:
+    for iou in GOOD_IOUS:
         header += [f'IoU < {iou}: AUC', *(f'in first {s:.0%}' for s in SHARES)]
     rows = []
     for name, figures in found['order'].items():

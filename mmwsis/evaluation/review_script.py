@@ -19,11 +19,11 @@ padding:6px;border-bottom:1px solid var(--line);overflow:hidden}
 background:var(--panel)}
 .label div{min-width:0;flex:1;overflow-wrap:anywhere;line-height:1.35}
 .label p{margin:0;max-width:none}
-.where{overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
+.where{font-size:.88rem}
 .signals{font-size:.82rem;font-variant-numeric:tabular-nums}
 .signals span{margin-right:.8em;white-space:nowrap}
 .signals .low{font-weight:700;text-decoration:underline}
-@media(max-width:40rem){#rows{--row:176px}}
+@media(max-width:40rem){#rows{--row:184px}}
 </style>
 """
 
@@ -110,7 +110,8 @@ function line(row, at) {
   const head = make('p'), signals = make('p', undefined, 'signals');
   head.append(make('b', '#' + row[0] + ' ' + data.classes[row[4]]),
               ' confidence ' + row[5].toFixed(3));
-  const where = make('p', row[3], 'where soft');
+  const name = row[3].length > 72 ? '…' + row[3].slice(-70) : row[3];
+  const where = make('p', name, 'where soft');
   where.title = row[3];
   data.signals.forEach((name, i) => {
     if (row[6][i] !== null) signals.append(

@@ -124,60 +124,6 @@ def console_table(runner: 'PipelineRunner') -> str:
     return '\n'.join(lines)
 
 
-def _warning_lines(report: dict[str, Any]) -> list[str]:
-    return [
-        f'{row["stage"]}: {warning}'
-        for row in report['stages']
-        for warning in row.get('warnings', [])
-    ]
-
-
-def _summary_rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
-    """Name and value of each result, for people."""
-    rows = []
-    runs = summary.get('full_runs', [])
-    corrections = summary.get('corrections', {})
-    minutes = corrections.get('minutes of correction', 0)
-    titles = dict(
-        weak=summary.get('trained_on'),
-        corrected=f'corrected labels, {minutes:.0f} minutes of correction',
-        full='full masks',
-    )
-    for key, title in titles.items():
-        for name, value in summary.get(key, {}).items():
-            text = shown_figure(name, value)
-            if key == 'full' and len(runs) > 1:
-                values = [run[name] for run in runs]
-                ends = [shown_figure(name, end(values)) for end in (min, max)]
-                text += f' (mean; seeds: {"–".join(ends)})'
-            rows.append((f'{name}, trained on {title}', text))
-    if summary.get('retention') is not None:
-        rows.append(('retention', _retention_text(summary['comparison'][0])))
-    for name, value in summary.get('quality', {}).items():
-        rows.append((name, shown_figure(name, value)))
-    return rows
-
-
-def _retention_text(row: dict[str, Any]) -> str:
-    """Retention with its noise floor."""
-    if row['noise_floor'] is None:
-        floor = 'noise floor not measured: --baseline-seeds 3 measures it'
-    else:
-        low, high = row['noise_floor']
-        floor = f'baseline seeds: {low:.1f}–{high:.1f} %'
-    if row['within_noise']:
-        floor += '; the difference is within the noise floor'
-    return f'{row["retention"]:.1f} % ({floor})'
-
-
-def _result_text(result: dict[str, float]) -> str:
-    parts = []
-    for name, value in result.items():
-        number = str(value) if isinstance(value, int) else f'{value:.3g}'
-        parts.append(f'{name} {number}')
-    return ', '.join(parts)
-
-
 def _finite(value: Any) -> Any:
     """Replace what JSON cannot hold by ``None``."""
     if isinstance(value, dict):

@@ -83,7 +83,7 @@ def _add_worst(
             page.heading(figure.title, level=3)
         _add_figure(page, figure, folder)
     if worst:
-        page.table(*worst_rows(worst), text_columns=3)
+        page.table(*worst_rows(worst))
     return [one for one in figures if one not in own]
 
 
@@ -133,7 +133,8 @@ def _lead(summary: dict[str, Any]) -> str:
     if not compared or compared[0]['retention'] is None:
         return f'{text}.'
     full = shown_figure(name, compared[0]['full'])
-    return f'{text}: {compared[0]["retention"]:.1f} % of the {full} with full masks.'
+    kept = f'{compared[0]["retention"]:.1f}\N{NO-BREAK SPACE}%'
+    return f'{text}: {kept} of the {full} with full masks.'
 
 
 def warning_lines(report: dict[str, Any]) -> list[str]:
@@ -160,7 +161,14 @@ def summary_rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
     """
     rows = []
     runs = summary.get('full_runs', [])
-    for key, title in (('weak', summary.get('trained_on')), ('full', 'full masks')):
+    corrections = summary.get('corrections', {})
+    minutes = corrections.get('minutes of correction', 0)
+    titles = dict(
+        weak=summary.get('trained_on'),
+        corrected=f'corrected labels, {minutes:.0f} minutes of correction',
+        full='full masks',
+    )
+    for key, title in titles.items():
         for name, value in summary.get(key, {}).items():
             text = shown_figure(name, value)
             if key == 'full' and len(runs) > 1:

@@ -80,6 +80,11 @@ class Artifact(ABC):
         """File that is there when, and only when, the run is finished."""
         return self.out
 
+    @property
+    def supervision(self) -> str | None:
+        """Level to write down where it is not the one of the dataset."""
+        return None
+
     def begin(self, overwrite: bool) -> None:  # noqa: B027 - a file needs nothing
         """Make the place ready for a new run, before its first record.
 

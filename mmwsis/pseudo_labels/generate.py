@@ -20,7 +20,13 @@ from mmwsis.utils.config_files import files_named_in
 from mmwsis.utils.process_lock import ProcessLock
 
 from .distributed import on_first_rank
-from .labeling import checkpoint_meta, label_dataset, load_labeler, move_labeler
+from .labeling import (
+    checkpoint_meta,
+    find_own_weights,
+    label_dataset,
+    load_labeler,
+    move_labeler,
+)
 from .manifest import build_manifest, differences, enter_parts, refuse, result_info
 from .merge import check_complete
 from .object_masks import ObjectMasks
@@ -74,6 +80,7 @@ class _Work:
 
     cfg: Config
     checkpoint: Path | None
+    own_weights: Mapping[str, str] | None
     options: GenerationOptions
     parts: Path
     task: LabelingTask
@@ -96,7 +103,8 @@ def generate_pseudo_labels(
 
     Args:
         cfg: Config of a labeler; ``model.test_cfg`` says how masks are made.
-        checkpoint: Checkpoint of that labeler; None for a model without weights.
+        checkpoint: Checkpoint of that labeler; None for a model without weights, or one
+            whose weights the config names.
         out: File to write, or folder of maps.
         options: How to run. Defaults to ``GenerationOptions()``.
 
@@ -112,11 +120,12 @@ def generate_pseudo_labels(
     options = options or GenerationOptions()
     out = Path(out)
     init_default_scope(cfg.get('default_scope', 'mmdet'))
-    checkpoint = _require_checkpoint(checkpoint, cfg)
+    own_weights = find_own_weights(cfg.model)
+    checkpoint = _require_checkpoint(checkpoint, cfg, own_weights)
     if options.view is not None:
         cfg = viewed_config(cfg, options.view)
     task = plan_task(cfg, out, options.artifact, options.batch_size, options.view)
-    work = _Work(cfg, checkpoint, options, parts_folder(out), task)
+    work = _Work(cfg, checkpoint, own_weights, options, parts_folder(out), task)
     held = on_first_rank(lambda: _enter(work))
     if held is None:
         print_log(f'{out} is finished already; nothing to do.', logger='current')
@@ -130,8 +139,18 @@ def generate_pseudo_labels(
 
 
 def _require_checkpoint(
-    checkpoint: str | os.PathLike | None, cfg: Config
+    checkpoint: str | os.PathLike | None,
+    cfg: Config,
+    own_weights: Mapping[str, str] | None,
 ) -> Path | None:
+    if own_weights is not None:
+        if checkpoint is not None:
+            raise ValueError(
+                f'{cfg.model.type} brings its weights with it, '
+                f'{own_weights["checkpoint"]}; leave the checkpoint {checkpoint} out, '
+                'or name other weights in the config.'
+            )
+        return None
     if checkpoint is None:
         load_labeler(cfg.model, None, 'cpu')  # refuses a model with weights
         return None
@@ -168,9 +187,10 @@ def _enter(work: _Work) -> dict[str, Any] | None:
     manifest = build_manifest(
         method=cfg.get('wsis', {}).get('method', 'unknown'),
         config=Path(cfg.filename).stem if cfg.filename else 'unnamed',
-        checkpoint=work.checkpoint,
+        checkpoint=work.checkpoint or work.own_weights,
         source=artifact.source.path,
-        supervision=declared_supervision(cfg.pseudo_label_dataloader.dataset)
+        supervision=artifact.supervision
+        or declared_supervision(cfg.pseudo_label_dataloader.dataset)
         or 'image_tags',
         options=dict(
             **how,

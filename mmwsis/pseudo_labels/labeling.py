@@ -8,14 +8,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import torch
-from mmengine.config import Config, ConfigDict
+from mmengine.config import ConfigDict
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
-from mmengine.registry import init_default_scope
 from torch import nn
 from torch.utils.data import DataLoader
 
-from mmwsis.registry import DATASETS, MODELS
+from mmwsis.registry import MODELS
 from mmwsis.utils.checkpoint import load_checkpoint_file
 
 from .artifact import Artifact
@@ -42,31 +41,6 @@ class ChunkWriter(Protocol):
         ...
 
 
-def open_labeler(
-    cfg: Config,
-    checkpoint: str | os.PathLike | None,
-    device: str = 'cpu',
-    loader: str = 'pseudo_label_dataloader',
-) -> tuple[nn.Module, BaseDataset]:
-    """Load what a config trains and what it labels, to look into both.
-
-    Args:
-        cfg: Config of a labeler.
-        checkpoint: Its checkpoint; None for a model that has no weights.
-        device: Where the model runs. Defaults to 'cpu'.
-        loader: Whose dataset is built. Defaults to 'pseudo_label_dataloader'.
-
-    Returns:
-        The model in evaluation mode, and the dataset.
-
-    Raises:
-        ValueError: See :func:`load_labeler`.
-    """
-    init_default_scope(cfg.get('default_scope', 'mmdet'))
-    model = load_labeler(cfg.model, checkpoint, device)
-    return model, DATASETS.build(cfg[loader].dataset)
-
-
 def load_labeler(
     model_cfg: ConfigDict, checkpoint: str | os.PathLike | None, device: str
 ) -> nn.Module:
@@ -75,7 +49,7 @@ def load_labeler(
     Args:
         model_cfg: The config's ``model``.
         checkpoint: Checkpoint of ``tools/train.py``; None for a model that has no
-            weights.
+            weights, or brings them with it.
         device: Such as 'cuda' or 'cpu'.
 
     Returns:
@@ -89,7 +63,7 @@ def load_labeler(
     model = MODELS.build(model_cfg)
     if checkpoint is None:
         needed = _needed_weights(model)
-        if needed:
+        if needed and not hasattr(model, 'find_weights'):
             raise ValueError(
                 f'{model_cfg.type} has {len(needed)} weights, such as {needed[:3]}: '
                 'give the checkpoint that tools/train.py wrote.'
@@ -106,6 +80,21 @@ def load_labeler(
     _check_weights(model, weights, checkpoint)
     model.load_state_dict(weights, strict=False)
     return model.to(device).eval()
+
+
+def find_own_weights(model_cfg: Mapping[str, Any]) -> dict[str, str] | None:
+    """Weights that a model brings with it: its config names them, nobody trained them.
+
+    Args:
+        model_cfg: The config's ``model``. Its class finds them by ``find_weights``,
+            which is called with the rest of the config.
+
+    Returns:
+        ``checkpoint``, a name, and ``checkpoint_sha256``; None for other models.
+    """
+    settings = dict(model_cfg)
+    find = getattr(MODELS.get(str(settings.pop('type'))), 'find_weights', None)
+    return None if find is None else find(**settings)
 
 
 def _needed_weights(model: nn.Module) -> list[str]:

@@ -78,7 +78,7 @@ def plan_task(
     Raises:
         FileNotFoundError: There is no annotation file.
         ValueError: The model cannot make this artifact, it has no views, or the dataset
-            hides annotations or images.
+            hides annotations or images, or the file has tags alone.
     """
     batch_size = batch_size or cfg.pseudo_label_dataloader.get('batch_size', 8)
     settings = artifact_settings(cfg.get('artifact'))
@@ -92,7 +92,10 @@ def plan_task(
     level = declared_supervision(dataset_cfg)
     coco = load_coco(path, level or 'image_tags', need_tags=level is not None)
     source = LabelSource(path, coco)
-    if not source.coco[ARTIFACTS[settings['type']].listed_in]:
+    listed_in = ARTIFACTS[settings['type']].listed_in
+    if not source.coco[listed_in]:
+        if listed_in == 'annotations':
+            _refuse_tags_alone(source, level)
         # MMEngine cannot build a dataset of nothing.
         artifact = build_artifact(settings, out, source)
         return LabelingTask(artifact, settings, batch_size, None, [])
@@ -107,3 +110,15 @@ def plan_task(
     artifact.view = view
     chunks = plan_chunks(artifact.items(dataset), batch_size)
     return LabelingTask(artifact, settings, batch_size, dataset, chunks)
+
+
+def _refuse_tags_alone(source: LabelSource, level: str | None) -> None:
+    """Refuse a file that says what is in its images, and of nothing where."""
+    tagged = [key for key, image in source.images.items() if image.get('tags')]
+    if tagged:
+        raise ValueError(
+            f'{source.path} has tags alone (the first image id with some is '
+            f'{tagged[0]!r}), no annotations: nothing says where an object is, and '
+            f'supervision={level!r} needs that of every object. Give such labels, or '
+            'use a method that starts from tags, such as IRNet.'
+        )

@@ -75,7 +75,7 @@ def view_pipeline(
         A new pipeline.
 
     Raises:
-        ValueError: Another view, or no pipeline.
+        ValueError: Another view, one that the model does not have, or no pipeline.
 
     Example:
         >>> steps = [dict(type='LoadImageFromFile'), dict(type='PackDetInputs')]
@@ -91,6 +91,8 @@ def view_pipeline(
             'a view needs a data pipeline that ends with packing, got the steps '
             f'{names}.'
         )
+    if names[-1] == 'PackPrompts':
+        return _prompted_view(steps, view)
     if 'ObjectCrop' in names:
         return _object_view(steps, names.index('ObjectCrop'), view)
     if view == 'mirrored':
@@ -102,6 +104,16 @@ def view_pipeline(
         while names[place - 1] in _LAST:
             place -= 1
     return [*steps[:place], step, *steps[place:]]
+
+
+def _prompted_view(steps: list[dict], view: str) -> list[dict[str, Any]]:
+    if view == 'scaled':
+        raise ValueError(
+            'models that are prompted resize every image to the same size: they have '
+            "no scaled view. Take 'mirrored'."
+        )
+    steps[-1]['mirrored'] = True
+    return steps
 
 
 def _object_view(steps: list[dict], place: int, view: str) -> list[dict[str, Any]]:
@@ -117,7 +129,8 @@ def original_record(record: Mapping[str, Any], view: str | None) -> dict[str, An
     """What a part file keeps of a view, in coordinates of the original image.
 
     Args:
-        record: Of an artifact in :data:`VIEWED`: one mask, or ``instances``.
+        record: Of an artifact in :data:`VIEWED`: one mask, or those of an image,
+            ``instances`` or ``objects``.
         view: One of :data:`VIEWS`, or None.
 
     Returns:
@@ -125,9 +138,9 @@ def original_record(record: Mapping[str, Any], view: str | None) -> dict[str, An
     """
     if view != 'mirrored':
         return dict(record)
-    if 'instances' in record:
-        instances = [_mirrored_back(one) for one in record['instances']]
-        return dict(record, instances=instances)
+    for key in ('instances', 'objects'):
+        if key in record:
+            return {**record, key: [_mirrored_back(one) for one in record[key]]}
     return _mirrored_back(record)
 
 

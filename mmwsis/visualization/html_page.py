@@ -17,6 +17,7 @@ from mmwsis.utils.fileio import atomic_write_text
 from .html_style import SORT, STYLE
 
 _QUALITY = 85
+_SHORT, _LONG = 14, 60  # letters of a cell that is never broken, and of a wide one
 _DRAWN = 1 << 12  # colours that a drawing has at most, and a photograph exceeds
 # A browser that obeys it fetches nothing, whatever a page is made to contain.
 _POLICY = (
@@ -47,7 +48,7 @@ class HtmlPage:
     Example:
         >>> page = HtmlPage('Labels < 1 %')
         >>> page.table(['class', 'IoU'], [['cat & dog', 0.5]], text_columns=1)
-        >>> '<td>cat &amp; dog</td><td class="number">0.5</td>' in page.html()
+        >>> '>cat &amp; dog</td><td class="number">0.5</td>' in page.html()
         True
     """
 
@@ -123,15 +124,15 @@ class HtmlPage:
                 to False.
         """
         count = len(header) if text_columns is None else text_columns
-        number = ['' if at < count else _class('number') for at in range(len(header))]
         head = ''.join(
-            f'<th scope="col"{kind}>{_safe(text)}</th>'
-            for kind, text in zip(number, header)
+            f'<th scope="col"{_class(None if at < count else "number")}>'
+            f'{_safe(text)}</th>'
+            for at, text in enumerate(header)
         )
-        lines = [
-            ''.join(f'<td{kind}>{_safe(cell)}</td>' for kind, cell in zip(number, row))
+        lines = (
+            ''.join(_cell(cell, at >= count) for at, cell in enumerate(row))
             for row in rows
-        ]
+        )
         body = '\n'.join(f'<tr>{line}</tr>' for line in lines)
         title = f'<caption>{_safe(caption)}</caption>' if caption else ''
         # A box that scrolls must be within reach of the keyboard.
@@ -252,7 +253,8 @@ def image_tag(
     data, quality = _encoded(image, kind), _QUALITY
     while max_bytes is not None and len(data) > max_bytes and image.width > 64:
         if kind == 'JPEG' and quality <= 70:
-            image = _resized(image, image.width * 4 // 5)
+            share = max_bytes / len(data)
+            image = _resized(image, int(image.width * min(0.95 * share**0.5, 0.9)))
         elif kind == 'JPEG':
             quality -= 15
         kind = 'JPEG'
@@ -276,6 +278,13 @@ def _encoded(image: Image.Image, kind: str, quality: int = _QUALITY) -> bytes:
     settings = dict(quality=quality) if kind == 'JPEG' else {}
     image.save(buffer, kind, optimize=True, **settings)
     return buffer.getvalue()
+
+
+def _cell(cell: Any, is_number: bool) -> str:
+    """A cell that is broken into lines only where its text is long."""
+    length = 0 if isinstance(cell, Html) else len(str(cell))
+    kind = 'long' if length > _LONG else 'short' if 0 < length <= _SHORT else None
+    return f'<td{_class("number" if is_number else kind)}>{_safe(cell)}</td>'
 
 
 def _safe(text: Any) -> str:

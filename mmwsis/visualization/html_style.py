@@ -36,7 +36,9 @@ th,td{padding:.35rem .75rem;text-align:left;vertical-align:top;min-width:3.5rem;
 border-bottom:1px solid var(--line);overflow-wrap:break-word;max-width:34rem}
 th{background:var(--panel);font-weight:600}
 .number{text-align:right;white-space:nowrap}
-th.number{white-space:normal}
+th.number{white-space:normal;min-width:6rem}
+.short{white-space:nowrap}
+.long{min-width:22rem}
 th button{all:unset;cursor:pointer}
 th button:focus-visible{outline:2px solid var(--link)}
 th[aria-sort] button::after{content:" \\2193"}

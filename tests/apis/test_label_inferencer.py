@@ -130,6 +130,10 @@ def test_crops_of_known_objects(inside, monkeypatch, config, level, keys):
         decoded = [coco_mask.decode(rle).astype(bool) for rle in first.masks]
         assert np.array_equal(second.masks, np.reshape(decoded, second.masks.shape))
         assert second.masks.shape == (len(first.scores), *second.size)
+    assert repr(again[1]).startswith("LabelResult('images[1]', 64 x 64, object_masks, ")
+    (none,) = inferencer(arrays[:1], **{keys: [[]]})
+    assert none.masks.shape == (0, 64, 64) and none.classes == inferencer.classes
+    assert inferencer([], **{keys: []}) == []
 
 
 CAM = 'mmwsis::irnet/cam_r18_synthetic.py'
@@ -222,3 +226,41 @@ def test_panoptic_segmentation_of_given_detections(inside):
     boxes = LabelInferencer(DETECTOR, weights(DETECTOR), device='cpu')(images)
     assert boxes[0].boxes.shape == (len(boxes[0].scores), 4)
     assert inferencer(images, earlier=dict(detections=boxes))[0].artifact
+
+
+def test_weak_panoptic_from_boxes_and_tags_of_images(inside):
+    """Every stage on new images; what a stage makes is given to the next."""
+    image = mmcv.imread(next((DATA / 'train').glob('*.png')))
+    folder = 'mmwsis::weak_panoptic'
+    crops = 'pseudo_label_dataloader.dataset.pipeline.1'
+    config = f'{folder}/classifier_r18_synthetic.py'
+    classifier = LabelInferencer(
+        *(config, weights(config), 'cpu'),
+        {f'{crops}.image_level': True, f'{crops}.crop_size': 64},
+    )
+    thing, stuff = classifier.classes[0], classifier.stuff_classes[0]
+    tags, boxes = [[thing, stuff]], dict(boxes=[[[8, 6, 40, 50]]], labels=[[thing]])
+    (tag_map,) = classifier([image], tags=tags)
+    assert tag_map.map_classes == classifier.classes  # there is no background
+    proposals = LabelInferencer('mmwsis::proposals/built-in_coco.py', cfg_options=QUICK)
+    made = dict(proposals=proposals([image], rle=True))
+    box_labels = LabelInferencer(f'{folder}/box-labels_synthetic.py')
+    (box_map,) = box_labels([image], **boxes, earlier=made)
+    merged = f'{folder}/merged-labels_synthetic.py'
+    earlier = dict(semantic_maps=[tag_map], box_maps=[box_map])
+    with pytest.raises(ValueError, match='image id 0 has no crop_tags'):
+        LabelInferencer(merged)([image], tags=tags, **boxes, earlier=earlier)
+    option = {'model.test_cfg.image_level': True}
+    labeler = LabelInferencer(merged, cfg_options=option)
+    (result,) = labeler([image], tags=tags, **boxes, earlier=earlier)
+    assert {one['label'] for one in result.segments} <= {
+        *(labeler.classes.index(name) for name in (thing, stuff))
+    }
+    with pytest.raises(ValueError, match='reads semantic_maps, box_maps of earlier'):
+        labeler([image], tags=tags, **boxes, earlier=dict(class_maps=[tag_map]))
+    network = f'{folder}/semantic_pspnet-r18_semi_synthetic.py'  # declared with masks
+    option = {'model.test_cfg.refinement.image_level': True}
+    semantic = LabelInferencer(network, weights(network), 'cpu', option)
+    earlier = dict(box_maps=[box_map])
+    (result,) = semantic([image], tags=tags, **boxes, earlier=earlier)
+    assert result.artifact == 'panoptic_maps'

@@ -8,11 +8,18 @@ labels of the same objects (--with: mirrored or scaled views, another labeler).
 
 import argparse
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from mmwsis.dataset_converters.conversion import RunOptions
+from mmwsis.dataset_converters.exporters.export_labels import (
+    FORMATS,
+    ExportSettings,
+    export_labels,
+)
 from mmwsis.engine.user_errors import user_errors
 from mmwsis.evaluation.label_confidence import FEATURES
 from mmwsis.evaluation.review_calibration import (
@@ -24,6 +31,7 @@ from mmwsis.evaluation.review_calibration import (
 from mmwsis.evaluation.review_list import ReviewList, review_labels, write_csv
 from mmwsis.evaluation.review_page import write_page
 from mmwsis.formats.json_file import read_json
+from mmwsis.utils.progress_bar import progress_bar
 
 EXAMPLES = """examples:
   python tools/analysis_tools/review_list.py data/bolts/pseudo_labels/exits.json \\
@@ -97,7 +105,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         '--export',
-        choices=('labelme', 'cvat', 'labelstudio', 'yolo-seg', 'coco'),
+        choices=FORMATS,
         help='format of the folder to correct',
     )
     parser.add_argument(
@@ -162,15 +170,16 @@ def calibrate(
     print(calibration_markdown(result))
 
 
-def export_worst(found: ReviewList, args: argparse.Namespace, out_dir: Path) -> None:
-    """Export the images of the worst labels."""
-    from mmwsis.dataset_converters.exporters import ExportSettings, export_labels
-
+def export_worst(found: ReviewList, args: argparse.Namespace, target: Path) -> None:
+    """Export the images of the worst labels, with all of their labels."""
     worst = found.labels[: args.worst]
     images = {row.image['id'] for row in worst}
-    target = out_dir / 'to_correct'
-    settings = ExportSettings(img_dir=args.img_dir)
-    export_labels(args.pseudo, args.export, target, settings, image_ids=images)
+    settings = ExportSettings(img_dir=Path(args.img_dir), images='copy')
+    with progress_bar('export') as start:
+        run = RunOptions(workers=args.workers, open_progress=start)
+        export_labels(
+            args.pseudo, args.export, target, settings, image_ids=images, run=run
+        )
     print(
         f'{target}: {len(images)} images with the {len(worst)} least trusted labels, '
         f'as {args.export}'
@@ -181,6 +190,12 @@ def main() -> None:
     """Run the tool."""
     args = parse_args()
     out_dir, rule = Path(args.out_dir), read_rule(args.rule)
+    target, parts = out_dir / 'to_correct', out_dir / 'signals.parts'
+    if args.export and target.exists():
+        raise FileExistsError(
+            f'{target} exists and may hold corrections. Move it away, or name another '
+            '--out-dir.'
+        )
     found = review_labels(
         args.pseudo,
         args.img_dir,
@@ -188,7 +203,7 @@ def main() -> None:
         crf=not args.no_crf,
         workers=args.workers,
         rule=rule,
-        parts=out_dir / 'signals.parts',
+        parts=parts,
     )
     if args.gt:
         calibrate(found, args.gt, out_dir, rule)
@@ -197,7 +212,8 @@ def main() -> None:
         write_page(found, page, args.img_dir, args.page, args.workers)
     write_csv(found, out_dir / 'review.csv')
     if args.export:
-        export_worst(found, args, out_dir)
+        export_worst(found, args, target)
+    shutil.rmtree(parts)
     crowds = f' ({found.crowds} crowds are left out)' if found.crowds else ''
     print(f'{len(found.labels)} labels{crowds}, least trusted first, in {out_dir}')
 

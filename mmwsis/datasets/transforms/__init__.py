@@ -15,6 +15,7 @@ from .packing import PackObjectCrop
 from .panoptic import LoadPanopticAnnotations
 from .pixel_groups import GeneratePixelGroups
 from .points_to_pixels import PointsToPixels
+from .prompts import PackPrompts
 from .proposals import GenerateProposals, LoadProposals
 from .random_crop_or_pad import RandomCropOrPad
 from .random_mirror import RandomMirror
@@ -62,6 +63,7 @@ __all__ = [
     'ObjectCrop',
     'ObjectCropFlip',
     'PackObjectCrop',
+    'PackPrompts',
     'PackWeakInputs',
     'PointsToPixels',
     'RandomCropOrPad',

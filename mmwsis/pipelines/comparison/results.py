@@ -77,8 +77,11 @@ def _metrics(
         one.run == run and one.name == 'final_test' and one.status == 'finished'
         for one in planned
     )
+    if not tested:
+        return {}
     file = stages.root / run.work_dir / 'metrics/final_test.json'
-    return final_metrics(read_metrics(file)) if tested and file.is_file() else {}
+    # MMDetection gives no AP to a model that finds nothing at all; COCO's is zero.
+    return {**dict.fromkeys(METRICS, 0.0), **final_metrics(read_metrics(file))}
 
 
 def _point(
@@ -209,7 +212,7 @@ def missing_text(results: Mapping[str, Any]) -> str:
         level = row['level'].replace('_', ' ')
         name = row['title'] if row['level'] == 'masks' else f'{row["title"]}, {level}'
         budget = row['budget_hours']
-        name += '' if budget is None else f', {budget:g} h'
+        name += '' if budget is None else f', {budget:.3g} h'
         texts.append(name + (f' ({done} of {planned} seeds)' if planned > 1 else ''))
     return '; '.join(texts)
 
@@ -233,7 +236,7 @@ def results_table(results: Mapping[str, Any]) -> tuple[list[str], list[list[str]
             floor = floor_text(found)
         rows.append(
             [
-                'all images' if budget is None else f'{budget:g} hours',
+                'all images' if budget is None else f'{budget:.3g} hours',
                 *(row['level'].replace('_', ' '), row['title']),
                 f'{mean(row["images"]):.0f}',
                 f'{mean(row["hours"]):.2f}',

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ from .results import (
 from .stages import PlannedStage, StageList
 
 Say = Callable[[str], None]
+# Lines appear at once in a log file, too.
+_say = partial(print, flush=True)
 
 
 @dataclass(frozen=True)
@@ -144,7 +147,7 @@ def _check_images(path: Path, content: dict[str, Any], dataset: MaskedDataset) -
             )
 
 
-def print_plan(stages: StageList, jobs: int, say: Say = print) -> None:
+def print_plan(stages: StageList, jobs: int, say: Say = _say) -> None:
     """Print the runs of a comparison, what is finished and how long the rest takes.
 
     Args:
@@ -266,7 +269,7 @@ def draw_figure(folder: Path, results: dict[str, Any]) -> Path:
     )
 
 
-def compare(options: CompareOptions, say: Say = print) -> dict[str, Any]:
+def compare(options: CompareOptions, say: Say = _say) -> dict[str, Any]:
     """Run what is missing of a comparison, and write table, figure and page.
 
     Args:
