@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.dataset import BaseDataset
 
 from mmwsis.utils.fileio import atomic_write_json
 
@@ -166,6 +167,22 @@ class LabelInferencer:
             for result in answer:
                 result.labels = None  # nobody said
         return answer
+
+    def dataset(self, loader: str = 'pseudo_label_dataloader') -> BaseDataset:
+        """Build a dataset of the config, such as the one that it labels.
+
+        Args:
+            loader: Name of its data loader. Defaults to 'pseudo_label_dataloader'.
+
+        Returns:
+            The dataset, whose samples the model takes.
+        """
+        from mmengine.registry import init_default_scope
+
+        from mmwsis.registry import DATASETS
+
+        init_default_scope(self.cfg.get('default_scope', 'mmdet'))
+        return DATASETS.build(self.cfg[loader].dataset)
 
     def _config_of(
         self,

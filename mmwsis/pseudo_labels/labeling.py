@@ -8,14 +8,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import torch
-from mmengine.config import Config, ConfigDict
+from mmengine.config import ConfigDict
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
-from mmengine.registry import init_default_scope
 from torch import nn
 from torch.utils.data import DataLoader
 
-from mmwsis.registry import DATASETS, MODELS
+from mmwsis.registry import MODELS
 from mmwsis.utils.checkpoint import load_checkpoint_file
 
 from .artifact import Artifact
@@ -40,31 +39,6 @@ class ChunkWriter(Protocol):
             records: What the artifact keeps of each sample.
         """
         ...
-
-
-def open_labeler(
-    cfg: Config,
-    checkpoint: str | os.PathLike | None,
-    device: str = 'cpu',
-    loader: str = 'pseudo_label_dataloader',
-) -> tuple[nn.Module, BaseDataset]:
-    """Load what a config trains and what it labels, to look into both.
-
-    Args:
-        cfg: Config of a labeler.
-        checkpoint: Its checkpoint; None for a model that has no weights.
-        device: Where the model runs. Defaults to 'cpu'.
-        loader: Whose dataset is built. Defaults to 'pseudo_label_dataloader'.
-
-    Returns:
-        The model in evaluation mode, and the dataset.
-
-    Raises:
-        ValueError: See :func:`load_labeler`.
-    """
-    init_default_scope(cfg.get('default_scope', 'mmdet'))
-    model = load_labeler(cfg.model, checkpoint, device)
-    return model, DATASETS.build(cfg[loader].dataset)
 
 
 def load_labeler(

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 
 from .coco_files import spread
@@ -99,22 +98,18 @@ def _cuda_devices(model: Any) -> list[int]:
 
 
 def draw_retrieval(
-    cfg: Config,
-    checkpoint: str | Path,
+    labeler: Any,
     out_file: str | Path,
     num: int = 4,
     seed: int = 0,
-    device: str = 'cpu',
 ) -> Path:
     """Draw the point retrieval of a trained EXITS labeler on training crops.
 
     Args:
-        cfg: Config of the labeler.
-        checkpoint: Its checkpoint.
+        labeler: ``mmwsis.apis.LabelInferencer`` of the labeler.
         out_file: Image file to write.
         num: Number of crops, spread over the dataset.
         seed: Seed of the random crops.
-        device: Where the model runs.
 
     Returns:
         ``out_file``.
@@ -122,9 +117,7 @@ def draw_retrieval(
     Raises:
         TypeError: The config's model has no point retrieval.
     """
-    from mmwsis.pseudo_labels.labeling import open_labeler
-
-    model, dataset = open_labeler(cfg, checkpoint, device, 'train_dataloader')
+    model, dataset = labeler.model, labeler.dataset('train_dataloader')
     np.random.seed(seed)
     torch.manual_seed(seed)
     chosen = spread(range(len(dataset)), num)

@@ -9,7 +9,6 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 
 from mmwsis.utils.arrays import to_numpy
@@ -225,22 +224,18 @@ def _own_truth(image: np.ndarray, sample: Any) -> np.ndarray | None:
 
 
 def draw_wise(
-    cfg: Config,
-    checkpoint: str | os.PathLike,
+    labeler: Any,
     out_file: str | os.PathLike,
     num: int = 4,
-    device: str = 'cpu',
 ) -> Path:
     """Draw how WISE comes to its instances, on training images.
 
     Objects start from L-Net's blobs, as in prediction, not from the points.
 
     Args:
-        cfg: Config of the network.
-        checkpoint: Its checkpoint.
+        labeler: ``mmwsis.apis.LabelInferencer`` of the network.
         out_file: Image file to write.
         num: Number of images, spread over those with points. Defaults to 4.
-        device: Where the network runs. Defaults to 'cpu'.
 
     Returns:
         ``out_file``.
@@ -249,14 +244,12 @@ def draw_wise(
         TypeError: The config's model is another one.
         ValueError: No image has a point.
     """
-    from mmwsis.pseudo_labels.labeling import open_labeler
-
-    model, dataset = open_labeler(cfg, checkpoint, device)
+    model, dataset = labeler.model, labeler.dataset()
     count = range(len(dataset))
     filled = [index for index in count if dataset.get_data_info(index)['instances']]
     if not filled:
         raise ValueError(f'{dataset.ann_file}: no image has a point; nothing to draw.')
-    truth, rows = training_truth(cfg.get('data_spec') or {}), []
+    truth, rows = training_truth(labeler.cfg.get('data_spec') or {}), []
     for index in spread(filled, num):
         data = pseudo_collate([dataset[index]])
         (sample,) = data['data_samples']
