@@ -22,6 +22,8 @@ from study_runs import (
     study_arguments,
 )
 
+from mmwsis.engine.user_errors import user_errors
+
 PIPELINE = 'configs/irnet/pipeline_synthetic.py'
 CLASSIFIER = 'configs/irnet/cam_r18_synthetic.py'
 COMPONENTS = 'configs/irnet/cam-components_synthetic.py'
@@ -183,4 +185,5 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    with user_errors('The same command continues.'):
+        main()

@@ -19,12 +19,13 @@ import time
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from pprint import pformat
 from typing import Any
 
 from study_runs import SeedRuns, cell, retention_cells, study_arguments
 
 from mmwsis.engine.data_spec import load_data_spec
+from mmwsis.engine.user_errors import user_errors
+from mmwsis.pipelines.linked_data import link_files, write_data_spec
 from mmwsis.utils.markdown import markdown_table
 
 PIPELINES = {
@@ -109,17 +110,18 @@ class Chain(SeedRuns):
         known = {key: spec[key] for key in ('name', 'classes', 'image_scale')}
         weak = {level: f'weak/{level}.json' for level in LEVELS}
         for split in SPLITS:
-            folder = self.root / 'data' / split
-            folder.mkdir(parents=True, exist_ok=True)
-            for name, key in (('images', 'img'), ('instances.json', 'ann_file')):
-                source = Path(spec['data_root'], spec[split][key]).resolve()
-                if not (folder / name).is_symlink():
-                    (folder / name).symlink_to(source)
+            names = {'images': 'img', 'instances.json': 'ann_file'}
+            link_files(
+                self.root / 'data' / split,
+                {
+                    name: Path(spec['data_root'], spec[split][key])
+                    for name, key in names.items()
+                },
+            )
             own = dict(known, data_root=f'data/{split}', train=_part('', weak=weak))
             if split == 'train':
                 own['val'] = _part(f'{self.root}/data/val/')
-            text = f'data_spec = {pformat(own, sort_dicts=False)}\n'
-            (self.root / f'{split}.py').write_text(text)
+            write_data_spec(self.root / f'{split}.py', own)
 
     def _pipeline(self, split: str, *options: str) -> None:
         """Run the method's pipeline on a split; its records are in ``split``."""
@@ -274,4 +276,5 @@ def main() -> int:
 
 
 if __name__ == '__main__':
-    raise SystemExit(main())
+    with user_errors('The same command continues.'):
+        raise SystemExit(main())

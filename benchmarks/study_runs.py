@@ -5,25 +5,19 @@ finished is kept, so a killed study is continued by the same command.
 """
 
 import argparse
-import json
-import os
-import subprocess
-import sys
-import time
 from collections.abc import Iterable
-from contextlib import ExitStack
 from pathlib import Path
 from statistics import mean
-from typing import Any
 
 from mmwsis.evaluation.retention import compare, floor_text
+from mmwsis.pipelines.run_folder import RunFolder
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 HELD_OUT = Path('data/held_out')
 HELD_OUT_SEED = 1000  # the pipelines' scenes have seed 0
 
 
-class SeedRuns:
+class SeedRuns(RunFolder):
     """The runs of one seed.
 
     Args:
@@ -33,55 +27,19 @@ class SeedRuns:
     """
 
     def __init__(self, root: Path, seed: int, log: Path | None = None) -> None:
-        self.root = root.resolve()
+        super().__init__(root, log)
         self.seed = seed
-        self.log = log
-        self.deadline: float | None = None  # time.monotonic(), after which no tool runs
 
-    def tool(self, script: str, *arguments: str | Path) -> None:
-        """Run a tool of the repository in this seed's directory.
-
-        Args:
-            script: Path below the repository.
-            *arguments: Of its command line.
-
-        Raises:
-            SystemExit: It failed, or there was no time left for it.
-        """
-        left = None if self.deadline is None else self.deadline - time.monotonic()
-        words = [sys.executable, str(REPOSITORY / script), *map(str, arguments)]
-        paths = [str(REPOSITORY), os.environ.get('PYTHONPATH', '')]
-        environment = {**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, paths))}
-        with ExitStack() as stack:
-            out = self.log and stack.enter_context(self.log.open('a'))
-            print(f'[seed {self.seed}]', *words[1:], flush=True, file=out)
-            try:
-                run = subprocess.run(
-                    words,
-                    cwd=self.root,
-                    env=environment,
-                    stdout=out,
-                    stderr=out,
-                    timeout=left,
-                )
-            except subprocess.TimeoutExpired:
-                text = 'No time is left; the same command continues.'
-                raise SystemExit(text) from None
-        if run.returncode:
-            raise SystemExit(f'{script} failed; the same command continues.')
-
-    def pipeline(self, config: str, *options: str | Path) -> None:
+    def pipeline(self, config: str | Path, *options: str | Path | int) -> None:
         """Run a pipeline, or what is missing of it.
 
         Args:
             config: Pipeline file, below the repository.
             *options: Further ones of its command line.
         """
-        self.root.mkdir(parents=True, exist_ok=True)
         # One baseline for each seed: those of the study are the noise floor.
         seeds = ('--seed', self.seed, '--baseline-seeds', 1)
-        arguments = ('--root', self.root, *seeds, *options)
-        self.tool('tools/run_pipeline.py', REPOSITORY / config, *arguments)
+        super().pipeline(REPOSITORY / config, *seeds, *options)
 
     def draw_held_out(self) -> None:
         """Draw scenes that no stage has seen, with labels of every level."""
@@ -98,11 +56,6 @@ class SeedRuns:
         """
         pointer = self.root / folder / 'last_checkpoint'
         return folder / Path(pointer.read_text().strip()).name
-
-    def read(self, *parts: str) -> dict[str, Any] | None:
-        """Return a JSON file below the root, or None where there is none."""
-        file = self.root.joinpath(*parts)
-        return json.loads(file.read_text()) if file.is_file() else None
 
 
 def cell(values: Iterable[float | None]) -> str:

@@ -23,6 +23,8 @@ from study_runs import (
     study_arguments,
 )
 
+from mmwsis.engine.user_errors import user_errors
+
 PIPELINE = 'configs/exits/pipeline_synthetic.py'
 EXITS = 'configs/exits/labeler_vit-tiny_synthetic.py'
 MAL = 'configs/mal/labeler_vit-tiny_synthetic.py'
@@ -181,4 +183,5 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    with user_errors('The same command continues.'):
+        main()

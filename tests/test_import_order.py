@@ -17,6 +17,7 @@ LAYERS = (
     ('datasets', 'models', 'pseudo_labels'),
     ('visualization',),
     ('evaluation', 'engine'),
+    ('apis',),
     ('pipelines',),
     ('doctor',),
 )

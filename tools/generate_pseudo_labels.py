@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from pathlib import Path
 from typing import Any
 
 from mmengine.config import DictAction
@@ -14,6 +15,7 @@ from mmwsis.engine.user_errors import user_errors
 from mmwsis.pseudo_labels import GenerationOptions, Shard, generate_pseudo_labels
 from mmwsis.pseudo_labels.artifacts import ARTIFACTS
 from mmwsis.pseudo_labels.distributed import start_ranks
+from mmwsis.pseudo_labels.views import VIEWS
 
 EXAMPLES = """examples:
   one machine, one GPU or the CPU:
@@ -39,9 +41,16 @@ EXAMPLES = """examples:
     python tools/generate_pseudo_labels.py configs/proposals/built-in_coco.py \\
         --dataset bolts.py
 
+  SAM, whose weights the config names:
+    python tools/generate_pseudo_labels.py configs/sam/sam-vit-b_boxes_small.py \\
+        --dataset bolts.py --cfg-options model.weights=facebook/sam-vit-base
+
   points, panoptic maps: any kind that the model makes, one in a run:
     python tools/generate_pseudo_labels.py CONFIG CHECKPOINT --artifact points \\
         --out data/voc/pseudo_labels/points.json
+
+  the mirror images, to find labels that do not agree with themselves:
+    python tools/generate_pseudo_labels.py CONFIG CHECKPOINT --view mirrored
 
   teacher and student averaged, with mirrored crops, threshold 0.3:
     python tools/generate_pseudo_labels.py CONFIG CHECKPOINT --weights mixed --flip \\
@@ -68,7 +77,7 @@ def parse_args() -> argparse.Namespace:
         'checkpoint',
         nargs='?',
         help='checkpoint that tools/train.py wrote; left out for a model without '
-        'weights',
+        'weights, or one whose config names them',
     )
     parser.add_argument(
         '--out',
@@ -89,6 +98,13 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         '--flip', action='store_true', help='average with mirrored crops'
+    )
+    parser.add_argument(
+        '--view',
+        choices=VIEWS,
+        help='label the mirrored images, or everything at 0.75 of its size, and write '
+        'the masks in coordinates of the images; default --out: *_VIEW.json. For '
+        'tools/analysis_tools/review_list.py --with',
     )
     parser.add_argument(
         '--mask-thr',
@@ -167,6 +183,8 @@ def main() -> None:
         args.config, mask_options(args), args.dataset, launcher=args.launcher
     )
     out = args.out or cfg.get('wsis', {}).get('produces')
+    if out and args.view and not args.out:
+        out = str(Path(out).with_name(f'{Path(out).stem}_{args.view}.json'))
     if not out:
         raise SystemExit("--out is needed: the config's wsis['produces'] names no file")
     if cfg.get('pseudo_label_dataloader') is None:
@@ -189,6 +207,7 @@ def main() -> None:
         results_out=args.results_out,
         artifact=args.artifact,
         force=args.force,
+        view=args.view,
     )
     generate_pseudo_labels(cfg, args.checkpoint, out, options)
     end_ranks()

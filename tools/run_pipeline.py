@@ -7,12 +7,14 @@ out different. Example::
 
     python tools/run_pipeline.py configs/exits/pipeline_synthetic.py
     python tools/run_pipeline.py configs/exits/pipeline.py --data voc --gpus 8
+    python tools/run_pipeline.py configs/exits/pipeline_synthetic.py --correct 50
 """
 
 import argparse
 import warnings
 
 from mmwsis.engine.user_errors import user_errors
+from mmwsis.pipelines.corrections import FORMATS, CorrectionOptions
 from mmwsis.pipelines.launch import LAUNCHERS, Launch
 from mmwsis.pipelines.selection import Selection
 from mmwsis.pipelines.session import PipelineOptions, print_plan, run_pipeline
@@ -81,6 +83,31 @@ def parse_args() -> argparse.Namespace:
         help='runs of the fully-supervised baseline, each with a seed of its own: the '
         'noise floor of retention',
     )
+    parser.add_argument(
+        '--correct',
+        type=int,
+        metavar='N',
+        help='export the N pseudo labels that look worst, stop until they have been '
+        'corrected, and train the final model on the corrected labels, too',
+    )
+    parser.add_argument(
+        '--correct-format',
+        default='labelme',
+        choices=FORMATS,
+        help='labelling tool of the corrections (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--simulate-corrections',
+        action='store_true',
+        help='correct by the masks of the training images instead of stopping',
+    )
+    parser.add_argument(
+        '--seconds-per-mask',
+        type=float,
+        default=80.0,
+        metavar='SECONDS',
+        help='what a corrected mask costs, for the report (default: %(default)g)',
+    )
     parser.add_argument('--work-dir', help='directory of logs, manifest and report')
     parser.add_argument(
         '--root', metavar='DIR', help='directory that holds data/ and work_dirs/'
@@ -92,6 +119,8 @@ def parse_args() -> argparse.Namespace:
     args = parser.parse_args()
     if args.gpus is not None and args.gpus < 1:
         parser.error('--gpus must be at least 1')
+    if args.simulate_corrections and args.correct is None:
+        parser.error('--simulate-corrections needs --correct N, how many')
     return args
 
 
@@ -109,6 +138,10 @@ def main() -> None:
         )
         if wanted
     ]
+    correct = None
+    if args.correct is not None:
+        chosen = args.correct_format, args.simulate_corrections, args.seconds_per_mask
+        correct = CorrectionOptions(args.correct, *chosen)
     options = PipelineOptions(
         config=args.config,
         fast=args.fast,
@@ -125,6 +158,7 @@ def main() -> None:
         seed=args.seed,
         rounds=args.rounds,
         baseline_seeds=args.baseline_seeds,
+        correct=correct,
     )
     if args.list or args.dry_run:
         print_plan(options, commands=args.dry_run)

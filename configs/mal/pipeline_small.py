@@ -15,12 +15,14 @@ pipeline = dict(
     stages=[
         dict(name='weak_labels'),
         dict(
-            name='labeler', type='train', config='labeler_efficientnet-lite0_{data}.py'
+            name='labeler',
+            type='train',
+            config='mmwsis::mal/labeler_efficientnet-lite0_{data}.py',
         ),
         dict(
             name='pseudo_labels',
             type='generate',
-            config='labeler_efficientnet-lite0_{data}.py',
+            config='mmwsis::mal/labeler_efficientnet-lite0_{data}.py',
             out='{data_root}/pseudo_labels/mal.json',
         ),
         dict(name='quality'),

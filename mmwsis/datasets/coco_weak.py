@@ -43,7 +43,8 @@ class CocoWeakDataset(SeededDraws, CocoDataset):
     - where the file has them ``crop_tags``: ``dict(size=(h, w), tags=[...])``, the
       sorted labels in each crop of :func:`mmwsis.ops.crop_grid`;
     - in every instance ``ann_id`` and ``ignore_flag`` (1 for crowd), ``bbox_label``,
-      from 'boxes' on ``bbox`` (x0, y0, x1, y1), at 'masks' ``mask``, and where the file
+      from 'boxes' on ``bbox`` (x0, y0, x1, y1), at 'masks' ``mask`` and of a pseudo
+      label ``weak_bbox``, the box that its labeler was given, and where the file
       has them and the level may see them ``point`` (float64 (2,)),
       ``extreme_points`` (float64 (4, 2)), all in image pixels, and ``score``, 0 to 1,
       of a point or box that a network found. The score of a mask is not read.
@@ -201,6 +202,9 @@ class CocoWeakDataset(SeededDraws, CocoDataset):
                 instance[key] = annotation[key]
         if level is Supervision.MASKS and annotation.get('segmentation'):
             instance['mask'] = annotation['segmentation']
+            if annotation.get('weak_bbox') is not None:
+                x, y, width, height = annotation['weak_bbox']
+                instance['weak_bbox'] = [x, y, x + width, y + height]
         elif annotation.get('score') is not None:
             instance['score'] = annotation['score']
         return instance

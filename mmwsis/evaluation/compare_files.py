@@ -120,7 +120,7 @@ def compare_files(
     pseudo_path, gt_path = Path(pseudo_path), Path(gt_path)
     pseudo = load_coco(str(pseudo_path), 'masks')
     gt = load_coco(str(gt_path), 'masks')
-    images = _shared_images(pseudo, gt, pseudo_path, gt_path)
+    images = shared_images(pseudo, gt, pseudo_path, gt_path)
     own, names = ({c['id']: c['name'] for c in x['categories']} for x in (pseudo, gt))
     check_same_classes(own, names, pseudo_path, gt_path)
     result = Comparison(
@@ -174,9 +174,23 @@ def _listed_ids(files: Comparison, path: Path) -> set[Any]:
     return ids
 
 
-def _shared_images(
+def shared_images(
     pseudo: Mapping, gt: Mapping, pseudo_path: Path, gt_path: Path
 ) -> dict[Any, dict]:
+    """Images that are in both files.
+
+    Args:
+        pseudo: COCO JSON of pseudo labels.
+        gt: COCO JSON of ground truth.
+        pseudo_path: The first file, for messages.
+        gt_path: The second.
+
+    Returns:
+        Image id -> entry of the ground truth's ``images``.
+
+    Raises:
+        ValueError: There is none, or an id means two images.
+    """
     own = {image['id']: image for image in pseudo['images']}
     shared = {im['id']: im for im in gt['images'] if im['id'] in own}
     if not shared:

@@ -15,7 +15,8 @@ class ArtifactMaker:
         unused_in_prediction: Prefixes of weights that prediction does not run.
         report_picture: ``dict(title=..., tool='tools/...')`` of a tool that draws
             intermediate maps for a pipeline's report, with ``artifact`` only where this
-            is made; or None.
+            is made, with ``needs`` only where the model's config has this part; or
+            None.
     """
 
     artifacts: ClassVar[tuple[str, ...]] = ()

@@ -129,6 +129,7 @@ class PipelineCheck:
         """Which stage makes a file that is not there."""
         for other, job, _ in self.planned:
             made = [*job.outputs, *([job.train_dir] if job.train_dir else [])]
+            made += job.resumable if job.edited else []
             if path in made or path.parent in made:
                 if other.name == stage.name:
                     break

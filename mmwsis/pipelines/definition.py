@@ -42,7 +42,8 @@ A stage with ``only_with=['train.ann_file']`` is left out on a dataset whose
 by name. The stages that all
 methods have are in ``configs/_base_/pipelines``, under ``common``. With
 ``baseline_seeds=2``, for a ``--fast`` run in ``fast``, the fully-supervised baseline is
-trained with two seeds: see :mod:`mmwsis.pipelines.baseline_runs`.
+trained with two seeds: see :mod:`mmwsis.pipelines.baseline_runs`. ``--correct`` adds
+stages of its own: see :mod:`mmwsis.pipelines.corrections`.
 """
 
 from collections.abc import Callable, Iterable
@@ -55,6 +56,7 @@ from mmengine.config import Config
 from mmwsis.utils.config_files import read_config
 
 from .baseline_runs import repeat_baseline
+from .corrections import CorrectionOptions, add_corrections
 from .locate import find_config
 from .placeholders import fill_placeholders
 from .rounds import expand_rounds, file_names, is_group
@@ -107,6 +109,8 @@ def load_pipeline(
     data: str | None = None,
     rounds: int | None = None,
     baseline_seeds: int | None = None,
+    correct: CorrectionOptions | None = None,
+    work_dir: str | None = None,
 ) -> Pipeline:
     """Read and check a pipeline file.
 
@@ -120,6 +124,8 @@ def load_pipeline(
         rounds: How many rounds, instead of the file's number. Defaults to None.
         baseline_seeds: How many runs of the fully-supervised baseline, instead of the
             file's number, which is 1 where it names none. Defaults to None.
+        correct: How pseudo labels are corrected by people. Defaults to None, not.
+        work_dir: Work dir instead of the file's. Defaults to None.
 
     Returns:
         The pipeline, its placeholders filled except for ``{checkpoint:...}``.
@@ -151,13 +157,16 @@ def load_pipeline(
     settings = {'baseline_seeds': 1, **content, **overrides}
     runs = settings['baseline_seeds'] if baseline_seeds is None else baseline_seeds
     entries = repeat_baseline(entries, runs, str(file))
+    if work_dir is None:
+        work_dir = content.get('work_dir') or f'work_dirs/pipelines/{content["name"]}'
+        if other:
+            # Two datasets never share a manifest.
+            work_dir = _in_folder_of(work_dir, str(spec['name']))
+    if correct is not None:
+        entries = add_corrections(entries, correct, spec, work_dir, str(file))
     entries = fill_placeholders(entries, _spec_lookup(spec), str(file))
     stages = _with_outputs(entries, places, str(file))
     _check_stages(stages, str(file))
-    work_dir = content.get('work_dir') or f'work_dirs/pipelines/{content["name"]}'
-    if other:
-        # Two datasets never share a manifest.
-        work_dir = _in_folder_of(work_dir, str(spec['name']))
     return Pipeline(
         file=file.resolve(),
         name=content['name'] + (f'_{spec["name"]}' if other else ''),

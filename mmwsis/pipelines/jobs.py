@@ -1,7 +1,6 @@
 """From a stage to what it means here: command, inputs, outputs, settings."""
 
 import sys
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +10,18 @@ from mmwsis.formats.map_index import INDEX_NAME
 from mmwsis.utils.config_files import default_work_dir, files_named_in, read_config
 from mmwsis.utils.hashing import flatten_settings
 
+from .correction_job import export_job, refuse_other_artifact
 from .data_paths import fit_to_data_root
 from .definition import Pipeline
 from .evaluator_options import evaluator_options
+from .job import Job
 from .launch import Launch, option_arguments
 from .locate import PACKAGE_DIR, find_config, find_tool
 from .placeholders import fill_placeholders
 from .stages import (
     CommandStage,
     ConfigStage,
+    CorrectionStage,
     GenerateStage,
     QualityStage,
     ReportStage,
@@ -27,30 +29,6 @@ from .stages import (
     TestStage,
     TrainStage,
 )
-
-
-@dataclass
-class Job:
-    """A stage made concrete.
-
-    Attributes:
-        command: What is run; empty for a report, which the runner writes itself.
-        inputs: Files whose content the result depends on.
-        outputs: Files that must exist afterwards.
-        settings: Flat settings; a difference makes the stage run again.
-        scripts: Tools that are run.
-        train_dir: Work dir of a train stage.
-        resumable: Files and folders that a killed run continues from and that a
-            clean start must not meet; they are moved aside.
-    """
-
-    command: list[str] = field(default_factory=list)
-    inputs: list[Path] = field(default_factory=list)
-    outputs: list[Path] = field(default_factory=list)
-    settings: dict[str, str] = field(default_factory=dict)
-    scripts: list[Path] = field(default_factory=list)
-    train_dir: Path | None = None
-    resumable: list[Path] = field(default_factory=list)
 
 
 class JobFactory:
@@ -117,6 +95,8 @@ class JobFactory:
         """Return a stage's overrides with checkpoints filled in."""
         where = str(self.pipeline.file)
         options = fill_placeholders(stage.cfg_options, self._checkpoint_text, where)
+        if isinstance(stage, TrainStage) and stage.labels is not None:
+            options = {**options, self._labels_key(stage): stage.labels}
         if options:
             # There is nothing to override in a loader that a config has not, nor in the
             # evaluation on a dataset without `val`.
@@ -131,6 +111,14 @@ class JobFactory:
         if isinstance(stage, TrainStage) and (self.seed is not None or stage.run > 1):
             options = {**options, 'randomness.seed': self._seed_of(stage)}
         return options
+
+    def _labels_key(self, stage: TrainStage) -> str:
+        """Dotted key of the label file that a config trains on."""
+        key = 'train_dataloader.dataset'
+        dataset = self._plain_config(stage).get('train_dataloader', {}).get('dataset')
+        while dataset and 'dataset' in dataset:  # a wrapper, such as RepeatDataset
+            key, dataset = f'{key}.dataset', dataset['dataset']
+        return f'{key}.ann_file'
 
     def _seed_of(self, stage: TrainStage) -> int:
         """Random seed of a training run that does not have the config's own."""
@@ -151,6 +139,8 @@ class JobFactory:
         folder = Path(work_dir) if work_dir is not None else self._own_dir(stage)
         if not isinstance(trained, TrainStage):
             return folder
+        if trained.labels is not None:
+            return folder.with_name(f'{folder.name}_corrected')
         if trained.run > 1:
             # Beside the first: a new start of that one moves its folder away.
             return folder.with_name(f'{folder.name}_run{trained.run}')
@@ -232,6 +222,7 @@ class JobFactory:
         job.outputs = [folder / 'last_checkpoint', checkpoint]
         # What a run writes must not make it run again.
         job.inputs = [path for path in job.inputs if folder not in path.parents]
+        job.inputs += [Path(stage.labels)] if stage.labels is not None else []
         job.settings.update(flatten_settings({'train_args': list(self.train_args)}))
         return job
 
@@ -294,8 +285,15 @@ class JobFactory:
             scripts=[script],
         )
 
+    def _correction_job(self, stage: CorrectionStage) -> Job:
+        for made in self.pipeline.stages:
+            if isinstance(made, GenerateStage) and made.out == stage.pseudo:
+                refuse_other_artifact(stage.pseudo, self.artifact_of(made))
+        script = find_tool('tools/analysis_tools/review_list.py')
+        return export_job(stage, script, self.shown_path(script))
+
     def _report_job(self, stage: ReportStage) -> Job:
-        tests = (stage.weak, stage.full, *stage.full_runs)
+        tests = (stage.weak, stage.full, *stage.full_runs, stage.corrected)
         inputs = [self.metrics_file(name) for name in tests if name]
         if stage.quality:
             inputs.append(self.quality_dir(stage.quality) / 'quality.json')

@@ -61,14 +61,14 @@ def run_logged(
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             pass_fds=() if keep_open is None or os.name == 'nt' else (keep_open,),
-            preexec_fn=_die_with_parent if sys.platform == 'linux' else None,
+            preexec_fn=die_with_parent if sys.platform == 'linux' else None,
         )
         with _terminate_as_interrupt():
             try:
                 _stream(process, log)
                 return process.wait()
             except BaseException:
-                _stop(process)
+                stop_process(process)
                 raise
 
 
@@ -102,8 +102,12 @@ def _stream(process: subprocess.Popen, log: IO[bytes]) -> None:
         sys.stdout.flush()
 
 
-def _stop(process: subprocess.Popen) -> None:
-    """Ask the command to end, then insist."""
+def stop_process(process: subprocess.Popen) -> None:
+    """Ask a command to end, then insist.
+
+    Args:
+        process: It runs the command.
+    """
     process.terminate()
     try:
         process.wait(timeout=_GRACE_SECONDS)
@@ -112,7 +116,7 @@ def _stop(process: subprocess.Popen) -> None:
         process.wait()
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """Have Linux end the command when the runner dies, even from ``kill -9``."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 

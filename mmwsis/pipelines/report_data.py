@@ -6,12 +6,14 @@ from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
+from mmwsis.dataset_converters.correction_files import SUMMARY_SUFFIX
 from mmwsis.evaluation.counting import is_error
 from mmwsis.evaluation.retention import Retention, compare
 from mmwsis.formats.coco_file import read_json
 from mmwsis.formats.provenance import provenance_of
 
 from .stages import (
+    CommandStage,
     GenerateStage,
     QualityStage,
     ReportStage,
@@ -175,7 +177,27 @@ def stage_result(runner: 'PipelineRunner', stage: Stage) -> dict[str, float]:
         return quality_summary(_read(file))
     if isinstance(stage, TestStage):
         return final_metrics(_read(root / factory.metrics_file(stage.name)))
+    if isinstance(stage, CommandStage):
+        return _correction_result(runner, stage)
     return {}
+
+
+def _correction_result(
+    runner: 'PipelineRunner', stage: CommandStage
+) -> dict[str, float]:
+    """What a stage that applies corrections has changed; nothing of other commands."""
+    summaries = [out for out in stage.outputs if out.endswith(SUMMARY_SUFFIX)]
+    summary = _read(runner.root / summaries[0]) if summaries else {}
+    names = dict(
+        images='images reviewed',
+        reviewed='labels reviewed',
+        changed='changed',
+        deleted='deleted',
+        added='added',
+        masks_drawn='masks drawn',
+        minutes='minutes of correction',
+    )
+    return {name: summary[key] for key, name in names.items() if key in summary}
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -223,7 +245,8 @@ def _generation_result(content: dict[str, Any]) -> dict[str, float]:
         return {'maps': len(content.get('images', [])), **known, **judged}
     noun = kind if kind in ('points', 'detections') else 'pseudo labels'
     made = {noun: len(annotations), **judged}
-    if any('weak_bbox' in entry for entry in annotations):  # masks of known objects
+    # Masks of known objects.
+    if any('weak_bbox' in one or 'weak_point' in one for one in annotations):
         empty = sum(bool(entry.get('empty_prediction')) for entry in annotations)
         made['empty predictions'] = empty
     if collapse.get('median_fill') is not None:
@@ -317,7 +340,19 @@ def _summary(runner: 'PipelineRunner', stage: ReportStage) -> dict[str, Any]:
         'retention': rows[0].retention if rows else None,
         'comparison': [row.as_json() for row in rows],
         'trained_on': trained_on(runner, by_name[stage.weak]) if stage.weak else '',
+        **_corrected(runner, stage, by_name),
     }
+
+
+def _corrected(
+    runner: 'PipelineRunner', stage: ReportStage, by_name: dict[str, Stage]
+) -> dict[str, Any]:
+    """The final model that was trained on corrected labels, and their price."""
+    if stage.corrected is None or stage.corrections is None:
+        return {}
+    corrections = stage_result(runner, by_name[stage.corrections])
+    metrics = stage_result(runner, by_name[stage.corrected])
+    return {'corrected': metrics, 'corrections': corrections} if metrics else {}
 
 
 def tested_models(

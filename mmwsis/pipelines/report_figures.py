@@ -91,6 +91,13 @@ def draw_figures(runner: 'PipelineRunner', stage: ReportStage) -> list[Figure]:
     return drawn
 
 
+def _is_drawn(own: dict[str, str] | None, model: dict[str, Any], artifact: str) -> bool:
+    """Whether a model's own picture shows how this artifact is made by this config."""
+    if own is None or own.get('artifact', artifact) != artifact:
+        return False
+    return 'needs' not in own or bool(model.get(own['needs']))
+
+
 def dataset_files(dataset: dict[str, Any]) -> tuple[str, str]:
     """Annotation file and image folder of a dataset's config.
 
@@ -154,12 +161,10 @@ class _Figures:
     def _of_generators(self, generators: list[GenerateStage]) -> Iterator[_Plan]:
         models = set()
         for entry in generators:
-            labeler = MODELS.get(str(self.factory.config_of(entry).model.type))
-            own = getattr(labeler, 'report_picture', None)
+            model = self.factory.config_of(entry).model
+            own = getattr(MODELS.get(str(model.type)), 'report_picture', None)
             kind = self.factory.artifact_of(entry)
-            # One model may make several artifacts.
-            shown = own is not None and own.get('artifact', kind) == kind
-            if shown and entry.config not in models:
+            if _is_drawn(own, model, kind) and entry.config not in models:
                 models.add(entry.config)
                 draw = partial(self._by_tool, entry, own['tool'])
                 yield own['title'], f'{entry.name_in_file}.png', draw

@@ -161,7 +161,14 @@ def summary_rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
     """
     rows = []
     runs = summary.get('full_runs', [])
-    for key, title in (('weak', summary.get('trained_on')), ('full', 'full masks')):
+    corrections = summary.get('corrections', {})
+    minutes = corrections.get('minutes of correction', 0)
+    titles = dict(
+        weak=summary.get('trained_on'),
+        corrected=f'corrected labels, {minutes:.0f} minutes of correction',
+        full='full masks',
+    )
+    for key, title in titles.items():
         for name, value in summary.get(key, {}).items():
             text = shown_figure(name, value)
             if key == 'full' and len(runs) > 1:

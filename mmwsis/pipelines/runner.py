@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from mmwsis.utils.process_lock import ProcessLock
 
+from .correction_job import waiting_message
 from .decision import Decision, decide, moved_aside
 from .definition import Pipeline
 from .durations import format_duration
@@ -27,7 +28,7 @@ from .manifest import (
 )
 from .process import last_lines, run_logged
 from .selection import Selection, named_stages
-from .stages import Stage, TrainStage
+from .stages import CorrectionStage, Stage, TrainStage
 
 if TYPE_CHECKING:
     from .check import PipelineCheck
@@ -82,6 +83,7 @@ class PipelineRunner:
         self.hasher = FileHasher(self.work_dir / 'hash_cache.json')
         self.manifest = Manifest(self.work_dir / 'manifest.json', self.pipeline.name)
         self.outcomes: list[StageOutcome] = []
+        self.waiting: str | None = None  # what people must do before it goes on
 
     def plan(self) -> list[tuple[Stage, Job, Decision]]:
         """Say what a run would do, without doing it.
@@ -115,6 +117,8 @@ class PipelineRunner:
                 planned.append((stage, job, Decision('skip', ['left out'])))
                 continue
             decision = self._decide(stage, job)
+            if decision.action == 'skip' and self._waits(stage):
+                decision = Decision('resume', ['it waits for corrections'])
             makers = {
                 maker
                 for path in job.inputs
@@ -169,7 +173,15 @@ class PipelineRunner:
                     self.outcomes.append(self._left_out(stage))
                     continue
                 self.outcomes.append(self._run_stage(stage, title, lock))
+                if self._waits(stage):
+                    self.waiting = waiting_message(stage, self.root)
+                    break
         return self.outcomes
+
+    def _waits(self, stage: Stage) -> bool:
+        """Whether people have yet to say that they have corrected what was exported."""
+        is_export = isinstance(stage, CorrectionStage)
+        return is_export and not (self.root / stage.marker).is_file()
 
     def _lock(self) -> ProcessLock:
         """One run of a pipeline at a time; commands inherit the lock."""
@@ -288,9 +300,15 @@ class PipelineRunner:
 
     def _outputs(self, job: Job) -> tuple[dict[str, str], list[str]]:
         """Hashes of a job's outputs, and those that are missing."""
-        hashes = {str(path): self.hasher(self.root / path) for path in job.outputs}
+        hashes = {str(path): self._digest(path, job) for path in job.outputs}
         missing = [path for path, digest in hashes.items() if digest is None]
         return {path: digest or '' for path, digest in hashes.items()}, missing
+
+    def _digest(self, path: Path, job: Job) -> str | None:
+        """Hash of an output; of one that people edit only whether it is there."""
+        if path in job.edited:
+            return 'edited by people' if (self.root / path).exists() else None
+        return self.hasher(self.root / path)
 
     def _failure(self, stage: Stage, record: StageRecord, problem: str) -> str:
         log = self.log_file(stage.name)
@@ -317,7 +335,8 @@ class PipelineRunner:
         makers = {}
         for other in self.pipeline.stages[: self.names.index(stage.name)]:
             made = self.factory.make(other)
-            folders = [made.train_dir] if made.train_dir is not None else []
+            folders = made.resumable if made.edited else []
+            folders = [made.train_dir] if made.train_dir is not None else folders
             makers.update(dict.fromkeys([*made.outputs, *folders], other.name))
         path = missing[0]
         maker = makers.get(path) or makers.get(path.parent)
@@ -347,11 +366,13 @@ class PipelineRunner:
     def _decide(self, stage: Stage, job: Job) -> Decision:
         record = self._record(stage, job)
         recorded = record.outputs if record else {}
-        outputs = {path: self.hasher(self.root / path) for path in recorded}
+        outputs = {path: self._digest(Path(path), job) for path in recorded}
         if job.train_dir is not None:
             resumable = (self.root / job.train_dir / 'last_checkpoint').is_file()
         else:
-            resumable = any((self.root / path).exists() for path in job.resumable)
+            # Half an export is not gone on with.
+            kept = [] if job.edited else job.resumable
+            resumable = any((self.root / path).exists() for path in kept)
         return decide(
             record,
             self._as_it_is_now(job),

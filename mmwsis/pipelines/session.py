@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .corrections import CorrectionOptions
 from .definition import load_pipeline
 from .jobs import JobFactory
 from .launch import Launch, shown
@@ -34,6 +35,7 @@ class PipelineOptions:
         rounds: Number of rounds of stages that are repeated. Defaults to the file's.
         baseline_seeds: Number of runs of the fully-supervised baseline, which differ in
             their seed. Defaults to the file's.
+        correct: How pseudo labels are corrected by people. Defaults to None, not.
     """
 
     config: str
@@ -49,6 +51,7 @@ class PipelineOptions:
     seed: int | None = None
     rounds: int | None = None
     baseline_seeds: int | None = None
+    correct: CorrectionOptions | None = None
 
 
 def make_runner(
@@ -80,10 +83,9 @@ def make_runner(
         *(file, spec, options.fast, options.data),
         rounds=options.rounds,
         baseline_seeds=options.baseline_seeds,
+        correct=options.correct,
+        work_dir=options.work_dir and os.path.abspath(options.work_dir),
     )
-    if options.work_dir is not None:
-        work_dir = os.path.abspath(options.work_dir)
-        pipeline = type(pipeline)(**{**vars(pipeline), 'work_dir': work_dir})
     # A root of the file's own is for data that the pipeline makes itself.
     own_root = pipeline.root if dataset is None else None
     root = Path(options.root or own_root or here).resolve()
@@ -132,6 +134,10 @@ def run_pipeline(
     report = runner.work_dir / 'report.md'
     if report.is_file():
         say(f'\nReport: {report}; to send around: {report.with_suffix(".html")}')
+    if runner.waiting is not None:
+        say(f'\n{runner.waiting}')
+    elif report.is_file():
+        say(f'\nReport: {report}')
     return runner
 
 

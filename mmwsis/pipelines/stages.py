@@ -124,9 +124,16 @@ class ConfigStage(Stage):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainStage(ConfigStage):
-    """``tools/train.py`` on a config."""
+    """``tools/train.py`` on a config.
+
+    Attributes:
+        labels: Label file to train on instead of the config's, in a work dir of its
+            own, whose name ends in ``_corrected``.
+    """
 
     kind: ClassVar[str] = 'train'
+
+    labels: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,6 +204,35 @@ class QualityStage(Stage):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CorrectionStage(Stage):
+    """Pseudo labels exported for people to correct; the run stops until they have.
+
+    Attributes:
+        pseudo: Pseudo-label file.
+        img_dir: Folder of the images.
+        folder: Where the review list and the export go.
+        returned: File or folder in it that holds the labels when they are corrected.
+        count: How many labels, the worst first.
+        format: Of the labelling tool.
+    """
+
+    kind: ClassVar[str] = 'correction'
+    marker_name: ClassVar[str] = 'done'
+
+    pseudo: str
+    img_dir: str
+    folder: str
+    returned: str
+    count: int
+    format: str = 'labelme'
+
+    @property
+    def marker(self) -> Path:
+        """File by which people say that all is corrected."""
+        return Path(self.folder, self.marker_name)
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReportStage(Stage):
     """The summary with figures, written by the runner itself.
 
@@ -205,6 +241,8 @@ class ReportStage(Stage):
         full: Test stage of its fully-supervised baseline; ``None`` without one.
         full_runs: Test stages of further runs of the baseline, which differ in their
             seed: the noise floor.
+        corrected: Test stage of the final model that was trained on corrected labels.
+        corrections: Command stage that made these.
         quality: Quality stage; ``None`` without one.
         num_pictures: Samples per contact sheet.
         table: One table of several test stages: ``title``, ``metrics`` as reports call
@@ -218,6 +256,8 @@ class ReportStage(Stage):
     weak: str | None = None
     full: str | None = None
     full_runs: tuple[str, ...] = ()
+    corrected: str | None = None
+    corrections: str | None = None
     quality: str | None = None
     num_pictures: int = 6
     table: dict[str, Any] = field(default_factory=dict)
@@ -230,6 +270,7 @@ STAGE_TYPES: dict[str, type[Stage]] = {
         TrainStage,
         GenerateStage,
         QualityStage,
+        CorrectionStage,
         TestStage,
         ReportStage,
     )

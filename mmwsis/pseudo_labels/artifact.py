@@ -61,6 +61,7 @@ class Artifact(ABC):
         listed_in: Key of the COCO JSON under which the items stand.
         noun: What the items are called.
         key: Metainfo of a predicted sample that holds the id of its item.
+        view: View of the images that is labelled; None: the images themselves.
     """
 
     kind: ClassVar[str]
@@ -68,6 +69,7 @@ class Artifact(ABC):
     listed_in: ClassVar[str] = 'images'
     noun: ClassVar[str] = 'images'
     key: ClassVar[str] = 'img_id'
+    view: str | None = None
 
     def __init__(self, out: Path, source: LabelSource) -> None:
         self.out = out
@@ -77,6 +79,11 @@ class Artifact(ABC):
     def result(self) -> Path:
         """File that is there when, and only when, the run is finished."""
         return self.out
+
+    @property
+    def supervision(self) -> str | None:
+        """Level to write down where it is not the one of the dataset."""
+        return None
 
     def begin(self, overwrite: bool) -> None:  # noqa: B027 - a file needs nothing
         """Make the place ready for a new run, before its first record.

@@ -77,11 +77,12 @@ def pseudo_annotation(
     """One annotation of the finished file.
 
     Args:
-        weak: The annotation of the source file; its box is kept as ``weak_bbox``.
+        weak: The annotation of the source file; its box is kept as ``weak_bbox``, its
+            point, where there is no box, as ``weak_point``.
         image_size: ``(H, W)`` in pixels.
         record: Of :func:`prediction_record`; None fills the box (crowds, boxes under
             one pixel), and so does an empty prediction, which is marked
-            ``empty_prediction``.
+            ``empty_prediction``. Without a box, the pixel of the point is filled.
 
     Returns:
         COCO annotation; ``bbox`` is the tight box and ``area`` the pixel count of the
@@ -92,10 +93,46 @@ def pseudo_annotation(
     )
     own = record
     if record is None or 'segmentation' not in record:
-        own = mask_keys(encode_filled_box(weak['bbox'], image_size), 0.0)
+        box = _known_box(weak, image_size)
+        own = mask_keys(encode_filled_box(box, image_size), 0.0)
     entry.update({key: own[key] for key in ('bbox', 'area', 'segmentation', 'score')})
     entry['iscrowd'] = int(bool(weak.get('iscrowd')))
-    entry['weak_bbox'] = list(weak['bbox'])
+    if 'bbox' in weak:
+        entry['weak_bbox'] = list(weak['bbox'])
+    else:
+        entry['weak_point'] = list(weak['point'])
     if record is not None and 'segmentation' not in record:
         entry['empty_prediction'] = True
+    return entry
+
+
+def _known_box(weak: Mapping[str, Any], image_size: tuple[int, int]) -> list[float]:
+    """``[x, y, width, height]`` of what is known of an object: its box, or a pixel."""
+    if 'bbox' in weak:
+        return weak['bbox']
+    (x, y), (height, width) = weak['point'], image_size
+    # The centre of a pixel has integer coordinates.
+    return [min(round(x), width - 1), min(round(y), height - 1), 1, 1]
+
+
+def refined_annotation(
+    label: Mapping[str, Any], record: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """One annotation of a file of pseudo labels that was refined.
+
+    Args:
+        label: The annotation of the source file, itself a pseudo label.
+        record: Of :func:`prediction_record`, with ``accepted``; None leaves the label
+            as it is (crowds, boxes under one pixel).
+
+    Returns:
+        ``label``, where the mask was accepted with the new one and its ``bbox``,
+        ``area`` and ``score``; and ``refined``, whether it was.
+    """
+    accepted = record is not None and record['accepted']
+    entry = dict(label, refined=accepted)
+    if accepted:
+        entry.pop('empty_prediction', None)
+        keys = 'bbox', 'area', 'segmentation', 'score'
+        entry.update({key: record[key] for key in keys})
     return entry

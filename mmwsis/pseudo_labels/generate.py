@@ -1,51 +1,47 @@
 """Label generation from start to finished file."""
 
 import contextlib
-import functools
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from mmengine.config import Config
-from mmengine.dataset import BaseDataset
 from mmengine.dist import barrier, get_dist_info, get_rank
 from mmengine.logging import print_log
 from mmengine.registry import init_default_scope
 
-from mmwsis.formats.coco_file import load_coco, match_classes, read_json
+from mmwsis.formats.coco_file import read_json
 from mmwsis.formats.map_index import INDEX_NAME
-from mmwsis.registry import DATASETS
-from mmwsis.utils.checkpoint import check_checkpoint_file, load_checkpoint_file
+from mmwsis.utils.checkpoint import check_checkpoint_file
 from mmwsis.utils.config_files import files_named_in
 from mmwsis.utils.process_lock import ProcessLock
 
-from .artifact import Artifact, LabelSource
-from .artifacts import (
-    ARTIFACTS,
-    artifact_settings,
-    build_artifact,
-    check_model_makes,
+from .distributed import on_first_rank
+from .labeling import (
+    checkpoint_meta,
+    find_own_weights,
+    label_dataset,
+    load_labeler,
+    move_labeler,
 )
-from .distributed import default_device, on_first_rank
-from .labeling import label_batch, label_chunks, labels_in_loader, load_labeler
-from .loading import build_loader
 from .manifest import build_manifest, differences, enter_parts, refuse, result_info
 from .merge import check_complete
 from .object_masks import ObjectMasks
 from .parts import PartWriter, parts_folder, read_parts
-from .plan import Chunk, Shard, plan_chunks
+from .plan import Chunk, Shard
 from .progress import generation_progress
+from .task import LabelingTask, declared_supervision, plan_task
+from .views import viewed_config
 
 _SECOND_JOB = 'Another job is making these pseudo labels right now'
 
 
 @dataclass
 class GenerationOptions:
-    """How to run; none of it changes a mask but ``batch_size`` and ``amp``.
+    """How to run; no mask is changed but by ``batch_size``, ``amp`` and ``view``.
 
     Attributes:
         batch_size: Samples per batch. Defaults to the config's.
@@ -61,6 +57,8 @@ class GenerationOptions:
         artifact: Kind to make. Defaults to the config's ``artifact``.
         force: Also write a result that would mislead, such as the class maps of a
             classifier at chance. Defaults to False.
+        view: Label another view of the images, 'mirrored' or 'scaled', see
+            :mod:`mmwsis.pseudo_labels.views`. Defaults to None: the images themselves.
     """
 
     batch_size: int | None = None
@@ -73,21 +71,19 @@ class GenerationOptions:
     results_out: str | os.PathLike | None = None
     artifact: str | None = None
     force: bool = False
+    view: str | None = None
 
 
 @dataclass(frozen=True)
 class _Work:
-    """What a run makes, of which dataset, in which chunks, and how."""
+    """What a run makes, and how."""
 
     cfg: Config
     checkpoint: Path | None
+    own_weights: Mapping[str, str] | None
     options: GenerationOptions
-    batch_size: int
     parts: Path
-    artifact: Artifact
-    settings: dict[str, Any]
-    dataset: BaseDataset | None
-    chunks: list[Chunk]
+    task: LabelingTask
 
 
 def generate_pseudo_labels(
@@ -107,7 +103,8 @@ def generate_pseudo_labels(
 
     Args:
         cfg: Config of a labeler; ``model.test_cfg`` says how masks are made.
-        checkpoint: Checkpoint of that labeler; None for a model without weights.
+        checkpoint: Checkpoint of that labeler; None for a model without weights, or one
+            whose weights the config names.
         out: File to write, or folder of maps.
         options: How to run. Defaults to ``GenerationOptions()``.
 
@@ -123,7 +120,12 @@ def generate_pseudo_labels(
     options = options or GenerationOptions()
     out = Path(out)
     init_default_scope(cfg.get('default_scope', 'mmdet'))
-    work = _plan(cfg, _require_checkpoint(checkpoint, cfg), out, options)
+    own_weights = find_own_weights(cfg.model)
+    checkpoint = _require_checkpoint(checkpoint, cfg, own_weights)
+    if options.view is not None:
+        cfg = viewed_config(cfg, options.view)
+    task = plan_task(cfg, out, options.artifact, options.batch_size, options.view)
+    work = _Work(cfg, checkpoint, own_weights, options, parts_folder(out), task)
     held = on_first_rank(lambda: _enter(work))
     if held is None:
         print_log(f'{out} is finished already; nothing to do.', logger='current')
@@ -137,8 +139,18 @@ def generate_pseudo_labels(
 
 
 def _require_checkpoint(
-    checkpoint: str | os.PathLike | None, cfg: Config
+    checkpoint: str | os.PathLike | None,
+    cfg: Config,
+    own_weights: Mapping[str, str] | None,
 ) -> Path | None:
+    if own_weights is not None:
+        if checkpoint is not None:
+            raise ValueError(
+                f'{cfg.model.type} brings its weights with it, '
+                f'{own_weights["checkpoint"]}; leave the checkpoint {checkpoint} out, '
+                'or name other weights in the config.'
+            )
+        return None
     if checkpoint is None:
         load_labeler(cfg.model, None, 'cpu')  # refuses a model with weights
         return None
@@ -167,69 +179,33 @@ def _maps_read(cfg: Config, source: str) -> list[Path]:
     ]
 
 
-def _trained_on(checkpoint: Path | None) -> Mapping[str, Any] | None:
-    """What ``mmwsis.TrainingSourcesHook`` wrote into a checkpoint; reads no weight."""
-    if checkpoint is None:
-        return None
-    content = load_checkpoint_file(checkpoint, map_location='meta')
-    meta = content.get('meta') if isinstance(content, Mapping) else None
-    return meta.get('trained_on') if isinstance(meta, Mapping) else None
-
-
-def _supervision(dataset: Mapping[str, Any]) -> str | None:
-    """Level that is declared; None where the list of images is all that is read."""
-    is_unlabelled = str(dataset['type']).endswith('UnlabelledImageDataset')
-    return None if is_unlabelled else dataset['supervision']
-
-
-def _plan(
-    cfg: Config, checkpoint: Path | None, out: Path, options: GenerationOptions
-) -> _Work:
-    batch_size = options.batch_size or cfg.pseudo_label_dataloader.get('batch_size', 8)
-    parts = parts_folder(out)
-    how = cfg, checkpoint, options, batch_size, parts
-    settings = artifact_settings(cfg.get('artifact'))
-    if options.artifact not in (None, settings['type']):
-        settings = artifact_settings(options.artifact)
-    check_model_makes(cfg.model, settings['type'])
-    dataset_cfg = cfg.pseudo_label_dataloader.dataset
-    path = os.path.join(dataset_cfg.get('data_root') or '', dataset_cfg.ann_file)
-    level = _supervision(dataset_cfg)
-    coco = load_coco(path, level or 'image_tags', need_tags=level is not None)
-    source = LabelSource(path, coco)
-    if not source.coco[ARTIFACTS[settings['type']].listed_in]:
-        # MMEngine cannot build a dataset of nothing.
-        return _Work(*how, build_artifact(settings, out, source), settings, None, [])
-    dataset = DATASETS.build(dataset_cfg)
-    classes = tuple(dataset.metainfo.get('classes', ()))
-    ids = match_classes(classes, source.coco['categories'], path)
-    stuff = tuple(dataset.metainfo.get('stuff_classes') or ())
-    source = replace(
-        source, classes=classes, category_ids=tuple(ids), stuff_classes=stuff
-    )
-    artifact = build_artifact(settings, out, source)
-    chunks = plan_chunks(artifact.items(dataset), batch_size)
-    return _Work(*how, artifact, settings, dataset, chunks)
-
-
 def _enter(work: _Work) -> dict[str, Any] | None:
     """Check what lies there already; None if the result is finished."""
-    cfg, options, parts, artifact = work.cfg, work.options, work.parts, work.artifact
+    cfg, options, parts, task = work.cfg, work.options, work.parts, work.task
+    artifact = task.artifact
     how = dict(cfg.model.get('test_cfg') or {})
     manifest = build_manifest(
         method=cfg.get('wsis', {}).get('method', 'unknown'),
         config=Path(cfg.filename).stem if cfg.filename else 'unnamed',
-        checkpoint=work.checkpoint,
+        checkpoint=work.checkpoint or work.own_weights,
         source=artifact.source.path,
-        supervision=_supervision(cfg.pseudo_label_dataloader.dataset) or 'image_tags',
-        options=dict(**how, batch_size=work.batch_size, amp=options.amp),
+        supervision=artifact.supervision
+        or declared_supervision(cfg.pseudo_label_dataloader.dataset)
+        or 'image_tags',
+        options=dict(
+            **how,
+            batch_size=task.batch_size,
+            amp=options.amp,
+            **({} if options.view is None else dict(view=options.view)),
+        ),
         settings=dict(
             model=cfg.model.to_dict(),
             dataset=cfg.pseudo_label_dataloader.dataset.to_dict(),
         ),
-        artifact=None if isinstance(artifact, ObjectMasks) else work.settings,
+        artifact=None if isinstance(artifact, ObjectMasks) else task.settings,
         maps=_maps_read(cfg, artifact.source.path),
-        trained_on=_trained_on(work.checkpoint),
+        # What mmwsis.TrainingSourcesHook wrote.
+        trained_on=checkpoint_meta(work.checkpoint).get('trained_on'),
     )
     result = artifact.result
     if not parts.exists():
@@ -266,7 +242,7 @@ def _label(work: _Work) -> None:
             stack.enter_context(ProcessLock(parts / f'{label}.lock', _SECOND_JOB))
             return _pending(work, shard)
 
-        chunks = [work.chunks[number] for number in on_first_rank(lock_and_look)]
+        chunks = [work.task.chunks[number] for number in on_first_rank(lock_and_look)]
         mine = chunks[rank::ranks]
         if mine:
             writer = PartWriter(parts, f'{label}-rank{rank}')
@@ -277,14 +253,15 @@ def _label(work: _Work) -> None:
 
 def _pending(work: _Work, shard: Shard) -> list[int]:
     """Chunks of a shard that no part file holds yet."""
-    share = work.chunks[shard.index - 1 :: shard.count]
+    share = work.task.chunks[shard.index - 1 :: shard.count]
     finished = read_parts(work.parts)
     pending = [chunk for chunk in share if chunk.number not in finished]
     total = sum(len(chunk.item_ids) for chunk in share)
     to_do = sum(len(chunk.item_ids) for chunk in pending)
     resumed = f', {total - to_do} are there already' if to_do < total else ''
+    noun = work.task.artifact.noun
     print_log(
-        f'shard {shard}: {total} {work.artifact.noun} to label{resumed}. A killed run '
+        f'shard {shard}: {total} {noun} to label{resumed}. A killed run '
         f'goes on with the same command; finished chunks lie in {work.parts}.',
         logger='current',
     )
@@ -292,29 +269,22 @@ def _pending(work: _Work, shard: Shard) -> list[int]:
 
 
 def _label_chunks(work: _Work, chunks: list[Chunk], writer: PartWriter) -> None:
-    # Denormal numbers make small networks many times slower on CPUs.
-    torch.set_flush_denormal(True)
-    torch.backends.cudnn.benchmark = False
-    torch.backends.cudnn.deterministic = True
-    artifact, amp = work.artifact, work.options.amp
+    task, options = work.task, work.options
     model = load_labeler(work.cfg.model, work.checkpoint, 'cpu')
-    label = None
-    if labels_in_loader(model):
-        label = functools.partial(label_batch, model=model, artifact=artifact, amp=amp)
-    else:
-        model = model.to(work.options.device or default_device())
-    settings = work.cfg.pseudo_label_dataloader
-    loader = build_loader(work.dataset, chunks, work.batch_size, settings, label)
+    model = move_labeler(model, options.device)
     total = sum(len(chunk.item_ids) for chunk in chunks)
-    visible = get_rank() == 0
-    with generation_progress(total, artifact.title, artifact.noun, visible) as advance:
-        label_chunks(model, loader, artifact, writer, advance, amp)
+    title, noun, visible = task.artifact.title, task.artifact.noun, get_rank() == 0
+    with generation_progress(total, title, noun, visible) as advance:
+        label_dataset(
+            *(model, task.dataset, chunks, task.artifact, writer, advance),
+            *(task.batch_size, work.cfg.pseudo_label_dataloader, options.amp),
+        )
 
 
 def _finish(work: _Work, held: Mapping[str, Any]) -> None:
-    artifact = work.artifact
+    artifact = work.task.artifact
     finished = read_parts(work.parts)
-    check_complete(work.chunks, finished, artifact.title)
+    check_complete(work.task.chunks, finished, artifact.title)
     records = {record['id']: record for chunk in finished.values() for record in chunk}
     if not work.options.force:
         artifact.check(records)

@@ -24,6 +24,9 @@ class Labeler(Protocol):
     'object_masks'   an anno- metainfo ``pred_mask`` (compressed RLE of image size),
     (default)        tation   ``pred_score`` (0 to 1), ``empty_prediction``; needs
                               metainfo ``ann_id``, ``img_id``, ``height``, ``width``
+    'object_masks'   an image ``pred_instances``: ``ann_ids``, ``masks`` (RLEs) and
+                              ``scores`` of all its annotations; with ``refine=True``
+                              also ``accepted``
     'instances'      an image ``pred_instances``: ``labels`` (N,), ``scores`` (N,) in
                               [0, 1], ``masks`` bool (N, H, W) or N RLEs
     'detections'     an image ``pred_instances``: ``labels``, ``scores``, ``bboxes``
@@ -55,6 +58,10 @@ class Labeler(Protocol):
       written, to refuse one that the model cannot make.
     - ``cpu_only``: a model that computes on the CPU alone labels in the processes that
       load its images, ``num_workers`` of ``pseudo_label_dataloader``.
+    - ``find_weights`` (of the class): of a model whose config names its weights, which
+      no training here made (SAM). It is called with the rest of the config's ``model``
+      and returns ``checkpoint``, a name, and ``checkpoint_sha256``, which generation
+      records; it is run without a checkpoint.
     - ``unused_in_prediction``: prefixes of weights that prediction does not run; a
       checkpoint may lack them. All others must be there.
     - ``report_picture`` (of the class): ``dict(title=..., tool='tools/...')``, a tool

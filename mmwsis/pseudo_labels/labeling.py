@@ -1,13 +1,15 @@
 """Building a labeler from its checkpoint and running it over chunks."""
 
 import contextlib
+import functools
 import logging
 import os
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
 
 import torch
 from mmengine.config import ConfigDict
+from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 from torch import nn
 from torch.utils.data import DataLoader
@@ -16,12 +18,27 @@ from mmwsis.registry import MODELS
 from mmwsis.utils.checkpoint import load_checkpoint_file
 
 from .artifact import Artifact
+from .distributed import default_device
 from .labeler import Labeler
-from .loading import ChunkBatch
-from .parts import PartWriter
+from .loading import ChunkBatch, build_loader
+from .plan import Chunk
+from .views import original_record
 
 # Normalisation constants come from the config, not from a checkpoint.
 _UNUSED = ('data_preprocessor.',)
+
+
+class ChunkWriter(Protocol):
+    """Receives the records of finished chunks, such as a ``PartWriter``."""
+
+    def write(self, chunk: int, records: Sequence[Mapping[str, Any]]) -> None:
+        """Keep one chunk.
+
+        Args:
+            chunk: Number of the chunk.
+            records: What the artifact keeps of each sample.
+        """
+        ...
 
 
 def load_labeler(
@@ -32,7 +49,7 @@ def load_labeler(
     Args:
         model_cfg: The config's ``model``.
         checkpoint: Checkpoint of ``tools/train.py``; None for a model that has no
-            weights.
+            weights, or brings them with it.
         device: Such as 'cuda' or 'cpu'.
 
     Returns:
@@ -46,7 +63,7 @@ def load_labeler(
     model = MODELS.build(model_cfg)
     if checkpoint is None:
         needed = _needed_weights(model)
-        if needed:
+        if needed and not hasattr(model, 'find_weights'):
             raise ValueError(
                 f'{model_cfg.type} has {len(needed)} weights, such as {needed[:3]}: '
                 'give the checkpoint that tools/train.py wrote.'
@@ -63,6 +80,21 @@ def load_labeler(
     _check_weights(model, weights, checkpoint)
     model.load_state_dict(weights, strict=False)
     return model.to(device).eval()
+
+
+def find_own_weights(model_cfg: Mapping[str, Any]) -> dict[str, str] | None:
+    """Weights that a model brings with it: its config names them, nobody trained them.
+
+    Args:
+        model_cfg: The config's ``model``. Its class finds them by ``find_weights``,
+            which is called with the rest of the config.
+
+    Returns:
+        ``checkpoint``, a name, and ``checkpoint_sha256``; None for other models.
+    """
+    settings = dict(model_cfg)
+    find = getattr(MODELS.get(str(settings.pop('type'))), 'find_weights', None)
+    return None if find is None else find(**settings)
 
 
 def _needed_weights(model: nn.Module) -> list[str]:
@@ -96,11 +128,91 @@ def _check_weights(model: nn.Module, weights: Mapping[str, Any], path: Any) -> N
         )
 
 
+def checkpoint_meta(path: str | os.PathLike | None) -> Mapping[str, Any]:
+    """What a checkpoint says of its training; reads no weight.
+
+    Args:
+        path: The file; None has nothing to say.
+
+    Returns:
+        Its ``meta``, empty where there is none.
+    """
+    if path is None:
+        return {}
+    content = load_checkpoint_file(path, map_location='meta')
+    meta = content.get('meta') if isinstance(content, Mapping) else None
+    return meta if isinstance(meta, Mapping) else {}
+
+
+def move_labeler(model: nn.Module, device: str | None = None) -> nn.Module:
+    """Bring a labeler where it computes.
+
+    Args:
+        model: One that :func:`labels_in_loader` stays on the CPU.
+        device: Such as 'cuda:1'. Defaults to None: CUDA where there is some.
+
+    Returns:
+        The model.
+    """
+    if labels_in_loader(model):
+        return model
+    return model.to(device or default_device())
+
+
+@contextlib.contextmanager
+def labeling_numerics() -> Iterator[None]:
+    """Set torch's numerics to those of label generation, and back."""
+    tiny = torch.tensor(1e-310, dtype=torch.float64)
+    flushed = bool(tiny * 1 == 0)
+    # Denormal numbers make small networks many times slower on CPUs.
+    torch.set_flush_denormal(True)
+    try:
+        with torch.backends.cudnn.flags(benchmark=False, deterministic=True):
+            yield
+    finally:
+        torch.set_flush_denormal(flushed)
+
+
+def label_dataset(
+    model: Labeler,
+    dataset: BaseDataset,
+    chunks: Sequence[Chunk],
+    artifact: Artifact,
+    writer: ChunkWriter,
+    advance: Callable[[int], None],
+    batch_size: int,
+    settings: Mapping[str, Any],
+    amp: bool = False,
+) -> None:
+    """Label chunks of a dataset.
+
+    Args:
+        model: Labeler in evaluation mode.
+        dataset: Dataset of samples in test mode.
+        chunks: What to label.
+        artifact: Says what is kept of a predicted sample.
+        writer: Receives the finished chunks.
+        advance: Told the number of samples of every finished chunk.
+        batch_size: Samples in a batch.
+        settings: Of :func:`~mmwsis.pseudo_labels.loading.build_loader`.
+        amp: Run the model under autocast. Defaults to False.
+
+    Raises:
+        ValueError: See :func:`label_batch`.
+    """
+    label = None
+    if labels_in_loader(model):
+        label = functools.partial(label_batch, model=model, artifact=artifact, amp=amp)
+    loader = build_loader(dataset, chunks, batch_size, settings, label)
+    with labeling_numerics():
+        label_chunks(model, loader, artifact, writer, advance, amp)
+
+
 def label_chunks(
     model: Labeler,
     loader: DataLoader,
     artifact: Artifact,
-    writer: PartWriter,
+    writer: ChunkWriter,
     advance: Callable[[int], None],
     amp: bool = False,
 ) -> None:
@@ -185,7 +297,8 @@ def _records(
             f'{returned}; expected one for each, in order. The data pipeline must pack '
             f'{artifact.key!r} as metainfo, and predict() must keep it.'
         )
-    return [artifact.record(sample) for sample in samples]
+    records = [artifact.record(sample) for sample in samples]
+    return [original_record(record, artifact.view) for record in records]
 
 
 def _place(item_ids: tuple[Any, ...], artifact: Artifact) -> str:

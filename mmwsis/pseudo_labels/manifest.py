@@ -32,7 +32,7 @@ _IDENTITY = (
 def build_manifest(
     method: str,
     config: str,
-    checkpoint: str | os.PathLike | None,
+    checkpoint: str | os.PathLike | Mapping[str, str] | None,
     source: str | os.PathLike,
     supervision: str,
     options: Mapping[str, Any],
@@ -46,7 +46,9 @@ def build_manifest(
     Args:
         method: For example 'EXITS'.
         config: Name of the config.
-        checkpoint: Checkpoint file; hashed. None for a model without weights.
+        checkpoint: Checkpoint file; hashed. Of a model that brings its weights their
+            ``checkpoint``, a name, and ``checkpoint_sha256``. None for a model without
+            weights.
         source: Weak annotation file; hashed.
         supervision: Level that the dataset is declared with.
         options: How masks are made: weights, flip, thresholds, batch size, amp.
@@ -66,8 +68,7 @@ def build_manifest(
     return dict(
         method=method,
         config=config,
-        checkpoint=None if checkpoint is None else Path(checkpoint).name,
-        checkpoint_sha256=None if checkpoint is None else hash_file(Path(checkpoint)),
+        **_weights(checkpoint),
         source=Path(source).name,
         source_sha256=hash_file(Path(source)),
         supervision=supervision,
@@ -80,6 +81,17 @@ def build_manifest(
         config_sha256=digest,
         settings=flat,
     )
+
+
+def _weights(
+    checkpoint: str | os.PathLike | Mapping[str, str] | None,
+) -> dict[str, str | None]:
+    if isinstance(checkpoint, Mapping):
+        return dict(checkpoint)
+    if checkpoint is None:
+        return dict(checkpoint=None, checkpoint_sha256=None)
+    path = Path(checkpoint)
+    return dict(checkpoint=path.name, checkpoint_sha256=hash_file(path))
 
 
 def _name(path: Path) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from mmwsis.utils.fileio import atomic_write_text, json_rows
 
-from .entries import pseudo_annotation
+from .entries import pseudo_annotation, refined_annotation
 from .plan import Chunk
 
 
@@ -54,6 +54,7 @@ def merge_annotations(
     source: Mapping[str, Any],
     category_ids: Sequence[int],
     records: Mapping[Any, Mapping[str, Any]],
+    refine: bool = False,
 ) -> list[dict[str, Any]]:
     """Annotations of the result, in the order of the source file.
 
@@ -61,13 +62,22 @@ def merge_annotations(
         source: Weak annotation file, restricted to its supervision.
         category_ids: Categories that were labelled; others get no annotation.
         records: Annotation id -> what part files keep of it.
+        refine: Whether ``source`` holds pseudo labels, of which a record says whether
+            its mask takes their place. Defaults to False.
+
+    Returns:
+        One for each annotation of these categories, but for crowds of which, as in a
+        file of points, neither box nor point is known.
     """
     sizes = {im['id']: (im['height'], im['width']) for im in source['images']}
     wanted = set(category_ids)
+    known = [one for one in source['annotations'] if one['category_id'] in wanted]
+    if refine:
+        return [refined_annotation(one, records.get(one['id'])) for one in known]
     return [
-        pseudo_annotation(weak, sizes[weak['image_id']], records.get(weak['id']))
-        for weak in source['annotations']
-        if weak['category_id'] in wanted
+        pseudo_annotation(one, sizes[one['image_id']], records.get(one['id']))
+        for one in known
+        if 'bbox' in one or 'point' in one
     ]
 
 

@@ -62,9 +62,11 @@ def needs_no_network(annotation: Mapping[str, Any]) -> bool:
     """Whether an annotation is exported box-filled: a crowd, or under one pixel.
 
     Args:
-        annotation: COCO annotation with ``bbox``.
+        annotation: COCO annotation, with ``bbox`` if it is not one of points.
     """
-    return bool(annotation.get('iscrowd')) or min(annotation['bbox'][2:]) < 1
+    if annotation.get('iscrowd'):
+        return True
+    return 'bbox' in annotation and min(annotation['bbox'][2:]) < 1
 
 
 def check_coverage(
@@ -99,8 +101,8 @@ def check_coverage(
             f'{len(missing)} of {len(annotations)} annotations would get no pseudo '
             f'label, the first is {annotation_place(source, missing[0])}. The dataset '
             'of pseudo_label_dataloader must hold every annotation: set '
-            'test_mode=True, remove indices, and give every annotation a bbox or '
-            'extreme_points.'
+            'test_mode=True and remove indices (of a CocoWeakDataset, min_box_side=0), '
+            'and give every annotation a bbox, extreme_points or a point.'
         )
     return other
 

@@ -9,9 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
-from mmengine.registry import init_default_scope
 from torch import nn
 
 from mmwsis.models.layers import PeakAttention
@@ -59,23 +57,19 @@ def cue_tile(model: Any, data: Mapping[str, Any], rgb: np.ndarray, name: str) ->
 
 
 def draw_cues(
-    cfg: Config,
-    checkpoint: str | os.PathLike,
+    labeler: Any,
     out_file: str | os.PathLike,
-    plain: tuple[Config, str | os.PathLike] | None = None,
+    plain: Any = None,
     num: int = 4,
-    device: str = 'cpu',
 ) -> Path:
     """Draw the cues of a classifier beside those of plain CAMs, on training images.
 
     Args:
-        cfg: Config of the classifier.
-        checkpoint: Its checkpoint.
+        labeler: ``mmwsis.apis.LabelInferencer`` of the classifier.
         out_file: Image file to write.
-        plain: Config and checkpoint of the classifier to compare with. Defaults to
-            None: the same one without its peak attention.
+        plain: That of the classifier to compare with. Defaults to None: the same one
+            without its peak attention.
         num: Number of images, spread over those with tags. Defaults to 4.
-        device: Where the models run. Defaults to 'cpu'.
 
     Returns:
         ``out_file``.
@@ -84,12 +78,7 @@ def draw_cues(
         TypeError: The config's model finds no cues.
         ValueError: No image has a tag.
     """
-    from mmwsis.pseudo_labels.labeling import load_labeler
-    from mmwsis.registry import DATASETS
-
-    init_default_scope(cfg.get('default_scope', 'mmdet'))
-    dataset = DATASETS.build(cfg.pseudo_label_dataloader.dataset)
-    model = load_labeler(cfg.model, checkpoint, device)
+    model, dataset = labeler.model, labeler.dataset()
     if 'points' not in getattr(model, 'artifacts', ()):
         raise TypeError(
             f'{type(model).__name__} finds no cues; a classifier does '
@@ -97,12 +86,11 @@ def draw_cues(
         )
     models = {'classifier': model}
     if plain is not None:
-        other = load_labeler(plain[0].model, plain[1], device)
-        models = {'plain CAM': other, 'peak attention': model}
+        models = {'plain CAM': plain.model, 'peak attention': model}
     elif other := without_peak_attention(model):
         models = {'without peak attention': other, 'with it, same weights': model}
     chosen = tagged_indices(dataset, num)
-    truth, tiles = training_truth(cfg.get('data_spec') or {}), []
+    truth, tiles = training_truth(labeler.cfg.get('data_spec') or {}), []
     for index in chosen:
         data = pseudo_collate([dataset[index]])
         (sample,) = data['data_samples']

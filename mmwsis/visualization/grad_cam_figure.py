@@ -7,9 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
-from mmengine.registry import init_default_scope
 from torch import Tensor
 
 from mmwsis.ops import gradcam_label_map
@@ -77,24 +75,20 @@ def grad_cam_tiles(
 
 
 def draw_grad_cam(
-    cfg: Config,
-    checkpoint: str | os.PathLike,
+    labeler: Any,
     out_file: str | os.PathLike,
     num: int = 4,
     num_classes: int = 3,
-    device: str = 'cpu',
 ) -> Path:
     """Draw what a classifier of crops makes of tags, on training images.
 
     As Fig. 2 of `Li et al. <https://arxiv.org/abs/1808.03575>`__.
 
     Args:
-        cfg: Config of the classifier.
-        checkpoint: Its checkpoint.
+        labeler: ``mmwsis.apis.LabelInferencer`` of the classifier.
         out_file: Image file to write.
         num: Number of images, spread over those with tags. Defaults to 4.
         num_classes: Number of maps for each of them. Defaults to 3.
-        device: Where the model runs. Defaults to 'cpu'.
 
     Returns:
         ``out_file``.
@@ -103,12 +97,7 @@ def draw_grad_cam(
         TypeError: The config's model is no classifier of crops.
         ValueError: No image has a tag.
     """
-    from mmwsis.pseudo_labels.labeling import load_labeler
-    from mmwsis.registry import DATASETS
-
-    init_default_scope(cfg.get('default_scope', 'mmdet'))
-    dataset = DATASETS.build(cfg.pseudo_label_dataloader.dataset)
-    model = load_labeler(cfg.model, checkpoint, device)
+    model, dataset = labeler.model, labeler.dataset()
     if not hasattr(model, 'crop_maps'):
         raise TypeError(
             f'{type(model).__name__} has no maps of crops; a classifier of crops has '

@@ -8,9 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from mmdet.evaluation import INSTANCE_OFFSET
-from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
-from mmengine.registry import init_default_scope
 
 from mmwsis.formats.panoptic_files import PanopticFile
 from mmwsis.utils.arrays import to_numpy
@@ -85,20 +83,17 @@ def network_tiles(
 
 @torch.no_grad()
 def draw_network(
-    cfg: Config,
-    checkpoint: str | os.PathLike,
+    labeler: Any,
     out_file: str | os.PathLike,
     num: int = 4,
-    device: str = 'cpu',
 ) -> Path:
     """Draw what WeakPanoptic makes of images that it is tested on.
 
     Args:
-        cfg: Config of the network with its ``instance_head``.
-        checkpoint: Its checkpoint.
+        labeler: ``mmwsis.apis.LabelInferencer`` of the network with its
+            ``instance_head``.
         out_file: Image file to write.
         num: Number of images, spread over the dataset. Defaults to 4.
-        device: Where the network runs. Defaults to 'cpu'.
 
     Returns:
         ``out_file``.
@@ -106,19 +101,14 @@ def draw_network(
     Raises:
         TypeError: The config's model is another one, or has no ``instance_head``.
     """
-    from mmwsis.pseudo_labels.labeling import load_labeler
-    from mmwsis.registry import DATASETS
-
-    init_default_scope(cfg.get('default_scope', 'mmdet'))
-    model = load_labeler(cfg.model, checkpoint, device)
+    model, dataset = labeler.model, labeler.dataset('test_dataloader')
     if getattr(model, 'instance_head', None) is None:
         raise TypeError(
-            f'{cfg.model.type} shares out no pixels among detections; '
+            f'{type(model).__name__} shares out no pixels among detections; '
             'mmwsis.WeakPanoptic with an instance_head does.'
         )
-    dataset = DATASETS.build(cfg.test_dataloader.dataset)
     classes = dataset.metainfo['classes']
-    truth = next(_truths(cfg.get('test_evaluator')), None)
+    truth = next(_truths(labeler.cfg.get('test_evaluator')), None)
     rows = []
     for index in spread(range(len(dataset)), num):
         data = model.data_preprocessor(pseudo_collate([dataset[index]]), False)

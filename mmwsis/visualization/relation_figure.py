@@ -7,9 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
-from mmengine.registry import init_default_scope
 
 from mmwsis.ops import (
     affinity_walk,
@@ -107,20 +105,16 @@ def truth_tile(labels: LabelFile, image_id: Any, rgb: np.ndarray) -> Tile:
 
 
 def draw_relations(
-    cfg: Config,
-    checkpoint: str | os.PathLike,
+    labeler: Any,
     out_file: str | os.PathLike,
     num: int = 4,
-    device: str = 'cpu',
 ) -> Path:
     """Draw the maps of a trained IRNet on images that it labels.
 
     Args:
-        cfg: Config of the labeler.
-        checkpoint: Its checkpoint.
+        labeler: ``mmwsis.apis.LabelInferencer`` of the labeler.
         out_file: Image file to write.
         num: Number of images, spread over those with tags.
-        device: Where the model runs.
 
     Returns:
         ``out_file``.
@@ -129,19 +123,14 @@ def draw_relations(
         TypeError: The config's model has no relations to draw.
         ValueError: No image has a tag.
     """
-    from mmwsis.pseudo_labels.labeling import load_labeler
-    from mmwsis.registry import DATASETS
-
-    init_default_scope(cfg.get('default_scope', 'mmdet'))
-    dataset = DATASETS.build(cfg.pseudo_label_dataloader.dataset)
-    model = load_labeler(cfg.model, checkpoint, device)
+    model, dataset = labeler.model, labeler.dataset()
     if not hasattr(model, 'relations'):
         raise TypeError(
             f'{type(model).__name__} has no boundaries and displacements; IRNet has '
             '(mmwsis.IRNet).'
         )
     chosen = tagged_indices(dataset, num)
-    truth = training_truth(cfg.get('data_spec') or {})
+    truth = training_truth(labeler.cfg.get('data_spec') or {})
     tiles = []
     for index in chosen:
         batch = pseudo_collate([dataset[index]])

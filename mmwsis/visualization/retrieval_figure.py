@@ -6,9 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
-from mmengine.registry import init_default_scope
 
 from .coco_files import spread
 from .retrieval import RetrievalFigure, points_on_crop, retrieval_sheet
@@ -100,22 +98,18 @@ def _cuda_devices(model: Any) -> list[int]:
 
 
 def draw_retrieval(
-    cfg: Config,
-    checkpoint: str | Path,
+    labeler: Any,
     out_file: str | Path,
     num: int = 4,
     seed: int = 0,
-    device: str = 'cpu',
 ) -> Path:
     """Draw the point retrieval of a trained EXITS labeler on training crops.
 
     Args:
-        cfg: Config of the labeler.
-        checkpoint: Its checkpoint.
+        labeler: ``mmwsis.apis.LabelInferencer`` of the labeler.
         out_file: Image file to write.
         num: Number of crops, spread over the dataset.
         seed: Seed of the random crops.
-        device: Where the model runs.
 
     Returns:
         ``out_file``.
@@ -123,12 +117,7 @@ def draw_retrieval(
     Raises:
         TypeError: The config's model has no point retrieval.
     """
-    from mmwsis.pseudo_labels.labeling import load_labeler
-    from mmwsis.registry import DATASETS
-
-    init_default_scope(cfg.get('default_scope', 'mmwsis'))
-    dataset = DATASETS.build(cfg.train_dataloader.dataset)
-    model = load_labeler(cfg.model, checkpoint, device)
+    model, dataset = labeler.model, labeler.dataset('train_dataloader')
     np.random.seed(seed)
     torch.manual_seed(seed)
     chosen = spread(range(len(dataset)), num)

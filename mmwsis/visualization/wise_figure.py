@@ -9,9 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
-from mmengine.registry import init_default_scope
 
 from mmwsis.utils.arrays import to_numpy
 
@@ -226,22 +224,18 @@ def _own_truth(image: np.ndarray, sample: Any) -> np.ndarray | None:
 
 
 def draw_wise(
-    cfg: Config,
-    checkpoint: str | os.PathLike,
+    labeler: Any,
     out_file: str | os.PathLike,
     num: int = 4,
-    device: str = 'cpu',
 ) -> Path:
     """Draw how WISE comes to its instances, on training images.
 
     Objects start from L-Net's blobs, as in prediction, not from the points.
 
     Args:
-        cfg: Config of the network.
-        checkpoint: Its checkpoint.
+        labeler: ``mmwsis.apis.LabelInferencer`` of the network.
         out_file: Image file to write.
         num: Number of images, spread over those with points. Defaults to 4.
-        device: Where the network runs. Defaults to 'cpu'.
 
     Returns:
         ``out_file``.
@@ -250,17 +244,12 @@ def draw_wise(
         TypeError: The config's model is another one.
         ValueError: No image has a point.
     """
-    from mmwsis.pseudo_labels.labeling import load_labeler
-    from mmwsis.registry import DATASETS
-
-    init_default_scope(cfg.get('default_scope', 'mmdet'))
-    model = load_labeler(cfg.model, checkpoint, device)
-    dataset = DATASETS.build(cfg.pseudo_label_dataloader.dataset)
+    model, dataset = labeler.model, labeler.dataset()
     count = range(len(dataset))
     filled = [index for index in count if dataset.get_data_info(index)['instances']]
     if not filled:
         raise ValueError(f'{dataset.ann_file}: no image has a point; nothing to draw.')
-    truth, rows = training_truth(cfg.get('data_spec') or {}), []
+    truth, rows = training_truth(labeler.cfg.get('data_spec') or {}), []
     for index in spread(filled, num):
         data = pseudo_collate([dataset[index]])
         (sample,) = data['data_samples']

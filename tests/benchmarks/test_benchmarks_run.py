@@ -311,7 +311,7 @@ def test_photograph_study_keeps_chains_apart_and_goes_on(
 def test_a_study_that_is_out_of_time_stops(load, tmp_path):
     runs = load('study_runs').SeedRuns(tmp_path, 0, log=tmp_path / 'log.txt')
     runs.deadline = 0.0
-    with pytest.raises(SystemExit, match='No time is left'):
+    with pytest.raises(RuntimeError, match='No time is left'):
         runs.tool('tools/train.py', '--help')
     assert 'usage' not in runs.log.read_text()
 

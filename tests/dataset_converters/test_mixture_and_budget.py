@@ -13,6 +13,7 @@ from mmwsis.dataset_converters.budget import (
     VOC_COSTS,
     Cost,
     affordable,
+    dataset_costs,
     parse_cost,
     read_costs,
     sample_budget,
@@ -339,6 +340,24 @@ def test_a_dataset_may_end_before_the_money(source):
     with pytest.raises(ValueError, match='do not buy one image of level masks'):
         sample_budget(source, source.parent / 'c', 100, dict(masks=Cost(239.7)))
     assert not (source.parent / 'c').exists()
+
+
+def test_costs_of_a_dataset_like_voc_are_those_of_voc():
+    # 1.5 classes and 2.8 objects per image.
+    images = [dict(id=i) for i in range(10)]
+    annotations = [dict(image_id=i % 10, category_id=i // 10) for i in range(15)] + [
+        dict(image_id=0, category_id=0)
+    ] * 13
+    annotations.append(dict(image_id=0, category_id=9, iscrowd=1))
+    coco = dict(images=images, annotations=annotations)
+    per_image = {
+        level: cost.image + 2.8 * cost.obj
+        for level, cost in dataset_costs(coco, 20).items()
+    }
+    assert per_image.pop('points') == pytest.approx(23.3, abs=0.05)
+    assert per_image == pytest.approx(
+        {level: VOC_COSTS[level].image for level in per_image}
+    )
 
 
 def test_costs_come_from_options_and_files(tmp_path):

@@ -294,6 +294,7 @@ BLOCKED = {
         *('data/labels.json', '--out', 'file/out.json'),
     ),
     'model_converters/mae2mmwsis.py': ('w.pth', 'file/out.pth'),
+    'compare_supervision.py': ('--dataset', 'masks.py', '--root', 'file/out'),
     'run_pipeline.py': ('mmwsis::mal/pipeline_synthetic.py', '--work-dir', 'file/work'),
 }
 
@@ -301,6 +302,7 @@ BLOCKED = {
 @pytest.mark.parametrize('tool', BLOCKED)
 def test_place_that_cannot_be_written(folder, run, tool):
     (folder / 'm.json').write_text(json.dumps({'coco/segm_mAP': 0.5}))
+    (folder / 'masks.py').write_text(SPEC.replace('labels.json', 'truth.json'))
     check(run(tool, *BLOCKED[tool]))
     assert (folder / 'file').is_file()
     assert not os.path.exists('work_dirs')

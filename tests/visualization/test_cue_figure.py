@@ -8,6 +8,7 @@ import torch
 from mmengine.config import Config
 from PIL import Image
 
+from mmwsis.apis import LabelInferencer
 from mmwsis.models.layers import PeakAttention
 from mmwsis.registry import MODELS
 from mmwsis.visualization import cue_figure
@@ -36,12 +37,12 @@ def config(tmp_path):
     return cfg
 
 
-def checkpoint(cfg, path):
+def labeler_of(cfg, path):
     torch.manual_seed(0)
     model = MODELS.build(cfg.model)
     model.init_weights()
     torch.save(dict(state_dict=model.state_dict()), path)
-    return path
+    return LabelInferencer(cfg, path, 'cpu')
 
 
 def captions(monkeypatch):
@@ -56,11 +57,11 @@ def captions(monkeypatch):
 
 
 def test_both_classifiers_stand_in_a_row(config, tmp_path, monkeypatch):
-    weights = checkpoint(config, tmp_path / 'pam.pth')
-    out = draw_cues(config, weights, tmp_path / 'cues.png', num=2)
+    labeler = labeler_of(config, tmp_path / 'pam.pth')
+    out = draw_cues(labeler, tmp_path / 'cues.png', num=2)
     assert Image.open(out).width > 500
     rows = captions(monkeypatch)
-    draw_cues(config, weights, tmp_path / 'cues.png', num=2)
+    draw_cues(labeler, tmp_path / 'cues.png', num=2)
     ((columns, names),) = rows
     assert columns == 2 and len(names) == 4
     assert ': without peak attention, ' in names[0] and names[0].startswith('image ')
@@ -68,13 +69,13 @@ def test_both_classifiers_stand_in_a_row(config, tmp_path, monkeypatch):
 
 
 def test_another_classifier_to_compare_with(config, tmp_path, monkeypatch):
-    weights = checkpoint(config, tmp_path / 'pam.pth')
+    labeler = labeler_of(config, tmp_path / 'pam.pth')
     plain = Config(config.to_dict())
     plain.model.head = dict(type='mmwsis.ClassMapHead', **HEAD)
-    other = checkpoint(plain, tmp_path / 'cam.pth')
+    other = labeler_of(plain, tmp_path / 'cam.pth')
     rows = captions(monkeypatch)
-    draw_cues(config, weights, tmp_path / 'cues.png', (plain, other), num=1)
-    draw_cues(plain, other, tmp_path / 'cues.png', num=1)
+    draw_cues(labeler, tmp_path / 'cues.png', other, num=1)
+    draw_cues(other, tmp_path / 'cues.png', num=1)
     assert [columns for columns, _ in rows] == [2, 1]
     assert ': plain CAM, ' in rows[0][1][0]
     assert rows[0][1][1].startswith('peak attention, ')
@@ -97,4 +98,4 @@ def test_without_peak_attention_is_a_copy(config):
 def test_models_without_cues_are_refused(config, tmp_path):
     config.model = dict(type='mmwsis.RelationLabeler')
     with pytest.raises(TypeError, match='RelationLabeler finds no cues'):
-        draw_cues(config, None, tmp_path / 'cues.png')
+        draw_cues(LabelInferencer(config), tmp_path / 'cues.png')

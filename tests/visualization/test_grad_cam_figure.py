@@ -9,6 +9,7 @@ import torch
 from mmengine.config import Config
 from PIL import Image
 
+from mmwsis.apis import LabelInferencer
 from mmwsis.registry import MODELS
 from mmwsis.visualization import grad_cam_figure
 from mmwsis.visualization.grad_cam_figure import draw_grad_cam
@@ -52,7 +53,8 @@ def test_a_row_has_maps_of_a_crop_and_label_maps(config, tmp_path, monkeypatch):
         return whole(tiles, columns, legend=legend)
 
     monkeypatch.setattr(grad_cam_figure, 'contact_sheet', sheet)
-    out = draw_grad_cam(config, tmp_path / 'w.pth', tmp_path / 'cam.png', 2, 3)
+    labeler = LabelInferencer(config, tmp_path / 'w.pth', 'cpu')
+    out = draw_grad_cam(labeler, tmp_path / 'cam.png', 2, 3)
     assert Image.open(out).width > 1000
     ((columns, captions, legend),) = sheets
     assert columns == 6 and len(captions) == 12
@@ -66,4 +68,4 @@ def test_a_row_has_maps_of_a_crop_and_label_maps(config, tmp_path, monkeypatch):
 def test_other_models_are_refused(config, tmp_path):
     config.model = dict(type='mmwsis.RelationLabeler')
     with pytest.raises(TypeError, match='RelationLabeler has no maps of crops'):
-        draw_grad_cam(config, None, tmp_path / 'cam.png')
+        draw_grad_cam(LabelInferencer(config), tmp_path / 'cam.png')

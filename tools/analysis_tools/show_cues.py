@@ -14,7 +14,7 @@ import argparse
 
 from mmengine.config import DictAction
 
-from mmwsis.engine.run_config import load_run_config
+from mmwsis.apis import LabelInferencer
 from mmwsis.engine.user_errors import user_errors
 from mmwsis.visualization.cue_figure import draw_cues
 
@@ -45,11 +45,13 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Run the command line."""
     args = parse_args()
-    cfg = load_run_config(args.config, args.cfg_options, args.dataset)
+    labeler = LabelInferencer(
+        args.config, args.checkpoint, args.device, args.cfg_options, args.dataset
+    )
     plain = None
     if args.plain:
-        plain = load_run_config(args.plain[0], None, args.dataset), args.plain[1]
-    print(draw_cues(cfg, args.checkpoint, args.out, plain, args.num, args.device))
+        plain = LabelInferencer(*args.plain, args.device, dataset=args.dataset)
+    print(draw_cues(labeler, args.out, plain, args.num))
 
 
 if __name__ == '__main__':

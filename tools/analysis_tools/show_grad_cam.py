@@ -14,7 +14,7 @@ import argparse
 
 from mmengine.config import DictAction
 
-from mmwsis.engine.run_config import load_run_config
+from mmwsis.apis import LabelInferencer
 from mmwsis.engine.user_errors import user_errors
 from mmwsis.visualization.grad_cam_figure import draw_grad_cam
 
@@ -40,12 +40,10 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Run the command line."""
     args = parse_args()
-    cfg = load_run_config(args.config, args.cfg_options, args.dataset)
-    print(
-        draw_grad_cam(
-            cfg, args.checkpoint, args.out, args.num, args.classes, args.device
-        )
+    labeler = LabelInferencer(
+        args.config, args.checkpoint, args.device, args.cfg_options, args.dataset
     )
+    print(draw_grad_cam(labeler, args.out, args.num, args.classes))
 
 
 if __name__ == '__main__':

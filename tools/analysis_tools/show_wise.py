@@ -15,7 +15,7 @@ import argparse
 
 from mmengine.config import DictAction
 
-from mmwsis.engine.run_config import load_run_config
+from mmwsis.apis import LabelInferencer
 from mmwsis.engine.user_errors import user_errors
 from mmwsis.visualization.wise_figure import draw_wise
 
@@ -40,8 +40,10 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Run the command line."""
     args = parse_args()
-    cfg = load_run_config(args.config, args.cfg_options, args.dataset)
-    print(draw_wise(cfg, args.checkpoint, args.out, args.num, args.device))
+    labeler = LabelInferencer(
+        args.config, args.checkpoint, args.device, args.cfg_options, args.dataset
+    )
+    print(draw_wise(labeler, args.out, args.num))
 
 
 if __name__ == '__main__':

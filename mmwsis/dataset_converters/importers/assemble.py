@@ -1,5 +1,6 @@
 """Putting the label file of an import together, and refusing it."""
 
+import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -126,6 +127,8 @@ def assemble(
     categories = [dict(id=number, name=name) for name, number in ids.items()]
     for category in categories if settings.stuff else ():
         category['isthing'] = int(category['name'] not in settings.stuff)
+    if settings.keep_ids:
+        issues += _keep_ids(images)
     coco = coco_document([image.record for image in images], {}, categories)
     result = ImportResult(
         coco=coco,
@@ -144,9 +147,41 @@ def assemble(
         levels[0] if is_one else None,
         labelling_tool=tool,
         images_by_level=dict(Counter(level.label for level in levels)),
+        **(dict(ids_kept=True) if settings.keep_ids else {}),
         **{kind: result.count(kind).total() for kind in (LEFT_OUT, CHANGED, INVALID)},
     )
     return result
+
+
+def _keep_ids(images: Sequence[BuiltImage]) -> list[Issue]:
+    """Number the objects that have no id; an id that two have is an issue."""
+    issues: list[Issue] = []
+    owners: dict[int, str] = {}
+    new = []
+    for image in images:
+        for entry in image.record['objects']:
+            number = entry.get('id')
+            if number is None:
+                new.append(entry)
+            elif number not in owners:
+                owners[number] = image.source
+            elif owners[number] == image.source:
+                # Such as one of two parts that got another class.
+                new.append(entry)
+                reason = (
+                    f'another object of the image has id {number}; it gets a new one'
+                )
+                issues.append(Issue(CHANGED, image.source, '', 'id twice', reason))
+            else:
+                reason = (
+                    f'an object has id {number}, which one in {owners[number]} has '
+                    'already; take the id off the copy'
+                )
+                issues.append(Issue(INVALID, image.source, '', 'id twice', reason))
+    fresh = itertools.count(max(owners, default=0) + 1)
+    for entry in new:
+        entry.update(id=next(fresh), is_new=True)
+    return issues
 
 
 def _odd_clicks(

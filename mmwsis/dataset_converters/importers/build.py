@@ -32,6 +32,8 @@ from .shapes import sort_extreme_points
 _BOX_PIXELS, _BOX_SHARE = 2.0, 0.05
 _SHARED_LEVELS = 'objects of an image without a common level'
 
+_TRUE = (1, '1', 'true')  # 1 is True, too
+
 Labels = dict[Supervision, dict[str, Any]]
 # An object and what it says at each level that it has.
 _Checked = tuple[LabelledObject, Labels]
@@ -297,7 +299,12 @@ def _annotations(
         return []
     annotations = []
     for obj, labels in objects:
-        more = dict(attributes=dict(obj.attributes)) if obj.attributes else {}
-        entry = dict(category_id=ids[obj.name], iscrowd=0, **labels[level], **more)
+        attributes = dict(obj.attributes)
+        iscrowd = int(attributes.pop('iscrowd', 0) in _TRUE)
+        entry = dict(category_id=ids[obj.name], iscrowd=iscrowd, **labels[level])
+        if attributes:
+            entry['attributes'] = attributes
+        if obj.id is not None:
+            entry['id'] = obj.id
         annotations.append(entry)
     return annotations

@@ -37,6 +37,8 @@ from .records import (
 from .settings import ImportSettings
 from .shapes import QUAD, Shape, keep_rotated, merge_shapes, report_no_shape
 
+# Keys of a shape that say something of its object; the last two are of our exports.
+_MORE = ('description', 'difficult', 'score', 'iscrowd')
 _SAME_SIZE = 0.5  # pixels
 # A mask is never turned, whatever its EXIF tag says.
 _GREY = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION
@@ -169,6 +171,7 @@ def parse_labelme(
             'the JSON holds the picture itself (imageData), which is not read: write '
             'it to a file with labelme_export_json'
         )
+    exported = document.get('annotation_ids') if settings.keep_ids else []
     flags = document.get('flags') or {}
     if isinstance(flags, Mapping):
         image.add_tags(
@@ -183,6 +186,12 @@ def parse_labelme(
         _shape(entry, index, image, settings)
         for index, entry in enumerate(document['shapes'])
     ]
+    for shape in filter(None, shapes):
+        # A list is there unless another program dropped it: then all are believed.
+        if isinstance(shape.group, int) and (
+            exported is None or shape.group in exported
+        ):
+            shape.id = shape.group
     merge_shapes(shapes, image, settings)
     return image
 
@@ -303,7 +312,7 @@ def _mask(value: Any, points: list[Point]) -> tuple[int, int, np.ndarray]:
 def _attributes(entry: Mapping[str, Any]) -> dict[str, Any]:
     """Flags and the like that say something."""
     found: dict[str, Any] = {}
-    more = {name: entry.get(name) for name in ('description', 'difficult')}
+    more = {name: entry.get(name) for name in _MORE}
     for given in (entry.get('flags'), entry.get('attributes'), more):
         if isinstance(given, Mapping):
             found.update((name, value) for name, value in given.items() if value)

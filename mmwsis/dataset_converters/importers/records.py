@@ -121,6 +121,7 @@ class LabelledObject:
         masks: Bitmaps of its components, each (offset x, offset y, rows of 0 and 1).
         attributes: What else the tool knows, such as ``occluded``.
         holes: What was drawn over it afterwards and is cut out of its mask.
+        id: Of the annotation that it was exported from, if that is to be kept.
     """
 
     name: str
@@ -132,6 +133,7 @@ class LabelledObject:
     masks: list[tuple[int, int, Any]] = field(default_factory=list)
     attributes: dict[str, Any] = field(default_factory=dict)
     holes: list['LabelledObject'] = field(default_factory=list)
+    id: int | None = None
 
 
 @dataclass

@@ -29,6 +29,7 @@ class Shape:
         mask: Of kind 'mask': (offset x, offset y, rows of 0 and 1).
         group: Shapes of one label and one group are one object; None stands alone.
         attributes: What else the tool knows about it.
+        id: Of the annotation that it was exported from, if that is to be kept.
 
     Raises:
         ValueError: It has no name, or is a polygon of fewer than three corners.
@@ -41,6 +42,7 @@ class Shape:
     mask: tuple[int, int, Any] | None = None
     group: Any = None
     attributes: dict[str, Any] = field(default_factory=dict)
+    id: int | None = None
 
     def __post_init__(self) -> None:
         if not self.name:
@@ -104,7 +106,7 @@ def _merge(
     item = first.item
     if len(members) > 1:
         item += f' and {len(members) - 1} more of group {first.group!r}'
-    made = LabelledObject(first.name, item)
+    made = LabelledObject(first.name, item, id=first.id)
     clicks: list[Point] = []
     boxes: list[list[Point]] = []
     for shape in members:

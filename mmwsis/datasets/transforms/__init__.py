@@ -8,12 +8,14 @@ from .detections import LoadDetections
 from .geometric import GeometricTransform
 from .geometry import Geometry
 from .loading import LoadCachedImage, LoadCheckedImage
+from .mirrored_source import MirroredImage, MirroredObjectImage
 from .object_crop import ObjectCrop, ObjectCropFlip
 from .pack_weak import PackWeakInputs
 from .packing import PackObjectCrop
 from .panoptic import LoadPanopticAnnotations
 from .pixel_groups import GeneratePixelGroups
 from .points_to_pixels import PointsToPixels
+from .prompts import PackPrompts
 from .proposals import GenerateProposals, LoadProposals
 from .random_crop_or_pad import RandomCropOrPad
 from .random_mirror import RandomMirror
@@ -56,9 +58,12 @@ __all__ = [
     'LoadProposals',
     'LoadSemanticMap',
     'LoadWeakAnnotations',
+    'MirroredImage',
+    'MirroredObjectImage',
     'ObjectCrop',
     'ObjectCropFlip',
     'PackObjectCrop',
+    'PackPrompts',
     'PackWeakInputs',
     'PointsToPixels',
     'RandomCropOrPad',

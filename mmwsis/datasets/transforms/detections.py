@@ -53,9 +53,17 @@ class LoadDetections(BaseTransform):
         Raises:
             FileNotFoundError: There is no such file.
             KeyError: The sample does not say which classes there are.
-            ValueError: The image has been resized already; or the file is of other
-                images or classes, or has a broken entry. The message names the image.
+            ValueError: The image is of no dataset, so that nobody knows its detections;
+                it has been resized already; or the file is of other images or
+                classes, or has a broken entry. The message names the image.
         """
+        if results.get('img_id') is None:
+            raise ValueError(
+                f'Image {results.get("img_path")} is of no dataset, so '
+                f'{self.ann_file} has no detections of it. '
+                'mmwsis.apis.LabelInferencer takes them beside new images '
+                '(docs/inference.md); DetInferencer does not.'
+            )
         size = results['height'], results['width']
         if results.get('img_shape', size)[:2] != size or results.get('flip'):
             raise ValueError(

@@ -106,6 +106,7 @@ class WeakPanoptic(EndToEndDetector):
     report_picture = dict(
         title='Semantic map, detections and panoptic segments',
         tool='tools/analysis_tools/show_panoptic.py',
+        needs='instance_head',
     )
     test_defaults: ClassVar[dict[str, Any]] = dict(
         thing_score='det', stuff_score='mean_conf', num_iters=10, refinement=None

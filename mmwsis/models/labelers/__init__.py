@@ -18,6 +18,8 @@ from .multi_scale_cam import MultiScaleCAM
 from .patch_grid import patchify, sincos_positions, unpatchify
 from .peak_response_classifier import PeakResponseClassifier
 from .proposal_generator import ProposalGenerator
+from .sam_labeler import SAMLabeler
+from .sam_refiner import SAMRefiner
 from .similarity_extractor import SimilarityExtractor
 from .weight_free_labeler import WeightFreeLabeler
 
@@ -42,6 +44,8 @@ __all__ = [
     'PeakResponseClassifier',
     'ProposalGenerator',
     'RelationLabeler',
+    'SAMLabeler',
+    'SAMRefiner',
     'SimilarityExtractor',
     'WeightFreeLabeler',
     'patchify',
