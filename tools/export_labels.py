@@ -1,6 +1,7 @@
 """Write pseudo labels or other COCO masks for labelling tools and trainers."""
 
 import argparse
+import dataclasses
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from mmwsis.dataset_converters.conversion import shorten
 from mmwsis.dataset_converters.exporters.export_labels import FORMATS, export_labels
 from mmwsis.dataset_converters.exporters.settings import (
     IMAGES,
+    LOCAL_FILES,
     PARTS,
     SHAPES,
     ExportSettings,
@@ -67,6 +69,32 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         '(default: %(default)s)',
     )
     parser.add_argument(
+        '--image-url',
+        default=LOCAL_FILES,
+        metavar='URL',
+        help='labelstudio: what stands before the file names in the addresses of the '
+        'images (default: %(default)s, local storage)',
+    )
+    parser.add_argument(
+        '--val',
+        type=Path,
+        metavar='FILE',
+        help='yolo-seg and coco: label file of the validation images, for the same '
+        'folder',
+    )
+    parser.add_argument(
+        '--val-img-dir',
+        type=Path,
+        metavar='DIR',
+        help='folder of the validation images (default: --img-dir)',
+    )
+    parser.add_argument(
+        '--report',
+        type=Path,
+        metavar='FILE',
+        help='read the export back, compare every mask, and write what was lost',
+    )
+    parser.add_argument(
         '--annotation-ids', type=int, nargs='+', metavar='ID', help='only these'
     )
     parser.add_argument(
@@ -80,9 +108,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Export, and say what was written and what was not."""
     args = parse_args(argv)
     with running(args, 'images') as run:
-        settings = ExportSettings(
-            args.img_dir, args.shape, args.tolerance, args.parts, args.images
-        )
+        names = [field.name for field in dataclasses.fields(ExportSettings)]
+        settings = ExportSettings(**{name: getattr(args, name) for name in names})
         report = export_labels(
             args.file,
             args.to,
@@ -90,9 +117,24 @@ def main(argv: Sequence[str] | None = None) -> None:
             settings,
             args.annotation_ids,
             args.image_ids,
+            report=args.report,
             run=run,
         )
     print(f'{args.out}: {report.objects} objects of {report.images} images')
+    if report.round_trip:
+        figures = report.round_trip
+        print(
+            f'{args.report}: of {figures["objects"]} objects {figures["back_as_one"]} '
+            f'came back as one, {figures["back_as_several"]} as several, '
+            f'{figures["lost"]} not at all'
+        )
+        for key in ('iou', 'iou_opencv'):
+            if key in figures:
+                print(
+                    '{}: mean {mean:.4f}, smallest {min:.4f}, {below_1} below 1'.format(
+                        key, **figures[key]
+                    )
+                )
     if report.left_out:
         lines = [f'annotation id {number}: {why}' for number, why in report.left_out]
         print(f'left out: {len(lines)}\n{shorten(lines)}', file=sys.stderr)

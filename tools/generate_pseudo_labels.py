@@ -41,6 +41,10 @@ EXAMPLES = """examples:
     python tools/generate_pseudo_labels.py configs/proposals/built-in_coco.py \\
         --dataset bolts.py
 
+  SAM, whose weights the config names:
+    python tools/generate_pseudo_labels.py configs/sam/sam-vit-b_boxes_small.py \\
+        --dataset bolts.py --cfg-options model.weights=facebook/sam-vit-base
+
   points, panoptic maps: any kind that the model makes, one in a run:
     python tools/generate_pseudo_labels.py CONFIG CHECKPOINT --artifact points \\
         --out data/voc/pseudo_labels/points.json
@@ -73,7 +77,7 @@ def parse_args() -> argparse.Namespace:
         'checkpoint',
         nargs='?',
         help='checkpoint that tools/train.py wrote; left out for a model without '
-        'weights',
+        'weights, or one whose config names them',
     )
     parser.add_argument(
         '--out',

@@ -63,6 +63,8 @@ def expected_labels(dataset: Mapping[str, Any]) -> ExpectedLabels:
     if name == 'ObjectCropDataset':
         return ExpectedLabels(kind, needs_classes=False, level=level)
     steps = {str(step['type']).rpartition('.')[2]: step for step in dataset['pipeline']}
+    if 'PackPrompts' in steps:
+        return ExpectedLabels(kind, needs_classes=False, level=level)
     reads_tags = steps.get('PackWeakInputs', {}).get('with_tags', True)
     if level is Supervision.IMAGE_TAGS:
         return ExpectedLabels(kind if reads_tags else None, level=level)

@@ -1,19 +1,26 @@
 """Files of corrected pseudo labels: read, merged, written in one step."""
 
 import os
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmwsis.formats.coco_file import load_coco
+from mmwsis.formats.coco_file import load_coco, read_json
 from mmwsis.formats.provenance import provenance_of
+from mmwsis.structures.supervision import Supervision, strongest_label
 from mmwsis.utils.hashing import hash_file
 from mmwsis.version import __version__
 
-from .conversion import RunOptions, refuse_existing
+from .conversion import RunOptions, refuse_existing, with_source
+from .corrected_weak_labels import correct_weak_labels
 from .correction_report import SECONDS_PER_MASK, summarize_corrections
-from .corrections import SAME_IOU, Corrections, merge_corrections
+from .corrections import (
+    SAME_IOU,
+    Corrections,
+    merge_corrections,
+)
 from .outputs import Outputs
 from .review_order import first_labels, order_labels
 from .simulated_corrections import simulate_corrections
@@ -29,6 +36,8 @@ class CorrectionSettings:
 
     Attributes:
         review: Review list (``review.csv``), the worst labels first.
+        weak: COCO JSON that the labeler was trained on, to be corrected, too.
+        weak_out: File to write it to.
         count: How many labels of the order were reviewed; None for all.
         order: Of simulated corrections: 'worst' or 'random'.
         seed: Of the random order.
@@ -37,6 +46,8 @@ class CorrectionSettings:
     """
 
     review: str | os.PathLike | None = None
+    weak: str | os.PathLike | None = None
+    weak_out: str | os.PathLike | None = None
     count: int | None = None
     order: str = 'worst'
     seed: int = 0
@@ -48,6 +59,18 @@ class CorrectionSettings:
             raise ValueError(f'same_iou must be in (0, 1], got {self.same_iou}.')
         if not self.seconds >= 0:
             raise ValueError(f'seconds must be 0 or more, got {self.seconds}.')
+        if (self.weak is None) != (self.weak_out is None):
+            raise ValueError(
+                'weak and weak_out (--weak, --weak-out) go together: the weak labels '
+                'of the labeler, and where their correction goes.'
+            )
+
+    @property
+    def weak_files(self) -> tuple[list[str | os.PathLike], list[str | os.PathLike]]:
+        """What is read and what is written besides the labels."""
+        return tuple(
+            [] if path is None else [path] for path in (self.weak, self.weak_out)
+        )
 
 
 def summary_path(out: str | os.PathLike) -> Path:
@@ -71,7 +94,7 @@ def apply_corrections(
     Args:
         pseudo: COCO JSON of the pseudo labels that were exported for correction.
         corrected: What came back, by ``tools/dataset_converters/import_labels.py
-            --keep-ids``.
+            --keep-ids``; or a mixed file, whose corrections go into new pseudo labels.
         out: File to write; its summary goes beside it.
         settings: The user's choices; the defaults if None.
         run: How it runs; the defaults if None.
@@ -87,7 +110,7 @@ def apply_corrections(
     """
     settings, run = settings or CorrectionSettings(), run or RunOptions()
     sources = [Path(pseudo), Path(corrected)]
-    refuse_existing([out, summary_path(out)], sources, run.overwrite)
+    _refuse_existing(sources, out, settings, run)
     labels, found = (load_coco(str(path), 'masks') for path in sources)
     made = provenance_of(found)
     if made.get('tool') == 'import_labels' and not made.get('ids_kept'):
@@ -96,7 +119,9 @@ def apply_corrections(
             'that none is found again; import it again with --keep-ids.'
         )
     reviewed = None
-    if settings.review is not None:
+    if 'corrections' in made:
+        found, reviewed = labels_of_people(found, labels)
+    elif settings.review is not None:
         reviewed = _reviewed(labels, str(pseudo), settings)
     merged = merge_corrections(
         labels,
@@ -106,7 +131,7 @@ def apply_corrections(
         sources=(str(pseudo), str(corrected)),
     )
     summary = summarize_corrections(merged, settings.seconds)
-    _write(merged, summary, sources, out)
+    _write(merged, summary, sources, out, settings)
     return summary
 
 
@@ -137,7 +162,7 @@ def simulate_file(
     """
     settings, run = settings or CorrectionSettings(), run or RunOptions()
     sources = [Path(pseudo), Path(truth)]
-    refuse_existing([out, summary_path(out)], sources, run.overwrite)
+    _refuse_existing(sources, out, settings, run)
     labels, masks = (load_coco(str(path), 'masks') for path in sources)
     ids = _reviewed(labels, str(pseudo), settings)
     names = str(pseudo), str(truth)
@@ -149,8 +174,38 @@ def simulate_file(
         sources=names,
     )
     summary = summarize_corrections(merged, settings.seconds, redrawn=True)
-    _write(merged, summary, sources, out, order=settings.order, seed=settings.seed)
+    simulated = dict(order=settings.order, seed=settings.seed)
+    _write(merged, summary, sources, out, settings, simulated)
     return summary
+
+
+def labels_of_people(
+    mixed: Mapping[str, Any], pseudo: Mapping[str, Any]
+) -> tuple[dict[str, Any], list[Id]]:
+    """Take the corrections out of a mixed file, for other pseudo labels.
+
+    Args:
+        mixed: COCO dictionary of an earlier correction.
+        pseudo: Pseudo labels that a labeler has made since.
+
+    Returns:
+        ``corrected`` and ``reviewed`` of :func:`merge_corrections`: the labels of
+        people, and of images that they labelled altogether all pseudo labels.
+    """
+    known = {one['id'] for one in pseudo['annotations']}
+    drawn = [
+        one if one['id'] in known else {**one, 'is_new': True}
+        for one in mixed['annotations']
+        if 'correction' in one
+    ]
+    complete = {one['id'] for one in mixed['images'] if 'supervision' in one}
+    wanted = complete | {one['image_id'] for one in drawn}
+    reviewed = {one['id'] for one in drawn}
+    reviewed |= {
+        one['id'] for one in pseudo['annotations'] if one['image_id'] in complete
+    }
+    images = [one for one in mixed['images'] if one['id'] in wanted]
+    return {**mixed, 'images': images, 'annotations': drawn}, sorted(reviewed, key=str)
 
 
 def _reviewed(
@@ -160,12 +215,26 @@ def _reviewed(
     return first_labels(order_labels(labels, source, *chosen), settings.count, source)
 
 
+def _refuse_existing(
+    sources: list[Path],
+    out: str | os.PathLike,
+    settings: CorrectionSettings,
+    run: RunOptions,
+) -> None:
+    read, written = settings.weak_files
+    written = [out, summary_path(out), *written]
+    if len({Path(path).resolve() for path in written}) < len(written):
+        raise ValueError(f'{out}: the labels of the labeler need a name of their own.')
+    refuse_existing(written, [*sources, *read], run.overwrite)
+
+
 def _write(
     merged: Corrections,
     summary: dict[str, Any],
     sources: list[Path],
     out: str | os.PathLike,
-    **simulated: Any,
+    settings: CorrectionSettings,
+    simulated: dict[str, Any] | None = None,
 ) -> None:
     """Write the mixed file, which keeps what the pseudo labels say of themselves."""
     counts = {k: v for k, v in summary.items() if k not in ('objects', 'per_class')}
@@ -176,12 +245,44 @@ def _write(
         pseudo_labels_sha256=hash_file(sources[0]),
         corrected=sources[1].name,
         corrected_sha256=hash_file(sources[1]),
-        **(dict(simulated=simulated) if simulated else {}),
+        **({} if simulated is None else dict(simulated=simulated)),
         **counts,
     )
     info = merged.coco.get('info') or {}
     made = {**provenance_of(merged.coco), 'corrections': block}
     coco = {**merged.coco, 'info': {**info, 'mmwsis': made}}
+    weak = None
+    if settings.weak is not None:
+        weak = _corrected_weak(merged, Path(settings.weak), sources[0])
     with Outputs() as files:
         files.labels(out, coco, sources[0])
+        if weak is not None and settings.weak_out is not None:
+            files.labels(settings.weak_out, weak, settings.weak or '')
         files.json(summary_path(out), {**block, **summary}, sources[0], indent=1)
+
+
+def _corrected_weak(merged: Corrections, weak: Path, pseudo: Path) -> dict[str, Any]:
+    """The labeler's training file with the corrections."""
+    level = _level_of(read_json(str(weak)))
+    coco = correct_weak_labels(
+        *(load_coco(str(weak), level), level, merged, (str(weak), str(pseudo)))
+    )
+    levels = Counter(image['supervision'] for image in coco['images'])
+    return with_source(
+        coco,
+        'apply_corrections',
+        weak,
+        # Extreme points that are indices of pixels have become edges.
+        coordinates='continuous',
+        pseudo_labels=pseudo.name,
+        images_by_level=dict(levels),
+    )
+
+
+def _level_of(coco: Any) -> Supervision:
+    """Level that a label file claims, or else that of its strongest label."""
+    try:
+        return Supervision.parse(provenance_of(coco).get('supervision'))
+    except ValueError:
+        held = (strongest_label(one) for one in (coco.get('annotations') or ()))
+        return max(filter(None, held), default=Supervision.IMAGE_TAGS)

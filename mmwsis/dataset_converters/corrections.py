@@ -85,7 +85,7 @@ def merge_corrections(
         pseudo: Checked COCO dictionary of pseudo labels; is left as it is.
         corrected: The same of the images that were corrected, with their ids as an
             import with ``keep_ids`` writes them: new objects have ``is_new``. Images
-            are matched by file name, classes by name.
+            are matched by file name, or the end of it; classes by name.
         reviewed: Ids of the pseudo labels that were looked at, where that is not every
             one of these images: others stay if they are unchanged or not there.
             Defaults to None, all of them.
@@ -103,6 +103,18 @@ def merge_corrections(
     merge = _Merge(pseudo, corrected, reviewed, same_iou, sources)
     merge.check()
     return merge.run()
+
+
+def _same_image(
+    name: str, images: Mapping[str, Mapping[str, Any]]
+) -> Mapping[str, Any] | None:
+    """The image of the same name, or of the longest end of it that is a name.
+
+    An export may have links or copies of the images in a folder of its own.
+    """
+    parts = name.split('/')
+    ends = ('/'.join(parts[start:]) for start in range(len(parts)))
+    return next((images[end] for end in ends if end in images), None)
 
 
 class _Merge:
@@ -127,7 +139,8 @@ class _Merge:
         images = {image_file_name(one): one for one in pseudo['images']}
         # Id of an image in the corrected file -> the image of the pseudo labels.
         self.images = {
-            one['id']: images.get(image_file_name(one)) for one in corrected['images']
+            one['id']: _same_image(image_file_name(one), images)
+            for one in corrected['images']
         }
         self.next_id = 1 + max(
             (key for key in self.by_id if isinstance(key, int)), default=0
@@ -165,6 +178,14 @@ class _Merge:
                 'import with --img-dir set to the folder that the names in '
                 f'{pseudo} start from.'
             )
+        owners: dict[Id, str] = {}
+        for name, own in zip(names, self.images.values()):
+            other = owners.setdefault(own['id'], name)
+            if other != name:
+                raise ValueError(
+                    f'{corrected}: {other} and {name} are both image id {own["id"]!r} '
+                    f'of {pseudo}, {image_file_name(own)}; leave one of them out.'
+                )
         for image in self.corrected['images']:
             own = self.images[image['id']]
             sizes = [f'{one["width"]}x{one["height"]}' for one in (own, image)]

@@ -60,6 +60,8 @@ _PACKAGES = dict(
     LVISMetric='lvis',
     CocoPanopticMetric='panopticapi',
     CityScapesMetric='cityscapesscripts',
+    SAMLabeler='transformers',
+    SAMRefiner='transformers',
 )
 
 

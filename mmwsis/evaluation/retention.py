@@ -133,7 +133,8 @@ def retention_table(
         *full: Metrics of its fully-supervised baseline, those of each run.
 
     Returns:
-        One row a metric in the order of ``weak``, those of boxes last.
+        One row a metric in the order of ``weak``, those of boxes and then those of
+        single classes (COCO's ``<class>_precision``) last.
 
     Raises:
         ValueError: They share no numeric metric.
@@ -151,7 +152,7 @@ def retention_table(
             f'the {which} share no metric; the weak one has '
             f'{sorted(weak) or "none"}, the full one {known or "none"}'
         )
-    shared.sort(key=lambda key: _is_box_metric(key))
+    shared.sort(key=lambda key: (key.endswith('_precision'), _is_box_metric(key)))
     return [
         compare(key, _value(weak[key]), [_value(run[key]) for run in full])
         for key in shared

@@ -135,15 +135,15 @@ def worst_rows(worst: Sequence[dict[str, Any]]) -> tuple[list[str], list[list[An
         worst: Of :func:`gather_worst`.
 
     Returns:
-        Titles of the columns, and the rows; the first three are text.
+        Titles of the columns, and the rows.
     """
     rows = []
     for one in worst:
         states = [name for name in ('missing', 'empty', 'separated') if one.get(name)]
         image = one.get('file_name', one['image_id'])
         figures = (shown_figure('IoU', one[key]) for key in ('iou', 'box_iou'))
-        rows.append([one['class'], image, ', '.join(states), *figures, one['ann_id']])
-    header = ['class', 'image', 'note', 'IoU', 'IoU of the filled box', 'annotation']
+        rows.append([one['class'], *figures, one['ann_id'], image, ', '.join(states)])
+    header = ['class', 'IoU', 'IoU of the filled box', 'annotation', 'image', 'note']
     return header, rows
 
 

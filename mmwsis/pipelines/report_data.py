@@ -245,7 +245,8 @@ def _generation_result(content: dict[str, Any]) -> dict[str, float]:
         return {'maps': len(content.get('images', [])), **known, **judged}
     noun = kind if kind in ('points', 'detections') else 'pseudo labels'
     made = {noun: len(annotations), **judged}
-    if any('weak_bbox' in entry for entry in annotations):  # masks of known objects
+    # Masks of known objects.
+    if any('weak_bbox' in one or 'weak_point' in one for one in annotations):
         empty = sum(bool(entry.get('empty_prediction')) for entry in annotations)
         made['empty predictions'] = empty
     if collapse.get('median_fill') is not None:

@@ -83,7 +83,7 @@ def _add_worst(
             page.heading(figure.title, level=3)
         _add_figure(page, figure, folder)
     if worst:
-        page.table(*worst_rows(worst), text_columns=3)
+        page.table(*worst_rows(worst))
     return [one for one in figures if one not in own]
 
 

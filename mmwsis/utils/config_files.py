@@ -19,6 +19,9 @@ SHIPPED_ROOTS = (PACKAGE_DIR.parent, PACKAGE_DIR / '.mim')
 _NO_INPUT_KEYS = ('work_dir', 'produces', 'outfile_prefix', 'filename', 'data_spec')
 _NO_INPUT_KEYS += ('requires',)
 
+# What stands for a folder of weights, as the Hugging Face libraries write it.
+WEIGHTS_NAME = 'model.safetensors'
+
 # Functions of MMEngine whose `filename` is the file that is being read.
 _READERS = ('_file2dict', '_is_lazy_import', '_get_base_files', 'check_file_exist')
 
@@ -121,7 +124,7 @@ def files_named_in(settings: Any, root: Path, index_name: str) -> list[Path]:
 
     Args:
         settings: Nested settings. An ``ann_file`` is sought below the ``data_root``
-            beside it too; of a folder its index.
+            beside it too; of a folder its index, or the weights in it.
         root: Directory that relative paths start from.
         index_name: Name of the file that stands for a whole folder.
 
@@ -131,8 +134,8 @@ def files_named_in(settings: Any, root: Path, index_name: str) -> list[Path]:
     """
     found = set()
     for path in paths_named_in(settings):
-        index = os.path.join(path, index_name)
-        found.update(one for one in (path, index) if _is_file(root / one))
+        inside = (os.path.join(path, name) for name in (index_name, WEIGHTS_NAME))
+        found.update(one for one in (path, *inside) if _is_file(root / one))
     return sorted(Path(path) for path in found)
 
 

@@ -148,7 +148,8 @@ def _match(
     """Index of the true object that a mask stands for, and their overlap."""
     own = annotation.get('id')
     for index, (other, true_mask) in enumerate(objects):
-        if own is not None and other.get('id') == own and 'weak_bbox' in annotation:
+        known = 'weak_bbox' in annotation or 'weak_point' in annotation
+        if known and own is not None and other.get('id') == own:
             return index, mask_overlap(mask, true_mask)
     overlaps = [
         mask_overlap(mask, true_mask)

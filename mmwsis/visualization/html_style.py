@@ -38,7 +38,7 @@ th{background:var(--panel);font-weight:600}
 .number{text-align:right;white-space:nowrap}
 th.number{white-space:normal;min-width:6rem}
 .short{white-space:nowrap}
-.long{min-width:16rem}
+.long{min-width:22rem}
 th button{all:unset;cursor:pointer}
 th button:focus-visible{outline:2px solid var(--link)}
 th[aria-sort] button::after{content:" \\2193"}

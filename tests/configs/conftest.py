@@ -1,18 +1,22 @@
 import copy
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+import tiny_sam
+
 from mmwsis.dataset_converters.synthetic import SyntheticSettings, make_synthetic
 from mmwsis.engine.data_spec import load_data_spec
 from mmwsis.formats.class_maps import encode_class_maps
 from mmwsis.formats.semantic_maps import encode_semantic_map
 
-PSEUDO_LABELS = ('exits', 'mal', 'irnet', 'bestie', 'bestie_points', 'wise')
+PSEUDO_LABELS = ('exits', 'mal', 'irnet', 'bestie', 'bestie_points', 'wise', 'sam')
 
 
 @pytest.fixture(scope='session')
@@ -115,3 +119,12 @@ def tiny_spec(tiny_scenes):
         '    image_scale=(64, 64))\n'
     )
     return load_data_spec(file)
+
+
+@pytest.fixture(scope='session')
+def tiny_sam_weights(tmp_path_factory):
+    """Folder with the weights of a small SAM and a small SAM 2, by the model's name."""
+    folder = tmp_path_factory.mktemp('weights')
+    tiny_sam.save(tiny_sam.sam(), folder / 'sam')
+    tiny_sam.save(tiny_sam.sam2(), folder / 'sam2')
+    return folder

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / 'configs'
 METHODS = (
     *('exits', 'mal', 'irnet', 'bestie', 'wise', 'weak_panoptic'),
-    *('proposals', 'final_models'),
+    *('sam', 'proposals', 'final_models'),
 )
 ALL = [file for method in METHODS for file in sorted((FOLDER / method).glob('*.py'))]
 PIPELINES = [file for file in ALL if file.stem.startswith('pipeline')]

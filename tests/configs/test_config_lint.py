@@ -36,6 +36,7 @@ NAMES = {
     'wise': 'WISE',
     'weak_panoptic': 'Weak panoptic',
     'proposals': 'Proposals',
+    'sam': 'SAM',
 }
 FINALS = [f for f in CONFIGS if load(f).wsis.get('stage') == 'final_model']
 STAGES = [f for f in CONFIGS if f not in FINALS]
@@ -155,7 +156,7 @@ def test_configs_stay_few():
     """A further method costs its own files, not one for each combination."""
     files = list(FOLDER.rglob('*.py'))
     fragments = [file for file in files if '_base_' in file.parts]
-    assert len(files) <= 246
+    assert len(files) <= 253
     assert len(fragments) <= len(files) / 3
 
 
@@ -441,7 +442,8 @@ def test_pipelines_run_on_a_data_set_without_masks(file):
     names = list(stages)
     assert names[-2:] == ['final_model', 'report']
     trained = dict(bestie='network@1', wise='network').get(file.parent.name, 'labeler')
-    assert names.index(trained) + 1 == names.index('pseudo_labels')
+    if file.parent.name != 'sam':  # which is not trained
+        assert names.index(trained) + 1 == names.index('pseudo_labels')
     assert stages['pseudo_labels'].out == f'bolts/pseudo_labels/{labels_of(file)}.json'
 
 

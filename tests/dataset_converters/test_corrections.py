@@ -232,6 +232,11 @@ def _unknown_image(back):
     back['images'][0]['file_name'] = '1.jpg'
 
 
+def _one_image_twice(back):
+    back['images'][1]['file_name'] = '../to_correct/sub/1.jpg'
+    back['annotations'] = []
+
+
 def _other_size(back):
     back['images'][0]['width'] = 61
     back['annotations'] = []
@@ -267,6 +272,7 @@ def _outside(back):
     [
         (_no_images, 'back: it has no image'),
         (_unknown_image, r'1 of 2 images are not in labels:\n  1.jpg\n.*--img-dir'),
+        (_one_image_twice, 'sub/1.jpg and ../to_correct/sub/1.jpg are both image id 1'),
         (_other_size, 'sub/1.jpg has 60x40 pixels in labels and 61x40 in back'),
         (_unknown_id, r'1 of 4 annotation ids match nothing in labels.*\[99\].*--keep'),
         (_other_image, 'id 11 is in sub/2.jpg, but in labels it is of image id 1'),
@@ -490,3 +496,116 @@ def test_options_that_do_not_go_together(words, message, capsys):
     with pytest.raises(SystemExit):
         tool().parse_args(['a.json', *words, '--out', 'm.json'])
     assert message in capsys.readouterr().err
+
+
+@pytest.fixture
+def weak(pseudo):
+    made = dict(tool='coco2weak', coordinates='continuous')
+    coco = document([], supervision='extreme_points', **made)
+    for image, tags in zip(coco['images'], ([1], [2], [1, 2])):
+        image['tags'] = tags
+    for one in pseudo['annotations']:
+        x, y, w, h = one['bbox']
+        points = [[x + w / 2, y], [x, y + h / 2], [x + w / 2, y + h], [x + w, y + 1]]
+        kept = {k: one[k] for k in ('id', 'image_id', 'category_id', 'iscrowd')}
+        coco['annotations'].append({**kept, 'extreme_points': points})
+    return coco
+
+
+def test_the_labeler_gets_the_corrections(files, weak):
+    back = json.loads((files / 'back.json').read_text())
+    found = by_id(back)
+    new = {**label(1, 2, polygon(40, 30), 1), 'is_new': True}
+    back['annotations'] = [found[11], found[12], found[21], new]  # 22 was deleted
+    (files / 'back.json').write_text(json.dumps(back))
+    rows = ['rank,annotation_id', '1,11', '2,12', '3,22']
+    (files / 'review.csv').write_text('\n'.join(rows))  # 21 was not looked at
+    (files / 'clicks.json').write_text(json.dumps(weak))
+    settings = CorrectionSettings(
+        review=files / 'review.csv',
+        weak=files / 'clicks.json',
+        weak_out=files / 'corrected.json',
+    )
+    apply_corrections(
+        *(files / 'pseudo.json', files / 'back.json', files / 'mixed.json'), settings
+    )
+    coco = json.loads((files / 'corrected.json').read_text())
+    assert not validate_file(str(files / 'corrected.json')).failed(strict=False)
+    levels = [one['supervision'] for one in coco['images']]
+    assert levels == ['masks', 'extreme_points', 'extreme_points']
+    assert [one['tags'] for one in coco['images']] == [[1], [2], [1, 2]]
+    own, before = by_id(coco), by_id(weak)
+    assert list(own) == [11, 12, 21, 32, 31]
+    # Clicks that a person has seen stay, those of a changed mask follow from it.
+    assert own[12]['extreme_points'] == before[12]['extreme_points']
+    assert own[12]['segmentation'] and own[12]['point']
+    assert own[11]['bbox'] == [6, 6, 10, 8]
+    assert own[11]['extreme_points'] != before[11]['extreme_points']
+    for key in (21, 31):
+        assert own[key]['extreme_points'] == before[key]['extreme_points']
+    assert 'segmentation' not in own[32] and own[32]['bbox'] == [40, 30, 10, 8]
+    # A labeler reads its own level of all of them.
+    for level in ('boxes', 'extreme_points', 'masks'):
+        read = by_id(load_coco(str(files / 'corrected.json'), level))
+        assert ('segmentation' in read[11]) == (level == 'masks')
+        assert ('extreme_points' in read[11]) == (level in ('extreme_points', 'masks'))
+
+
+def test_a_labeler_of_tags_gets_other_tags(files, pseudo):
+    tags = document([], tool='coco2weak', supervision='image_tags')
+    for image, own in zip(tags['images'], ([1], [2], [1, 2])):
+        image['tags'] = own
+    (files / 'tags.json').write_text(json.dumps(tags))
+    back = json.loads((files / 'back.json').read_text())
+    back['annotations'][0]['category_id'] = 1  # another class: red nut
+    (files / 'back.json').write_text(json.dumps(back))
+    settings = CorrectionSettings(
+        weak=files / 'tags.json', weak_out=files / 'corrected.json'
+    )
+    apply_corrections(
+        *(files / 'pseudo.json', files / 'back.json', files / 'mixed.json'), settings
+    )
+    read = load_coco(str(files / 'corrected.json'), 'image_tags')
+    assert [one['tags'] for one in read['images']] == [[1, 2], [2], [1, 2]]
+    assert read['annotations'] == []
+
+
+def test_weak_labels_of_other_images(files, weak):
+    weak['images'] = weak['images'][1:]
+    weak['annotations'] = weak['annotations'][2:]
+    (files / 'clicks.json').write_text(json.dumps(weak))
+    settings = CorrectionSettings(
+        weak=files / 'clicks.json', weak_out=files / 'corrected.json'
+    )
+    with pytest.raises(ValueError, match='clicks.json lacks image id 1, whose labels'):
+        apply_corrections(
+            *(files / 'pseudo.json', files / 'back.json', files / 'm.json'), settings
+        )
+    assert not (files / 'm.json').exists()
+    with pytest.raises(ValueError, match='go together'):
+        CorrectionSettings(weak='clicks.json')
+    with pytest.raises(ValueError, match='need a name of their own'):
+        own = CorrectionSettings(weak=files / 'clicks.json', weak_out=files / 'm.json')
+        apply_corrections(
+            *(files / 'pseudo.json', files / 'back.json', files / 'm.json'), own
+        )
+
+
+def test_corrections_go_into_labels_of_a_better_labeler(files, pseudo):
+    back = json.loads((files / 'back.json').read_text())
+    back['annotations'] = back['annotations'][:-1]  # 22 was deleted
+    back['annotations'].append({**label(1, 2, polygon(40, 30), 1), 'is_new': True})
+    (files / 'back.json').write_text(json.dumps(back))
+    mixed, last = files / 'mixed.json', files / 'last.json'
+    apply_corrections(files / 'pseudo.json', files / 'back.json', mixed)
+    for one in pseudo['annotations']:
+        one.update(segmentation=rectangle(20, 25), bbox=[20, 25, 10, 8])
+    (files / 'better.json').write_text(json.dumps(pseudo))
+    apply_corrections(files / 'better.json', mixed, last)
+    first, second = (by_id(json.loads(file.read_text())) for file in (mixed, last))
+    assert list(second) == [11, 12, 21, 31, 32]
+    for key in (11, 12, 21, 32):
+        assert (mask_of(first[key]) == mask_of(second[key])).all()
+    assert (mask_of(second[31]) == mask_of(dict(segmentation=rectangle(20, 25)))).all()
+    levels = [one.get('supervision') for one in json.loads(last.read_text())['images']]
+    assert levels == ['masks', 'masks', None]

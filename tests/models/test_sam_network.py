@@ -25,7 +25,7 @@ from mmwsis.models.sam_weights import find_sam, load_sam
 
 SIDE = tiny_sam.SIDE
 SIZES = [(37, 53), (100, 30), (64, 64), (20, 90), (5, 200)]
-# Of Sam2ImageProcessor of transformers 5.24 with torchvision 0.28, which tests lack.
+# Made by Sam2ImageProcessor of transformers 5.24, which needs torchvision (0.28).
 GOLDEN = Path(__file__).parents[1] / 'golden/sam/sam2_input.npz'
 
 
@@ -190,14 +190,22 @@ def test_images_of_one_row_column_or_pixel(networks, name, size):
     assert masks.shape == (3, 1, *size)
 
 
+@pytest.mark.slow
 def test_weights_of_the_video_model_are_those_of_sam_2(tmp_path):
     folder = tiny_sam.save(tiny_sam.sam2(video=True), tmp_path)
-    assert (
-        json.loads((folder / 'config.json').read_text())['model_type'] == 'sam2_video'
-    )
+    settings = json.loads((folder / 'config.json').read_text())
+    assert settings['model_type'] == 'sam2_video'
     model = load_sam(folder)
     assert type(model).__name__ == 'Sam2Model'
     assert not any(one.requires_grad for one in model.parameters())
+
+
+def test_the_video_model_is_read_by_its_type(tmp_path):
+    folder = tiny_sam.save(tiny_sam.sam2(), tmp_path)
+    settings = json.loads((folder / 'config.json').read_text())
+    settings['model_type'] = 'sam2_video'
+    (folder / 'config.json').write_text(json.dumps(settings))
+    assert type(load_sam(folder)).__name__ == 'Sam2Model'
 
 
 def test_weights_have_a_name_and_a_hash(tmp_path):
@@ -215,8 +223,25 @@ def test_weights_have_a_name_and_a_hash(tmp_path):
     )
 
 
+def test_weights_of_a_repository_are_named_after_their_commit(tmp_path, monkeypatch):
+    folder = tiny_sam.save(tiny_sam.sam(), tmp_path / 'snapshots/0a1b2c')
+
+    def cached(repository, name, revision, **_):
+        assert (repository, revision) == ('owner/sam', 'v2')
+        path = folder / name
+        return str(path) if path.is_file() else None
+
+    monkeypatch.setattr('transformers.utils.cached_file', cached)
+    found = find_sam('owner/sam', 'v2')
+    assert found.name == 'owner/sam@0a1b2c'
+    assert found.sha256 == find_sam(folder).sha256
+
+
 def test_there_are_no_such_weights(tmp_path, monkeypatch):
-    monkeypatch.setenv('HF_HUB_OFFLINE', '1')
+    def offline(*args, **kwargs):
+        raise OSError('no network')
+
+    monkeypatch.setattr('transformers.utils.cached_file', offline)
     with pytest.raises(FileNotFoundError, match='Correct model.weights'):
         find_sam(tmp_path)
     with pytest.raises(FileNotFoundError, match='no/such_repository holds no weights'):

@@ -7,9 +7,9 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
-def run_fast(config, root, *arguments):
+def run_fast(config, root, *arguments, program='tools/run_pipeline.py'):
     """Run a pipeline of configs/ with ``--fast`` below ``root``; returns its output."""
-    command = [sys.executable, str(REPOSITORY / 'tools/run_pipeline.py')]
+    command = [sys.executable, str(REPOSITORY / program)]
     command += [str(REPOSITORY / 'configs' / config), '--fast']
     command += ['--root', str(root), *arguments]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True)

@@ -236,6 +236,15 @@ def test_results_of_what_is_finished(tmp_path, dataset):
         assert 700 <= image.width <= 800
 
 
+def test_final_model_that_finds_nothing_has_no_ap_of_its_own(tmp_path, dataset):
+    stages = lay_out(options_for(tmp_path, methods=('mal',)))
+    run = stages.plan.runs[0]
+    finish(stages, run)
+    atomic_write_json(stages.root / run.work_dir / 'metrics/final_test.json', {})
+    results = gather_results(stages)
+    assert results['points'][0]['mask AP'] == 0 and not results['missing']
+
+
 def test_costs_change_without_running_anything(tmp_path, dataset):
     dear = {**COSTS, 'boxes': Cost(3600)}
     stages = lay_out(options_for(tmp_path, methods=('mal',), costs=dear))

@@ -29,7 +29,7 @@ STAGES = [
 @pytest.fixture(scope='module')
 def finished(tmp_path_factory):
     root = tmp_path_factory.mktemp('pipeline')
-    return root, run_fast(CONFIG, root)
+    return root, run_fast(CONFIG, root, program='tests/pipelines/forked_stages.py')
 
 
 def test_every_stage_leaves_what_the_next_one_needs(finished):
@@ -72,6 +72,9 @@ def test_report_holds_numbers_and_figures(finished):
     assert all((folder / file).stat().st_size > 1000 for file in files)
     markdown = (folder / 'report.md').read_text()
     assert all(f']({file})' in markdown for file in files)
+    html = (folder / 'report.html').read_text()
+    assert html.count('<img src="data:image/') == len(files)
+    assert len(html) < 10e6
     assert 'class-mean IoU, all' in printed
 
 

@@ -104,7 +104,7 @@ def test_a_report_reads_well_on_phone_and_desktop(folder):
         assert part in text
     rows = [line.split() for line in text.splitlines()]
     assert ['c' * 50, '12', '–', *['25.0'] * 8] in rows
-    assert ['cat', 'a/b.jpg', 'missing', '10.0', '30.0', '5'] in rows
+    assert ['cat', '10.0', '30.0', '5', 'a/b.jpg', 'missing'] in rows
 
 
 def test_a_run_leaves_one_file_with_everything(toy):
@@ -135,7 +135,7 @@ def test_a_run_leaves_one_file_with_everything(toy):
     assert f'to send around: {folder / "report.html"}' in toy.said
     markdown = (folder / 'report.md').read_text()
     assert '| cat | 9 | 80.0 | 30.0 | 40.0 |' in markdown
-    assert '| cat | 7 |  | 10.0 | 30.0 | 5 |' in markdown
+    assert '| cat | 10.0 | 30.0 | 5 | 7 |  |' in markdown
     # A report that was sent away, or is older than the format, is written anew.
     (folder / 'report.html').unlink()
     assert toy.run()['report'].status == 'ran'

@@ -32,6 +32,11 @@ EXAMPLES = """examples:
       bolts/pseudo_labels/exits.json --simulate bolts/instances_train.json \\
       --review review.csv --worst 100 --out mixed.json
 
+  # the labeler's own labels, too: to train it again
+  python tools/dataset_converters/apply_corrections.py \\
+      bolts/pseudo_labels/exits.json corrected.json --out mixed.json \\
+      --weak bolts/clicks.json --weak-out bolts/corrected_clicks.json
+
 Objects are matched by id, images by file name, classes by name. An object with a known
 id is unchanged or changed, one whose id is gone is deleted, one without an id is new;
 labels of all other images stay. Labels of people have annotations[].correction, images
@@ -48,7 +53,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         'corrected',
         nargs='?',
         metavar='CORRECTED',
-        help='COCO JSON of the corrected images, by import_labels.py --keep-ids',
+        help='COCO JSON of the corrected images, by import_labels.py --keep-ids; or a '
+        'MIXED of before, whose corrections go into new pseudo labels',
     )
     parser.add_argument('--out', required=True, metavar='MIXED', help='file to write')
     parser.add_argument(
@@ -66,6 +72,12 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--worst', type=int, metavar='N', help='only the first N of the review list'
     )
+    parser.add_argument(
+        '--weak',
+        metavar='WEAK',
+        help='labels that the labeler was trained on; with the corrections they go to',
+    )
+    parser.add_argument('--weak-out', metavar='FILE', help='this file')
     parser.add_argument(
         '--order',
         default='worst',
@@ -94,6 +106,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         '--overwrite', action='store_true', help='replace files that are there'
     )
     args = parser.parse_args(argv)
+    if (args.weak is None) != (args.weak_out is None):
+        parser.error('--weak WEAK and --weak-out FILE go together')
     if (args.corrected is None) == (args.simulate is None):
         parser.error('give either CORRECTED or --simulate GT')
     if args.corrected is not None and args.order != 'worst':
@@ -109,6 +123,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     settings = CorrectionSettings(
         review=args.review,
         count=args.worst,
+        weak=args.weak,
+        weak_out=args.weak_out,
         order=args.order,
         seed=args.seed,
         same_iou=args.same_iou,

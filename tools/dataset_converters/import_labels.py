@@ -1,4 +1,4 @@
-"""Import labels from LabelMe, CVAT or Label Studio into one weak COCO JSON."""
+"""Import labels from LabelMe, CVAT, Label Studio or YOLO into one weak COCO JSON."""
 
 import argparse
 import dataclasses
@@ -150,6 +150,12 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         metavar='WHO',
         help='Label Studio: latest, first, or the id or e-mail of an annotator '
         '(default: %(default)s; ground truth goes before)',
+    )
+    parser.add_argument(
+        '--predictions',
+        action='store_true',
+        help='Label Studio: where nobody annotated a task, the prediction of a model '
+        'counts',
     )
     parser.add_argument(
         '--keep-ids',

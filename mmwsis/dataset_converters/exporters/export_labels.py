@@ -1,36 +1,47 @@
 """One label file in, the files of a labelling tool or of another trainer out."""
 
 import os
-import shutil
-import tempfile
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from mmwsis.formats.coco_file import annotations_by_image, image_file_name, read_coco
-from mmwsis.utils.fileio import TEMPORARY_SUFFIX, atomic_write_json
+from mmwsis.formats.coco_file import read_coco
+from mmwsis.utils.fileio import atomic_write_json
 from mmwsis.utils.parallel import OrderedPool
 
-from ..conversion import RunOptions, shorten
-from ..importers.image_files import displayed_size
+from ..conversion import Progress, RunOptions, refuse_existing, shorten
+from ..importers.records import tidy_name
 from . import coco as plain_coco
-from . import labelme
-from .objects import Abilities, ExportImage, export_object
+from . import cvat, labelme, labelstudio, yolo
+from .folders import new_folder, put_images, refuse_folder
+from .objects import ExportImage
+from .round_trip import compare, read_back, summarise
+from .selection import Job, export_image, select
 from .settings import ExportSettings
 
 __all__ = ['FORMATS', 'ExportReport', 'ExportSettings', 'export_labels']
 
-FORMATS = ('labelme', 'coco')
-_ABILITIES = {'labelme': labelme.ABILITIES, 'coco': plain_coco.ABILITIES}
-# In every folder that an export has made: such a folder may be replaced.
-NOTE_NAME = 'README.txt'
-_NOTE = 'Made by export_labels.py of mmwsis'
+_ABILITIES = {
+    'labelme': labelme.ABILITIES,
+    'cvat': cvat.ABILITIES,
+    'labelstudio': labelstudio.ABILITIES,
+    'yolo-seg': yolo.ABILITIES,
+    'coco': plain_coco.ABILITIES,
+}
+FORMATS = tuple(_ABILITIES)
+_TRAINERS = ('yolo-seg', 'coco')
 
-# An image, its annotations, the classes by id, and where they come from.
-_Job = tuple[Mapping[str, Any], list[Mapping[str, Any]]]
+
+class _Split(NamedTuple):
+    """One label file of an export."""
+
+    name: str
+    file: Path
+    img_dir: Path | None
+    coco: Mapping[str, Any]
+    images: list[ExportImage]
 
 
 @dataclass
@@ -40,12 +51,28 @@ class ExportReport:
     Attributes:
         images: Number of images.
         objects: Number of annotations that were written.
-        left_out: Why annotations were not, by what it is: ``(annotation id, reason)``.
+        left_out: Annotations that were not: ``(id, reason)``.
+        round_trip: Figures of what came back, of :func:`round_trip.summarise`; empty
+            without a report.
+        rows: One per object, of :func:`round_trip.compare`.
     """
 
     images: int = 0
     objects: int = 0
     left_out: list[tuple[int, str]] = field(default_factory=list)
+    round_trip: dict[str, Any] = field(default_factory=dict)
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+    def document(self) -> dict[str, Any]:
+        """The whole for a file: JSON-serialisable."""
+        left_out = [dict(annotation_id=n, reason=why) for n, why in self.left_out]
+        return dict(
+            images=self.images,
+            objects=self.objects,
+            left_out=left_out,
+            round_trip=self.round_trip,
+            annotations=self.rows,
+        )
 
 
 def export_labels(
@@ -56,6 +83,7 @@ def export_labels(
     annotation_ids: Collection[int] | None = None,
     image_ids: Collection[int] | None = None,
     *,
+    report: str | os.PathLike | None = None,
     run: RunOptions | None = None,
 ) -> ExportReport:
     """Write a label file in another format.
@@ -69,6 +97,8 @@ def export_labels(
             None: all.
         image_ids: Only these images; with ``annotation_ids``, these beside the images
             that have them. Defaults to None: all.
+        report: JSON to write; the export is read back and compared for it. Defaults to
+            None.
         run: How the export runs; the defaults if None.
 
     Returns:
@@ -83,204 +113,190 @@ def export_labels(
     """
     settings, run = settings or ExportSettings(), run or RunOptions()
     file, out_dir = Path(file), Path(out_dir)
+    _check_options(to, settings, report is not None)
+    refuse_folder(out_dir, run.overwrite)
+    inputs = [file, *([settings.val] if settings.val else [])]
+    refuse_existing([report] if report else [], inputs, run.overwrite)
+    with OrderedPool(run.workers) as pool:
+        selections = [(annotation_ids, image_ids), (None, None)]
+        folders = [settings.img_dir, settings.val_img_dir or settings.img_dir]
+        splits = [
+            _read_split(name, one, img_dir, to, chosen, settings, pool, run)
+            for name, one, img_dir, chosen in zip(
+                ('train', 'valid'), inputs, folders, selections
+            )
+        ]
+    names = _class_names(splits, to)
+    made = _counts(splits, run.skip_invalid)
+    note = f'The labels of {file.name} in the format {to}.'
+    with new_folder(out_dir, note) as folder:
+        advance = run.open_progress(made.images)
+        for split in splits:
+            _write(to, split, names, folder, out_dir, settings, advance)
+        if to == 'yolo-seg':
+            path = folder / 'data.yaml'
+            yolo.write_data_yaml(names, path, settings.val is not None)
+    if report is not None:
+        _measure(to, splits, names, out_dir, run, made)
+        atomic_write_json(report, made.document(), indent=1)
+    return made
+
+
+def _check_options(to: str, settings: ExportSettings, has_report: bool) -> None:
     if to not in FORMATS:
         raise ValueError(f'to must be one of {FORMATS}, given {to!r}')
-    _refuse_folder(out_dir, run.overwrite)
-    with OrderedPool(run.workers) as pool:
-        coco = read_coco(file)
-        jobs = _jobs(coco, str(file), annotation_ids, image_ids)
-        advance = run.open_progress(len(jobs))
-        convert = partial(
-            _export_image,
-            names={one['id']: one['name'] for one in coco['categories']},
-            abilities=_ABILITIES[to],
-            settings=settings,
-            source=str(file),
+    if settings.val is not None and to not in _TRAINERS:
+        raise ValueError(f'a file of validation labels is of use to {_TRAINERS} only')
+    if to == 'yolo-seg' and settings.shape == 'mask':
+        raise ValueError('yolo-seg holds outlines alone; leave out --shape mask')
+    if to == 'yolo-seg' and has_report and settings.img_dir is None:
+        raise ValueError(
+            'yolo-seg does not say the sizes of images, so that the report needs the '
+            'images: give --img-dir'
         )
-        images = []
-        for image in pool.imap(convert, jobs, _job_name):
-            images.append(image)
-            advance(1)
-    report = _report(images, str(file), run.skip_invalid)
-    with new_folder(out_dir) as folder:
-        _write(to, images, coco, file, folder, out_dir, settings, run.open_progress)
-        if settings.images != 'none':
-            _put_images(images, folder, settings)
-        note = f'{_NOTE} from {file.name} in the format {to}.\n'
-        (folder / NOTE_NAME).write_text(note, encoding='utf-8')
-    return report
+
+
+def _read_split(
+    name: str,
+    file: Path,
+    img_dir: Path | None,
+    to: str,
+    chosen: tuple[Collection[int] | None, Collection[int] | None],
+    settings: ExportSettings,
+    pool: OrderedPool,
+    run: RunOptions,
+) -> _Split:
+    coco = read_coco(file)
+    jobs = select(coco, str(file), *chosen)
+    convert = partial(
+        export_image,
+        names={one['id']: one['name'] for one in coco['categories']},
+        abilities=_ABILITIES[to],
+        settings=settings,
+        img_dir=img_dir,
+        source=str(file),
+    )
+    images, advance = [], run.open_progress(len(jobs))
+    for image in pool.imap(convert, jobs, _job_name):
+        images.append(image)
+        advance(1)
+    return _Split(name, file, img_dir, coco, images)
+
+
+def _job_name(job: Job) -> str:
+    return f'image id {job[0]["id"]}'
+
+
+def _class_names(splits: Sequence[_Split], to: str) -> list[str]:
+    """Classes in the order of the first file; all files must have the same."""
+    first, *others = splits
+    names = [one['name'] for one in first.coco['categories']]
+    for other in others:
+        found = {one['name'] for one in other.coco['categories']}
+        if found != set(names):
+            raise ValueError(
+                f'{other.file} has other classes than {first.file}: '
+                f'{sorted(found ^ set(names))} are in one of them only'
+            )
+    tidy: dict[str, str] = {}
+    for name in names:
+        if tidy.setdefault(tidy_name(name), name) != name:
+            raise ValueError(
+                f'{first.file}: the classes {tidy[tidy_name(name)]!r} and {name!r} '
+                'differ in blanks alone, and are one class for labelling tools; '
+                'rename one'
+            )
+    checks = {'labelme': labelme.check_names, 'cvat': cvat.check_names}
+    if to in ('labelstudio', 'cvat'):
+        cvat.check_names(names)
+    elif to in checks:
+        checks[to](names)
+    return names
 
 
 def _write(
     to: str,
-    images: list[ExportImage],
-    coco: Mapping[str, Any],
-    file: Path,
+    split: _Split,
+    names: Sequence[str],
     folder: Path,
     out_dir: Path,
     settings: ExportSettings,
-    open_progress: Callable,
+    advance: Progress,
 ) -> None:
-    advance = open_progress(len(images))
+    place = folder
     if to == 'labelme':
-        labelme.check_names(one['name'] for one in coco['categories'])
-        labelme.write_labelme(images, folder, out_dir, settings, advance)
-    else:
-        document = plain_coco.coco_of_images(images, coco, file, advance)
-        atomic_write_json(folder / plain_coco.FILE_NAME, document)
-
-
-def _put_images(
-    images: Iterable[ExportImage], folder: Path, settings: ExportSettings
-) -> None:
-    put = shutil.copyfile if settings.images == 'copy' else _link
-    for image in images:
-        place = folder / image.file_name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        put((settings.img_dir / image.file_name).resolve(), place)
-
-
-def _link(file: Path, place: Path) -> None:
-    place.symlink_to(file)
-
-
-def _jobs(
-    coco: Mapping[str, Any],
-    source: str,
-    annotation_ids: Collection[int] | None,
-    image_ids: Collection[int] | None,
-) -> list[_Job]:
-    """Images to write, with their annotations."""
-    by_image = annotations_by_image(coco)
-    wanted = None if annotation_ids is None else set(annotation_ids)
-    images = None if image_ids is None else set(image_ids)
-    for kind, ids, known in (
-        ('annotation', wanted, {one['id'] for one in coco['annotations']}),
-        ('image', images, set(by_image)),
-    ):
-        missing = sorted((ids or set()) - known)
-        if missing:
-            more = f' (and {len(missing) - 1} more)' if len(missing) > 1 else ''
-            raise ValueError(f'{source}: there is no {kind} of id {missing[0]}{more}')
-    jobs = []
-    for image in coco['images']:
-        own = by_image[image['id']]
-        if wanted is not None:
-            own = [one for one in own if one['id'] in wanted]
-        is_listed = images is not None and image['id'] in images
-        if is_listed or (own if wanted is not None else images is None):
-            jobs.append((image, own))
-    if not jobs:
-        raise ValueError(f'{source}: there is no image to export')
-    return jobs
-
-
-def _job_name(job: _Job) -> str:
-    return f'image id {job[0]["id"]}'
-
-
-def _export_image(
-    job: _Job,
-    names: Mapping[int, str],
-    abilities: Abilities,
-    settings: ExportSettings,
-    source: str,
-) -> ExportImage:
-    image, annotations = job
-    file_name = image_file_name(image).replace('\\', '/')
-    where = f'{source}: image id {image["id"]}'
-    parts = file_name.split('/')
-    if file_name.startswith('/') or '..' in parts or ':' in parts[0]:
-        raise ValueError(
-            f'{where}: file_name {file_name!r} must be a place below the image folder'
+        labelme.write_labelme(split.images, folder, out_dir, settings, advance)
+    elif to == 'cvat':
+        cvat.write_cvat(split.images, names, folder, advance)
+    elif to == 'labelstudio':
+        labelstudio.write_labelstudio(
+            split.images, names, folder, settings.image_url, advance
         )
-    made = ExportImage(image, file_name)
-    if settings.img_dir is not None:
-        _check_size(made, settings.img_dir / file_name, where)
-    for annotation in annotations:
-        name = names[annotation['category_id']]
-        try:
-            one = export_object(annotation, name, made.size, abilities, settings)
-            made.objects.append(one)
-        except ValueError as error:
-            made.problems.append((annotation['id'], str(error)))
-    own = {annotation['category_id'] for annotation in annotations}
-    others = [tag for tag in image.get('tags') or () if tag not in own]
-    made.tags = [names[tag] for tag in others if tag in names]
+    elif to == 'yolo-seg':
+        yolo.check_image_names(split.images)
+        numbers = {name: number for number, name in enumerate(names)}
+        place = folder / split.name
+        yolo.write_yolo(split.images, numbers, place / 'labels', advance)
+    else:
+        document = plain_coco.coco_of_images(
+            split.images, split.coco, split.file, advance
+        )
+        path = _coco_path(folder, split, settings)
+        place = path.parent
+        atomic_write_json(path, document)
+    if settings.images != 'none':
+        inner = 'images' if to in ('cvat', 'yolo-seg', 'labelstudio') else ''
+        files = [image.file_name for image in split.images]
+        put_images(files, split.img_dir, place / inner, settings.images)
+
+
+def _coco_path(folder: Path, split: _Split, settings: ExportSettings) -> Path:
+    """With validation labels the places where RF-DETR looks."""
+    if settings.val is None:
+        return folder / plain_coco.FILE_NAME
+    return folder / split.name / '_annotations.coco.json'
+
+
+def _counts(splits: Sequence[_Split], skip_invalid: bool) -> ExportReport:
+    """What goes over; raises if something is broken."""
+    made = ExportReport()
+    for split in splits:
+        lines = []
+        for image in split.images:
+            made.images += 1
+            made.objects += len(image.objects)
+            made.left_out += [*image.left_out, *image.problems]
+            lines += [
+                f'annotation id {number} of image id {image.image["id"]}: {reason}'
+                for number, reason in image.problems
+            ]
+        if lines and not skip_invalid:
+            raise ValueError(
+                f'{split.file}: {len(lines)} annotation(s) cannot be exported, so that '
+                f'nothing was written:\n{shorten(lines)}\nA labeler makes masks of '
+                'weak labels; --skip-invalid leaves these out.'
+            )
     return made
 
 
-def _check_size(image: ExportImage, path: Path, where: str) -> None:
-    if not path.is_file():
-        raise FileNotFoundError(f'{where}: {path} does not exist')
-    size = displayed_size(path)
-    if size != image.size:
-        raise ValueError(
-            f'{where}: the label file says {image.size[0]}x{image.size[1]} pixels, '
-            f'{path} has {size[0]}x{size[1]} (upright); are these the images?'
-        )
-
-
-def _report(images: list[ExportImage], source: str, skip_invalid: bool) -> ExportReport:
-    problems = [
-        (number, image.image['id'], reason)
-        for image in images
-        for number, reason in image.problems
-    ]
-    if problems and not skip_invalid:
-        lines = [
-            f'annotation id {number} of image id {image}: {reason}'
-            for number, image, reason in problems
-        ]
-        raise ValueError(
-            f'{source}: {len(problems)} annotation(s) cannot be exported, so that '
-            f'nothing was written:\n{shorten(lines)}\nMake masks of them with a '
-            'labeler, or leave them out with --skip-invalid.'
-        )
-    return ExportReport(
-        len(images),
-        sum(len(image.objects) for image in images),
-        [(number, reason) for number, _, reason in problems],
-    )
-
-
-def _refuse_folder(folder: Path, overwrite: bool) -> None:
-    """Refuse to write over anything but an export, and over that without asking."""
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
-        return
-    note = folder / NOTE_NAME
-    is_ours = note.is_file() and note.read_text('utf-8', 'replace').startswith(_NOTE)
-    if not is_ours:
-        raise FileExistsError(
-            f'{folder} exists and was not made by an export; give another name'
-        )
-    if not overwrite:
-        raise FileExistsError(
-            f'{folder} exists; give another name or --overwrite to replace it, and '
-            'whatever was corrected in it'
-        )
-
-
-@contextmanager
-def new_folder(target: Path) -> Iterator[Path]:
-    """Fill a folder that takes its place when the block ends without an error.
-
-    Args:
-        target: Its place; what is there is replaced.
-
-    Yields:
-        A hidden neighbour of ``target`` to write to.
-    """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    stage = Path(
-        tempfile.mkdtemp(TEMPORARY_SUFFIX, f'.{target.name}.', dir=target.parent)
-    )
-    try:
-        new, old = stage / target.name, stage / 'replaced'
-        new.mkdir()
-        yield new
-        if target.exists():
-            os.replace(target, old)
-        os.replace(new, target)
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)
+def _measure(
+    to: str,
+    splits: Sequence[_Split],
+    names: Sequence[str],
+    out_dir: Path,
+    run: RunOptions,
+    made: ExportReport,
+) -> None:
+    """Read the export back and compare it."""
+    for split in splits:
+        path = out_dir
+        if to == 'labelstudio':
+            path = out_dir / labelstudio.FILE_NAME
+        elif to == 'yolo-seg':
+            path = out_dir / split.name
+        elif to == 'coco':
+            place = out_dir / split.name if len(splits) > 1 else out_dir
+            path = next(place.glob('*.json'))
+        found = read_back(to, path, names, split.img_dir, run)
+        made.rows += compare(split.images, found, has_ids=to != 'yolo-seg')
+    made.round_trip = summarise(made.rows)

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
-from pycocotools import mask as mask_api
 
 from mmwsis.formats.coco_masks import (
     MaskCrop,
@@ -28,11 +27,13 @@ class Abilities(NamedTuple):
         parts: It can be several outlines.
         holes_as_mask: Where it has holes it is better a bitmap than an outline with
             seams, because the tool can edit bitmaps.
+        crowd: It can be a crowd region.
     """
 
     masks: bool = True
     parts: bool = True
     holes_as_mask: bool = False
+    crowd: bool = True
 
 
 @dataclass
@@ -92,6 +93,7 @@ class ExportImage:
         objects: In the order of the label file.
         tags: Classes that are in the image and that no object of it has.
         problems: Annotations that are broken: ``(id, reason)``.
+        left_out: Annotations that the format cannot hold: ``(id, reason)``.
     """
 
     image: Mapping[str, Any]
@@ -99,6 +101,7 @@ class ExportImage:
     objects: list[ExportObject] = field(default_factory=list)
     tags: list[str] = field(default_factory=list)
     problems: list[tuple[int, str]] = field(default_factory=list)
+    left_out: list[tuple[int, str]] = field(default_factory=list)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -181,10 +184,3 @@ def plain_numbers(values: Any) -> list[float]:
     """Numbers for JSON, integers as such."""
     listed = np.asarray(values, dtype=np.float64).tolist()
     return [int(value) if value.is_integer() else value for value in listed]
-
-
-def mask_iou(one: Any, other: Any) -> float:
-    """IoU of two masks of one image as compressed RLEs; 1 if both are empty."""
-    union = mask_api.area(mask_api.merge([one, other]))
-    both = mask_api.area(mask_api.merge([one, other], intersect=True))
-    return float(both / union) if union else 1.0

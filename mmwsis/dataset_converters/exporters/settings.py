@@ -6,6 +6,7 @@ from pathlib import Path
 SHAPES = ('polygon', 'mask')
 PARTS = ('bridge', 'split')
 IMAGES = ('none', 'link', 'copy')
+LOCAL_FILES = '/data/local-files/?d='  # Label Studio's own storage
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,10 @@ class ExportSettings:
             pixels; 0 leaves out none.
         parts: 'bridge': YOLO has one outline per object, whose components are joined by
             seams; 'split': every component becomes an object of its own.
+        image_url: Label Studio: what stands before the file names in the addresses of
+            the images.
+        val: YOLO and COCO: a label file of the validation images, for the same folder.
+        val_img_dir: The folder of its images. Defaults to ``img_dir``.
         images: 'link' or 'copy' puts the images beside the labels, 'none' does not.
     """
 
@@ -29,6 +34,9 @@ class ExportSettings:
     tolerance: float = 0.0
     parts: str = 'bridge'
     images: str = 'none'
+    image_url: str = LOCAL_FILES
+    val: Path | None = None
+    val_img_dir: Path | None = None
 
     def __post_init__(self) -> None:
         for name, choices in (

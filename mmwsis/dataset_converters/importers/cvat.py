@@ -38,6 +38,8 @@ from .shapes import (
     report_no_shape,
 )
 
+# Attributes that our exports write.
+_OWN = ('id', 'iscrowd', 'score')
 _SHAPES = ('box', 'points', 'polygon', 'mask')
 
 
@@ -250,6 +252,13 @@ def _shape(
             group=element.get('group_id') if element.get('group_id') != '0' else None,
             attributes=_attributes(element),
         )
+        for key in _OWN:
+            if shape.attributes.get(key) == '':  # of a shape that is new
+                del shape.attributes[key]
+        given = shape.attributes.get('id')
+        if settings.keep_ids and given and given.isdecimal():
+            shape.id = int(shape.attributes.pop('id'))
+            shape.group = ('id', shape.id)  # its parts, whatever their group
     except ValueError as error:
         image.report(INVALID, item, kind, str(error), names)
         return None

@@ -20,6 +20,7 @@ from .labelme import read_labelme
 from .labelstudio import read_labelstudio
 from .records import ReadResult, tidy_name
 from .settings import NO_CLASSES, ImportSettings
+from .yolo import read_yolo
 
 __all__ = [
     'TOOLS',
@@ -30,7 +31,7 @@ __all__ = [
     'import_labels',
 ]
 
-TOOLS = ('labelme', 'cvat', 'labelstudio')
+TOOLS = ('labelme', 'cvat', 'labelstudio', 'yolo-seg')
 
 
 def import_labels(
@@ -45,7 +46,7 @@ def import_labels(
     """Write a weak COCO JSON from a labelling tool's files.
 
     Args:
-        tool: 'labelme', 'cvat' or 'labelstudio'.
+        tool: One of ``TOOLS``.
         path: Its file or folder.
         out: File to write, in one step.
         settings: The user's choices; the defaults if None.
@@ -154,7 +155,8 @@ def _read(
     elif tool == 'cvat':
         read = read_cvat(path, settings, open_progress=progress)
     else:
-        read = read_labelstudio(path, settings, folder=folder, open_progress=progress)
+        reader = read_yolo if tool == 'yolo-seg' else read_labelstudio
+        read = reader(path, settings, folder=folder, open_progress=progress)
     if not read.images and not read.issues:
         raise ValueError(f'{path} holds no image; is it a file of {tool}?')
     return read

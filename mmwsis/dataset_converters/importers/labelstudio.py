@@ -222,6 +222,8 @@ def _pick(
 ) -> Mapping[str, Any] | None:
     """The annotation that counts, of those that annotators finished."""
     given = task.get('annotations', task.get('completions'))
+    if settings.predictions and not given:
+        given = task.get('predictions')
     if not isinstance(given, list):
         raise ValueError('annotations must be a list; export the project as "JSON"')
     if not all(isinstance(annotation, Mapping) for annotation in given):

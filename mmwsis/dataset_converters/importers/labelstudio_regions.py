@@ -116,8 +116,13 @@ def shape_of(
         shape_kind, place = kind_of(entry), f'{item} {name!r}'
         if shape_kind == 'mask':
             mask = _mask(value, size, item, image, labels)
-            return mask and Shape('mask', name, place, mask=mask)
-        shape = Shape(shape_kind, name, place, _points(value, shape_kind, size))
+            shape = mask and Shape('mask', name, place, mask=mask)
+        else:
+            shape = Shape(shape_kind, name, place, _points(value, shape_kind, size))
+        if shape is not None:
+            _add_notes(shape, entry, settings)
+        if shape_kind == 'mask':
+            return shape
         try:
             degrees = finite_number(value.get('rotation') or 0) % 360
         except ValueError as error:
@@ -133,6 +138,23 @@ def shape_of(
         shape.points = box_around_rotated(corners, degrees, shape.points[0])
         return keep_rotated(shape, degrees, image, settings)
     return shape
+
+
+def _add_notes(
+    shape: Shape, entry: Mapping[str, Any], settings: ImportSettings
+) -> None:
+    """What an export has written beside the region."""
+    meta = entry.get('meta')
+    notes = meta.get('text') if isinstance(meta, Mapping) else None
+    notes = notes if are_names(notes) else []
+    if 'iscrowd' in notes:
+        shape.attributes['iscrowd'] = True
+    if type(entry.get('score')) in (int, float):
+        shape.attributes['score'] = entry['score']
+    ids = [note[3:] for note in notes if note.startswith('id ')]
+    if settings.keep_ids and ids and ids[0].isdecimal():
+        shape.id = int(ids[0])
+        shape.group = ('id', shape.id)
 
 
 def _mask(

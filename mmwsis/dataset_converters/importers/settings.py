@@ -38,6 +38,8 @@ class ImportSettings:
             several images.
         annotator: Label Studio: 'latest', 'first', or the id or e-mail address of the
             annotator whose annotations are taken.
+        predictions: Label Studio: where nobody annotated a task, the prediction of a
+            model counts.
         keep_ids: Objects that bear the id of an annotation, as exports write it, keep
             it; the others get new ones and ``is_new``.
     """
@@ -58,4 +60,5 @@ class ImportSettings:
     image_key: str | None = None
     to_name: str | None = None
     annotator: str = 'latest'
+    predictions: bool = False
     keep_ids: bool = False

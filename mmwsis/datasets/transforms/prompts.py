@@ -68,10 +68,12 @@ class PackPrompts(BaseTransform):
         centre: Whether the centre of the box is a point of the object. Right for
             compact objects, wrong for rings and arcs. Defaults to False.
         num_points: Points in each mask, for 'masks'. Defaults to 3.
+        mirrored: Exchange left and right of the image and of its prompts, as
+            ``--view mirrored`` does. Not for 'masks'. Defaults to False.
 
     Raises:
-        ValueError: An unknown ``prompt``, ``inward`` outside of [0, 1] or
-            ``num_points`` below 1.
+        ValueError: An unknown ``prompt``, ``inward`` outside of [0, 1],
+            ``num_points`` below 1, or mirrored masks.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class PackPrompts(BaseTransform):
         inward: float | None = 0.1,
         centre: bool = False,
         num_points: int = 3,
+        mirrored: bool = False,
     ) -> None:
         if prompt not in _READS:
             raise ValueError(
@@ -91,6 +94,11 @@ class PackPrompts(BaseTransform):
                 'PackPrompts needs 0 <= inward <= 1, or None, and num_points >= 1; got '
                 f'{inward} and {num_points}.'
             )
+        if mirrored and prompt == 'masks':
+            raise ValueError(
+                'PackPrompts: pseudo labels that are refined have no mirrored view.'
+            )
+        self.mirrored = mirrored
         self.prompt = prompt
         self.inward = inward
         self.centre = centre
@@ -130,7 +138,11 @@ class PackPrompts(BaseTransform):
             metainfo={key: results[key] for key in META_KEYS if key in results}
         )
         sample.prompts = self._packed(kept, (height, width))
-        pixels = np.ascontiguousarray(results['img'].transpose(2, 0, 1))
+        image = results['img']
+        if self.mirrored:
+            image = image[:, ::-1]
+            _mirror(sample.prompts, width)
+        pixels = np.ascontiguousarray(image.transpose(2, 0, 1))
         return dict(inputs=torch.from_numpy(pixels), data_samples=sample)
 
     def _packed(
@@ -197,8 +209,16 @@ class PackPrompts(BaseTransform):
     def __repr__(self) -> str:
         return (
             f'{type(self).__name__}(prompt={self.prompt!r}, inward={self.inward}, '
-            f'centre={self.centre}, num_points={self.num_points})'
+            f'centre={self.centre}, num_points={self.num_points}, '
+            f'mirrored={self.mirrored})'
         )
+
+
+def _mirror(prompts: InstanceData, width: int) -> None:
+    """Prompts of the mirror image, in place."""
+    prompts.points[..., 0] = width - 1 - prompts.points[..., 0]
+    if 'boxes' in prompts:
+        prompts.boxes[:, [0, 2]] = width - prompts.boxes[:, [2, 0]]
 
 
 def _image(results: Mapping[str, Any]) -> str:

@@ -45,6 +45,7 @@ class Executor:
         self.say, self.drawn = say, drawn
         self._making_proposals = threading.Lock()
         self._folders: list[RunFolder] = []
+        self._ended = 0  # runs, failed ones among them
 
     def prepare(self) -> list[Run]:
         """Make the folders of all runs, and check what can be checked.
@@ -55,6 +56,7 @@ class Executor:
         Raises:
             ValueError: Something would stop a run; all such things are named.
         """
+        self.say(f'Checking {len(self.plan.runs)} runs before the first starts.')
         problems: dict[str, list[str]] = {}
         left = []
         needs_proposals = False
@@ -145,6 +147,7 @@ class Executor:
                 log = self.root / run.work_dir / 'log.txt'
                 failed[run.title] = f'{error} Its log: {log}'
                 self.say(f'{run.title}: FAILED. {failed[run.title]}')
+            self._ended += 1
 
     def _run(self, run: Run) -> None:
         if run.method.proposals and not run.adopted:
@@ -202,19 +205,19 @@ class Executor:
     def _watch(self, futures: list[Future]) -> None:
         """Say which stages have ended and how long the rest takes, until all have."""
         before = {(one.run, one.name): one.status for one in self.stages.now()}
-        ended = 0
+        drawn = 0
         while True:
-            done = sum(future.done() for future in futures)
+            is_over = all(future.done() for future in futures)
             planned = self.stages.now()
             for one in planned:
-                key = one.run, one.name
-                if one.status == 'finished' and before.get(key) != 'finished':
+                was = before.get((one.run, one.name))
+                if one.status == 'finished' and was in ('to do', 'interrupted'):
                     self.say(self._progress(one, planned))
-                before[key] = one.status
-            if done > ended:
+                before[one.run, one.name] = one.status
+            if self._ended > drawn:
+                drawn = self._ended
                 self.drawn()
-                ended = done
-            if done == len(futures):
+            if is_over:
                 break
             time.sleep(_LOOK_EVERY)
         for future in futures:

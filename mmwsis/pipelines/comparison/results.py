@@ -77,8 +77,11 @@ def _metrics(
         one.run == run and one.name == 'final_test' and one.status == 'finished'
         for one in planned
     )
+    if not tested:
+        return {}
     file = stages.root / run.work_dir / 'metrics/final_test.json'
-    return final_metrics(read_metrics(file)) if tested and file.is_file() else {}
+    # MMDetection gives no AP to a model that finds nothing at all; COCO's is zero.
+    return {**dict.fromkeys(METRICS, 0.0), **final_metrics(read_metrics(file))}
 
 
 def _point(

@@ -4,12 +4,14 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
 from mmengine.config import Config
 
+from mmwsis.formats.json_file import read_json
 from mmwsis.utils.config_files import read_config
 
 from ..definition import Pipeline, load_pipeline
@@ -30,9 +32,9 @@ _SECONDS = {
     ('train', 'pam_efficientnet-lite0_small'): 5.0,
     ('train', 'bestie_efficientnet-lite0_small'): 1.2,
     ('train', 'bestie_efficientnet-lite0_points_small'): 1.2,
-    ('train', 'wise_efficientnet-lite0_small'): 1.2,
-    ('train', 'labeler_efficientnet-lite0_small'): 0.51,
-    ('train', 'solov2_efficientnet-lite0_small'): 1.6,
+    ('train', 'wise_efficientnet-lite0_small'): 0.9,
+    ('train', 'labeler_efficientnet-lite0_small'): 0.75,
+    ('train', 'solov2_efficientnet-lite0_small'): 1.8,
     ('train', 'mask-rcnn_efficientnet-lite0_small'): 1.5,
     ('generate', 'built-in_coco'): 3.8,
 }
@@ -105,6 +107,8 @@ class StageList:
             *((None, stage) for stage in self._proposal_stages()),
             *((run, stage) for run in plan.runs for stage in self.pipeline(run)),
         ]
+        # Here, because threads cannot read configs at the same time.
+        self._counts = [self._units(run, stage) for run, stage in self._stages]
 
     @property
     def proposals(self) -> Path:
@@ -143,15 +147,15 @@ class StageList:
 
     def now(self) -> list[PlannedStage]:
         """All stages as they are now, in the order in which they run."""
-        found = []
         records = self._records()
-        for run, stage in self._stages:
-            record = records.get((run, stage.name))
-            found.append((run, stage, record))
-        rates = self._rates(found)
+        found = [
+            (run, stage, units, records.get((run, stage.name)))
+            for (run, stage), units in zip(self._stages, self._counts, strict=True)
+        ]
+        rates = _rates(found)
         made: set[tuple[Path, str]] = set()
         planned = []
-        for run, stage, record in found:
+        for run, stage, units, record in found:
             shares = None if run is None else _shared_key(run, stage)
             status = _status(record)
             if shares is not None and shares in made:
@@ -159,7 +163,7 @@ class StageList:
                 record = None
             elif shares is not None:
                 made.add(shares)
-            planned.append(self._planned(run, stage, status, record, rates))
+            planned.append(_planned(run, stage, units, status, record, rates))
         return planned
 
     def _records(self) -> dict[tuple[Run | None, str], StageRecord]:
@@ -177,43 +181,6 @@ class StageList:
                 folder / 'manifest.json', pipeline
             ).stages.items()
         }
-
-    def _planned(
-        self,
-        run: Run | None,
-        stage: Stage,
-        status: str,
-        record: StageRecord | None,
-        rates: dict[tuple[str, str], float],
-    ) -> PlannedStage:
-        kind, what = stage.kind, _what(stage)
-        units = self._units(run, stage)
-        if status in ('finished', 'shared'):
-            seconds = record.seconds if record else 0.0
-            return PlannedStage(
-                *(run, stage.name, kind, what, units, status, seconds, 'measured')
-            )
-        source = 'recorded' if (kind, what) in rates else 'estimate'
-        rate = rates.get((kind, what))
-        if rate is None:
-            rate = _SECONDS.get((kind, what), _USUAL.get(kind, 0.0))
-        seconds = _START + rate * units
-        if status == 'interrupted' and isinstance(stage, (TrainStage, GenerateStage)):
-            seconds = max(seconds - record.seconds, _START)
-        return PlannedStage(
-            *(run, stage.name, kind, what, units, status, seconds, source)
-        )
-
-    def _rates(self, found: list[tuple]) -> dict[tuple[str, str], float]:
-        """Seconds per unit of stages that have finished here."""
-        seen: dict[tuple[str, str], list[float]] = defaultdict(list)
-        for run, stage, record in found:
-            # What took no time was only looked at.
-            if record is not None and record.status == 'finished' and record.seconds:
-                units = max(self._units(run, stage), 1)
-                rate = max(record.seconds - _START, 0.0) / units
-                seen[stage.kind, _what(stage)].append(rate)
-        return {key: mean(rates) for key, rates in seen.items()}
 
     def _units(self, run: Run | None, stage: Stage) -> int:
         dataset = self.plan.dataset
@@ -239,10 +206,42 @@ class StageList:
         return self._configs[stage.config]
 
 
+def _planned(
+    run: Run | None,
+    stage: Stage,
+    units: int,
+    status: str,
+    record: StageRecord | None,
+    rates: dict[tuple[str, str], float],
+) -> PlannedStage:
+    kind, what = stage.kind, _what(stage)
+    fixed = run, stage.name, kind, what, units, status
+    if status in ('finished', 'shared'):
+        return PlannedStage(*fixed, record.seconds if record else 0.0, 'measured')
+    rate = rates.get((kind, what))
+    source = 'estimate' if rate is None else 'recorded'
+    if rate is None:
+        rate = _SECONDS.get((kind, what), _USUAL.get(kind, 0.0))
+    seconds = _START + rate * units
+    if status == 'interrupted' and isinstance(stage, (TrainStage, GenerateStage)):
+        seconds = max(seconds - record.seconds, _START)
+    return PlannedStage(*fixed, seconds, source)
+
+
+def _rates(found: list[tuple]) -> dict[tuple[str, str], float]:
+    """Seconds per unit of stages that have finished here."""
+    seen: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for _, stage, units, record in found:
+        # What took no time was only looked at.
+        if record is not None and record.status == 'finished' and record.seconds:
+            rate = max(record.seconds - _START, 0.0) / max(units, 1)
+            seen[stage.kind, _what(stage)].append(rate)
+    return {key: mean(rates) for key, rates in seen.items()}
+
+
+@lru_cache
 def is_metrics(file: Path) -> bool:
     """Whether an adopted file holds metrics of ``tools/test.py``, not labels."""
-    from mmwsis.formats.json_file import read_json
-
     content = read_json(str(file))
     return isinstance(content, dict) and 'annotations' not in content
 
