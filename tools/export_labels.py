@@ -42,10 +42,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--img-dir', type=Path, help='image folder')
     parser.add_argument(
         '--shape',
-        default='polygon',
         choices=SHAPES,
         help='polygon: outlines that can be edited, and masks only where no outline '
-        'says the same; mask: masks (default: %(default)s)',
+        'says the same; mask: masks (default: polygon; coco: what FILE has)',
     )
     parser.add_argument(
         '--tolerance',
@@ -121,7 +120,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             run=run,
         )
     print(f'{args.out}: {report.objects} objects of {report.images} images')
-    if report.round_trip:
+    if args.report is not None:
         figures = report.round_trip
         print(
             f'{args.report}: of {figures["objects"]} objects {figures["back_as_one"]} '
@@ -130,11 +129,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         )
         for key in ('iou', 'iou_opencv'):
             if key in figures:
-                print(
-                    '{}: mean {mean:.4f}, smallest {min:.4f}, {below_1} below 1'.format(
-                        key, **figures[key]
-                    )
-                )
+                line = 'mean {mean:.4f}, smallest {min:.4f}, {below_1} below 1'
+                print(f'{key}: {line.format(**figures[key])}')
     if report.left_out:
         lines = [f'annotation id {number}: {why}' for number, why in report.left_out]
         print(f'left out: {len(lines)}\n{shorten(lines)}', file=sys.stderr)

@@ -9,7 +9,7 @@ from mmwsis.formats.coco_masks import tight_box
 from ..conversion import Progress, source_block
 from .objects import Abilities, ExportImage, ExportObject, rings_to_segmentation
 
-ABILITIES = Abilities(holes_as_mask=True)
+ABILITIES = Abilities(holes_as_mask=True, keeps_form=True)
 FILE_NAME = 'labels.json'
 # What COCO itself has, and `score`, which its readers pass over.
 _IMAGE_KEYS = (

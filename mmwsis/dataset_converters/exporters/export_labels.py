@@ -7,10 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mmwsis.formats.coco_file import read_coco
+from mmwsis.formats.checks import check_coco
+from mmwsis.formats.json_file import read_json
 from mmwsis.utils.fileio import atomic_write_json
 from mmwsis.utils.parallel import OrderedPool
 
+from ..coco_panoptic import is_panoptic
 from ..conversion import Progress, RunOptions, refuse_existing, shorten
 from ..importers.records import tidy_name
 from . import coco as plain_coco
@@ -166,7 +168,13 @@ def _read_split(
     pool: OrderedPool,
     run: RunOptions,
 ) -> _Split:
-    coco = read_coco(file)
+    coco = read_json(str(file))
+    if isinstance(coco, Mapping) and is_panoptic(coco):
+        raise ValueError(
+            f'{file} is a COCO panoptic JSON, whose masks are in PNGs; '
+            'tools/dataset_converters/coco2weak.py --level masks writes its objects'
+        )
+    check_coco(coco, str(file))
     jobs = select(coco, str(file), *chosen)
     convert = partial(
         export_image,
@@ -206,11 +214,13 @@ def _class_names(splits: Sequence[_Split], to: str) -> list[str]:
                 'differ in blanks alone, and are one class for labelling tools; '
                 'rename one'
             )
-    checks = {'labelme': labelme.check_names, 'cvat': cvat.check_names}
-    if to in ('labelstudio', 'cvat'):
-        cvat.check_names(names)
-    elif to in checks:
-        checks[to](names)
+    try:
+        if to == 'labelme':
+            labelme.check_names(names)
+        elif to in ('cvat', 'labelstudio'):
+            cvat.check_names(names)
+    except ValueError as error:
+        raise ValueError(f'{first.file}: {error}') from None
     return names
 
 

@@ -28,12 +28,15 @@ class Abilities(NamedTuple):
         holes_as_mask: Where it has holes it is better a bitmap than an outline with
             seams, because the tool can edit bitmaps.
         crowd: It can be a crowd region.
+        keeps_form: Without a wish of the user outlines stay outlines and bitmaps stay
+            bitmaps; else all become outlines.
     """
 
     masks: bool = True
     parts: bool = True
     holes_as_mask: bool = False
     crowd: bool = True
+    keeps_form: bool = False
 
 
 @dataclass
@@ -143,8 +146,10 @@ def export_object(
     parts = trace_parts(*crop)
     made = ExportObject(annotation, name, crop, num_parts=len(parts))
     made.num_holes = sum(len(part.holes) for part in parts)
+    is_kept = settings.shape is None and abilities.keeps_form
     as_mask = settings.shape == 'mask' or (
-        (abilities.holes_as_mask and made.num_holes)
+        (is_kept and isinstance(segmentation, Mapping))
+        or (abilities.holes_as_mask and made.num_holes)
         or (not abilities.parts and len(parts) > 1)
     )
     if not (abilities.masks and as_mask):

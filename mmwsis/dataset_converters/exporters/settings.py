@@ -17,7 +17,8 @@ class ExportSettings:
         img_dir: The image folder. Sizes are compared with the files there, and where a
             format names images by their place, the names lead there.
         shape: 'polygon': outlines that annotators can edit, and masks only where the
-            format has no outline that says the same; 'mask': masks.
+            format has no outline that says the same; 'mask': masks. None: 'polygon',
+            and in COCO whatever the label file has.
         tolerance: Corners are left out as long as the outline stays within so many
             pixels; 0 leaves out none.
         parts: 'bridge': YOLO has one outline per object, whose components are joined by
@@ -30,7 +31,7 @@ class ExportSettings:
     """
 
     img_dir: Path | None = None
-    shape: str = 'polygon'
+    shape: str | None = None
     tolerance: float = 0.0
     parts: str = 'bridge'
     images: str = 'none'
@@ -40,7 +41,7 @@ class ExportSettings:
 
     def __post_init__(self) -> None:
         for name, choices in (
-            ('shape', SHAPES),
+            ('shape', (None, *SHAPES)),
             ('parts', PARTS),
             ('images', IMAGES),
         ):
