@@ -151,8 +151,8 @@ def read_rule(path: str | None) -> dict[str, float] | None:
         or not all(type(value) in (int, float) for value in rule.values())
     ):
         raise SystemExit(
-            f'error: {path} has no fitted rule: give the calibration.json of a run with --gt '
-            'whose labels were neither all good nor all bad.'
+            f'error: {path} has no fitted rule: give the calibration.json of a run with '
+            '--gt whose labels were neither all good nor all bad.'
         )
     return rule
 
@@ -193,8 +193,8 @@ def main() -> None:
     target, parts = out_dir / 'to_correct', out_dir / 'signals.parts'
     if args.export and target.exists():
         raise SystemExit(
-            f'error: {target} exists and may hold corrections. Move it away, or name another '
-            '--out-dir.'
+            f'error: {target} exists and may hold corrections. Move it away, or name '
+            'another --out-dir.'
         )
     found = review_labels(
         args.pseudo,
