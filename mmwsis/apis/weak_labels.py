@@ -53,6 +53,9 @@ def expected_labels(dataset: Mapping[str, Any]) -> ExpectedLabels:
 
     Returns:
         What to give.
+
+    Raises:
+        ValueError: It reads masks, which are no weak labels.
     """
     name = str(dataset['type']).rpartition('.')[2]
     if name == 'UnlabelledImageDataset':
@@ -64,6 +67,11 @@ def expected_labels(dataset: Mapping[str, Any]) -> ExpectedLabels:
         return ExpectedLabels(kind, needs_classes=False, level=level)
     steps = {str(step['type']).rpartition('.')[2]: step for step in dataset['pipeline']}
     if 'PackPrompts' in steps:
+        if level is Supervision.MASKS:
+            raise ValueError(
+                'this config refines masks that a label file holds; label that file by '
+                'tools/generate_pseudo_labels.py.'
+            )
         return ExpectedLabels(kind, needs_classes=False, level=level)
     reads_tags = steps.get('PackWeakInputs', {}).get('with_tags', True)
     if level is Supervision.IMAGE_TAGS:

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
-from mmwsis.formats.coco_file import read_json
+from mmwsis.formats.coco_file import image_file_name, read_json
 
 from .report_data import shown_figure, trained_on
-from .stages import ReportStage
+from .stages import GenerateStage, ReportStage
 
 if TYPE_CHECKING:
     from .report_page import Page
@@ -26,6 +26,7 @@ _LABEL_FIGURES = {
     'inside': 'points inside',
     'once': 'objects hit once',
 }
+_WORST = 20
 # Metrics of one class in the output of evaluators with classwise=True, the most telling
 # first; the first group is the class.
 _CLASS_METRICS = (
@@ -93,21 +94,53 @@ def class_metrics(metrics: Mapping[str, Any]) -> dict[str, dict[str, float]]:
 
 
 def gather_worst(runner: 'PipelineRunner', stage: ReportStage) -> list[dict[str, Any]]:
-    """Collect the worst pseudo labels that the report's quality stage found.
+    """Collect the worst pseudo labels: by ground truth, else the least trusted ones.
 
     Args:
         runner: The runner, as far as it has got.
         stage: The report stage.
 
     Returns:
-        Entries of ``worst`` of ``quality.json``, and ``class``; none without ground
-        truth, and of artifacts that are no masks of objects.
+        Entries of ``worst`` of the report's ``quality.json``, and ``class``. Without a
+        quality stage ``confidence``, 0 to 1, and the signal that is ``weakest`` stand
+        in place of the IoU. None of artifacts that are no masks of objects.
     """
+    if not stage.quality:
+        return _least_trusted(runner)
     quality = _quality(runner, stage)
     names = {one.get('id'): one['name'] for one in quality.get('per_class', [])}
     return [
         {'class': names.get(one['category_id'], one['category_id']), **one}
         for one in quality.get('worst', [])
+    ]
+
+
+def _least_trusted(runner: 'PipelineRunner') -> list[dict[str, Any]]:
+    """First entries of the review list of the last pseudo labels that are masks."""
+    # Here, because it brings MMDetection with it.
+    from mmwsis.evaluation.review_list import review_labels
+
+    made = [
+        runner.root / one.out
+        for one in runner.pipeline.stages
+        if isinstance(one, GenerateStage)
+        and runner.factory.artifact_of(one) in ('object_masks', 'instances')
+        and (runner.root / one.out).is_file()
+    ]
+    try:
+        labels = review_labels(made[-1], crf=False).labels if made else []
+    except ValueError:  # there is no label
+        return []
+    return [
+        {
+            'class': row.class_name,
+            'ann_id': row.annotation['id'],
+            'image_id': row.image['id'],
+            'file_name': image_file_name(row.image),
+            'confidence': row.confidence,
+            'weakest': row.weakest,
+        }
+        for row in labels[:_WORST]
     ]
 
 
@@ -137,6 +170,22 @@ def worst_rows(worst: Sequence[dict[str, Any]]) -> tuple[list[str], list[list[An
     Returns:
         Titles of the columns, and the rows.
     """
+    if worst and 'confidence' in worst[0]:
+        header = [
+            'class',
+            'confidence',
+            'annotation',
+            'image',
+            'what speaks against it',
+        ]
+        rows = [
+            [
+                *(one['class'], f'{one["confidence"]:.2f}', one['ann_id']),
+                *(one['file_name'], one['weakest'].replace('_', ' ')),
+            ]
+            for one in worst
+        ]
+        return header, rows
     rows = []
     for one in worst:
         states = [name for name in ('missing', 'empty', 'separated') if one.get(name)]

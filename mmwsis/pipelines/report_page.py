@@ -76,7 +76,10 @@ def _add_worst(
         page.heading('Worst labels')
     if worst:
         page.paragraph(
-            'Those whose mask agrees least with ground truth: correct these first.'
+            'Without ground truth, those that earn the least confidence: look at these '
+            'first. `review_list.py` shows them.'
+            if 'confidence' in worst[0]
+            else 'Those whose mask agrees least with ground truth: correct these first.'
         )
     for figure in own:
         if len(own) > 1:

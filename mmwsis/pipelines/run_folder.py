@@ -61,7 +61,8 @@ class RunFolder:
                 stop_process(self._process)
                 raise
         if status:
-            raise RuntimeError(f'{script} failed; the same command continues.')
+            where = f' Its log: {self.log}' if self.log else ''
+            raise RuntimeError(f'{script} failed; the same command continues.{where}')
 
     def stop(self) -> None:
         """End the tool that another thread runs here, if there is one."""

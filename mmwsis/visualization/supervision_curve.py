@@ -139,7 +139,9 @@ def _set_hours(axis: 'Axes', hours: Sequence[float], room: float) -> None:
         for power in range(math.floor(math.log10(low)), math.ceil(math.log10(high)))
         for step in (1, 2, 5)
     ]
-    axis.set_xticks([tick for tick in ticks if low <= tick <= high * 1.1])
+    ticks = [tick for tick in ticks if low <= tick <= high * 1.1]
+    # A single marker, or a narrow range, may have no round number near it.
+    axis.set_xticks(ticks or sorted({float(f'{one:.2g}') for one in hours}))
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f'{value:g}'))
     axis.xaxis.set_minor_locator(NullLocator())
     axis.xaxis.set_minor_formatter(NullFormatter())

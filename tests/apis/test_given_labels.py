@@ -118,6 +118,11 @@ def test_what_a_pipeline_reads_decides():
     crops = dict(type='mmwsis.ObjectCropDataset', supervision='extreme_points')
     assert expected_labels(crops)[:3] == ('extreme_points', False, False)
     assert expected_labels(dict(type='mmwsis.UnlabelledImageDataset')).kind is None
+    refined = dict(
+        weak, supervision='masks', pipeline=[dict(type='mmwsis.PackPrompts')]
+    )
+    with pytest.raises(ValueError, match='refines masks that a label file holds'):
+        expected_labels(refined)
 
 
 def test_images(tmp_path):

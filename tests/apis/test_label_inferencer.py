@@ -28,7 +28,7 @@ QUICK = {'model.test_cfg.scales': [100], 'model.test_cfg.color_spaces': ['lab']}
 @pytest.fixture(scope='module')
 def scenes(tmp_path_factory):
     folder = tmp_path_factory.mktemp('apis')
-    make_synthetic(folder / DATA, SyntheticSettings(train=4, val=1, size=64))
+    make_synthetic(folder / DATA, SyntheticSettings(train=3, val=1, size=64))
     return folder
 
 
@@ -223,11 +223,18 @@ def test_panoptic_segmentation_of_given_detections(inside):
         inferencer(images)
     with pytest.raises(ValueError, match=r"images\[1\]: earlier\['detections'\]"):
         inferencer(images, earlier=dict(detections=[found, dict(boxes=[])]))
-    boxes = LabelInferencer(DETECTOR, weights(DETECTOR), device='cpu')(images)
-    assert boxes[0].boxes.shape == (len(boxes[0].scores), 4)
-    assert inferencer(images, earlier=dict(detections=boxes))[0].artifact
 
 
+@pytest.mark.slow
+def test_detections_of_the_detector_of_the_method(inside):
+    images = [mmcv.imread(next((DATA / 'train').glob('*.png')))]
+    found = LabelInferencer(DETECTOR, weights(DETECTOR), device='cpu')(images)
+    assert found[0].boxes.shape == (len(found[0].scores), 4)
+    inferencer = LabelInferencer(PANOPTIC, weights(PANOPTIC), device='cpu')
+    assert inferencer(images, earlier=dict(detections=found))[0].segments
+
+
+@pytest.mark.slow
 def test_weak_panoptic_from_boxes_and_tags_of_images(inside):
     """Every stage on new images; what a stage makes is given to the next."""
     image = mmcv.imread(next((DATA / 'train').glob('*.png')))

@@ -32,6 +32,7 @@ SCRIPTS = (
     'bench_proposal_generator',
     'bench_proposals',
     'bench_wise_ops',
+    'correction_study',
     'gpu_check',
     'photograph_study',
     'proposal_background',
@@ -480,3 +481,37 @@ def test_grab_cut_with_contexts_and_processes(load, monkeypatch, tmp_path, capsy
     assert '4 boxes on 2 images, the last (75, 90, 3)' in printed
     assert '| none | ' in printed and '| 1.0 | ' in printed
     assert '0 processes: ' in printed
+
+
+def test_correction_study_sums_up_what_is_finished(load, tmp_path, capsys, monkeypatch):
+    script = load('correction_study')
+    words = ['data.py', str(tmp_path / 'exits{seed}.json'), '--masks', '50', '20']
+    words += ['--seeds', '0', '1', '--root', str(tmp_path)]
+    args = script.parse_args(words)
+    runs = script.all_runs(args)
+    assert len(runs) == 2 * (2 + 2 * 2)
+    assert (
+        runs[1].labels.name == 'exits0.json' and runs[-1].labels.name == 'exits1.json'
+    )
+    assert 'no' not in script.write_results(runs, tmp_path)  # nothing to draw yet
+    assert not (tmp_path / 'corrections.png').exists()
+    for run in runs[:-1]:
+        result = dict(
+            AP=0.3 + 0.001 * run.count + 0.01 * run.seed,
+            AP50=0.6,
+            AP75=0.2,
+            minutes=80 * run.count / 60,
+            replaced_iou=0.5 if run.count else None,
+            training_seconds=600,
+        )
+        atomic_write_json(run.folder / 'result.json', result)
+    text = script.write_results(runs, tmp_path)
+    assert '| worst | 50 | 67 | 0.500 (0.500–0.500) | 0.355 (0.350–0.360) |' in text
+    assert '| full masks | – | 0 | – | 0.305 (0.300–0.310) |' in text
+    assert (tmp_path / 'corrections.png').stat().st_size > 5000
+    assert len(json.loads((tmp_path / 'results.json').read_text())) == 11
+    monkeypatch.setattr(sys, 'argv', ['correction_study.py', *words, '--plan'])
+    script.main()
+    said = capsys.readouterr().out
+    assert '1 of 12 trainings are left, 10 minutes each so far' in said
+    assert '  seed 1, random, 50 masks' in said

@@ -36,6 +36,9 @@ def test_published_figure_of_the_paper():
 def test_only_shared_numbers_are_compared_and_masks_come_first():
     names = [row.metric for row in retention_table(WEAK, FULL)]
     assert names == ['coco/segm_mAP', 'coco/segm_mAP_s', 'coco/bbox_mAP']
+    cat = {'coco/cat_precision': 0.2}
+    rows = retention_table({**cat, **WEAK}, {**cat, **FULL})
+    assert [row.metric for row in rows] == [*names, 'coco/cat_precision']
 
 
 def test_undefined_ratios_are_not_invented():

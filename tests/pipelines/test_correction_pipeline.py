@@ -82,7 +82,7 @@ def test_corrected_by_people_and_simulated(tmp_path):
     assert first.returncode == 0, first.stdout[-3000:] + first.stderr[-3000:]
     work = tmp_path / 'work_dirs/pipelines/toy'
     assert f'touch {work}/corrections/done' in first.stdout
-    assert not (tmp_path / 'work_dirs/solov2_r18_synthetic').exists()
+    assert not (tmp_path / 'work_dirs/fully_supervised').exists()
     labels = json.loads((tmp_path / 'labels/instances.json').read_text())
     exported = [
         file
@@ -108,7 +108,7 @@ def test_corrected_by_people_and_simulated(tmp_path):
     mixed = json.loads((work / 'mixed_labels.json').read_text())
     ids = {one['id'] for one in mixed['annotations']}
     assert gone not in ids and len(ids) == len(labels['annotations'])
-    trained = tmp_path / 'work_dirs/solov2_r18_synthetic_corrected'
+    trained = tmp_path / 'work_dirs/fully_supervised/solov2_r18_synthetic_corrected'
     assert (trained / 'last_checkpoint').is_file()
     report = json.loads((work / 'report.json').read_text())
     rows = {row['stage']: row for row in report['stages']}

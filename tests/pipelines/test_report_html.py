@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,8 +11,13 @@ from PIL import Image
 
 from mmwsis.pipelines.evaluator_options import evaluator_options
 from mmwsis.pipelines.report import write_html
-from mmwsis.pipelines.report_classes import class_metrics
+from mmwsis.pipelines.report_classes import (
+    class_metrics,
+    gather_worst,
+    worst_rows,
+)
 from mmwsis.pipelines.report_figures import Figure
+from mmwsis.pipelines.stages import GenerateStage, ReportStage
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from browser import Browser, needs_browser
@@ -139,6 +145,34 @@ def test_a_run_leaves_one_file_with_everything(toy):
     # A report that was sent away, or is older than the format, is written anew.
     (folder / 'report.html').unlink()
     assert toy.run()['report'].status == 'ran'
+
+
+def test_without_ground_truth_the_least_trusted_labels_are_listed(tmp_path):
+    def label(number, width):
+        corners = [[2, 2, 2 + width, 2, 2 + width, 12, 2, 12]]
+        return dict(id=number, image_id=7, category_id=3, segmentation=corners,
+                    bbox=[2, 2, width, 10], area=10 * width, iscrowd=0, score=0.9,
+                    weak_bbox=[2, 2, 10, 10])  # fmt: skip
+
+    coco = dict(
+        images=[dict(id=7, file_name='a.png', width=40, height=40)],
+        annotations=[label(1, 10), label(2, 2)],
+        categories=[dict(id=3, name='cat')],
+    )
+    (tmp_path / 'labels.json').write_text(json.dumps(coco))
+    made = GenerateStage(name='labels', config='c.py', out='labels.json')
+    runner = SimpleNamespace(
+        root=tmp_path,
+        pipeline=SimpleNamespace(stages=[made]),
+        factory=SimpleNamespace(artifact_of=lambda stage: 'object_masks'),
+    )
+    worst = gather_worst(runner, ReportStage(name='report'))
+    assert sorted(one['ann_id'] for one in worst) == [1, 2]
+    assert worst[0]['confidence'] <= worst[1]['confidence']
+    header, rows = worst_rows(worst)
+    assert header[1] == 'confidence' and rows[0][3] == 'a.png'
+    (tmp_path / 'labels.json').write_text(json.dumps({**coco, 'annotations': []}))
+    assert gather_worst(runner, ReportStage(name='report')) == []
 
 
 def edit(project, file, old, new):

@@ -23,6 +23,7 @@ from mmwsis.formats.validation import validate_file
 from mmwsis.pseudo_labels import generate_pseudo_labels
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+PROGRAM = 'tools/run_pipeline.py'
 METHOD = REPOSITORY / 'tests' / 'toy_method'
 SOURCE = 'scenes/weak/points_train.json'
 HASH = re.compile(rb'"\w+_sha256":"\w+"')
@@ -42,14 +43,14 @@ def made(folder, names=LABELS):
     return {name: (folder / 'labels' / name).read_bytes() for name in names}
 
 
-def run_pipeline(folder, pipeline, *arguments, **environment):
+def run_pipeline(folder, pipeline, *arguments, program=PROGRAM, **environment):
     """Run ``tools/run_pipeline.py`` as a user would; returns the finished process."""
     with socket.socket() as free:
         free.bind(('localhost', 0))
         port = str(free.getsockname()[1])
     paths = [str(REPOSITORY), str(folder)]
     return subprocess.run(
-        [sys.executable, REPOSITORY / 'tools/run_pipeline.py', pipeline, *arguments],
+        [sys.executable, REPOSITORY / program, pipeline, *arguments],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -108,24 +109,28 @@ def _files(folder):
 
 # In the default suite the shortest that has all of it: processes start slowly.
 @pytest.mark.parametrize(
-    ('before', 'after'),
+    ('before', 'after', 'program'),
     [
-        (2, 1),
-        pytest.param(2, 2, marks=pytest.mark.slow),
-        pytest.param(1, 1, marks=pytest.mark.slow),
+        (2, 1, 'tests/pipelines/forked_stages.py'),
+        pytest.param(2, 1, PROGRAM, marks=pytest.mark.slow),
+        pytest.param(2, 2, PROGRAM, marks=pytest.mark.slow),
+        pytest.param(1, 1, PROGRAM, marks=pytest.mark.slow),
     ],
 )
-def test_killed_in_the_second_round_and_continued(one_process, tmp_path, before, after):
+def test_killed_in_the_second_round_and_continued(
+    one_process, tmp_path, before, after, program
+):
     folder = prepare(tmp_path)
     first = run_pipeline(
         *(folder, 'pipeline.py', '--gpus', str(before)),
+        program=program,
         MMWSIS_TEST_KILL_WITH='labels/points_round1.json',
     )
     assert first.returncode == 1
     assert "Stage 'points@2' ended" in first.stderr
     assert (folder / 'labels/points_round2.json.parts').is_dir()
     assert not (folder / 'labels/points_round2.json').exists()
-    again = run_pipeline(folder, 'pipeline.py', '--gpus', str(after))
+    again = run_pipeline(folder, 'pipeline.py', '--gpus', str(after), program=program)
     assert again.returncode == 0, again.stderr
     assert 'points@1 (generate), round 1 of 2: unchanged' in again.stdout
     assert 'points@2 (generate), round 2 of 2: resumes' in again.stdout

@@ -94,7 +94,7 @@ def test_list_page_calibration_and_folder_to_correct(labels, call, capsys):
     shapes = json.loads(Path('second/to_correct/2.json').read_text())['shapes']
     assert sorted(one['group_id'] for one in shapes) == [20, 21]
     assert Path('second/to_correct/2.png').is_file()
-    with pytest.raises(FileExistsError, match='to_correct exists and may hold corr'):
+    with pytest.raises(SystemExit, match='to_correct exists and may hold corr'):
         call('pseudo.json', 'images', '--out-dir', 'second', *rest)
 
 
@@ -120,6 +120,6 @@ def test_options_that_do_not_fit(labels, call, capsys, arguments, message):
 
 
 def test_a_file_that_is_no_rule(labels, call):
-    with pytest.raises(ValueError, match='truth.json has no fitted rule: give the cal'):
+    with pytest.raises(SystemExit, match='truth.json has no fitted rule: give the cal'):
         call('pseudo.json', '--out-dir', 'out', '--rule', 'truth.json')
     assert not Path('out').exists()

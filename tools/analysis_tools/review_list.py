@@ -138,7 +138,7 @@ def read_rule(path: str | None) -> dict[str, float] | None:
         path: ``calibration.json``; None: those of the project.
 
     Raises:
-        ValueError: The file has none.
+        SystemExit: The file has none.
     """
     if path is None:
         return None
@@ -150,9 +150,9 @@ def read_rule(path: str | None) -> dict[str, float] | None:
         or not rule.keys() <= names
         or not all(type(value) in (int, float) for value in rule.values())
     ):
-        raise ValueError(
-            f'{path} has no fitted rule: give the calibration.json of a run with --gt '
-            'whose labels were neither all good nor all bad.'
+        raise SystemExit(
+            f'error: {path} has no fitted rule: give the calibration.json of a run with '
+            '--gt whose labels were neither all good nor all bad.'
         )
     return rule
 
@@ -192,9 +192,9 @@ def main() -> None:
     out_dir, rule = Path(args.out_dir), read_rule(args.rule)
     target, parts = out_dir / 'to_correct', out_dir / 'signals.parts'
     if args.export and target.exists():
-        raise FileExistsError(
-            f'{target} exists and may hold corrections. Move it away, or name another '
-            '--out-dir.'
+        raise SystemExit(
+            f'error: {target} exists and may hold corrections. Move it away, or name '
+            'another --out-dir.'
         )
     found = review_labels(
         args.pseudo,

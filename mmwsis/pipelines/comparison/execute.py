@@ -144,9 +144,8 @@ class Executor:
             try:
                 self._run(run)
             except (OSError, RuntimeError, ValueError) as error:
-                log = self.root / run.work_dir / 'log.txt'
-                failed[run.title] = f'{error} Its log: {log}'
-                self.say(f'{run.title}: FAILED. {failed[run.title]}')
+                failed[run.title] = str(error)
+                self.say(f'{run.title}: FAILED. {error}')
             self._ended += 1
 
     def _run(self, run: Run) -> None:
