@@ -80,25 +80,39 @@ def test_labelme(labels, tmp_path, shape):
                 assert shape_read['mask'].dtype == bool
 
 
-def test_label_studio(labels, tmp_path):
+def labelstudio_tasks(file, out, shape):
+    export_labels(file, 'labelstudio', out, ExportSettings(shape=shape))
+    return json.loads((out / 'tasks.json').read_text())
+
+
+def test_label_studio_reads_brushes(labels, tmp_path):
     brush = pytest.importorskip('label_studio_sdk.converter.brush')
-    interface = pytest.importorskip('label_studio_sdk.label_interface')
     file, _ = labels
-    export_labels(file, 'labelstudio', tmp_path / 'out', ExportSettings(shape='mask'))
-    config = (tmp_path / 'out/label_config.xml').read_text()
-    schema = interface.LabelInterface(config)
     expected = {
         number: mask for own in masks_of(file).values() for number, mask in own.items()
     }
-    tasks = json.loads((tmp_path / 'out/tasks.json').read_text())
+    found = {}
+    for task in labelstudio_tasks(file, tmp_path / 'out', 'mask'):
+        for region in task['predictions'][0]['result']:
+            if region['type'] == 'brushlabels':
+                values = brush.decode_rle(region['value']['rle'])
+                mask = values.reshape(HEIGHT, WIDTH, 4)[..., 3] > 0
+                found[int(region['id'])] = mask
+    assert found.keys() == expected.keys()
+    for number, mask in found.items():
+        np.testing.assert_array_equal(mask, expected[number])
+
+
+@pytest.mark.parametrize('shape', ['polygon', 'mask'])
+def test_label_studio_schema(labels, tmp_path, shape):
+    interface = pytest.importorskip('label_studio_sdk.label_interface')
+    tasks = labelstudio_tasks(labels[0], tmp_path / 'out', shape)
+    config = (tmp_path / 'out/label_config.xml').read_text()
+    schema = interface.LabelInterface(config)
+    schema.validate()
     for task in tasks:
         for prediction in task['predictions']:
             assert schema.validate_prediction(prediction, return_errors=True) == []
-            for region in prediction['result']:
-                if region['type'] == 'brushlabels':
-                    values = brush.decode_rle(region['value']['rle'])
-                    mask = values.reshape(HEIGHT, WIDTH, 4)[..., 3] > 0
-                    np.testing.assert_array_equal(mask, expected[int(region['id'])])
 
 
 def test_datumaro_reads_cvat(labels, tmp_path):
