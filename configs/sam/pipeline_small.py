@@ -18,13 +18,13 @@ pipeline = dict(
         dict(
             name='pseudo_labels',
             type='generate',
-            config='sam-vit-b_boxes_{data}.py',
+            config='mmwsis::sam/sam-vit-b_boxes_{data}.py',
             has_weights=False,  # of a training here
             out='{data_root}/pseudo_labels/sam.json',
         ),
         dict(name='quality'),
-        dict(name='final_model'),
-        dict(name='final_test'),
+        dict(name='final_model', config='mmwsis::sam/{final_model}'),
+        dict(name='final_test', config='mmwsis::sam/{final_model}'),
         dict(name='full_supervision'),
         dict(name='full_test'),
         dict(name='report'),

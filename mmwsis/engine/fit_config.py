@@ -251,8 +251,11 @@ def _training_file(
         return train['ann_file'] or panoptic.get('ann_file') or there[0]
     if level not in (None, 'masks'):
         return train['weak'][level]
-    if level is None and (wsis.get('labeler') or wsis.get('labels')):
-        return str(dataset['ann_file'])  # pseudo labels, relative to the root
+    is_trained_on = level is None and (wsis.get('labeler') or wsis.get('labels'))
+    named = str(dataset.get('ann_file'))
+    is_refined = wsis.get('stage') == 'labeler' and named.startswith('pseudo_labels/')
+    if is_trained_on or is_refined:
+        return named  # pseudo labels, relative to the root
     if train['ann_file'] is None:
         raise ValueError(
             f'{spec.get("file", "the dataset")}: this config trains on masks, but '

@@ -64,8 +64,11 @@ class ObjectMasks(Artifact):
                 ``instances``.
 
         Raises:
-            ValueError: The dataset hides annotations of its classes.
+            ValueError: The dataset hides annotations of its classes, or there are no
+                pseudo labels to refine.
         """
+        if self.refine:
+            self._check_pseudo_labels()
         rows, whole = [], False  # index, annotation id, image id
         for index in range(len(dataset)):
             info = dataset.get_data_info(index)
@@ -86,6 +89,16 @@ class ObjectMasks(Artifact):
         """Annotations that need no network."""
         annotations = self.source.coco['annotations']
         return {one['id'] for one in annotations if needs_no_network(one)}
+
+    def _check_pseudo_labels(self) -> None:
+        """Refuse ground truth, of which most would come out as labels of the model."""
+        annotations = self.source.coco['annotations']
+        if not any(one.get('score') is not None for one in annotations):
+            raise ValueError(
+                f'{self.source.path} holds no pseudo labels to refine: no annotation '
+                'has a score. Set pseudo_label_dataloader.dataset.ann_file to a file '
+                'that a labeler wrote.'
+            )
 
     def _check_coverage(self, ids: list[Any]) -> None:
         annotations, path = self.source.coco['annotations'], self.source.path

@@ -17,7 +17,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import tiny_sam
 
 from mmwsis.apis import LabelInferencer
+from mmwsis.engine.data_spec import apply_data_spec, load_data_spec
 from mmwsis.models.labelers import SAMLabeler, SAMRefiner
+from mmwsis.ops import encode_filled_box
 from mmwsis.pseudo_labels import GenerationOptions, Shard, generate_pseudo_labels
 from mmwsis.utils.hashing import hash_file
 
@@ -287,6 +289,36 @@ def test_refinement_keeps_what_it_does_not_replace(scene, labels, weights):
     before = (scene / 'taken.json').read_bytes()  # the same command again
     refined(scene, weights, 'taken.json', min_iou=0.0, min_box_iou=0.0)
     assert (scene / 'taken.json').read_bytes() == before
+
+
+def test_masks_of_people_are_not_refined(scene, labels, weights):
+    masks = copy.deepcopy(labels)
+    sizes = {one['id']: (one['height'], one['width']) for one in masks['images']}
+    for one in masks['annotations']:
+        size = sizes[one['image_id']]
+        one['segmentation'] = encode_filled_box(one['bbox'], size)
+    (scene / 'pseudo.json').write_text(json.dumps(masks))
+    with pytest.raises(ValueError, match='no pseudo labels to refine'):
+        refined(scene, weights, 'out.json')
+
+
+def test_another_dataset_brings_its_pseudo_labels_not_its_masks(tmp_path):
+    weak = {key: f'weak/{key}.json' for key in ('boxes', 'points', 'extreme_points')}
+    spec = dict(
+        name='bolts',
+        data_root=str(tmp_path),
+        classes=('bolt',),
+        train=dict(ann_file='annotations/train.json', img='images/', weak=weak),
+        val=None,
+    )
+    (tmp_path / 'bolts.py').write_text(f'data_spec = dict({spec!r})')
+    spec = load_data_spec(tmp_path / 'bolts.py')
+    cfg = Config.fromfile(CONFIGS / 'refine_sam-vit-b_small.py')
+    dataset = apply_data_spec(cfg, spec).pseudo_label_dataloader.dataset
+    assert dataset.ann_file == 'pseudo_labels/mal.json'
+    cfg = Config.fromfile(CONFIGS / 'sam-vit-b_points_small.py')
+    dataset = apply_data_spec(cfg, spec).pseudo_label_dataloader.dataset
+    assert dataset.ann_file == 'weak/points.json'
 
 
 def test_both_the_label_and_the_box_have_to_agree():
