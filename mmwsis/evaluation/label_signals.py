@@ -230,12 +230,7 @@ def crf_agreement(rgb: np.ndarray, crop: MaskCrop) -> float:
     Returns:
         0 to 1; 1: the mask follows the colours.
     """
-    (left, top), (height, width) = crop.offset, crop.mask.shape
-    margin = max(4, round(CRF_MARGIN * max(height, width)))
-    x0, y0 = max(0, left - margin), max(0, top - margin)
-    window = rgb[y0 : top + height + margin, x0 : left + width + margin]
-    mask = np.zeros(window.shape[:2], np.uint8)
-    mask[top - y0 : top - y0 + height, left - x0 : left - x0 + width] = crop.mask
+    window, mask = mask_window(rgb, crop, CRF_MARGIN, 4)
     scale = min(1.0, CRF_SIDE / max(mask.shape))
     if scale < 1:
         sides = tuple(max(1, round(scale * side)) for side in mask.shape[::-1])
@@ -246,3 +241,26 @@ def crf_agreement(rgb: np.ndarray, crop: MaskCrop) -> float:
     after = crf.labels(unary, _CRF_ITERS).numpy().astype(bool)
     both = np.count_nonzero(after & (mask > 0))
     return both / max(1, np.count_nonzero(after | (mask > 0)))
+
+
+def mask_window(
+    rgb: np.ndarray, crop: MaskCrop, margin: float, least: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Part of an image around a mask.
+
+    Args:
+        rgb: Image, uint8 ``(H, W, 3)``.
+        crop: The mask.
+        margin: Share of the mask's longer side that is added on every side.
+        least: Pixels that are added at least.
+
+    Returns:
+        The part, ``(h, w, 3)``, and the mask in it, uint8 ``(h, w)``.
+    """
+    (left, top), (height, width) = crop.offset, crop.mask.shape
+    added = max(least, round(margin * max(height, width)))
+    x0, y0 = max(0, left - added), max(0, top - added)
+    window = rgb[y0 : top + height + added, x0 : left + width + added]
+    mask = np.zeros(window.shape[:2], np.uint8)
+    mask[top - y0 : top - y0 + height, left - x0 : left - x0 + width] = crop.mask
+    return window, mask

@@ -18,7 +18,7 @@ from mmwsis.utils.parallel import OrderedPool
 from mmwsis.utils.progress_bar import progress_bar
 from mmwsis.visualization.html_page import HtmlPage
 
-from .label_signals import read_label_image
+from .label_signals import mask_window, read_label_image
 from .review_list import ReviewedLabel, ReviewList, rounded
 from .review_script import CONTROLS, SCRIPT, STYLE
 
@@ -154,12 +154,7 @@ def thumbnail(rgb: np.ndarray, segmentation: Any) -> np.ndarray:
         crop = decode_segmentation(segmentation, height, width)
     except MaskError:
         crop = MaskCrop(np.zeros((height, width), np.uint8), (0, 0))
-    (left, top), (rows, columns) = crop.offset, crop.mask.shape
-    margin = max(8, round(_MARGIN * max(rows, columns)))
-    x0, y0 = max(0, left - margin), max(0, top - margin)
-    part = rgb[y0 : top + rows + margin, x0 : left + columns + margin]
-    mask = np.zeros(part.shape[:2], np.uint8)
-    mask[top - y0 : top - y0 + rows, left - x0 : left - x0 + columns] = crop.mask
+    part, mask = mask_window(rgb, crop, _MARGIN, 8)
     scale = _SIDE / max(mask.shape)
     sides = tuple(max(1, round(scale * side)) for side in mask.shape[::-1])
     way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
