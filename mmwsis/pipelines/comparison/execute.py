@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from ..durations import format_duration
+from ..linked_data import link_files
 from ..run_folder import RunFolder
 from ..selection import Selection
 from ..session import PipelineOptions, make_runner
@@ -85,6 +86,9 @@ class Executor:
     def _make_folder(self, run: Run) -> None:
         folder = self.root / run.folder
         self.plan.dataset.link(folder, run_ids(self.plan.dataset, run))
+        if run.method.proposals and not run.adopted:
+            made = self.stages.proposals / 'data/proposals'
+            link_files(folder / 'data', {'proposals': made})
         settings = self.stages.settings(run)
         write_pipeline(self._pipeline_file(run), run.method, settings)
         if run.adopted:

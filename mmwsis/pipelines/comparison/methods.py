@@ -83,7 +83,6 @@ def pipeline_settings(
     method: Method,
     final_model: str,
     options: dict[str, Any],
-    proposals: str | None = None,
     labels: str | None = None,
 ) -> dict[str, Any]:
     """Change a method's pipeline so that it ends with the shared final model.
@@ -92,7 +91,6 @@ def pipeline_settings(
         method: The method.
         final_model: Config of the final model, absolute or ``'mmwsis::...'``.
         options: Overrides of that config.
-        proposals: Folder of mask proposals, for a method that reads them.
         labels: Pseudo labels that take the place of the labeler's. Defaults to None.
 
     Returns:
@@ -122,8 +120,6 @@ def pipeline_settings(
         )
     data: dict[str, Any] = dict(without=list(method.without), refined=final_model)
     data['weak'] = 'final_test'
-    if proposals is not None:
-        data['proposals'] = proposals
     common = dict(final_model=training, final_test=testing)
     return dict(name, data=dict(small=data), common=common)
 

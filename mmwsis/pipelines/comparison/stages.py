@@ -121,7 +121,6 @@ class StageList:
         labels = f'data/pseudo_labels/adopted_{run.method.key}.json'
         return pipeline_settings(
             *(run.method, self.final_model, self.options),
-            proposals=str(self.proposals / 'data/proposals/built_in'),
             labels=labels if run.adopted else None,
         )
 
