@@ -311,6 +311,9 @@ def test_another_dataset_brings_its_pseudo_labels_not_its_masks(tmp_path):
         train=dict(ann_file='annotations/train.json', img='images/', weak=weak),
         val=None,
     )
+    for folder in ('annotations', 'images'):
+        (tmp_path / folder).mkdir()
+    (tmp_path / 'annotations/train.json').write_text('{}')
     (tmp_path / 'bolts.py').write_text(f'data_spec = dict({spec!r})')
     spec = load_data_spec(tmp_path / 'bolts.py')
     cfg = Config.fromfile(CONFIGS / 'refine_sam-vit-b_small.py')
