@@ -151,8 +151,8 @@ def read_rule(path: str | None) -> dict[str, float] | None:
         or not all(type(value) in (int, float) for value in rule.values())
     ):
         raise SystemExit(
-            f'error: {path} has no fitted rule: give the calibration.json of a run with '
-            '--gt whose labels were neither all good nor all bad.'
+            f'error: {path} has no fitted rule: give the calibration.json of a run '
+            'with --gt whose labels were neither all good nor all bad.'
         )
     return rule
 
