@@ -323,6 +323,6 @@ def test_every_small_pipeline_of_a_labeler_can_be_compared():
         for file in REPOSITORY.glob('configs/*/pipeline*small.py')
     }
     known = {method.pipeline for method in METHODS.values()}
-    # Panoptic labels; and weights that nobody trained on the dataset: --adopt its labels.
+    # Panoptic labels; and weights that nobody trains: --adopt the labels.
     others = {'weak_panoptic/pipeline_small.py', 'sam/pipeline_small.py'}
     assert shipped - known == {f'mmwsis::{name}' for name in others}
