@@ -23,8 +23,9 @@ class PointsToPixels(BaseTransform):
     For networks that learn from annotated pixels (WISE). Of several points of one class
     on one pixel the first stays, with all of its rows
     (:func:`mmwsis.ops.distinct_points`); once for each image there is a warning, and
-    ``num_dropped`` counts the others. Put it behind the transforms that move pixels: two
-    points of a large image may be one of a small one. Rows without a point (crowds) stay.
+    ``num_dropped`` counts the others. Put it behind the transforms that move pixels:
+    two points of a large image may be one of a small one. Rows without a point (crowds)
+    stay.
     """
 
     def __init__(self) -> None:
