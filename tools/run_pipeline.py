@@ -104,7 +104,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--seconds-per-mask',
         type=float,
-        default=80.0,
+        default=CorrectionOptions.seconds,
         metavar='SECONDS',
         help='what a corrected mask costs, for the report (default: %(default)g)',
     )

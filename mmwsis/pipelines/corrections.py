@@ -22,18 +22,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from mmwsis.dataset_converters.correction_files import summary_path
+from mmwsis.dataset_converters.correction_report import SECONDS_PER_MASK
 
 from .stages import CorrectionStage, ReportStage, TrainStage
 
 LABELS, QUALITY = 'pseudo_labels', 'quality'
 MODEL, TEST = 'final_model', 'final_test'
-FORMATS = ('labelme', 'cvat', 'labelstudio')
 # Where the corrected labels of a tool are: LabelMe edits its files, the others export.
 _RETURNED = {
     'labelme': 'to_correct',
     'cvat': 'corrected',
     'labelstudio': 'corrected/project.json',
 }
+FORMATS = tuple(_RETURNED)
 Entry = dict[str, Any]
 
 
@@ -54,7 +55,7 @@ class CorrectionOptions:
     count: int
     format: str = 'labelme'
     simulate: bool = False
-    seconds: float = 80.0
+    seconds: float = SECONDS_PER_MASK
 
     def __post_init__(self) -> None:
         if self.count < 1:

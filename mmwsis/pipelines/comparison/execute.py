@@ -77,7 +77,7 @@ class Executor:
             if any(decision.action != 'skip' for *_, decision in runner.plan()):
                 left.append(run)
         if needs_proposals:
-            self._link_proposals()
+            self.plan.dataset.link(self.stages.proposals)
         if problems:
             texts = [f'{"; ".join(runs)}: {text}' for text, runs in problems.items()]
             raise ValueError('\n'.join([*texts, 'Nothing was started.']))
@@ -99,9 +99,6 @@ class Executor:
 
     def _pipeline_file(self, run: Run) -> Path:
         return self.root / run.folder / f'{run.method.key}.py'
-
-    def _link_proposals(self) -> None:
-        self.plan.dataset.link(self.stages.proposals)
 
     def _options(self, run: Run) -> PipelineOptions:
         """The options of ``run_pipeline.py``, to look at a run without starting it."""
