@@ -3,11 +3,13 @@
 import logging
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from mmengine.config import Config
+from mmengine.logging import MMLogger
 from mmengine.registry import MODELS, init_default_scope
 
 from .user_errors import user_text
@@ -41,16 +43,12 @@ class ModelOutline:
             cfg: Config with ``model``.
         """
         init_default_scope(cfg.get('default_scope') or 'mmdet')
-        level = logging.root.manager.disable
-        logging.disable(logging.WARNING)
         try:
-            with torch.device('meta'):
+            with _no_warnings(), torch.device('meta'):
                 model = MODELS.build(cfg.model)
         except Exception as error:  # anything: the model is not ours
             registry = type(error) in (KeyError, TypeError)
             return cls(problem=user_text(error) if registry else None)
-        finally:
-            logging.disable(level)
         shapes = {key: tuple(one.shape) for key, one in model.named_parameters()}
         return cls(shapes, tuple(getattr(model, 'unused_in_prediction', ())))
 
@@ -58,6 +56,24 @@ class ModelOutline:
     def megabytes(self) -> float:
         """Size of the weights on disk, in units of 2**20 bytes."""
         return sum(map(_count, self.shapes.values())) * 4 / 2**20
+
+
+@contextmanager
+def _no_warnings() -> Iterator[None]:
+    level = logging.root.manager.disable
+    _disable_logging(logging.WARNING)
+    try:
+        yield
+    finally:
+        _disable_logging(level)
+
+
+def _disable_logging(level: int) -> None:
+    logging.disable(level)
+    # MMLoggers remember which levels were enabled, and logging.disable does not know
+    # of them: without this they would never warn again. Setting a level clears all.
+    logger = MMLogger.get_current_instance()
+    logger.setLevel(logger.level)
 
 
 def _count(shape: tuple[int, ...]) -> int:
