@@ -7,13 +7,13 @@ import contextlib
 import io
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from forked_tools import ForkedTool
 from mmengine.evaluator import Evaluator
 from mmengine.registry import DefaultScope
 
@@ -393,12 +393,10 @@ def test_a_rank_without_an_image(folder, tmp_path):
     """One image, two ranks, no padding: the second has nothing to send."""
     command = [sys.executable, metric_ranks.__file__, str(folder)]
     ranks = [
-        subprocess.Popen(
+        ForkedTool(
             [*command, str(rank), '2', '1'],
             cwd=tmp_path,
             env={**os.environ, 'OMP_NUM_THREADS': '1'},
-            stderr=subprocess.PIPE,
-            text=True,
         )
         for rank in range(2)
     ]

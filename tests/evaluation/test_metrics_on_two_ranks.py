@@ -2,12 +2,12 @@
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from forked_tools import ForkedTool
 
 from mmwsis.registry import METRICS
 
@@ -20,14 +20,11 @@ def figures(tmp_path_factory):
     folder = tmp_path_factory.mktemp('metrics')
     metric_ranks.write_truth(folder)
     command = [sys.executable, metric_ranks.__file__, folder]
-    environment = {**os.environ, 'OMP_NUM_THREADS': '1'}
     ranks = [
-        subprocess.Popen(
+        ForkedTool(
             [*map(str, command), str(rank), '2'],
             cwd=folder,  # MMEngine collects results in a folder below it
-            env=environment,
-            stderr=subprocess.PIPE,
-            text=True,
+            env={**os.environ, 'OMP_NUM_THREADS': '1'},
         )
         for rank in range(2)
     ]

@@ -1,12 +1,12 @@
 """Recall of proposals, by hand, and the report as a user makes it."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from forked_tools import run_forked
 from PIL import Image
 
 from mmwsis.evaluation.proposal_recall import best_overlaps, proposal_recall
@@ -129,7 +129,7 @@ def test_best_overlaps_are_maxima(seed):
 def test_tool_writes_the_report(files, tmp_path):
     command = [sys.executable, str(TOOL), str(files[1]), str(files[0])]
     command += ['--out-dir', str(tmp_path / 'out'), '--allow-missing']
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = run_forked(command)
     assert done.returncode == 0, done.stderr
     assert 'all              3     0.667     0.000     0.373' in done.stdout
     report = json.loads((tmp_path / 'out/proposal_recall.json').read_text())

@@ -1,11 +1,11 @@
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from forked_tools import run_forked
 from pycocotools import mask as coco_mask
 
 from mmwsis.evaluation import compare_files, write_quality_report
@@ -163,11 +163,7 @@ def test_missing_image_is_named(files, tmp_path):
 def test_tool(files, tmp_path):
     tool = ROOT / 'tools' / 'analysis_tools' / 'pseudo_label_quality.py'
     out = tmp_path / 'report'
-    run = subprocess.run(
-        [sys.executable, tool, *files, '--out-dir', out, '--worst', '0'],
-        capture_output=True,
-        text=True,
-    )
+    run = run_forked([sys.executable, tool, *files, '--out-dir', out, '--worst', '0'])
     assert run.returncode == 0, run.stderr
     assert 'separated' in run.stdout and (out / 'quality.json').is_file()
     assert not (out / 'worst.png').exists()

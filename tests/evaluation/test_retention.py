@@ -1,9 +1,9 @@
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from forked_tools import run_forked
 
 from mmwsis.evaluation.retention import (
     format_retention,
@@ -113,13 +113,14 @@ def test_tool_prints_and_writes(tmp_path):
     full.write_text(json.dumps(FULL))
     tool = Path(__file__).parents[2] / 'tools' / 'analysis_tools' / 'retention.py'
     command = [sys.executable, str(tool), str(weak), str(full), '--out', str(out)]
-    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    result = run_forked(command)
+    assert result.returncode == 0, result.stderr
     assert '96.3 %' in result.stdout
     written = json.loads(out.read_text())
     assert written['coco/segm_mAP']['retention'] == pytest.approx(96.267, abs=1e-3)
     assert written['coco/segm_mAP_s']['retention'] is None
     full.unlink()
-    result = subprocess.run(command, capture_output=True, text=True)
+    result = run_forked(command)
     assert result.returncode == 1
     assert 'f.json does not exist' in result.stderr and '--metrics-out' in result.stderr
 
@@ -176,6 +177,6 @@ def test_tool_takes_several_baselines(tmp_path):
     tool = Path(__file__).parents[2] / 'tools' / 'analysis_tools' / 'retention.py'
     out = tmp_path / 'out.json'
     command = [sys.executable, str(tool), *map(str, files), '--out', str(out)]
-    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    printed = run_forked(command).stdout
     assert '60.0 % |   80.0–120.0 %' in printed
     assert json.loads(out.read_text())['AP']['noise_floor'] == pytest.approx([80, 120])

@@ -3,19 +3,16 @@
 import base64
 import json
 import re
-import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from browser import Browser, needs_browser
 
 from mmwsis.evaluation.review_list import ReviewedLabel, ReviewList
 from mmwsis.evaluation.review_page import thumbnail, write_page
 from mmwsis.formats.coco_masks import encode_mask
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from browser import Browser, needs_browser
 
 EVIL = '</script><img src=x onerror=alert(1)> "&\''
 HEIGHT, WIDTH = 40, 60

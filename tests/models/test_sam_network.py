@@ -6,11 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tiny_sam
 import torch
 from torch.nn import functional as F
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-import tiny_sam
 
 from mmwsis.models import sam_weights
 from mmwsis.models.sam_network import (

@@ -11,16 +11,17 @@ import os
 import runpy
 import signal
 import sys
-import traceback
 from functools import cache
 from pathlib import Path
 
 from mmwsis.pipelines import report_figures, runner
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(REPOSITORY / 'tests'))
+
+from forked_tools import IMPORTS, run_tool  # noqa: E402
+
 TORCHRUN = ['-m', 'mmwsis.engine.torchrun']
-# A fork must not find CUDA started.
-os.environ['PYTORCH_NVML_BASED_CUDA_CHECK'] = '1'
 
 
 def run_forked(command, log_file, cwd, env=None, append=False, header='', **_):
@@ -75,28 +76,9 @@ def wait_for(children):
 
 @cache
 def import_all():
-    """Import what the tools do, which do the rest as they run."""
-    names = 'mmdet.models mmdet.datasets mmdet.visualization mmseg.models '
-    names += 'mmwsis.datasets mmwsis.models mmwsis.pseudo_labels '
-    names += 'mmwsis.engine.run_config'
-    for name in names.split():
+    """Import what the tools do."""
+    for name in IMPORTS:
         importlib.import_module(name)
-
-
-def run_tool(arguments):
-    """Run a tool in this process; returns its exit status."""
-    sys.argv = arguments
-    sys.path[0] = str(Path(arguments[0]).parent)
-    status = 0
-    try:
-        runpy.run_path(arguments[0], run_name='__main__')
-    except SystemExit as end:
-        status = end.code if isinstance(end.code, int) else int(end.code is not None)
-    except BaseException:
-        traceback.print_exc()
-        status = 1
-    sys.stdout.flush(), sys.stderr.flush()
-    return status
 
 
 if __name__ == '__main__':

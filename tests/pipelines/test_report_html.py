@@ -1,12 +1,11 @@
 """``report.html``: all of a report in one file, in a real browser."""
 
 import json
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from browser import Browser, needs_browser
 from PIL import Image
 
 from mmwsis.pipelines.evaluator_options import evaluator_options
@@ -18,9 +17,6 @@ from mmwsis.pipelines.report_classes import (
 )
 from mmwsis.pipelines.report_figures import Figure
 from mmwsis.pipelines.stages import GenerateStage, ReportStage
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from browser import Browser, needs_browser
 
 LONG = '/a/folder/without/a/blank' * 20
 STAGE = dict(type='train', seconds=61.0, warnings=[], command=[], result={})

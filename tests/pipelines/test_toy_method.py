@@ -9,12 +9,12 @@ import os
 import re
 import shutil
 import socket
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+from forked_tools import run_forked
 
 from mmwsis.dataset_converters.synthetic import SyntheticSettings, make_synthetic
 from mmwsis.engine.run_config import load_run_config
@@ -49,11 +49,9 @@ def run_pipeline(folder, pipeline, *arguments, program=PROGRAM, **environment):
         free.bind(('localhost', 0))
         port = str(free.getsockname()[1])
     paths = [str(REPOSITORY), str(folder)]
-    return subprocess.run(
+    return run_forked(
         [sys.executable, REPOSITORY / program, pipeline, *arguments],
         cwd=folder,
-        capture_output=True,
-        text=True,
         env={**os.environ, 'PYTHONPATH': os.pathsep.join(paths), 'PORT': port, **DATE}
         | {key: str(value) for key, value in environment.items()},
     )

@@ -1,13 +1,13 @@
 """Labels that collapsed are told from labels of real shapes, without ground truth."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from forked_tools import run_forked
 from pycocotools import mask as coco_mask
 
 from mmwsis.dataset_converters.synthetic import SyntheticSettings, make_synthetic
@@ -247,6 +247,6 @@ def test_tool_without_ground_truth(tmp_path):
     for pseudo, expected in (('labels.json', 'fill more'), ('maps', 'of one class')):
         command = [sys.executable, str(TOOL), str(tmp_path / pseudo)]
         command += ['--out-dir', str(tmp_path / 'out')]
-        shown = subprocess.run(command, capture_output=True, text=True)
+        shown = run_forked(command)
         assert shown.returncode == 0, shown.stderr
         assert expected in shown.stdout

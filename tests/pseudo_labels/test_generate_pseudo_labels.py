@@ -1,11 +1,11 @@
 import contextlib
+import hashlib
 import json
 import os
 import random
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import fake_labeler
 import numpy as np
 import pytest
 import torch
+from forked_tools import ForkedTool
 from mmengine.dataset import BaseDataset
 from mmengine.registry import init_default_scope
 from pycocotools import mask as coco_mask
@@ -97,9 +98,7 @@ def test_file_is_complete_and_tight(config, scene):
 
 def test_provenance_says_where_it_comes_from(config, scene):
     own = json.loads(generate(config, scene).read_text())['info']['mmwsis']
-    digest = subprocess.run(
-        ['sha256sum', scene / 'epoch_1.pth'], capture_output=True, text=True, check=True
-    ).stdout.split()[0]
+    digest = hashlib.sha256((scene / 'epoch_1.pth').read_bytes()).hexdigest()
     assert own['checkpoint_sha256'] == digest
     assert own['method'] == 'MAL' and own['supervision'] == 'boxes'
     assert own['config'] == 'labeler' and own['version'] == __version__
@@ -352,7 +351,7 @@ def test_shard_syntax():
 def start_tool(scene, rank, port, **environment):
     ranks = dict(RANK=rank, LOCAL_RANK=rank, WORLD_SIZE=2, MASTER_PORT=port)
     command = [sys.executable, TOOL, scene / 'labeler.py', scene / 'epoch_1.pth']
-    return subprocess.Popen(
+    return ForkedTool(
         [*command, '--out', scene / 'pseudo.json', '--launcher', 'pytorch'],
         env={
             **os.environ,
@@ -361,9 +360,6 @@ def start_tool(scene, rank, port, **environment):
             'OMP_NUM_THREADS': '1',
             **{key: str(value) for key, value in (ranks | environment).items()},
         },
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
     )
 
 

@@ -2,11 +2,11 @@
 
 import importlib.util
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from forked_tools import run_forked
 from PIL import Image
 
 from mmwsis.formats.validation import RULES
@@ -143,11 +143,7 @@ def test_fix_is_checked_again(tool, labels, tmp_path, capsys):
 
 
 def test_as_a_command(labels):
-    done = subprocess.run(
-        [sys.executable, str(TOOL), labels(bbox=[70, 5, 9, 9])],
-        capture_output=True,
-        text=True,
-    )
+    done = run_forked([sys.executable, str(TOOL), labels(bbox=[70, 5, 9, 9])])
     assert done.returncode == 1
     assert 'ERROR bbox-outside (1)' in done.stdout
     assert 'Traceback' not in done.stderr

@@ -1,12 +1,12 @@
 """The figure tools as a user calls them."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from forked_tools import run_forked
 from PIL import Image
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -15,7 +15,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 def call(tool, *arguments, cwd):
     command = [sys.executable, str(REPOSITORY / 'tools/analysis_tools' / tool)]
     command += [str(argument) for argument in arguments]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True)
+    return run_forked(command, cwd)
 
 
 @pytest.fixture

@@ -1,8 +1,9 @@
 """``tools/run_pipeline.py``: exit status and messages on the command line."""
 
-import subprocess
 import sys
 from pathlib import Path
+
+from forked_tools import run_forked
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PIPELINE = """
@@ -17,7 +18,7 @@ def call(tmp_path, code, *arguments):
     (tmp_path / 'pipeline.py').write_text(text)
     command = [sys.executable, str(REPOSITORY / 'tools/run_pipeline.py')]
     command += ['pipeline.py', *arguments]
-    return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    return run_forked(command, tmp_path)
 
 
 def test_run_list_and_failure(tmp_path):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from forked_tools import run_forked
 
 ROOT = Path(__file__).parents[2]
 TOOLS = ROOT / 'tools'
@@ -89,6 +90,8 @@ def _run(work, *command):
         'PORT': port,
         'OMP_NUM_THREADS': '1',
     }
+    if command[0] == sys.executable:
+        return run_forked(command, work, environment)
     return subprocess.run(
         list(map(str, command)),
         cwd=work,

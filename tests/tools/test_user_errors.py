@@ -2,11 +2,11 @@
 
 import os
 import runpy
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from forked_tools import run_forked
 
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / 'tests' / folder) for folder in ('faults', 'pseudo_labels')]
@@ -19,7 +19,7 @@ from mmwsis.engine.user_errors import TRACEBACK_VARIABLE, user_errors  # noqa: E
 def call(tool, *arguments, cwd):
     """Run a tool in a process of its own, as a user does."""
     folders = [ROOT, ROOT / 'tests/pseudo_labels']
-    return subprocess.run(
+    return run_forked(
         [sys.executable, str(ROOT / 'tools' / tool), *map(str, arguments)],
         env={
             **os.environ,
@@ -27,8 +27,6 @@ def call(tool, *arguments, cwd):
             'OMP_NUM_THREADS': '1',
         },
         cwd=cwd,
-        capture_output=True,
-        text=True,
         timeout=200,
     )
 

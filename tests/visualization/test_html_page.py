@@ -1,16 +1,11 @@
 """Self-contained HTML pages, in a real browser at two widths and in both schemes."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
+from browser import Browser, contrast, needs_browser
 from PIL import Image
 
 from mmwsis.visualization.html_page import Html, HtmlPage, image_tag
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from browser import Browser, contrast, needs_browser
 
 EVIL = '<script>alert(1)</script> "&\''
 
