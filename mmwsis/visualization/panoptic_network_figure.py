@@ -1,7 +1,8 @@
 """How WeakPanoptic comes from an image and detections to its segments."""
 
+import copy
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import torch
 from mmdet.evaluation import INSTANCE_OFFSET
 from mmengine.dataset import pseudo_collate
+from torch import Tensor
 
 from mmwsis.formats.panoptic_files import PanopticFile
 from mmwsis.utils.arrays import to_numpy
@@ -81,7 +83,59 @@ def network_tiles(
     return tiles if truth is None else [*tiles, truth]
 
 
+def batch_tiles(
+    model: Any,
+    data_batch: Mapping[str, Any],
+    classes: Sequence[str],
+    truth: PanopticFile | None = None,
+) -> list[list[Tile]]:
+    """Run WeakPanoptic on a batch, for drawing; whatever it is doing stays as it is.
+
+    Args:
+        model: ``mmwsis.WeakPanoptic`` with its ``instance_head``.
+        data_batch: As the data loader gives it, with detections.
+        classes: Class names, things before stuff.
+        truth: Segments of the images. Defaults to None: they are not known.
+
+    Returns:
+        :func:`network_tiles` of each image.
+
+    Raises:
+        TypeError: The model is another one, or has no ``instance_head``.
+    """
+    if getattr(model, 'instance_head', None) is None:
+        raise TypeError(
+            f'{type(model).__name__} shares out no pixels among detections; '
+            'mmwsis.WeakPanoptic with an instance_head does.'
+        )
+    was_training = model.training
+    model.eval()
+    try:
+        # Copied: predictions would be left in the samples.
+        data = model.data_preprocessor(copy.deepcopy(dict(data_batch)), False)
+        rows = []
+        for index, sample in enumerate(data['data_samples']):
+            image = read_image(sample.img_path)
+            semantics = _predict(model, data['inputs'][index], sample)
+            known = truth and _truth_tile(truth, sample.img_id, image, classes)
+            rows.append(network_tiles(image, sample, semantics, classes, known))
+        return rows
+    finally:
+        model.train(was_training)
+
+
 @torch.no_grad()
+def _predict(model: Any, inputs: Tensor, sample: Any) -> np.ndarray:
+    """Labels of the semantic network; segments and detections go into the sample."""
+    model.predict(inputs[None], [sample])
+    height, width = sample.img_shape[:2]
+    shape = sample.ori_shape[:2]
+    probs = model.semantic_probs(inputs[:, :height, :width], sample, shape)
+    scale = np.divide(shape[::-1], (width, height))
+    sample.detections.bboxes *= torch.as_tensor(np.tile(scale, 2)).to(inputs)
+    return to_numpy(probs.argmax(0))
+
+
 def draw_network(
     labeler: Any,
     out_file: str | os.PathLike,
@@ -102,39 +156,28 @@ def draw_network(
         TypeError: The config's model is another one, or has no ``instance_head``.
     """
     model, dataset = labeler.model, labeler.dataset('test_dataloader')
-    if getattr(model, 'instance_head', None) is None:
-        raise TypeError(
-            f'{type(model).__name__} shares out no pixels among detections; '
-            'mmwsis.WeakPanoptic with an instance_head does.'
-        )
     classes = dataset.metainfo['classes']
-    truth = next(_truths(labeler.cfg.get('test_evaluator')), None)
+    truth = true_segments(labeler.cfg.get('test_evaluator'))
     rows = []
     for index in spread(range(len(dataset)), num):
-        data = model.data_preprocessor(pseudo_collate([dataset[index]]), False)
-        (sample,) = data['data_samples']
-        (sample,) = model.predict(data['inputs'], [sample])
-        height, width = sample.img_shape[:2]
-        inputs = data['inputs'][0, :, :height, :width]
-        semantics = model.semantic_probs(inputs, sample, sample.ori_shape[:2])
-        scale = np.divide(sample.ori_shape[1::-1], (width, height))
-        sample.detections.bboxes *= torch.as_tensor(np.tile(scale, 2)).to(inputs)
-        image = read_image(sample.img_path)
-        known = truth and _truth_tile(truth, sample.img_id, image, classes)
-        labels = to_numpy(semantics.argmax(0))
-        rows.append(network_tiles(image, sample, labels, classes, known))
+        rows += batch_tiles(model, pseudo_collate([dataset[index]]), classes, truth)
     tiles = [tile for row in rows for tile in row]
     legend = [(name, distinct_color(label)) for label, name in enumerate(classes)]
     sheet = contact_sheet(tiles, len(rows[0]), '', legend)
     return save_image(Path(out_file), sheet)
 
 
-def _truths(evaluators: Any) -> Iterator[PanopticFile]:
-    """Panoptic files of the ground truth that evaluators compare with."""
+def true_segments(evaluators: Any) -> PanopticFile | None:
+    """The panoptic file that evaluators compare with, if one does.
+
+    Args:
+        evaluators: ``val_evaluator`` or ``test_evaluator`` of a config.
+    """
     evaluators = [evaluators] if isinstance(evaluators, dict) else evaluators or []
     for one in evaluators:
         if 'seg_prefix' in one:
-            yield PanopticFile(one['ann_file'], one['seg_prefix'])
+            return PanopticFile(one['ann_file'], one['seg_prefix'])
+    return None
 
 
 def _truth_tile(

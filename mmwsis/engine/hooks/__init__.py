@@ -4,6 +4,7 @@ from .class_map_visualization_hook import ClassMapVisualizationHook
 from .crop_prediction_visualization_hook import CropPredictionVisualizationHook
 from .displacement_mean_hook import DisplacementMeanHook
 from .exact_resume_hook import ExactResumeHook
+from .panoptic_visualization_hook import PanopticVisualizationHook
 from .refinement_visualization_hook import RefinementVisualizationHook
 from .retrieval_visualization_hook import RetrievalVisualizationHook
 from .stop_on_nan import NonFiniteLossError, StopOnNaNHook
@@ -16,6 +17,7 @@ __all__ = [
     'DisplacementMeanHook',
     'ExactResumeHook',
     'NonFiniteLossError',
+    'PanopticVisualizationHook',
     'RefinementVisualizationHook',
     'RetrievalVisualizationHook',
     'StopOnNaNHook',

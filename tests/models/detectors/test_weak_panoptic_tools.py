@@ -80,6 +80,8 @@ def test_metrics_and_pictures(inside, monkeypatch):
     assert 0 <= metrics['panoptic/PQ'] <= 1
     pictures = list(Path('work_dirs').glob('weak_panoptic*/*/shown/*.png'))
     assert len(pictures) == 2
+    # Detections, semantic map, segments and the truth, in a row.
+    assert all(cv2.imread(str(one)).shape[1] > 4 * 256 for one in pictures)
 
 
 def test_the_picture_of_the_report(inside, monkeypatch):
