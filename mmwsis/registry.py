@@ -68,5 +68,5 @@ METRICS = Registry(
     'metric',
     parent=MMENGINE_METRICS,
     scope='mmwsis',
-    locations=['mmwsis.evaluation'],
+    locations=['mmwsis.evaluation.metrics'],
 )

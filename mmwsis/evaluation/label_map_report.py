@@ -21,8 +21,7 @@ from .compare_files import check_same_classes
 from .instance_ap import mean_over_classes
 from .map_folder_report import map_folder_report, semantic_figures
 from .metric_tables import percent, plain_number
-from .panoptic_quality import category_quality, panoptic_counts
-from .panoptic_quality_metric import quality_figures
+from .panoptic_quality import category_quality, panoptic_counts, quality_figures
 from .semantic_iou import (
     SemanticQuality,
     confusion_counts,

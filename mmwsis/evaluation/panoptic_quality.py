@@ -219,3 +219,22 @@ def mean_quality(counts: np.ndarray, selected: Iterable[bool] | None = None) -> 
     if not len(quality):
         return Quality(float('nan'), float('nan'), float('nan'), 0)
     return Quality(*quality.mean(axis=0).tolist(), len(quality))
+
+
+def quality_figures(counts: np.ndarray, is_thing: Sequence[bool]) -> dict[str, float]:
+    """PQ, SQ and RQ under the names that metrics report.
+
+    Args:
+        counts: ``(C, 4)`` of :func:`panoptic_counts`, summed over all images.
+        is_thing: C flags.
+
+    Returns:
+        ``PQ``, ``SQ``, ``RQ``, of things ``PQ_th`` and so on, of stuff ``PQ_st``.
+    """
+    things = np.asarray(is_thing, dtype=bool)
+    figures = {}
+    for suffix, selected in (('', None), ('_th', things), ('_st', ~things)):
+        quality = mean_quality(counts, selected)
+        for name, value in zip(('PQ', 'SQ', 'RQ'), quality):
+            figures[name + suffix] = value
+    return figures

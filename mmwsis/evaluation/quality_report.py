@@ -33,7 +33,7 @@ def write_quality_report(
     """Write ``quality.json``, ``quality.md``, ``quality.png`` and ``worst.png``.
 
     Args:
-        comparison: Of :func:`mmwsis.evaluation.compare_files`.
+        comparison: Of :func:`~mmwsis.evaluation.compare_files.compare_files`.
         out_dir: Folder; made if absent.
         img_dir: Folder of the images, for the backgrounds of ``worst.png``; without
             it the masks are drawn on grey.

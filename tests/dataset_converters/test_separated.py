@@ -12,7 +12,7 @@ from pycocotools import mask as mask_api
 
 from mmwsis.dataset_converters.conversion import RunOptions
 from mmwsis.dataset_converters.separated import separated_file
-from mmwsis.evaluation import compare_files
+from mmwsis.evaluation.compare_files import compare_files
 from mmwsis.formats.coco_masks import encode_mask
 from mmwsis.ops.connected_components import is_separated
 

@@ -9,13 +9,13 @@ from mmdet.structures import DetDataSample
 from mmengine.structures import InstanceData
 from PIL import Image
 
-from mmwsis.evaluation import ClassMapMetric
 from mmwsis.evaluation.class_map_quality import (
     THRESHOLDS,
     class_map_quality,
     count_pixels,
 )
 from mmwsis.evaluation.label_map_report import report_of_maps
+from mmwsis.evaluation.metrics import ClassMapMetric
 from mmwsis.formats.class_maps import encode_class_maps
 from mmwsis.formats.map_index import INDEX_NAME
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from mmengine.evaluator import Evaluator
 
-from mmwsis.evaluation import CountingMetric
+from mmwsis.evaluation.metrics import CountingMetric
 
 CLASSES = ('cat', 'dog', 'fox')
 

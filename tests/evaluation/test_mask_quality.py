@@ -6,7 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
-from mmwsis.evaluation import InstanceQuality, class_mean_iou, mask_iou, summarize
+from mmwsis.evaluation.mask_quality import (
+    InstanceQuality,
+    class_mean_iou,
+    mask_iou,
+    summarize,
+)
 from mmwsis.formats.coco_masks import annotation_mask
 from mmwsis.ops.connected_components import is_separated
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
 
-from mmwsis.evaluation import compare_files, write_quality_report
+from mmwsis.evaluation.compare_files import compare_files
+from mmwsis.evaluation.quality_report import write_quality_report
 from mmwsis.pipelines.report_data import quality_summary
 
 SIZE = (40, 50)

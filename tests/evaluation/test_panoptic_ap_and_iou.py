@@ -13,8 +13,8 @@ from mmengine.structures import InstanceData, PixelData
 from mmseg.evaluation import IoUMetric
 
 from mmwsis.evaluation.instance_ap import mean_over_classes
-from mmwsis.evaluation.panoptic_ap_metric import PanopticAPMetric
-from mmwsis.evaluation.semantic_iou_metric import SemanticIoUMetric
+from mmwsis.evaluation.metrics.panoptic_ap_metric import PanopticAPMetric
+from mmwsis.evaluation.metrics.semantic_iou_metric import SemanticIoUMetric
 from mmwsis.formats.segment_maps import encode_segment_map
 
 from .instance_scenes import Scene, tables

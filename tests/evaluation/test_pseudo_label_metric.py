@@ -3,8 +3,8 @@ import pytest
 from mmengine.evaluator import Evaluator
 from pycocotools import mask as coco_mask
 
-from mmwsis.evaluation import PseudoLabelMetric
 from mmwsis.evaluation.mask_quality import SIDES
+from mmwsis.evaluation.metrics import PseudoLabelMetric
 from mmwsis.registry import METRICS
 from mmwsis.structures import ObjectCropSample
 

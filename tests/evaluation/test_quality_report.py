@@ -8,7 +8,8 @@ import pytest
 from forked_tools import run_forked
 from pycocotools import mask as coco_mask
 
-from mmwsis.evaluation import compare_files, write_quality_report
+from mmwsis.evaluation.compare_files import compare_files
+from mmwsis.evaluation.quality_report import write_quality_report
 
 ROOT = Path(__file__).parents[2]
 SIZE = (48, 64)
@@ -102,7 +103,7 @@ def test_worst_shows_outlines_in_their_colours(files, tmp_path):
 
 
 def test_processes_change_nothing(files, monkeypatch):
-    from mmwsis.evaluation import compare_files as function
+    from mmwsis.evaluation.compare_files import compare_files as function
 
     module = sys.modules[function.__module__]
     monkeypatch.setattr(module, '_WORTH_PROCESSES', 1)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mmwsis.engine.run_config import load_run_config
-from mmwsis.evaluation import TagAccuracyMetric
+from mmwsis.evaluation.metrics import TagAccuracyMetric
 from mmwsis.registry import DATASETS
 
 sys.path.insert(0, str(Path(__file__).parents[1] / 'pseudo_labels'))

@@ -161,7 +161,8 @@ def generate(files):
 
 
 def measure(files):
-    from mmwsis.evaluation import compare_files, write_quality_report
+    from mmwsis.evaluation.compare_files import compare_files
+    from mmwsis.evaluation.quality_report import write_quality_report
 
     comparison = compare_files(files.labels, files.root / 'truth.json')
     write_quality_report(comparison, files.root / 'report', str(files.root))

@@ -18,7 +18,7 @@ from forked_tools import run_forked
 
 from mmwsis.dataset_converters.synthetic import SyntheticSettings, make_synthetic
 from mmwsis.engine.run_config import load_run_config
-from mmwsis.evaluation import compare_files
+from mmwsis.evaluation.compare_files import compare_files
 from mmwsis.formats.validation import validate_file
 from mmwsis.pseudo_labels import generate_pseudo_labels
 

@@ -21,8 +21,8 @@ from mmengine.structures import InstanceData, PixelData
 
 from mmwsis.datasets.transforms import LoadPanopticMap
 from mmwsis.engine.label_check import check_dataset
-from mmwsis.evaluation import PanopticQualityMetric
 from mmwsis.evaluation.label_map_report import report_of_maps
+from mmwsis.evaluation.metrics import PanopticQualityMetric
 from mmwsis.formats.panoptic_files import PanopticFile
 from mmwsis.formats.segment_maps import decode_segment_map
 from mmwsis.pseudo_labels import GenerationOptions, Shard, generate_pseudo_labels

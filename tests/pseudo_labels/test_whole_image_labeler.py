@@ -21,7 +21,8 @@ from pycocotools.coco import COCO
 from mmwsis.engine.data_spec import apply_data_spec, load_data_spec
 from mmwsis.engine.image_loaders import check_loaded_images
 from mmwsis.engine.run_config import build_runner, load_run_config
-from mmwsis.evaluation import compare_files, write_quality_report
+from mmwsis.evaluation.compare_files import compare_files
+from mmwsis.evaluation.quality_report import write_quality_report
 from mmwsis.formats.class_maps import ClassMapStore
 from mmwsis.formats.semantic_maps import read_semantic_map
 from mmwsis.formats.validation import validate_file

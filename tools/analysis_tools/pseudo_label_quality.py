@@ -14,17 +14,18 @@ import argparse
 import os
 
 from mmwsis.engine.user_errors import user_errors
-from mmwsis.evaluation import compare_files, write_quality_report
 from mmwsis.evaluation.collapse_report import (
     collapse_section,
     write_collapse_report,
 )
+from mmwsis.evaluation.compare_files import compare_files
 from mmwsis.evaluation.label_map_report import map_report_markdown, report_of_maps
 from mmwsis.evaluation.point_report import point_markdown, report_of_points
 from mmwsis.evaluation.proposal_recall_report import (
     recall_markdown,
     report_of_proposals,
 )
+from mmwsis.evaluation.quality_report import write_quality_report
 
 EXAMPLES = """examples:
   python tools/analysis_tools/pseudo_label_quality.py \\

@@ -10,7 +10,7 @@ from mmengine.logging import MMLogger
 from mmwsis.pseudo_labels.tag_accuracy import tag_accuracy, tag_matrix
 from mmwsis.registry import METRICS
 
-from .metric_tables import class_names, class_table
+from ..metric_tables import class_names, class_table
 
 
 @METRICS.register_module()

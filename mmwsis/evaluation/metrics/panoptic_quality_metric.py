@@ -10,15 +10,15 @@ from mmengine.logging import MMLogger
 from mmwsis.registry import METRICS
 from mmwsis.utils.arrays import to_numpy
 
-from .metric_tables import class_table
-from .panoptic_metric import PanopticMetric
-from .panoptic_quality import (
+from ..metric_tables import class_table
+from ..panoptic_quality import (
     VOID,
     category_quality,
     joint_areas,
-    mean_quality,
     panoptic_counts,
+    quality_figures,
 )
+from .panoptic_metric import PanopticMetric
 
 
 @METRICS.register_module()
@@ -105,25 +105,6 @@ class PanopticQualityMetric(PanopticMetric):
             for name, value in zip(names, quality[:, 0]):
                 metrics[f'PQ_{name}'] = float(value)
         return metrics
-
-
-def quality_figures(counts: np.ndarray, is_thing: Sequence[bool]) -> dict[str, float]:
-    """PQ, SQ and RQ under the names that metrics report.
-
-    Args:
-        counts: ``(C, 4)`` of :func:`panoptic_counts`, summed over all images.
-        is_thing: C flags.
-
-    Returns:
-        ``PQ``, ``SQ``, ``RQ``, of things ``PQ_th`` and so on, of stuff ``PQ_st``.
-    """
-    things = np.asarray(is_thing, dtype=bool)
-    figures = {}
-    for suffix, selected in (('', None), ('_th', things), ('_st', ~things)):
-        quality = mean_quality(counts, selected)
-        for name, value in zip(('PQ', 'SQ', 'RQ'), quality):
-            figures[name + suffix] = value
-    return figures
 
 
 def predicted_segments(

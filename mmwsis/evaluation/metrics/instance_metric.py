@@ -5,9 +5,9 @@ from typing import Any
 
 from mmengine.evaluator import BaseMetric
 
-from .instance_ground_truth import InstanceGroundTruth
-from .metric_tables import class_names
-from .predicted_instances import PredictedInstances, predicted_instances
+from ..instance_ground_truth import InstanceGroundTruth
+from ..metric_tables import class_names
+from ..predicted_instances import PredictedInstances, predicted_instances
 
 
 class InstanceMetric(BaseMetric):

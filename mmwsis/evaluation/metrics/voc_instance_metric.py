@@ -7,11 +7,11 @@ from mmengine.logging import MMLogger
 
 from mmwsis.registry import METRICS
 
-from .instance_ap import mean_over_classes
-from .instance_matching import ImageMatch, match_image
+from ..instance_ap import mean_over_classes
+from ..instance_matching import ImageMatch, match_image
+from ..instance_tables import RULES, instance_tables
+from ..metric_tables import class_table
 from .instance_metric import InstanceMetric
-from .instance_tables import RULES, instance_tables
-from .metric_tables import class_table
 
 
 @METRICS.register_module()

@@ -11,9 +11,9 @@ from mmwsis.formats.semantic_maps import IGNORE_INDEX
 from mmwsis.registry import METRICS
 from mmwsis.utils.arrays import to_numpy
 
-from .metric_tables import class_names, class_table
+from ..metric_tables import class_names, class_table
+from ..semantic_iou import confusion_counts, semantic_quality
 from .panoptic_metric import PanopticMetric
-from .semantic_iou import confusion_counts, semantic_quality
 
 
 @METRICS.register_module()

@@ -11,8 +11,8 @@ from mmwsis.formats.coco_file import match_classes, read_coco
 from mmwsis.registry import METRICS
 from mmwsis.utils.arrays import to_numpy
 
-from .counting import count_errors
-from .metric_tables import class_names, class_table
+from ..counting import count_errors
+from ..metric_tables import class_names, class_table
 
 FIELDS = ('pred_points', 'pred_instances')
 

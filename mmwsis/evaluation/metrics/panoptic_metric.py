@@ -8,8 +8,8 @@ from mmengine.evaluator import BaseMetric
 from mmwsis.formats.coco_file import match_classes
 from mmwsis.formats.panoptic_files import PanopticFile
 
-from .instance_ap import mean_over_classes
-from .metric_tables import class_names
+from ..instance_ap import mean_over_classes
+from ..metric_tables import class_names
 
 
 class PanopticMetric(BaseMetric):

@@ -10,14 +10,14 @@ from mmwsis.formats.segment_maps import VOID
 from mmwsis.registry import METRICS
 from mmwsis.utils.arrays import to_numpy
 
-from .instance_ground_truth import ImageObjects
-from .instance_matching import ImageMatch, match_image
-from .instance_tables import instance_tables
-from .mask_bits import pack_masks
-from .metric_tables import class_names, class_table
+from ..instance_ground_truth import ImageObjects
+from ..instance_matching import ImageMatch, match_image
+from ..instance_tables import instance_tables
+from ..mask_bits import pack_masks
+from ..metric_tables import class_names, class_table
+from ..predicted_instances import PredictedInstances
 from .panoptic_metric import PanopticMetric
 from .panoptic_quality_metric import predicted_segments
-from .predicted_instances import PredictedInstances
 
 
 @METRICS.register_module()

@@ -7,9 +7,9 @@ import numpy as np
 
 from mmwsis.registry import METRICS
 
-from .coverage import Coverage, image_coverage, mean_coverage
+from ..coverage import Coverage, image_coverage, mean_coverage
+from ..mask_overlap import mask_overlaps
 from .instance_metric import InstanceMetric
-from .mask_overlap import mask_overlaps
 
 
 @METRICS.register_module()

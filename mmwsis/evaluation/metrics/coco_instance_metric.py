@@ -14,9 +14,9 @@ from mmwsis.formats.coco_masks import annotation_mask, check_segmentation
 from mmwsis.registry import METRICS
 from mmwsis.structures import annotation_place
 
-from .instance_ground_truth import cut_masks
-from .metric_tables import class_names
-from .predicted_instances import check_instances
+from ..instance_ground_truth import cut_masks
+from ..metric_tables import class_names
+from ..predicted_instances import check_instances
 
 BACKENDS = ('pycocotools', 'faster-coco-eval')
 

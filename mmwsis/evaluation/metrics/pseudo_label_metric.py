@@ -11,7 +11,7 @@ from mmwsis.ops import encode_filled_box
 from mmwsis.ops.connected_components import SEPARATED_MIN_AREA, is_separated
 from mmwsis.registry import METRICS
 
-from .mask_quality import (
+from ..mask_quality import (
     GROUPS,
     SIDES,
     InstanceQuality,

@@ -8,16 +8,16 @@ from mmengine.logging import MMLogger
 
 from mmwsis.registry import METRICS
 
-from .class_map_quality import (
+from ..class_map_quality import (
     THRESHOLDS,
     PixelCounts,
     best_threshold,
     class_map_quality,
     count_pixels,
 )
+from ..metric_tables import class_table
+from ..semantic_ground_truth import semantic_truth
 from .instance_metric import InstanceMetric
-from .metric_tables import class_table
-from .semantic_ground_truth import semantic_truth
 
 
 @METRICS.register_module()
