@@ -21,7 +21,7 @@ os.environ['PYTORCH_NVML_BASED_CUDA_CHECK'] = '1'
 IMPORTS = [
     *('mmdet.models', 'mmdet.datasets', 'mmdet.visualization', 'mmseg.models'),
     *('mmwsis.datasets', 'mmwsis.models', 'mmwsis.pseudo_labels'),
-    *('mmwsis.evaluation', 'mmwsis.engine.run_config'),
+    *('mmwsis.evaluation.metrics', 'mmwsis.engine.run_config'),
 ]
 SERVER = multiprocessing.get_context('forkserver')
 SERVER.set_forkserver_preload(IMPORTS)
