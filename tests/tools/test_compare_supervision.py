@@ -41,7 +41,7 @@ def started(root):
     for file in root.rglob('pipelines/*/manifest.json'):
         for name, record in json.loads(file.read_text())['stages'].items():
             if record['status'] == 'finished':
-                found[file.parent.name, name] = record['started']
+                found[str(file.parent.relative_to(root)), name] = record['started']
     return found
 
 
@@ -49,7 +49,8 @@ def test_all_methods_after_a_kill(scenes):
     command = [sys.executable, str(TOOL), '--dataset', 'scenes.py', '--fast']
     command += ['--baseline-seeds', '2', '--root', 'runs']
     first = subprocess.Popen(command, cwd=scenes)
-    while ('masks', 'final_test') not in started(scenes / 'runs'):
+    first_test = 'seed_0/all_images/masks/pipelines/masks', 'final_test'
+    while first_test not in started(scenes / 'runs'):
         assert first.poll() is None
         time.sleep(0.5)
     os.kill(first.pid, signal.SIGKILL)
