@@ -1,6 +1,5 @@
 """How WeakPanoptic comes from an image and detections to its segments."""
 
-import copy
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from mmwsis.utils.arrays import to_numpy
 
 from .canvas import Canvas
 from .coco_files import read_image, spread
+from .evaluated import evaluated
 from .maps import draw_numbers
 from .palette import distinct_color
 from .panoptic_figure import draw_panoptic
@@ -108,23 +108,16 @@ def batch_tiles(
             f'{type(model).__name__} shares out no pixels among detections; '
             'mmwsis.WeakPanoptic with an instance_head does.'
         )
-    was_training = model.training
-    model.eval()
-    try:
-        # Copied: predictions would be left in the samples.
-        data = model.data_preprocessor(copy.deepcopy(dict(data_batch)), False)
-        rows = []
+    rows = []
+    with evaluated(model, data_batch) as data:
         for index, sample in enumerate(data['data_samples']):
             image = read_image(sample.img_path)
             semantics = _predict(model, data['inputs'][index], sample)
             known = truth and _truth_tile(truth, sample.img_id, image, classes)
             rows.append(network_tiles(image, sample, semantics, classes, known))
-        return rows
-    finally:
-        model.train(was_training)
+    return rows
 
 
-@torch.no_grad()
 def _predict(model: Any, inputs: Tensor, sample: Any) -> np.ndarray:
     """Labels of the semantic network; segments and detections go into the sample."""
     model.predict(inputs[None], [sample])

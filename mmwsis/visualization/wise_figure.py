@@ -1,6 +1,5 @@
 """How WISE comes from an image to its instances, step by step."""
 
-import copy
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,13 +7,13 @@ from typing import Any
 
 import cv2
 import numpy as np
-import torch
 from mmengine.dataset import pseudo_collate
 
 from mmwsis.utils.arrays import to_numpy
 
 from .canvas import Canvas
 from .coco_files import read_image, spread
+from .evaluated import evaluated
 from .maps import draw_dots, draw_numbers
 from .palette import distinct_color
 from .relation_figure import training_truth
@@ -168,7 +167,6 @@ def _instance_tile(image: np.ndarray, found: Any, classes: Sequence[str]) -> Til
     return Tile(canvas.image, caption)
 
 
-@torch.no_grad()
 def batch_tiles(
     model: Any,
     data_batch: Mapping[str, Any],
@@ -194,12 +192,8 @@ def batch_tiles(
         raise TypeError(
             f'{type(model).__name__} has no blobs and embeddings; mmwsis.WISE does.'
         )
-    was_training = model.training
-    model.eval()
-    try:
-        # Copied: predictions would be left in the samples.
-        data = model.data_preprocessor(copy.deepcopy(dict(data_batch)), False)
-        rows = []
+    rows = []
+    with evaluated(model, data_batch) as data:
         for index, sample in enumerate(data['data_samples']):
             height, width = sample.img_shape[:2]
             found = model.intermediates(
@@ -209,9 +203,7 @@ def batch_tiles(
             truth = truths[index] if truths else _own_truth(image, sample)
             caption = f'image {sample.get("img_id")}: '
             rows.append(wise_tiles(image, found, classes, caption, truth))
-        return rows
-    finally:
-        model.train(was_training)
+    return rows
 
 
 def _own_truth(image: np.ndarray, sample: Any) -> np.ndarray | None:
