@@ -57,7 +57,7 @@ class Comparison:
     collapse: dict[str, Any] = field(default_factory=dict)
 
     def summary(self) -> dict[str, Any]:
-        """Figures of :func:`mmwsis.evaluation.mask_quality.summarize`, and where they come from."""
+        """Figures of :func:`~mmwsis.evaluation.mask_quality.summarize`, and sources."""
         return dict(
             pseudo_labels=self.pseudo_path.name,
             ground_truth=self.gt_path.name,
