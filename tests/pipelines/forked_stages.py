@@ -24,7 +24,7 @@ from forked_tools import IMPORTS, run_tool  # noqa: E402
 TORCHRUN = ['-m', 'mmwsis.engine.torchrun']
 
 
-def run_forked(command, log_file, cwd, env=None, append=False, header='', **_):
+def run_stage(command, log_file, cwd, env=None, append=False, header='', **_):
     """Stands in for :func:`mmwsis.pipelines.process.run_logged`."""
     python, *arguments = command
     assert python == sys.executable
@@ -82,6 +82,6 @@ def import_all():
 
 
 if __name__ == '__main__':
-    runner.run_logged = report_figures.run_logged = run_forked
+    runner.run_logged = report_figures.run_logged = run_stage
     sys.argv[0] = str(REPOSITORY / 'tools/run_pipeline.py')
     runpy.run_path(sys.argv[0], run_name='__main__')
