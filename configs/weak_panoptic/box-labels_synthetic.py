@@ -1,47 +1,24 @@
-# What GrabCut and a proposal agree on in every box of the synthetic scenes. The model has no
-# weights.
+# What GrabCut and a proposal agree on in every box of the synthetic scenes.
 _base_ = [
+    '../_base_/models/grabcut_proposals.py',
     '../_base_/datasets/synthetic_panoptic.py',
     '../_base_/default_runtime.py',
 ]
 
-model = dict(
-    type='mmwsis.GrabCutProposals',
-    num_things_classes=6,
-    num_stuff_classes=0,
-    test_cfg=dict(
-        num_iters=5,
-        grabcut_context=None,  # the whole image tells what background is
-        overlap='box',  # of boxes of annotation and proposal
-    ),
-)
+model = dict(num_things_classes=6, num_stuff_classes=0)
 artifact = 'semantic_maps'
 
 # What configs/proposals/built-in_coco.py makes; imported ones are another folder here.
 proposals = 'data/synthetic/proposals/built_in'
+_base_.box_pipeline[1].path = proposals
 pseudo_label_dataloader = dict(
     batch_size=1,
     num_workers=1,  # processes that GrabCut runs in
     dataset=dict(
-        type='mmwsis.CocoWeakDataset',
-        supervision='boxes',
-        metainfo=dict(classes=_base_.data_spec.classes),  # 0 is background in the maps
-        data_root=_base_.data_spec.data_root,
-        ann_file=_base_.data_spec.train.weak.boxes,
-        data_prefix=dict(img=_base_.data_spec.train.img),
-        min_box_side=0,  # a box without a pixel is named, not left out
-        test_mode=True,
-        pipeline=[
-            dict(type='mmwsis.LoadCachedImage', max_images=0),
-            dict(
-                type='mmwsis.LoadProposals',
-                path=proposals,
-                resize=False,
-                allow_missing=True,
-            ),
-            dict(type='mmwsis.LoadWeakAnnotations', with_point=False, with_bbox=True),
-            dict(type='mmwsis.PackWeakInputs', with_tags=False),
-        ],
+        **_base_.box_dataset,
+        # 0 is background in the maps.
+        **{**_base_.train_boxes, 'metainfo': dict(classes=_base_.data_spec.classes)},
+        pipeline=_base_.box_pipeline,
     ),
 )
 train_dataloader = None

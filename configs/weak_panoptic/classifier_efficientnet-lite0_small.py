@@ -29,10 +29,7 @@ model = dict(
 model['backbone']['out_indices'] = (5,)
 
 _base_.tag_dataset.update(
-    metainfo=_base_.metainfo,
-    data_root=_base_.data_root,
-    ann_file=_base_.data_spec.train.weak.boxes,
-    data_prefix=dict(img=_base_.data_spec.train.img),
+    **_base_.train_boxes,
 )
 _base_.crop_loader.num_workers = 1
 train_dataloader = dict(

@@ -7,10 +7,7 @@ _base_ = [
 ]
 
 _base_.tag_dataset.update(
-    metainfo=_base_.metainfo,
-    data_root=_base_.data_root,
-    ann_file=_base_.data_spec.train.weak.boxes,
-    data_prefix=dict(img=_base_.data_spec.train.img),
+    **_base_.train_boxes,
 )
 train_dataloader = dict(
     _delete_=True,

@@ -24,13 +24,11 @@ model = dict(
 )
 
 resize = dict(type='Resize', scale=(2048, 1024), keep_ratio=True)
+things = dict(classes=_base_.data_spec.classes)
 weak_boxes = dict(
     type='mmwsis.CocoWeakDataset',
     supervision='boxes',
-    metainfo=dict(classes=_base_.data_spec.classes),
-    data_root=_base_.data_root,
-    ann_file=_base_.data_spec.train.weak.boxes,
-    data_prefix=dict(img=_base_.data_spec.train.img),
+    **{**_base_.train_boxes, 'metainfo': things},
 )
 train_dataloader = dict(
     _delete_=True,
@@ -64,7 +62,7 @@ val_dataloader = dict(
     dataset=dict(
         type='mmwsis.CocoWeakDataset',
         supervision='boxes',  # of a file with masks: they are not read
-        metainfo=dict(classes=_base_.data_spec.classes),
+        metainfo=things,
         data_root=_base_.data_root,
         ann_file=_base_.data_spec.val.ann_file,
         data_prefix=dict(img=_base_.data_spec.val.img),
@@ -95,7 +93,7 @@ val_evaluator = dict(
     metric='bbox',
 )
 test_evaluator = val_evaluator
-del weak_boxes
+del things, weak_boxes
 
 custom_hooks = [
     *_base_.custom_hooks,

@@ -38,13 +38,11 @@ model = dict(
 )
 
 enlarge = dict(type='Resize', scale=(192, 192), keep_ratio=True)
+things = dict(classes=_base_.data_spec.classes)
 weak_boxes = dict(
     type='mmwsis.CocoWeakDataset',
     supervision='boxes',
-    metainfo=dict(classes=_base_.data_spec.classes),
-    data_root=_base_.data_root,
-    ann_file=_base_.data_spec.train.weak.boxes,
-    data_prefix=dict(img=_base_.data_spec.train.img),
+    **{**_base_.train_boxes, 'metainfo': things},
 )
 train_dataloader = dict(
     _delete_=True,
@@ -74,7 +72,7 @@ val_dataloader = dict(
     dataset=dict(
         type='mmwsis.CocoWeakDataset',
         supervision='boxes',  # of a file with masks: they are not read
-        metainfo=dict(classes=_base_.data_spec.classes),
+        metainfo=things,
         data_root=_base_.data_root,
         ann_file=_base_.data_spec.val.ann_file,
         data_prefix=dict(img=_base_.data_spec.val.img),
@@ -105,7 +103,7 @@ val_evaluator = dict(
     metric='bbox',
 )
 test_evaluator = val_evaluator
-del weak_boxes
+del things, weak_boxes
 
 max_iters = 300
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)

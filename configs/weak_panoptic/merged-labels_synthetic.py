@@ -22,10 +22,7 @@ pseudo_label_dataloader = dict(
     **_base_.label_loader,
     dataset=dict(
         **_base_.weak_dataset,
-        metainfo=_base_.metainfo,
-        data_root=_base_.data_root,
-        ann_file=_base_.data_spec.train.weak.boxes,
-        data_prefix=dict(img=_base_.data_spec.train.img),
+        **_base_.train_boxes,
         test_mode=True,
         pipeline=[
             dict(type='mmwsis.LoadCachedImage', max_images=0),

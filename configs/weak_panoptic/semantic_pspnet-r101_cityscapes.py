@@ -37,12 +37,6 @@ labels = 'data/cityscapes/pseudo_labels/weak_panoptic_round0.json'
 box_labels = 'data/cityscapes/pseudo_labels/box_labels'
 extra_labels = 'data/cityscapes/pseudo_labels/weak_panoptic_extra_round0.json'
 _base_.known_labels[0].folder = box_labels
-training_images = dict(
-    metainfo=_base_.metainfo,
-    data_root=_base_.data_root,
-    ann_file=_base_.data_spec.train.weak.boxes,
-    data_prefix=dict(img=_base_.data_spec.train.img),
-)
 coarse_images = dict(
     metainfo=_base_.metainfo,
     data_root=_base_.data_root,
@@ -57,7 +51,7 @@ train_dataloader = dict(
         datasets=[
             dict(
                 **_base_.weak_dataset,
-                **training_images,
+                **_base_.train_boxes,
                 pipeline=[
                     dict(type='LoadImageFromFile'),
                     dict(**_base_.label_map, ann_file=labels),
@@ -80,7 +74,7 @@ pseudo_label_dataloader = dict(
     **_base_.label_loader,
     dataset=dict(
         **_base_.weak_dataset,
-        **training_images,
+        **_base_.train_boxes,
         test_mode=True,
         pipeline=[
             dict(type='LoadImageFromFile'),
@@ -103,11 +97,9 @@ val_dataloader = dict(
     ),
 )
 test_dataloader = val_dataloader
-truth = dict(
-    ann_file=_base_.data_root + _base_.data_spec.val.panoptic.ann_file,
-    seg_prefix=_base_.data_root + _base_.data_spec.val.panoptic.seg,
+val_evaluator = dict(
+    _delete_=True, type='mmwsis.SemanticIoUMetric', **_base_.val_panoptic
 )
-val_evaluator = dict(_delete_=True, type='mmwsis.SemanticIoUMetric', **truth)
 test_evaluator = val_evaluator
 default_hooks = dict(checkpoint=dict(interval=10000))
 
@@ -133,4 +125,4 @@ wsis = dict(
     ],
     produces='data/cityscapes/pseudo_labels/weak_panoptic_round1.json',
 )
-del training_images, coarse_images, truth
+del coarse_images

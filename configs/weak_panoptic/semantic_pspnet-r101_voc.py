@@ -33,18 +33,12 @@ model = dict(
 # Labels that are trained on: of the first round here, of the others by the pipeline.
 labels = 'data/voc/pseudo_labels/weak_panoptic_round0.json'
 _base_.label_map.ann_file = labels
-training_images = dict(
-    metainfo=_base_.metainfo,
-    data_root=_base_.data_root,
-    ann_file=_base_.data_spec.train.weak.boxes,
-    data_prefix=dict(img=_base_.data_spec.train.img),
-)
 train_dataloader = dict(
     _delete_=True,
     **_base_.train_loader,
     dataset=dict(
         **_base_.weak_dataset,
-        **training_images,
+        **_base_.train_boxes,
         pipeline=[
             dict(type='LoadImageFromFile'),
             _base_.label_map,
@@ -56,7 +50,7 @@ pseudo_label_dataloader = dict(
     **_base_.label_loader,
     dataset=dict(
         **_base_.weak_dataset,
-        **training_images,
+        **_base_.train_boxes,
         test_mode=True,
         pipeline=[
             dict(type='LoadImageFromFile'),
@@ -79,11 +73,9 @@ val_dataloader = dict(
     ),
 )
 test_dataloader = val_dataloader
-truth = dict(
-    ann_file=_base_.data_root + _base_.data_spec.val.panoptic.ann_file,
-    seg_prefix=_base_.data_root + _base_.data_spec.val.panoptic.seg,
+val_evaluator = dict(
+    _delete_=True, type='mmwsis.SemanticIoUMetric', **_base_.val_panoptic
 )
-val_evaluator = dict(_delete_=True, type='mmwsis.SemanticIoUMetric', **truth)
 test_evaluator = val_evaluator
 default_hooks = dict(checkpoint=dict(interval=10000))
 
@@ -94,4 +86,3 @@ wsis = dict(
     requires=['configs/weak_panoptic/box-labels_voc.py'],
     produces='data/voc/pseudo_labels/weak_panoptic_round1.json',
 )
-del training_images, truth

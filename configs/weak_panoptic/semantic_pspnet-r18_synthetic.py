@@ -55,18 +55,12 @@ _base_.known_labels[0].folder = box_labels
 _base_.augmentation[0].scale = (1.0, 2.0)
 _base_.augmentation[2].crop_size = 160
 enlarge = dict(type='mmwsis.ResizeToSize', size=192, interpolation='bilinear')
-training_images = dict(
-    metainfo=_base_.metainfo,
-    data_root=_base_.data_root,
-    ann_file=_base_.data_spec.train.weak.boxes,
-    data_prefix=dict(img=_base_.data_spec.train.img),
-)
 train_dataloader = dict(
     _delete_=True,
     **{**_base_.train_loader, 'batch_size': 4, 'num_workers': 1},
     dataset=dict(
         **_base_.weak_dataset,
-        **training_images,
+        **_base_.train_boxes,
         pipeline=[
             dict(type='LoadImageFromFile'),
             _base_.label_map,
@@ -78,7 +72,7 @@ pseudo_label_dataloader = dict(
     **{**_base_.label_loader, 'num_workers': 1},
     dataset=dict(
         **_base_.weak_dataset,
-        **training_images,
+        **_base_.train_boxes,
         test_mode=True,
         pipeline=[
             dict(type='LoadImageFromFile'),
@@ -101,11 +95,9 @@ val_dataloader = dict(
     ),
 )
 test_dataloader = val_dataloader
-truth = dict(
-    ann_file=_base_.data_root + _base_.data_spec.val.panoptic.ann_file,
-    seg_prefix=_base_.data_root + _base_.data_spec.val.panoptic.seg,
+val_evaluator = dict(
+    _delete_=True, type='mmwsis.SemanticIoUMetric', **_base_.val_panoptic
 )
-val_evaluator = dict(_delete_=True, type='mmwsis.SemanticIoUMetric', **truth)
 test_evaluator = val_evaluator
 
 # Iterations, not epochs, so that the recipe also fits datasets of another size.
@@ -131,4 +123,3 @@ wsis = dict(
     ],
     produces='data/synthetic/pseudo_labels/weak_panoptic_round1.json',
 )
-del training_images, truth

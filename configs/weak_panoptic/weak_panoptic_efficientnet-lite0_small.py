@@ -51,17 +51,12 @@ val_dataloader = dict(
 )
 test_dataloader = val_dataloader
 del train_detections, val_detections, label_pipeline, val_pipeline
-truth = dict(
-    ann_file=_base_.data_root + _base_.data_spec.val.panoptic.ann_file,
-    seg_prefix=_base_.data_root + _base_.data_spec.val.panoptic.seg,
-)
 val_evaluator = [
-    dict(type='mmwsis.PanopticQualityMetric', **truth),
-    dict(type='mmwsis.PanopticAPMetric', **truth),
-    dict(type='mmwsis.SemanticIoUMetric', **truth),
+    dict(type='mmwsis.PanopticQualityMetric', **_base_.val_panoptic),
+    dict(type='mmwsis.PanopticAPMetric', **_base_.val_panoptic),
+    dict(type='mmwsis.SemanticIoUMetric', **_base_.val_panoptic),
 ]
 test_evaluator = val_evaluator
-del truth
 
 # At a tenth of the rate.
 max_iters = 200

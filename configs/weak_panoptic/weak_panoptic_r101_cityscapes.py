@@ -55,14 +55,10 @@ val_dataloader = dict(
 )
 test_dataloader = val_dataloader
 del train_detections, val_detections, label_pipeline, val_pipeline, fine_images
-truth = dict(
-    ann_file=_base_.data_root + _base_.data_spec.val.panoptic.ann_file,
-    seg_prefix=_base_.data_root + _base_.data_spec.val.panoptic.seg,
-)
 val_evaluator = [
-    dict(type='mmwsis.PanopticQualityMetric', **truth),
-    dict(type='mmwsis.PanopticAPMetric', **truth),
-    dict(type='mmwsis.SemanticIoUMetric', **truth),
+    dict(type='mmwsis.PanopticQualityMetric', **_base_.val_panoptic),
+    dict(type='mmwsis.PanopticAPMetric', **_base_.val_panoptic),
+    dict(type='mmwsis.SemanticIoUMetric', **_base_.val_panoptic),
     # Of things, by the benchmark's rules.
     dict(
         type='mmwsis.VOCInstanceMetric',
@@ -71,7 +67,6 @@ val_evaluator = [
     ),
 ]
 test_evaluator = val_evaluator
-del truth
 
 # At a tenth of the rate (the paper says no more).
 max_iters = 30000

@@ -55,8 +55,17 @@ val_dataloader = dict(
     ),
 )
 test_dataloader = val_dataloader
-val_evaluator = dict(
+# What metrics read.
+val_panoptic = dict(
     ann_file=data_root + data_spec['val']['panoptic']['ann_file'],
     seg_prefix=data_root + data_spec['val']['panoptic']['seg'],
 )
+val_evaluator = val_panoptic
 test_evaluator = val_evaluator
+# The training images with the boxes of their things and their tags.
+train_boxes = dict(
+    metainfo=metainfo,
+    data_root=data_root,
+    ann_file=data_spec['train']['weak']['boxes'],
+    data_prefix=dict(img=_base_.data_spec.train.img),
+)

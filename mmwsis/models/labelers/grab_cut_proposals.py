@@ -49,8 +49,9 @@ class GrabCutProposals(WeightFreeLabeler):
     Args:
         num_things_classes: Labels below it are things.
         num_stuff_classes: Labels of the dataset that follow. Defaults to 0.
-        test_cfg: ``num_iters`` of GrabCut, 5; ``grabcut_context``, pixels that it looks
-            at, None: all; ``overlap`` of boxes and proposals, 'box' or 'mask';
+        test_cfg: ``num_iters`` of GrabCut, 5; ``grabcut_context``, how many widths and
+            heights of the box around it GrabCut sees, None: the whole image;
+            ``overlap`` of boxes and proposals, 'box' or 'mask';
             ``background``, whether in panoptic maps pixels of no thing are the stuff of
             a dataset that has one class of it (PASCAL VOC), True, or void.
             Defaults to None.
