@@ -1,11 +1,21 @@
 # What GrabCut and a proposal agree on in every box of Cityscapes.
 _base_ = [
-    '../_base_/models/grabcut_proposals.py',
     '../_base_/datasets/cityscapes_panoptic.py',
+    '../_base_/datasets/weak_panoptic_images.py',
     '../_base_/default_runtime.py',
 ]
 
-model = dict(num_things_classes=8, num_stuff_classes=0)
+# It has no weights.
+model = dict(
+    type='mmwsis.GrabCutProposals',
+    num_things_classes=8,
+    num_stuff_classes=0,
+    test_cfg=dict(
+        num_iters=5,
+        grabcut_context=None,  # the whole image tells what background is
+        overlap='box',  # of boxes of annotation and proposal
+    ),
+)
 artifact = 'semantic_maps'
 
 # What configs/proposals/built-in_coco.py makes; imported ones are another folder here.

@@ -1,15 +1,22 @@
 # The labels of the first round on PASCAL VOC (train_aug): what GrabCut and a proposal agree on
 # in every box, background where no box is. Its one stuff class needs no tags.
 _base_ = [
-    '../_base_/models/grabcut_proposals.py',
     '../_base_/datasets/voc_panoptic.py',
+    '../_base_/datasets/weak_panoptic_images.py',
     '../_base_/default_runtime.py',
 ]
 
+# It has no weights.
 model = dict(
+    type='mmwsis.GrabCutProposals',
     num_things_classes=20,
     num_stuff_classes=1,
-    test_cfg=dict(background=True),  # what is no object is the one stuff class
+    test_cfg=dict(
+        num_iters=5,
+        grabcut_context=None,  # the whole image tells what background is
+        overlap='box',  # of boxes of annotation and proposal
+        background=True,  # what is no object is the one stuff class
+    ),
 )
 artifact = 'panoptic_maps'
 

@@ -1,5 +1,5 @@
-# Data pipelines of weak panoptic on whole images; a config says where labels, maps and
-# detections are, in the second and third step.
+# Data pipelines of weak panoptic on whole images; a config says where labels, maps,
+# proposals and detections are, in the second and third step.
 # Training on the labels of a round: detections follow them in the last network's pipeline.
 label_map = dict(type='mmwsis.LoadPanopticMap')
 detections = dict(type='mmwsis.LoadDetections', score_thr=0.5, max_per_img=100)
@@ -34,3 +34,16 @@ weak_dataset = dict(
     supervision='boxes',
     filter_cfg=None,  # an image without objects is an example, too
 )
+# GrabCut's: every box of a training image and the proposals, whose folder is a config's.
+box_dataset = dict(
+    type='mmwsis.CocoWeakDataset',
+    supervision='boxes',
+    min_box_side=0,  # a box without a pixel is named, not left out
+    test_mode=True,
+)
+box_pipeline = [
+    dict(type='mmwsis.LoadCachedImage', max_images=0),
+    dict(type='mmwsis.LoadProposals', path=None, resize=False, allow_missing=True),
+    dict(type='mmwsis.LoadWeakAnnotations', with_point=False, with_bbox=True),
+    dict(type='mmwsis.PackWeakInputs', with_tags=False),
+]
