@@ -1,6 +1,5 @@
 """Draw CAMs in validation and testing; works with ``--show-dir``."""
 
-from pathlib import Path
 from typing import Any
 
 from mmengine.runner import Runner
@@ -31,9 +30,6 @@ class ClassMapVisualizationHook(CropPredictionVisualizationHook):
         super().__init__(**kwargs)
         self.map_name = map_name
         self.show_points = show_points
-
-    def _file_name(self, sample: Any) -> str:
-        return f'{Path(sample.img_path).stem}.png'
 
     def _tiles(self, runner: Runner, sample: Any) -> list:
         classes = (runner.visualizer.dataset_meta or {}).get('classes') or ()

@@ -122,7 +122,9 @@ class CropPredictionVisualizationHook(Hook):
         return [self._tiles(runner, sample) for sample in outputs]
 
     def _file_name(self, sample: Any) -> str:
-        return f'{Path(sample.img_path).stem}_{sample.get("ann_id")}.png'
+        # Two sub-folders may have an image of one name; ids are unique.
+        number = sample.get('ann_id', sample.get('img_id'))
+        return f'{Path(sample.img_path).stem}_{number}.png'
 
     def _tiles(self, runner: Runner, sample: Any) -> list:
         classes = (runner.visualizer.dataset_meta or {}).get('classes') or ()

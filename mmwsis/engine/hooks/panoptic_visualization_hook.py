@@ -1,7 +1,6 @@
 """Draw how WeakPanoptic comes to its segments; works with ``--show-dir``."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from mmengine.model import is_model_wrapper
@@ -35,6 +34,3 @@ class PanopticVisualizationHook(CropPredictionVisualizationHook):
         if key not in self._truths:
             self._truths[key] = true_segments(runner.cfg.get(key))
         return batch_tiles(model, data_batch, classes, self._truths[key])
-
-    def _file_name(self, sample: Any) -> str:
-        return f'{Path(sample.img_path).stem}.png'

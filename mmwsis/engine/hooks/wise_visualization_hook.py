@@ -1,8 +1,6 @@
 """Draw how WISE comes to its instances; works with ``--show-dir``."""
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
@@ -26,6 +24,3 @@ class WISEVisualizationHook(CropPredictionVisualizationHook):
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         classes = (runner.visualizer.dataset_meta or {}).get('classes') or ()
         return batch_tiles(model, data_batch, classes)
-
-    def _file_name(self, sample: Any) -> str:
-        return f'{Path(sample.img_path).stem}.png'
