@@ -1,6 +1,5 @@
 """Dataset of object crops: one sample per annotation, as labelers train on them."""
 
-import math
 import os.path as osp
 from collections.abc import Mapping
 from typing import Any
@@ -16,26 +15,10 @@ from mmwsis.formats.coco_file import (
     match_classes,
 )
 from mmwsis.registry import DATASETS
+from mmwsis.structures.crop_limits import DEFAULT_CROPS, crop_limits
 from mmwsis.structures.supervision import Supervision
 
 from .seeded_samplers import SeededDraws
-
-_DEFAULT_FILTER = dict(min_area=2048, max_area=1e10, min_size=2)
-
-
-def crop_limits(filter_cfg: Mapping[str, Any] | None) -> dict[str, float]:
-    """Sizes of the boxes that :class:`ObjectCropDataset` trains on.
-
-    Args:
-        filter_cfg: As in a config; ``None`` keeps all.
-
-    Returns:
-        ``min_area``, ``max_area`` (square pixels) and ``min_size`` (pixels), none of
-        which a box may equal.
-    """
-    if filter_cfg is None:
-        return dict(min_area=-1.0, max_area=math.inf, min_size=-1.0)
-    return {**_DEFAULT_FILTER, **filter_cfg}
 
 
 @DATASETS.register_module()
@@ -79,7 +62,7 @@ class ObjectCropDataset(SeededDraws, BaseDataset):
         supervision: 'str | Supervision',
         metainfo: Mapping | None = None,
         data_prefix: dict | None = None,
-        filter_cfg: dict | None = _DEFAULT_FILTER,
+        filter_cfg: dict | None = DEFAULT_CROPS,
         backend_args: dict | None = None,
         **kwargs: Any,
     ) -> None:
@@ -89,10 +72,10 @@ class ObjectCropDataset(SeededDraws, BaseDataset):
                 'ObjectCropDataset cuts out boxes: supervision must be at least '
                 f"'boxes', got {level.label!r}."
             )
-        unknown = set(filter_cfg or ()) - _DEFAULT_FILTER.keys()
+        unknown = set(filter_cfg or ()) - DEFAULT_CROPS.keys()
         if unknown:
             raise ValueError(
-                f'filter_cfg knows {sorted(_DEFAULT_FILTER)}, got {sorted(unknown)}.'
+                f'filter_cfg knows {sorted(DEFAULT_CROPS)}, got {sorted(unknown)}.'
             )
         self.supervision = level.label
         self.backend_args = backend_args

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mmwsis.datasets.object_crop import crop_limits
 from mmwsis.formats.categories import name_list
 from mmwsis.formats.validation import IssueLog, ValidationReport
 from mmwsis.formats.validation.image_files import check_image_files
+from mmwsis.structures.crop_limits import crop_limits
 from mmwsis.structures.supervision import Supervision
 
 from .preflight import DatasetClasses

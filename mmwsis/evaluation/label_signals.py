@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from pycocotools import mask as coco_mask
 
-from mmwsis.datasets.transforms.loading import read_rgb
 from mmwsis.formats.coco_masks import (
     MaskCrop,
     MaskError,
@@ -22,7 +21,12 @@ from mmwsis.formats.coco_masks import (
     checked_rle,
     decode_segmentation,
 )
-from mmwsis.formats.image_file import image_place, read_header, size_difference
+from mmwsis.formats.image_file import (
+    image_place,
+    read_header,
+    read_rgb,
+    size_difference,
+)
 from mmwsis.ops import DenseCRF, unary_from_labels
 from mmwsis.ops.connected_components import connected_components
 from mmwsis.structures import annotation_place

@@ -191,6 +191,27 @@ def read_upright(
         ) from error
 
 
+def read_rgb(
+    path: str, img_id: Any = None, backend_args: dict | None = None
+) -> np.ndarray:
+    """Read an image upright as RGB.
+
+    Args:
+        path: File or URL.
+        img_id: Named in messages. Defaults to None, no id.
+        backend_args: Arguments of MMEngine's file backend. Defaults to None.
+
+    Returns:
+        uint8 ``(H, W, 3)``.
+
+    Raises:
+        FileNotFoundError: There is no such image.
+        OSError: It cannot be decoded to its end.
+    """
+    image = read_upright(path, img_id, backend_args)
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)
+
+
 def size_difference(
     expected: tuple[float, float], header: ImageHeader, name: object = 'the image'
 ) -> str:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mmdet.evaluation.functional import INSTANCE_OFFSET
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 from mmengine.structures import BaseDataElement
@@ -57,15 +56,19 @@ class PanopticMaps(MapFolder):
     suffix = '.png'
 
     def __init__(self, out: Path, source: LabelSource, encoding: str = 'rgb') -> None:
+        # Tools that read finished labels come by here, and mmdet is slow to import.
+        from mmdet.evaluation.functional import INSTANCE_OFFSET
+
         super().__init__(out, source)
+        self._offset = INSTANCE_OFFSET
         if encoding not in ENCODINGS:
             raise ValueError(
                 f'encoding of panoptic maps must be one of {[*ENCODINGS]}, got '
                 f'{encoding!r}.'
             )
-        if len(source.classes) >= INSTANCE_OFFSET:
+        if len(source.classes) >= self._offset:
             raise ValueError(
-                f'panoptic maps hold {INSTANCE_OFFSET - 1} classes, the config names '
+                f'panoptic maps hold {self._offset - 1} classes, the config names '
                 f'{len(source.classes)}.'
             )
         self.encoding = encoding
@@ -134,7 +137,7 @@ class PanopticMaps(MapFolder):
         """
         values, ignored = self._codes(sample, image_size, where)
         codes, places = distinct(values.reshape(image_size))
-        labels = codes % INSTANCE_OFFSET
+        labels = codes % self._offset
         listed = ~np.isin(labels, ignored)
         if labels[listed].max(initial=0) >= len(self.values):
             wrong = labels[listed].max()
@@ -177,14 +180,14 @@ class PanopticMaps(MapFolder):
         if values.dtype.kind not in 'iu' or values.min(initial=0) < 0:
             raise ValueError(
                 f'{where}: pred_panoptic_seg.sem_seg must hold integers, label + '
-                f'{INSTANCE_OFFSET} * instance, from 0; got {values.dtype} from '
+                f'{self._offset} * instance, from 0; got {values.dtype} from '
                 f'{values.min(initial=0)}.'
             )
         void = len(self.values)
         return values.astype(np.int64), [void, int(found.get('ignore_index', void))]
 
     def _class_of(self, code: int) -> dict[str, int]:
-        label, instance = code % INSTANCE_OFFSET, code // INSTANCE_OFFSET
+        label, instance = code % self._offset, code // self._offset
         category_id = self.source.category_ids[label]
         return dict(
             category_id=category_id,

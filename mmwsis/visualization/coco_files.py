@@ -9,10 +9,14 @@ from typing import Any
 import numpy as np
 from mmengine.dataset import BaseDataset
 
-from mmwsis.datasets.transforms.loading import read_rgb
 from mmwsis.formats.coco_file import read_json
 from mmwsis.formats.coco_masks import annotation_mask
-from mmwsis.formats.image_file import image_place, read_header, size_difference
+from mmwsis.formats.image_file import (
+    image_place,
+    read_header,
+    read_rgb,
+    size_difference,
+)
 from mmwsis.structures import annotation_place
 
 

@@ -109,7 +109,7 @@ def test_a_mask_is_the_decoders_of_the_largest_predicted_iou(scene, labels, weig
     cfg = config(scene, weights)
     found = generate(cfg, scene / 'out.json')['annotations']
     network = SAMLabeler(weights / 'sam').network
-    from mmwsis.datasets.transforms.loading import read_rgb
+    from mmwsis.formats.image_file import read_rgb
 
     weak = labels['annotations'][0]
     image = read_rgb(str(scene / 'images' / f'{weak["image_id"]}.png'))

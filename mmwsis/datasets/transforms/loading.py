@@ -3,7 +3,6 @@
 from collections import OrderedDict
 from typing import Any
 
-import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform, LoadImageFromFile
 from mmengine.fileio import get
@@ -11,6 +10,7 @@ from mmengine.fileio import get
 from mmwsis.formats.image_file import (
     image_place,
     read_header,
+    read_rgb,
     read_upright,
     size_difference,
 )
@@ -149,27 +149,6 @@ class LoadCheckedImage(LoadImageFromFile):
         results['img'] = image.astype(np.float32) if self.to_float32 else image
         results['img_shape'] = results['ori_shape'] = image.shape[:2]
         return results
-
-
-def read_rgb(
-    path: str, img_id: Any = None, backend_args: dict | None = None
-) -> np.ndarray:
-    """Read an image upright as RGB; see :mod:`mmwsis.formats.image_file`.
-
-    Args:
-        path: File or URL.
-        img_id: Named in messages. Defaults to None, no id.
-        backend_args: Arguments of MMEngine's file backend. Defaults to None.
-
-    Returns:
-        uint8 ``(H, W, 3)``.
-
-    Raises:
-        FileNotFoundError: There is no such image.
-        OSError: It is truncated or no image.
-    """
-    image = read_upright(path, img_id, backend_args)
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)
 
 
 def _check_size(
