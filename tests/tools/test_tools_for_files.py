@@ -1,4 +1,4 @@
-"""Tools that only read files start without MMDetection, which takes seconds to import."""
+"""Tools that read files start without MMDetection, which takes seconds to import."""
 
 import subprocess
 import sys
