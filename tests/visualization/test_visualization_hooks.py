@@ -124,7 +124,7 @@ def test_class_map_hook_draws_maps_over_the_image(tmp_path):
         dict(type='mmwsis.ClassMapVisualizationHook', draw=True, test_out_dir='show')
     )
     hook.after_test_iter(runner, 0, None, samples[:1])
-    drawn = np.asarray(Image.open(tmp_path / 'now/show/scene.png').convert('RGB'))
+    drawn = np.asarray(Image.open(tmp_path / 'now/show/scene_3.png').convert('RGB'))
     tinted = (np.abs(drawn.astype(int) - 90).max(-1) > 30).sum()
     assert tinted > 1000
     hook = HOOKS.build(dict(type='mmwsis.ClassMapVisualizationHook', draw=True))

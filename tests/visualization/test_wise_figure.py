@@ -164,7 +164,7 @@ def test_the_hook_serves_show_dir(tmp_path):
     )
     hook.after_test_iter(runner, 0, data, data['data_samples'])
     for number in (0, 1):
-        drawn = Image.open(tmp_path / f'now/shown/scene_{number}.png')
+        drawn = Image.open(tmp_path / f'now/shown/scene_{number}_{number}.png')
         assert drawn.width > 5 * 300 and drawn.height > 256
     hook = HOOKS.build(
         dict(type='mmwsis.WISEVisualizationHook', draw=True, max_samples=1)
