@@ -21,7 +21,7 @@ from mmwsis.structures.supervision import sort_ids
 from mmwsis.utils.parallel import OrderedPool
 
 from .conversion import Progress
-from .label_maps import label_regions
+from .label_maps import Region, label_regions
 
 _CATEGORY_NEEDS = ('id', 'name', 'isthing')
 _SEGMENT_NEEDS = ('id', 'category_id', 'bbox', 'area')
@@ -84,7 +84,7 @@ def panoptic_to_instances(
         FileNotFoundError: A PNG does not exist.
         ValueError: JSON and PNG do not fit together; the message names both.
     """
-    isthing = _thing_flags(panoptic, source)
+    isthing = thing_flags(panoptic, source)
     segments = segments_by_image(panoptic, source, isthing)
     annotations: list[dict[str, Any]] = []
     jobs: list[_MapJob] = []
@@ -166,7 +166,7 @@ def add_stuff_tags(
                 f'{file}: --stuff-tags needs a COCO panoptic JSON, whose annotations '
                 'have segments_info'
             )
-        isthing = _thing_flags(panoptic, file)
+        isthing = thing_flags(panoptic, file)
         for category in panoptic['categories']:
             own = categories.setdefault(category['id'], category)
             if own['name'] != category['name'] or bool(own['isthing']) != bool(
@@ -276,7 +276,19 @@ def _is_flag(value: Any) -> bool:
     return isinstance(value, int) and value in (0, 1)
 
 
-def _thing_flags(panoptic: Mapping[str, Any], source: str) -> dict[Any, bool]:
+def thing_flags(panoptic: Mapping[str, Any], source: str) -> dict[Any, bool]:
+    """Say of every category whether it is a thing; images and categories are checked.
+
+    Args:
+        panoptic: Parsed panoptic JSON.
+        source: Name of the file, for messages.
+
+    Returns:
+        Category id -> whether it is a thing.
+
+    Raises:
+        ValueError: An image or a category is broken.
+    """
     # Images and categories are those of any COCO file.
     check_coco({**panoptic, 'annotations': []}, source)
     for category in panoptic['categories']:
@@ -320,29 +332,49 @@ def read_segment_ids(path: str, size: tuple[int, int], where: str) -> np.ndarray
     return ids
 
 
-def _masks_of_map(job: _MapJob) -> list[dict[str, Any]]:
-    """RLEs of the wanted segments of one PNG."""
-    ids = read_segment_ids(job.path, job.size, job.where)
+def regions_of_map(
+    ids: np.ndarray, listed: Sequence[Mapping[str, Any]], path: str, where: str
+) -> dict[int, Region]:
+    """Find the segments of a PNG, which must be those that the JSON lists.
+
+    Args:
+        ids: int32 (H, W), of :func:`read_segment_ids`.
+        listed: Its ``segments_info``.
+        path: The PNG.
+        where: Names file and image id in messages.
+
+    Returns:
+        Region by segment id, and that of :data:`VOID` where there is any.
+
+    Raises:
+        ValueError: A segment has no pixel or another box, or is not listed.
+    """
     regions = label_regions(np.maximum(ids, VOID))
-    for segment in job.listed:
+    for segment in listed:
         own = regions.get(segment['id'])
         if own is None:
             raise ValueError(
-                f'{job.path} has no pixel of segment {segment["id"]}; {job.where} '
-                'lists it'
+                f'{path} has no pixel of segment {segment["id"]}; {where} lists it'
             )
         box = number_column([segment], 'bbox', (4,)).values
         if np.isnan(box).any() or are_apart(box, np.array([own.bbox], float))[0]:
             raise ValueError(
-                f'{job.where}, segment {segment["id"]}: bbox {segment["bbox"]!r} is '
-                f'not that of its pixels in {job.path}, {own.bbox}'
+                f'{where}, segment {segment["id"]}: bbox {segment["bbox"]!r} is '
+                f'not that of its pixels in {path}, {own.bbox}'
             )
-    unlisted = sorted(regions.keys() - {VOID, *(one['id'] for one in job.listed)})
+    unlisted = sorted(regions.keys() - {VOID, *(one['id'] for one in listed)})
     if unlisted:
         raise ValueError(
-            f'{job.path} has {regions[unlisted[0]].area} pixels of segment '
-            f'{unlisted[0]}, which {job.where} does not list ({len(unlisted)} such '
+            f'{path} has {regions[unlisted[0]].area} pixels of segment '
+            f'{unlisted[0]}, which {where} does not list ({len(unlisted)} such '
             'segments): they are of no known class. Add them to segments_info, or set '
             'their pixels to 0, which is no label'
         )
+    return regions
+
+
+def _masks_of_map(job: _MapJob) -> list[dict[str, Any]]:
+    """RLEs of the wanted segments of one PNG."""
+    ids = read_segment_ids(job.path, job.size, job.where)
+    regions = regions_of_map(ids, job.listed, job.path, job.where)
     return [regions[segment_id].rle for segment_id in job.segment_ids]

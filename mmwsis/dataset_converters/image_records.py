@@ -4,7 +4,7 @@ import functools
 import itertools
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -49,8 +49,8 @@ class ConversionError(ValueError):
 
 
 def convert_images(
-    names: Sequence[str],
-    convert: Callable[[str], Record],
+    names: Sequence[Hashable],
+    convert: Callable[[Any], Record],
     outputs: Sequence[str | os.PathLike],
     assemble: Callable[[list[Record]], dict[str, Any]],
     run: RunOptions,
@@ -60,7 +60,8 @@ def convert_images(
     """Convert images one by one and write the document that their records make.
 
     Args:
-        names: One name per image, in the order of the result.
+        names: One name per image, in the order of the result, or another picklable
+            description of it, whose text is its name.
         convert: Picklable function from name to record; a ValueError or OSError of it
             names the file and the object that are broken.
         outputs: Files that must not be there without ``overwrite``; the document is
@@ -98,7 +99,7 @@ def convert_images(
     return document, problems
 
 
-def _record_or_reason(convert: Callable[[str], Record], name: str) -> Record | str:
+def _record_or_reason(convert: Callable[[Any], Record], name: Hashable) -> Record | str:
     """Convert an image; a broken one gives the reason instead."""
     try:
         return convert(name)
@@ -206,7 +207,7 @@ def compare_size(
     ]
 
 
-def _check_names(names: Sequence[str]) -> None:
+def _check_names(names: Sequence[Hashable]) -> None:
     if not names:
         raise ValueError('no image is listed')
     twice = [name for name, count in Counter(names).items() if count > 1]

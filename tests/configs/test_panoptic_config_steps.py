@@ -38,6 +38,7 @@ PANOPTIC_LABELS = (
     'weak_panoptic_extra_round0',
     'weak_panoptic_semi_round0',
     'weak_panoptic_semi_round1',
+    'weak_panoptic_voc_round0',
 )
 
 
@@ -63,7 +64,8 @@ def panoptic_spec(tmp_path_factory):
     for split in ('train', 'val'):
         found = json.loads((root / f'annotations/instances_{split}.json').read_text())
         suffix = '' if split == 'train' else '_val'
-        write_proposals(root / f'proposals/built_in{suffix}', found)
+        for name in ('built_in', 'built_in_voc'):
+            write_proposals(root / f'proposals/{name}{suffix}', found)
         detections = [
             dict(
                 image_id=one['image_id'],

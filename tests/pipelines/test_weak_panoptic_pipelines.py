@@ -81,3 +81,27 @@ def test_weak_labels_alone_are_enough(name):
     assert not needless & set(stages)
     assert {'first_labels', 'network@1', 'detections', 'pseudo_labels'} <= set(stages)
     assert stages['report'].table == {}
+
+
+@pytest.mark.parametrize('labels', ['weak', 'full'])
+def test_both_networks_of_voc_begin_with_what_coco_taught(labels):
+    stages = stages_of('pipeline_coco', data=f'voc_coco_{labels}')
+    plain = stages_of('pipeline')
+    first = stages['coco_network'].cfg_options[TRAIN.format('', 1)]
+    if labels == 'weak':
+        assert first == stages['coco_box_labels'].out
+        assert stages['coco_box_labels'].cfg_options == {
+            'pseudo_label_dataloader.dataset.pipeline.1.path': (
+                stages['coco_proposals'].out
+            )
+        }
+    else:
+        assert 'coco_box_labels' not in stages
+        assert (first,) == stages['coco_weak_labels'].inputs
+    for name in ('network@1', 'full_network'):
+        options = {**stages[name].cfg_options}
+        assert options.pop('load_from') == '{checkpoint:coco_network}'
+        assert options == plain[name].cfg_options
+    # No training goes on where one of other weights has ended.
+    trained = {name for name in plain if plain[name].kind == 'train'} - {'detector'}
+    assert all(stages[name].work_dir != plain[name].work_dir for name in trained)

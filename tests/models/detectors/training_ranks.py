@@ -1,7 +1,7 @@
 """Trains every end-to-end detector for two steps on one rank's share of two images.
 
 Called as ``python training_ranks.py FOLDER RANK WORLD_SIZE``; rank 0 writes the weights
-to ``FOLDER/WORLD_SIZE.pth``. One rank alone adds up the gradients of the images instead.
+to ``FOLDER/WORLD_SIZE.pth``. One rank alone adds up the gradients of its images.
 """
 
 import sys

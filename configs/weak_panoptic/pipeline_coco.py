@@ -1,0 +1,106 @@
+# Weak panoptic on PASCAL VOC, its semantic network pretrained on COCO's boxes or, with --data
+# voc_coco_full, on COCO's masks; on VOC's own boxes and, as the baseline, masks:
+#   python tools/dataset_converters/coco2voc.py \
+#       data/coco/annotations/panoptic_train2017.json --workers 8    # and val2017
+#   python tools/run_pipeline.py configs/weak_panoptic/pipeline_coco.py
+_base_ = './pipeline.py'
+
+_truth = 'data/coco/annotations/panoptic_train2017_voc.json'
+_boxes = 'data/coco/weak/boxes_panoptic_train2017_voc.json'
+_coco = [
+    dict(
+        name='coco_weak_labels',
+        type='command',
+        command=[
+            'tools/dataset_converters/coco2weak.py',
+            _truth,
+            *('--level', 'boxes', '--out', _boxes, '--overwrite', '--keep-handmade'),
+        ],
+        inputs=[_truth],
+        outputs=[_boxes],
+    ),
+    dict(
+        name='coco_proposals',
+        type='generate',
+        config='mmwsis::proposals/built-in_coco.py',
+        has_weights=False,
+        artifact='proposals',
+        out='{coco_proposals}',
+        cfg_options={
+            'pseudo_label_dataloader.dataset.data_root': 'data/coco/',
+            'pseudo_label_dataloader.dataset.ann_file': _boxes,
+            'pseudo_label_dataloader.dataset.data_prefix.img': 'train2017/',
+        },
+    ),
+    dict(
+        name='coco_box_labels',
+        type='generate',
+        config='mmwsis::weak_panoptic/box-labels_coco.py',
+        has_weights=False,
+        artifact='panoptic_maps',
+        out='data/coco/pseudo_labels/weak_panoptic_voc_round0.json',
+        cfg_options={
+            'pseudo_label_dataloader.dataset.pipeline.1.path': '{coco_proposals}',
+        },
+    ),
+    dict(
+        name='coco_network',
+        type='train',
+        config='mmwsis::weak_panoptic/semantic_pspnet-r101_coco.py',
+        work_dir='work_dirs/weak_panoptic_{data}/coco_network',
+        cfg_options={'train_dataloader.dataset.pipeline.1.ann_file': '{coco_labels}'},
+    ),
+]
+# Both networks of VOC begin with these weights. Every training has a folder of its own: those
+# of pipeline.py begin with others.
+_folder = 'work_dirs/weak_panoptic_{data}'
+_pretrained = {'load_from': '{checkpoint:coco_network}'}
+
+
+def _begin(stage, **more):
+    return dict(stage, cfg_options={**stage['cfg_options'], **_pretrained}, **more)
+
+
+_stages = {stage['name']: stage for stage in _base_.pipeline.stages}
+_network, *_others = _stages['refinement']['stages']
+_own = dict(
+    refinement=dict(
+        stages=[
+            _begin(_network, work_dir=f'{_folder}/network/round{{round}}'),
+            dict(_others[0], work_dir=f'{_folder}/network/round{{round}}'),
+            *_others[1:],
+        ],
+    ),
+    piecewise_test=dict(work_dir=f'{_folder}/piecewise'),
+    instance_network=dict(work_dir=f'{_folder}/instance_network'),
+    instance_test=dict(work_dir=f'{_folder}/instance_network'),
+    pseudo_labels=dict(out='{data_root}/pseudo_labels/{data}.json'),
+    full_network=_begin(_stages['full_network'], work_dir=f'{_folder}/full_network'),
+    full_supervision=dict(work_dir=f'{_folder}/full_supervision'),
+    full_test=dict(work_dir=f'{_folder}/full_supervision'),
+)
+_voc = dict(
+    _base_.pipeline.data.voc_panoptic, coco_proposals='data/coco/proposals/built_in_voc'
+)
+pipeline = dict(
+    data=dict(
+        _delete_=True,
+        voc_coco_weak=dict(
+            _voc,
+            title='VOC 2012 after boxes of COCO',
+            coco_labels='{out:coco_box_labels}',
+        ),
+        voc_coco_full=dict(
+            _voc,
+            title='VOC 2012 after masks of COCO',
+            coco_labels=_truth,
+            without=['coco_proposals', 'coco_box_labels'],
+        ),
+    ),
+    stages=[
+        *_coco,
+        *({**stage, **_own.get(stage['name'], {})} for stage in _base_.pipeline.stages),
+    ],
+)
+del _truth, _boxes, _coco, _folder, _pretrained, _begin, _stages, _network, _others
+del _own, _voc
