@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from mmwsis.formats.segment_maps import ENCODINGS
 from mmwsis.models.heads import AssignedPixels
 from mmwsis.models.labelers.label_refinement import LabelRefinement
 from mmwsis.models.original_size import labels_at_original_size
@@ -266,6 +267,14 @@ class WeakPanoptic(EndToEndDetector):
                 'instance_head assigns pixels to: load them by mmwsis.LoadDetections.'
             )
         found = sample.detections
+        number = len(found.scores) + self.num_classes - self.num_things
+        if number > ENCODINGS['grey16']:
+            raise ValueError(
+                f'image id {sample.get("img_id")!r}: {len(found.scores)} detections '
+                f'and its classes of stuff are {number} segments, but a map of them '
+                f'holds {ENCODINGS["grey16"]}; set max_per_img of '
+                'mmwsis.LoadDetections.'
+            )
         colours = rgb_image(image, self.data_preprocessor).permute(1, 2, 0)
         return self.instance_head(
             *(probs, found.labels, found.scores, found.bboxes, colours), num_iters

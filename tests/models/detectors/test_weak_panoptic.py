@@ -281,6 +281,8 @@ def errors():
     sample = training_sample()
     sample.gt_panoptic_seg = PixelData(instance_map=torch.zeros(1, 8, 8))
     yield sample, 'loss', r'image id 1: the instances cover \(8, 8\)'
+    sample = training_sample(detected=OBJECTS[:1] * 65_533)
+    yield sample, 'predict', 'image id 1: 65533 detections .* are 65535 segments'
 
 
 @pytest.mark.parametrize('sample, mode, message', errors())
