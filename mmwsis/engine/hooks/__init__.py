@@ -7,7 +7,7 @@ from .exact_resume_hook import ExactResumeHook
 from .panoptic_visualization_hook import PanopticVisualizationHook
 from .refinement_visualization_hook import RefinementVisualizationHook
 from .retrieval_visualization_hook import RetrievalVisualizationHook
-from .stop_on_nan import NonFiniteLossError, StopOnNaNHook
+from .stop_on_nan_hook import NonFiniteLossError, StopOnNaNHook
 from .training_sources_hook import TrainingSourcesHook
 from .wise_visualization_hook import WISEVisualizationHook
 

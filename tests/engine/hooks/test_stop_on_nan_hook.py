@@ -14,7 +14,7 @@ from own_process import run_ranks
 
 from mmwsis.compat import join_cpu_processes
 from mmwsis.engine.hooks import NonFiniteLossError, StopOnNaNHook
-from mmwsis.engine.hooks.stop_on_nan import describe_samples
+from mmwsis.engine.hooks.stop_on_nan_hook import describe_samples
 
 
 class _Samples(torch.utils.data.Dataset):
