@@ -19,6 +19,7 @@ from mmwsis.utils.fileio import atomic_write_json
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = (
+    'ablation_study',
     'bench_bestie_ops',
     'bench_bestie_step',
     'bench_exits_ops',
@@ -515,3 +516,49 @@ def test_correction_study_sums_up_what_is_finished(load, tmp_path, capsys, monke
     said = capsys.readouterr().out
     assert '1 of 12 trainings are left, 10 minutes each so far' in said
     assert '  seed 1, random, 50 masks' in said
+
+
+def test_ablation_study_trains_every_variant_of_every_seed(
+    load, tmp_path, capsys, monkeypatch
+):
+    script = load('ablation_study')
+    words = ['configs/a.py', '--root', str(tmp_path), '--seeds', '0', '1']
+    words += ['--metrics', 'segm_mAP', '-o', 'train_cfg.max_iters=4']
+    words += ['--variant', 'full', '--variant', 'no loss', 'model.loss=None']
+    calls = []
+
+    def train(run, name, config, *options):
+        calls.append(options)
+        folder = Path(options[1], 'first/vis_data')
+        folder.mkdir(parents=True)
+        value = 0.5 - 0.1 * ('model.loss=None' in options) + 0.02 * run.seed
+        lines = [dict(step=2, **{'coco/segm_mAP': 0.1}), dict(step=4)]
+        lines[1] |= {'coco/segm_mAP': value, 'coco/segm_mAP_50': 0.9}
+        text = '\n'.join(map(json.dumps, lines))
+        (folder / 'scalars.json').write_text(text)
+
+    monkeypatch.setattr(script.Run, 'tool', train)
+    monkeypatch.setattr(sys, 'argv', ['ablation_study.py', *words])
+    script.main()
+    text = (tmp_path / 'results.md').read_text()
+    assert '| full | 0.510 (0.500–0.520) | 2 |' in text
+    assert '| no loss | 0.410 (0.400–0.420) | 2 |' in text
+    assert len(calls) == 4
+    seed, *options = calls[1][calls[1].index('--cfg-options') + 1 :]
+    assert seed == 'randomness.seed=0'
+    assert options == ['train_cfg.max_iters=4', 'model.loss=None']
+    (tmp_path / 'seed_1/no_loss/result.json').unlink()
+    monkeypatch.setattr(sys, 'argv', ['ablation_study.py', *words, '--plan'])
+    script.main()
+    said = capsys.readouterr().out
+    assert '1 of 4 trainings are left' in said and '  seed 1, no loss' in said
+    assert len(calls) == 4
+    with pytest.raises(ValueError, match=r"no 'PQ' was measured; there is \['a'\]"):
+        script.metric(dict(a=1.0), 'PQ')
+
+
+def test_ablation_study_wants_a_name_for_every_variant(load, capsys):
+    script = load('ablation_study')
+    with pytest.raises(SystemExit):
+        script.parse_args(['a.py', '--variant', 'model.loss=None'])
+    assert 'every --variant begins with a name' in capsys.readouterr().err
