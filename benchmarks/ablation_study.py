@@ -19,10 +19,9 @@ import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import mean
 from typing import Any
 
-from study_runs import REPOSITORY, SeedRuns, cell, study_arguments
+from study_runs import REPOSITORY, SeedRuns, cell, study_arguments, trainings_left
 
 from mmwsis.engine.user_errors import user_errors
 from mmwsis.utils.fileio import atomic_write_json, atomic_write_text
@@ -159,10 +158,7 @@ def main() -> None:
         for seed in args.seeds
         for name, *options in args.variant
     ]
-    left = [run for run in runs if run.figures is None]
-    done = [run.figures['seconds'] for run in runs if run.figures]
-    each = f', {mean(done) / 60:.0f} minutes each so far' if done else ''
-    print(f'{len(left)} of {len(runs)} trainings are left{each}', flush=True)
+    left = trainings_left(runs, 'seconds')
     if args.plan:
         print('\n'.join(f'  seed {run.seed}, {run.variant}' for run in left))
         return

@@ -23,7 +23,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from study_runs import REPOSITORY, SeedRuns, cell, study_arguments
+from study_runs import REPOSITORY, SeedRuns, cell, study_arguments, trainings_left
 
 from mmwsis.dataset_converters.correction_report import SECONDS_PER_MASK
 from mmwsis.dataset_converters.review_order import ORDERS
@@ -289,10 +289,7 @@ def main() -> None:
     """Run what is missing and print the table."""
     args = parse_args()
     runs = all_runs(args)
-    left = [run for run in runs if run.figures is None]
-    done = [run.figures['training_seconds'] for run in runs if run.figures]
-    each = f', {mean(done) / 60:.0f} minutes each so far' if done else ''
-    print(f'{len(left)} of {len(runs)} trainings are left{each}', flush=True)
+    left = trainings_left(runs, 'training_seconds')
     if args.plan:
         print('\n'.join(f'  {run.name}' for run in left))
         return

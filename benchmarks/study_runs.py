@@ -8,6 +8,7 @@ import argparse
 from collections.abc import Iterable
 from pathlib import Path
 from statistics import mean
+from typing import Any
 
 from mmwsis.evaluation.retention import compare, floor_text
 from mmwsis.pipelines.run_folder import RunFolder
@@ -84,6 +85,24 @@ def retention_cells(
     kept = '–' if row.retention is None else f'{row.retention:.0f} %'
     note = ' (within the noise floor)' if row.within_noise else ''
     return kept + note, floor_text(row)
+
+
+def trainings_left(runs: Iterable[Any], seconds: str) -> list[Any]:
+    """Say how many trainings of a study are left, and how long one takes.
+
+    Args:
+        runs: With ``figures``, None before it is finished.
+        seconds: Which of the figures is the time of a training.
+
+    Returns:
+        Those that are left.
+    """
+    runs = list(runs)
+    left = [run for run in runs if run.figures is None]
+    done = [run.figures[seconds] for run in runs if run.figures is not None]
+    each = f', {mean(done) / 60:.0f} minutes each so far' if done else ''
+    print(f'{len(left)} of {len(runs)} trainings are left{each}', flush=True)
+    return left
 
 
 def study_arguments(description: str) -> argparse.ArgumentParser:
