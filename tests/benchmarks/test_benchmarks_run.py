@@ -35,6 +35,7 @@ SCRIPTS = (
     'bench_wise_ops',
     'correction_study',
     'gpu_check',
+    'label_switches',
     'photograph_study',
     'proposal_background',
 )
