@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from mmwsis.formats.coco_file import annotations_by_image, load_coco, match_classes
 from mmwsis.formats.image_file import image_place
 from mmwsis.formats.provenance import provenance_of
@@ -69,7 +71,10 @@ class LoadCues(LoadWeakAnnotations):
                 f'{image["height"], image["width"]}, expected {size} (height, width).'
             )
         results['instances'] = self._cues[image_id]
-        return super().transform(results)
+        results = super().transform(results)
+        # Cues have scores, those of an image without one, too.
+        results.setdefault('gt_point_scores', np.zeros(0, np.float32))
+        return results
 
     def _open(self, classes: tuple[str, ...], supervision: str) -> None:
         """Read the file; give every cue the label of the dataset."""

@@ -78,6 +78,7 @@ def test_an_image_without_a_cue_is_valid(cues):
     found = LoadCues(cues(cue(1, 4, [2, 3])))(sample(img_id=8))
     assert found['gt_points'].shape == (0, 2)
     assert found['gt_bboxes_labels'].shape == (0,)
+    assert found['gt_point_scores'].shape == (0,)
 
 
 def test_an_image_that_the_file_lacks_is_named(cues):

@@ -68,6 +68,40 @@ def test_metrics_and_pictures(inside, monkeypatch):
     assert cv2.imread(str(pictures[0])).shape[1] > 5 * 256
 
 
+def test_points_of_a_classifier_that_finds_none_in_an_image(inside, monkeypatch):
+    found = {}
+    for split in ('train', 'val'):
+        path = Path(DATA, f'annotations/instances_{split}.json')
+        content = json.loads(path.read_text())
+        first = content['images'][0]['id']
+        cues = [
+            dict(one, score=0.8, point=[one['bbox'][0], one['bbox'][1]])
+            for one in content['annotations']
+            if one['image_id'] != first
+        ]
+        keys = 'id', 'image_id', 'category_id', 'iscrowd', 'point', 'score'
+        content['annotations'] = [{key: one[key] for key in keys} for one in cues]
+        content['info'] = {}
+        suffix = '' if split == 'train' else '_val'
+        out = Path(DATA, f'pseudo_labels/wise_prm_points{suffix}.json')
+        out.parent.mkdir(exist_ok=True)
+        out.write_text(json.dumps(content))
+        found[split] = cues
+    assert found['val']
+    run(monkeypatch, 'train.py', 'mmwsis::wise/wise_r18_prm_synthetic.py', *SHORT)
+    checkpoint = 'work_dirs/wise_r18_prm_synthetic/iter_3.pth'
+    out = f'{DATA}/pseudo_labels/wise_prm.json'
+    run(
+        monkeypatch,
+        'generate_pseudo_labels.py',
+        *('mmwsis::wise/wise_r18_prm_synthetic.py', checkpoint, '--out', out),
+        *('--cfg-options', 'pseudo_label_dataloader.num_workers=0'),
+    )
+    labels = json.loads(Path(out).read_text())
+    assert len(labels['images']) == 4
+    assert len({one['image_id'] for one in labels['annotations']}) <= 3
+
+
 def test_the_picture_of_the_report(inside, monkeypatch):
     run(
         *(monkeypatch, 'analysis_tools/show_wise.py', CONFIG, CHECKPOINT),
