@@ -74,7 +74,6 @@ _own = dict(
     piecewise_test=dict(work_dir=f'{_folder}/piecewise'),
     instance_network=dict(work_dir=f'{_folder}/instance_network'),
     instance_test=dict(work_dir=f'{_folder}/instance_network'),
-    pseudo_labels=dict(out='{data_root}/pseudo_labels/{data}.json'),
     full_network=_begin(_stages['full_network'], work_dir=f'{_folder}/full_network'),
     full_supervision=dict(work_dir=f'{_folder}/full_supervision'),
     full_test=dict(work_dir=f'{_folder}/full_supervision'),
@@ -83,15 +82,18 @@ _voc = dict(
     _base_.pipeline.data.voc_panoptic, coco_proposals='data/coco/proposals/built_in_voc'
 )
 pipeline = dict(
+    dataset='mmwsis::_base_/datasets/{dataset}.py',
     data=dict(
         _delete_=True,
         voc_coco_weak=dict(
             _voc,
+            dataset='voc_panoptic',
             title='VOC 2012 after boxes of COCO',
             coco_labels='{out:coco_box_labels}',
         ),
         voc_coco_full=dict(
             _voc,
+            dataset='voc_panoptic',
             title='VOC 2012 after masks of COCO',
             coco_labels=_truth,
             without=['coco_proposals', 'coco_box_labels'],

@@ -43,8 +43,9 @@ def requirements_of(cfg: Config) -> list[Requirement]:
         cfg: Config. Of the configs that its ``wsis`` names (``labeler``, ``requires``)
             all products are listed, and all weak label files of its dataset, whether
             it reads them or not. An entry of ``requires`` may also be a
-            ``dict(path=..., command=...)``, where ``{val[ann_file]}`` in the command is
-            that of the dataset; without ``val`` such entries are not needed.
+            ``dict(path=..., command=...)``, where ``{val[ann_file]}`` and
+            ``{train[weak][boxes]}`` in the command are those of the dataset; without
+            ``val`` entries that name it are not needed.
 
     Returns:
         Paths relative to the working directory, with their commands. If the config was
@@ -63,7 +64,7 @@ def requirements_of(cfg: Config) -> list[Requirement]:
         elif entry is not None:
             command, val = str(entry['command']), spec.get('val')
             if val or '{val[' not in command:
-                command = command.format(val=val)
+                command = command.format(train=spec.get('train'), val=val)
                 found.append(Requirement(str(entry['path']), command))
     return found
 
