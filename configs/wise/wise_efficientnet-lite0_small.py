@@ -20,8 +20,8 @@ model = dict(
     localization_weight=0.9,
     data_preprocessor=dict(**_base_.pixel_norm),
     backbone=dict(_delete_=True, **backbone),
-    # All starts as background. With PyTorch's initialisation and pretrained features there are
-    # hundreds of blobs at first, and what the loss does to them kills L-Net for good.
+    # Logits are small at first. With PyTorch's initialisation and pretrained features the
+    # losses of hundreds of confident blobs kill L-Net for good.
     localization_head=dict(
         in_channels=(40, 112, 320),
         init_cfg=dict(type='Normal', layer='Conv2d', std=0.001),
@@ -41,7 +41,7 @@ long_side = dict(
 )
 _base_.train_pipeline[3] = long_side
 _base_.test_pipeline[2] = long_side
-_base_.label_pipeline[3] = long_side
+_base_.label_pipeline[4] = long_side
 training_images = dict(
     metainfo=dict(classes=_base_.data_spec.classes),
     data_root=_base_.data_spec.data_root,
@@ -74,6 +74,7 @@ val_evaluator = [
         ann_file=truth,
         metric='segm',
         ap_thrs=(0.25, 0.5, 0.75),
+        skip_images_without_gt='both',
     ),
     dict(type='mmwsis.CountingMetric', ann_file=truth),
 ]

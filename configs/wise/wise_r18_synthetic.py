@@ -37,7 +37,7 @@ _base_.train_pipeline[5].cand_min_score = 0.5
 enlarge = dict(type='mmwsis.ResizeToSize', size=192, interpolation='bilinear')
 _base_.train_pipeline[3] = enlarge
 _base_.test_pipeline[2] = enlarge
-_base_.label_pipeline[3] = enlarge
+_base_.label_pipeline[4] = enlarge
 training_images = dict(
     metainfo=dict(classes=_base_.data_spec.classes),
     data_root=_base_.data_spec.data_root,
@@ -71,6 +71,7 @@ val_evaluator = [
         ann_file=truth,
         metric='segm',
         ap_thrs=(0.25, 0.5, 0.75),
+        skip_images_without_gt='both',
     ),
     dict(type='mmwsis.CountingMetric', ann_file=truth),
 ]

@@ -1,5 +1,5 @@
-# WISE on Cityscapes: a point inside each mask, whole images of 1024x2048; half of that
-# is an option (_base_/datasets/wise_images.py). MMDetection's CityScapesMetric is the official AP of Table 7 (docs/datasets/cityscapes.md).
+# WISE on Cityscapes: a point inside each mask, whole images of 1024x2048; half of that is an
+# option (_base_/datasets/wise_images.py).
 _base_ = [
     '../_base_/models/wise_r50.py',
     '../data_specs/cityscapes.py',
@@ -43,7 +43,10 @@ val_evaluator = [
         ann_file=truth,
         metric='segm',
         ap_thrs=(0.25, 0.5, 0.75),
+        skip_images_without_gt='both',
     ),
+    # The AP of the benchmark, as in Table 7.
+    dict(type='mmwsis.VOCInstanceMetric', rules='cityscapes', ann_file=truth),
     dict(type='mmwsis.CountingMetric', ann_file=truth),
 ]
 test_evaluator = val_evaluator

@@ -42,6 +42,7 @@ val_evaluator = [
         ann_file=truth,
         metric='segm',
         ap_thrs=(0.25, 0.5, 0.75),
+        skip_images_without_gt='both',
     ),
     dict(type='mmwsis.CountingMetric', ann_file=truth),
     dict(type='mmwsis.CoverageMetric', ann_file=truth),

@@ -148,11 +148,9 @@ def _assignment_tile(
 
 def _instance_tile(image: np.ndarray, found: Any, classes: Sequence[str]) -> Tile:
     labels, scores, masks = (to_numpy(entry) for entry in found.instances)
-    numbers = range(len(labels))
+    numbers = to_numpy(found.objects)
     caption = _count(len(labels), 'instance')
     if found.assignment is not None:
-        # An object without a pixel is no instance.
-        numbers = np.setdiff1d(to_numpy(found.assignment), [0]) - 1
         replaced = (np.asarray(found.chosen)[numbers] >= 0).sum()
         caption += f', {replaced} of them a chosen proposal'
     canvas = Canvas(image)

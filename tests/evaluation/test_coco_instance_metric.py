@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from mmengine.evaluator import Evaluator
 
+from mmwsis.evaluation.metrics import coco_instance_metric
+from mmwsis.evaluation.metrics.coco_instance_metric import coco_ap_table
 from mmwsis.registry import METRICS
 
 GOLDEN = Path(__file__).parents[1] / 'golden' / 'wise'
@@ -59,13 +61,57 @@ def run(tmp_path, write_coco, det_sample):
 
 @pytest.mark.parametrize('backend', ['pycocotools', 'faster-coco-eval'])
 @pytest.mark.parametrize('name', ['ap_a', 'ap_b_image_without_gt'])
-def test_golden(run, name, backend):
+def test_golden(run, name, backend, monkeypatch):
     found, data = run(name, backend=backend)
     for percent, value in zip(PERCENT, data['cocoeval_map']):
         assert found[f'coco/segm_AP{percent}'] == pytest.approx(value, abs=1e-9)
+    tables = []
+    monkeypatch.setattr(
+        coco_instance_metric,
+        'coco_ap_table',
+        lambda *args, **kwargs: tables.append(coco_ap_table(*args, **kwargs))
+        or tables[-1],
+    )
     found, _ = run(name, backend=backend, skip_images_without_gt=True)
     for percent, value in zip(PERCENT, data['released_map']):
         assert found[f'coco/segm_AP{percent}'] == pytest.approx(value, abs=1e-9)
+    (table,) = tables
+    expected = data['released_ap_per_class']
+    np.testing.assert_allclose(table.T, expected, rtol=0, atol=1e-9)
+    both, _ = run(name, backend=backend, skip_images_without_gt='both')
+    empty = len(data['gt_image_id']) and 'without_gt' in name
+    for kind, suffix in (('cocoeval', ''), ('released', '_with_objects')):
+        for percent, value in zip(PERCENT, data[f'{kind}_map']):
+            key = f'coco/segm_AP{percent}{suffix}'
+            if suffix and not empty:
+                assert key not in both
+            else:
+                assert both[key] == pytest.approx(value, abs=1e-9)
+
+
+def test_crowds_and_other_classes_are_no_objects(tmp_path, write_coco, det_sample):
+    """Of two images the second one shows a crowd alone, where there is a prediction."""
+    mask = np.zeros((12, 16), bool)
+    mask[:6, :8] = True
+    images = [
+        dict(masks=[mask], labels=[0]),
+        dict(masks=[mask], labels=[0], crowd=[True]),
+    ]
+    path = write_coco(tmp_path / 'gt.json', images, ('nut', 'bolt'), (12, 16))
+    samples = [
+        det_sample(0, [mask], [0], [0.5], (12, 16)),
+        det_sample(1, [np.roll(mask, 8, 1)], [0], [0.9], (12, 16)),
+    ]
+    config = dict(type='mmwsis.CocoInstanceMetric', ann_file=path, metric='segm')
+    config.update(ap_thrs=(0.5,), skip_images_without_gt='both')
+    evaluator = Evaluator(METRICS.build(config))
+    evaluator.dataset_meta = dict(classes=('nut', 'bolt'))
+    evaluator.process(samples)
+    found = evaluator.evaluate(2)
+    assert found['coco/segm_AP50'] == pytest.approx(0.5)
+    assert found['coco/segm_AP50_with_objects'] == pytest.approx(1)
+    with pytest.raises(ValueError, match="must be True, False or 'both', got 'no'"):
+        METRICS.build(dict(config, skip_images_without_gt='no'))
 
 
 def test_backends_agree_and_upstream_is_left_as_it_was(run):

@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mmwsis.ops import choose_proposals, oracle_objects, oracle_proposals
+from mmwsis.ops import (
+    choose_proposals,
+    oracle_objects,
+    oracle_proposals,
+    points_in_proposals,
+    proposal_candidates,
+)
 
 sys.path.append(str(Path(__file__).parent))
 from mask_proposals import proposals_of
@@ -26,6 +32,15 @@ def test_golden_refinement(name):
     masks = case['proposal_masks']
     proposals = proposals_of(masks, case['proposal_scores'])
     threshold = case['score_threshold']
+    hits = points_in_proposals(points, proposals)
+    candidates = proposal_candidates(hits, proposals.scores, threshold)
+    np.testing.assert_array_equal(candidates, case['candidates'])
+    for number in range(len(masks)):
+        alone = proposals[np.array([number])]
+        single = choose_proposals(regions, points, alone, -1, restrict_to_point=False)
+        np.testing.assert_allclose(
+            single.jaccard, case['jaccard'][:, number], rtol=0, atol=1e-9
+        )
     found = choose_proposals(regions, points, proposals, threshold)
     np.testing.assert_array_equal(found.index, case['best_index'])
     np.testing.assert_allclose(found.jaccard, case['best_jaccard'], rtol=0, atol=1e-9)

@@ -33,6 +33,7 @@ def found(chosen=(0, -1)):
         background=torch.tensor([[30, 20]]),
         assignment=ids,
         chosen=np.array(chosen),
+        objects=torch.tensor([0, 1]),
         instances=(labels, torch.tensor([0.8, 0.0]), masks),
     )
 
@@ -96,8 +97,13 @@ def test_an_object_without_a_pixel_costs_no_other_its_colour():
     partial = found()
     partial.assignment = torch.where(partial.assignment == 2, 2, 0)
     partial.instances = tuple(entry[1:] for entry in partial.instances)
+    partial.objects = partial.objects[1:]
     tile = wise_tiles(GREY, partial)[3]
     assert tile.caption == '1 instance, 0 of them a chosen proposal'
+    assert (tile.image == distinct_color(2)).all(-1).any()
+    assert not (tile.image == distinct_color(1)).all(-1).any()
+    partial.assignment = None  # sources without embeddings drop objects, too
+    tile = wise_tiles(GREY, partial)[3]
     assert (tile.image == distinct_color(2)).all(-1).any()
     assert not (tile.image == distinct_color(1)).all(-1).any()
 

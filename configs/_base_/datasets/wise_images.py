@@ -1,7 +1,7 @@
 # Whole images of WISE with their points and proposals, no flip. A config says where they are:
 # paths of the loaders' datasets, `path` in the second step of every pipeline.
-# Native size. Half of it, for less memory, is `scale=[0.5,0.5]` in pipeline.3 of train_ and
-# pseudo_label_dataloader and in pipeline.2 of the others.
+# Native size. Half of it, for less memory, is `scale=[0.5,0.5]` in pipeline.3 of train_,
+# pipeline.4 of pseudo_label_ and pipeline.2 of the other dataloaders.
 native = dict(type='mmwsis.RandomRescale', scale=(1.0, 1.0), interpolation='bilinear')
 train_pipeline = [
     dict(type='LoadImageFromFile'),
@@ -28,13 +28,13 @@ test_pipeline = [
     dict(type='mmwsis.LoadWeakAnnotations', with_point=False, with_mask=True),
     dict(type='mmwsis.PackWeakInputs', with_tags=False),
 ]
-# Training images to label, with their points.
+# Training images to label, with their points: pixels of the original image, as masks are.
 label_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='mmwsis.LoadProposals', max_num=1000),
     dict(type='mmwsis.LoadWeakAnnotations'),
-    native,
     dict(type='mmwsis.PointsToPixels'),
+    native,
     dict(type='mmwsis.PackWeakInputs'),
 ]
 train_dataloader = dict(

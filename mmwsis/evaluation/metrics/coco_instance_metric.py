@@ -33,13 +33,16 @@ class CocoInstanceMetric(CocoMetric):
             the usual figures, such as (0.25, 0.5, 0.75) for WISE: COCO's rules (101
             points, at most 100 predictions per image and class), not rounded.
         skip_images_without_gt: For ``ap_thrs``, ignore predictions in images that have
-            no object, as WISE's released evaluation does.
+            no object (crowds are none), as WISE's released evaluation does. 'both':
+            report these as ``<metric>_AP<percent>_with_objects`` beside those of all
+            images, if there is such an image.
         remove_void: Take void pixels (``images[].void`` of ``ann_file``) out of the
             predicted masks, as WISE does on VOC. Scores stay.
         **kwargs: Arguments of ``mmdet.CocoMetric``.
 
     Raises:
-        ValueError: Unknown backend, or ``remove_void`` without ``ann_file``.
+        ValueError: Unknown backend or ``skip_images_without_gt``, or ``remove_void``
+            without ``ann_file``.
         ImportError: The backend is not installed.
     """
 
@@ -48,7 +51,7 @@ class CocoInstanceMetric(CocoMetric):
         *args: Any,
         backend: str = 'pycocotools',
         ap_thrs: Sequence[float] = (),
-        skip_images_without_gt: bool = False,
+        skip_images_without_gt: bool | str = False,
         remove_void: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -58,6 +61,11 @@ class CocoInstanceMetric(CocoMetric):
             _complete(self._coco_api)
         self._evaluator = coco_evaluator(backend)
         self.ap_thrs = tuple(ap_thrs)
+        if skip_images_without_gt not in (True, False, 'both'):
+            raise ValueError(
+                "skip_images_without_gt must be True, False or 'both', got "
+                f'{skip_images_without_gt!r}.'
+            )
         self.skip_images_without_gt = skip_images_without_gt
         self.remove_void = remove_void
         if remove_void and self._coco_api is None:
@@ -138,22 +146,34 @@ class CocoInstanceMetric(CocoMetric):
             for name, value in metrics.items()
         }
         for gt, dt, iou_type in finished:
-            if not self.ap_thrs or iou_type not in self.metrics:
-                continue
+            if self.ap_thrs and iou_type in self.metrics:
+                metrics.update(self._ap_at_thresholds(gt, dt, iou_type))
+        return metrics
+
+    def _ap_at_thresholds(self, gt: Any, dt: Any, iou_type: str) -> dict[str, float]:
+        """Mean AP over the classes at each of ``ap_thrs``."""
+        skip, shown = self.skip_images_without_gt, [(self.img_ids, '')]
+        filled = images_with_objects(gt, self.img_ids, self.cat_ids) if skip else []
+        if skip == 'both' and len(filled) < len(self.img_ids):
+            shown.append((filled, '_with_objects'))
+        elif skip is True:
+            shown = [(filled, '')]
+        metrics = {}
+        for image_ids, suffix in shown:
             table = coco_ap_table(
                 gt,
                 dt,
                 self.ap_thrs,
                 iou_type=iou_type,
                 category_ids=self.cat_ids,
-                image_ids=self.img_ids,
+                image_ids=image_ids,
                 evaluator=self._evaluator,
-                skip_images_without_gt=self.skip_images_without_gt,
             )
             for threshold, values in zip(self.ap_thrs, table.T):
                 known = values[~np.isnan(values)]
                 mean = float(known.mean()) if len(known) else float('nan')
-                metrics[f'{iou_type}_AP{round(100 * threshold, 4):g}'] = mean
+                name = f'{iou_type}_AP{round(100 * threshold, 4):g}{suffix}'
+                metrics[name] = mean
         return metrics
 
     def _nothing(self) -> tuple[dict, dict]:
@@ -250,6 +270,23 @@ def coco_evaluator(backend: str) -> Callable[[Any, Any, str], Any]:
     return COCOeval_faster
 
 
+def images_with_objects(
+    gt: Any, image_ids: Sequence[Any], category_ids: Sequence[int]
+) -> list[Any]:
+    """Images that have an object of the classes, crowds aside.
+
+    Args:
+        gt: Ground truth, ``pycocotools.coco.COCO``.
+        image_ids: Images to choose from.
+        category_ids: The classes.
+
+    Returns:
+        Some of ``image_ids``, in their order.
+    """
+    chosen = dict(catIds=list(category_ids), iscrowd=False)
+    return [key for key in image_ids if gt.getAnnIds(imgIds=[key], **chosen)]
+
+
 def coco_ap_table(
     gt: Any,
     dt: Any,
@@ -258,7 +295,6 @@ def coco_ap_table(
     category_ids: Sequence[int] | None = None,
     image_ids: Sequence[Any] | None = None,
     evaluator: Callable[[Any, Any, str], Any] | None = None,
-    skip_images_without_gt: bool = False,
 ) -> np.ndarray:
     """AP of every class at every threshold by COCO's rules, areas of all sizes.
 
@@ -270,8 +306,6 @@ def coco_ap_table(
         category_ids: K classes; ``None`` takes all, ascending.
         image_ids: Images; ``None`` takes all.
         evaluator: Of :func:`coco_evaluator`; ``None`` is pycocotools'.
-        skip_images_without_gt: Ignore predictions in images that have no object of any
-            class.
 
     Returns:
         ``(K, T)`` float64, 0 to 1, at most 100 predictions per image and class; NaN for
@@ -280,8 +314,6 @@ def coco_ap_table(
     run = (evaluator or coco_evaluator('pycocotools'))(gt, dt, iou_type)
     category_ids = list(gt.getCatIds() if category_ids is None else category_ids)
     image_ids = list(gt.getImgIds() if image_ids is None else image_ids)
-    if skip_images_without_gt:
-        image_ids = [key for key in image_ids if gt.getAnnIds(imgIds=[key])]
     if not image_ids:
         return np.full((len(category_ids), len(thresholds)), np.nan)
     run.params.catIds = category_ids

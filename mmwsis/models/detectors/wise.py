@@ -13,7 +13,6 @@ from torch import Tensor
 from mmwsis.ops import (
     ClassBlobs,
     Peaks,
-    ScoredInstances,
     class_blobs,
     enlarged_at,
 )
@@ -25,6 +24,7 @@ from .finite_maps import check_finite_maps
 from .predictions import fill_instances
 from .wise_masks import (
     SCORES,
+    PointMasks,
     WISEResult,
     best_proposal_masks,
     blob_masks,
@@ -289,13 +289,15 @@ class WISE(EndToEndDetector):
             ValueError: The sample lacks what is read; the message names the image.
         """
         found = self.intermediates(image, sample)
-        # Those of L-Net, whose number is counted, wherever it was trained.
+        # Those of L-Net, whose number is counted, wherever it was trained; clicks are
+        # not found.
         points = found.points if found.blobs is None else _peaks(found.blobs)
-        sample.pred_points = InstanceData(
-            labels=points.labels,
-            scores=points.scores,
-            points=points.points.to(points.scores.dtype),
-        )
+        if found.blobs is not None or self.test_cfg['mask_source'] != 'gt_points':
+            sample.pred_points = InstanceData(
+                labels=points.labels,
+                scores=points.scores,
+                points=points.points.to(points.scores.dtype),
+            )
         if found.instances is not None:
             labels, scores, masks = found.instances
             # Objectness may be any number, what labels say of themselves is in [0, 1].
@@ -330,7 +332,7 @@ class WISE(EndToEndDetector):
         if self.artifact == 'points':
             return found
         if source in WITHOUT_E_NET:
-            return found._replace(instances=self._localized(source, found, sample))
+            return found._replace(**self._localized(source, found, sample)._asdict())
         return self._embedded(found, features, sample)
 
     def _probabilities(self, logits: Tensor) -> Tensor:
@@ -356,7 +358,7 @@ class WISE(EndToEndDetector):
 
     def _localized(
         self, source: str, found: WISEResult, sample: DetDataSample
-    ) -> ScoredInstances:
+    ) -> PointMasks:
         """Masks of the rows of Table 1 that do without E-Net."""
         if source == 'blobs':
             return blob_masks(found.blobs)
@@ -376,7 +378,8 @@ class WISE(EndToEndDetector):
         cfg = self.test_cfg
         proposals = original_proposals(sample, cfg['mask_source'])
         if not len(found.points.labels):
-            return found._replace(instances=no_masks(found.points, proposals.size))
+            nothing = no_masks(found.points, proposals.size)
+            return found._replace(**nothing._asdict())
         embeddings = self._embeddings(features, sample)
         settings = {key: cfg[key] for key in EMBEDDING_SETTINGS}
         own = embedded_masks(embeddings, found.points, proposals, **settings)

@@ -40,7 +40,8 @@ class WISEResult(NamedTuple):
         background: (B, 2) int64 ``(x, y)``, pixels that stand for the background.
         assignment: (H, W) int64, 0 background, ``i + 1`` object i.
         chosen: (K,) int64, the proposal of each object, -1 where there is none.
-        instances: Masks, without those of objects that have none.
+        objects: (M,) int64, the object that each instance is of.
+        instances: M masks; objects that have none are left out.
     """
 
     probabilities: Tensor | None = None
@@ -50,6 +51,7 @@ class WISEResult(NamedTuple):
     background: Tensor | None = None
     assignment: Tensor | None = None
     chosen: np.ndarray | None = None
+    objects: Tensor | None = None
     instances: ScoredInstances | None = None
 
 
@@ -65,7 +67,19 @@ class KnownObjects(NamedTuple):
     masks: np.ndarray
 
 
-def blob_masks(blobs: ClassBlobs) -> ScoredInstances:
+class PointMasks(NamedTuple):
+    """Masks of the points that have one.
+
+    Attributes:
+        objects: (M,) int64, the index of the point that each instance is of.
+        instances: M masks.
+    """
+
+    objects: Tensor
+    instances: ScoredInstances
+
+
+def blob_masks(blobs: ClassBlobs) -> PointMasks:
     """Take the blob of each point, with the score 1 ("L-Net + Blobs").
 
     Args:
@@ -73,12 +87,13 @@ def blob_masks(blobs: ClassBlobs) -> ScoredInstances:
     """
     numbers = torch.arange(1, len(blobs.labels) + 1, device=blobs.ids.device)
     masks = blobs.ids == numbers[:, None, None]
-    return ScoredInstances(blobs.labels, torch.ones_like(blobs.scores), masks)
+    instances = ScoredInstances(blobs.labels, torch.ones_like(blobs.scores), masks)
+    return PointMasks(numbers - 1, instances)
 
 
 def best_proposal_masks(
     points: Peaks, proposals: Proposals, min_score: float
-) -> ScoredInstances:
+) -> PointMasks:
     """Take the covering proposal of the best score ("L-Net + Best proposal").
 
     Args:
@@ -92,12 +107,13 @@ def best_proposal_masks(
     hits = points_in_proposals(points.points.cpu().numpy(), proposals)
     candidates = proposal_candidates(hits, proposals.scores, min_score)
     index = best_proposals(candidates, proposals.scores)
-    return _chosen_masks(points, proposals, index, proposals.scores[index])
+    scores = np.append(proposals.scores, 0.0)[index]  # the last: where there is none
+    return _chosen_masks(points, proposals, index, scores)
 
 
 def oracle_masks(
     points: Peaks, proposals: Proposals, truth: KnownObjects, min_score: float
-) -> ScoredInstances:
+) -> PointMasks:
     """Take the covering proposal nearest to the known object ("L-Net + Oracle").
 
     Args:
@@ -121,7 +137,7 @@ def oracle_masks(
     return _chosen_masks(points, proposals, found.index, found.dice)
 
 
-def true_masks(points: Peaks, truth: KnownObjects) -> ScoredInstances:
+def true_masks(points: Peaks, truth: KnownObjects) -> PointMasks:
     """Take the known object below each point, with the score 1 ("L-Net + GT-Mask").
 
     Args:
@@ -137,22 +153,19 @@ def true_masks(points: Peaks, truth: KnownObjects) -> ScoredInstances:
         truth.masks,
         truth.labels,
     )
-    kept = np.flatnonzero(index >= 0)
-    masks = torch.from_numpy(truth.masks[index[kept]]).to(points.points.device)
-    return ScoredInstances(
-        points.labels[kept], torch.ones_like(points.scores[kept]), masks
-    )
+    masks = torch.from_numpy(truth.masks[index[index >= 0]])
+    return _masks_of(points, index, np.ones(len(index)), masks)
 
 
-def no_masks(points: Peaks, size: tuple[int, int]) -> ScoredInstances:
+def no_masks(points: Peaks, size: tuple[int, int]) -> PointMasks:
     """Return the masks of no point.
 
     Args:
         points: Of 0 objects.
         size: ``(H, W)`` of the image.
     """
-    masks = torch.zeros((0, *size), dtype=torch.bool, device=points.labels.device)
-    return ScoredInstances(points.labels, points.scores, masks)
+    nothing = np.zeros(0, np.int64)
+    return _masks_of(points, nothing, nothing, torch.zeros(0, *size, dtype=torch.bool))
 
 
 class EmbeddedObjects(NamedTuple):
@@ -162,12 +175,14 @@ class EmbeddedObjects(NamedTuple):
         background: (B, 2) int64 ``(x, y)``, pixels that stand for the background.
         assignment: (H, W) int64, 0 background, ``i + 1`` object i.
         chosen: (K,) int64, the proposal of each object, -1 where there is none.
-        instances: Of the objects that have a pixel of the assignment.
+        objects: (M,) int64, the objects that have a pixel of the assignment.
+        instances: M masks of theirs.
     """
 
     background: Tensor
     assignment: Tensor
     chosen: np.ndarray
+    objects: Tensor
     instances: ScoredInstances
 
 
@@ -220,7 +235,7 @@ def embedded_masks(
     found = choose_proposals(
         masks.cpu().numpy(), pixels, proposals, cand_min_score, restrict_to_point
     )
-    kept = masks.flatten(1).any(1)
+    kept = masks.flatten(1).any(1).nonzero()[:, 0]
     fitted = np.flatnonzero(found.index >= 0)
     masks[fitted] = _decoded(proposals, found.index[fitted]).to(masks.device)
     scores = points.scores
@@ -229,18 +244,26 @@ def embedded_masks(
         scores = dice if score == 'dice' else dice * scores
     instances = (entry[kept] for entry in (points.labels, scores, masks))
     return EmbeddedObjects(
-        background, assignment, found.index, ScoredInstances(*instances)
+        background, assignment, found.index, kept, ScoredInstances(*instances)
     )
 
 
 def _chosen_masks(
     points: Peaks, proposals: Proposals, index: np.ndarray, scores: np.ndarray
-) -> ScoredInstances:
+) -> PointMasks:
     """Masks and scores of the points that have a proposal."""
+    return _masks_of(points, index, scores, _decoded(proposals, index[index >= 0]))
+
+
+def _masks_of(
+    points: Peaks, index: np.ndarray, scores: np.ndarray, masks: Tensor
+) -> PointMasks:
+    """Masks of the points whose index is not negative, of which each has a score."""
     kept = np.flatnonzero(index >= 0)
-    masks = _decoded(proposals, index[kept]).to(points.points.device)
     scores = torch.from_numpy(scores[kept]).to(points.scores)
-    return ScoredInstances(points.labels[kept], scores, masks)
+    objects = torch.from_numpy(kept).to(points.labels.device)
+    instances = ScoredInstances(points.labels[objects], scores, masks.to(scores.device))
+    return PointMasks(objects, instances)
 
 
 def _decoded(proposals: Proposals, index: np.ndarray) -> Tensor:

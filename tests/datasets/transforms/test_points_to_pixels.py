@@ -54,6 +54,31 @@ def test_points_of_two_classes_on_one_pixel_are_an_error():
     )
 
 
+def test_classes_that_resizing_brought_to_one_pixel_are_no_error():
+    """Pixels 2 and 3 of an image of twice the size are pixel 1 of this one."""
+    results = image([(0.75, 1), (5, 1), (1.25, 1)], [1, 1, 0])
+    results['ori_shape'] = (12, 16)
+    found = PointsToPixels()(results)
+    assert found['gt_points'].tolist() == [[1, 1], [5, 1]]
+    assert found['gt_bboxes_labels'].tolist() == [1, 1]
+    assert found['num_dropped'] == 1
+    with pytest.raises(ValueError, match='annotation id 10 and annotation id 12'):
+        PointsToPixels()(
+            image([(1.1, 1), (5, 1), (1.25, 1)], [1, 1, 0]) | {'ori_shape': (12, 16)}
+        )
+
+
+def test_of_cues_the_best_stays_with_its_rows():
+    results = image([(2, 2), (5, 1), (2.2, 1.9), (5.1, 1)], [0, 1, 1, 1])
+    results['ori_shape'] = (60, 80)
+    results['gt_points'][:, 0] = [1.8, 5, 2.2, 5.1]
+    results['gt_point_scores'] = np.array([0.2, 0.6, 0.9, 0.6], np.float32)
+    found = PointsToPixels()(results)
+    assert found['gt_ann_ids'].tolist() == [11, 12]  # the first of equal ones
+    assert found['gt_points'].tolist() == [[5, 1], [2, 2]]
+    assert found['gt_point_scores'].tolist() == pytest.approx([0.6, 0.9])
+
+
 def test_nothing_and_crowds_stay():
     assert PointsToPixels()(image([], []))['gt_points'].shape == (0, 2)
     found = PointsToPixels()(image([(np.nan, np.nan)] * 2, [0, 1]))

@@ -415,6 +415,45 @@ def test_nothing_found_is_an_empty_result(monkeypatch, source, artifact):
         assert sample.pred_instances.masks.shape == (0, *SIZE)
 
 
+@pytest.mark.parametrize('source', MASK_SOURCES)
+def test_points_without_a_proposal(predicted, source):
+    """Sources that choose none drop the object; embeddings keep the own region."""
+    sample = evaluation_sample()
+    sample.mask_proposals = sample.mask_proposals[np.zeros(0, np.int64)]
+    if source == 'prm':
+        sample.gt_instances = InstanceData(
+            labels=torch.tensor([1]),
+            points=torch.tensor([[45.0, 35.0]]),
+            scores=torch.tensor([0.7]),
+        )
+    found = predicted(sample, mask_source=source).pred_instances
+    if source in ('best_proposal', 'oracle'):
+        assert found.masks.shape == (0, *SIZE)
+    elif source in ('wise', 'prm', 'gt_points'):
+        assert len(found) and (found.scores == 0).all()
+        assert found.masks.flatten(1).any(1).all()
+    else:  # these need no proposals
+        assert len(found) and (found.scores == 1).all()
+
+
+def test_each_instance_knows_its_point(predicted):
+    """Drawn, an object keeps its colour if one before it has no mask."""
+    sample, model = evaluation_sample(), toy(test_cfg=dict(mask_source='gt_mask')).eval()
+    place_blobs(model, pytest.MonkeyPatch(), FOUND)
+    found = model.intermediates(image_of(SIZE), sample)
+    assert len(found.objects) == 3 < len(found.points.labels)
+    for number, mask in zip(found.objects, found.instances.masks):
+        x, y = found.points.points[number]
+        assert mask[y, x]
+
+
+def test_clicks_are_not_counted_as_found_points(predicted):
+    model = toy(localization_weight=0.0, test_cfg=dict(mask_source='gt_points')).eval()
+    sample = evaluation_sample()
+    (sample,) = model(image_of(SIZE)[None], [sample], mode='predict')
+    assert len(sample.pred_instances) == 3 and 'pred_points' not in sample
+
+
 @pytest.mark.parametrize('branch', ['localization_head', 'embedding_head'])
 def test_output_that_is_not_finite_names_the_image(branch):
     model = toy()

@@ -34,6 +34,12 @@ def test_golden_loss_and_gradient(name, dtype, limit):
     for kind, loss in found.items():
         expected = float(case[f'loss_{kind}'])
         assert loss.item() == pytest.approx(expected, rel=limit)
+    for i, g, k in np.ndindex(case['pair_loss'].shape):
+        pair = anchors[i, None], samples[g, None, k, None]
+        for same, name in ((i == g, 'pair_loss'), (True, 'z')):
+            loss = pixel_embedding_loss(*pair, torch.tensor([[same]]), call[-1]).item()
+            assert loss == pytest.approx(case[name][i, g, k], rel=limit, abs=0)
+        assert np.exp(-loss) == pytest.approx(case['similarity'][i, g, k], rel=limit)
     (gradient,) = torch.autograd.grad(found['sum'], maps)
     expected = case['grad_sum']
     error = np.abs(gradient.numpy() - expected)
