@@ -3,6 +3,10 @@
 #   python tools/run_pipeline.py configs/wise/pipeline_budget.py
 _base_ = ['../_base_/pipelines/stages.py', '../_base_/pipelines/budget_stages.py']
 
+# Points that people clicked (docs/datasets/voc.md), as in the paper.
+clicks = '{data_root}/{train.weak.points}'
+_base_.stages[0].command += ['--labels', f'points={clicks}']
+_base_.stages[0].inputs.append(clicks)
 pipeline = dict(
     name='wise_budget_{data}',
     title='The same hours as tags, points or masks of {title}',
@@ -23,3 +27,4 @@ pipeline = dict(
     dataset='mmwsis::data_specs/{dataset}.py',
     stages=_base_.stages,
 )
+del clicks

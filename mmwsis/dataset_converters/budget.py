@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mmwsis.formats.coco_file import read_coco
+from mmwsis.formats.coco_file import load_coco, read_coco
 from mmwsis.formats.json_file import read_json
 from mmwsis.structures.supervision import Supervision
 from mmwsis.utils.markdown import markdown_table
@@ -220,6 +220,7 @@ def sample_budget(
     *,
     seed: int = 0,
     run: RunOptions | None = None,
+    given: Mapping[str, str | os.PathLike] | None = None,
 ) -> list[BudgetRow]:
     """Write the subset that each level can afford, and a table of them.
 
@@ -237,6 +238,9 @@ def sample_budget(
         seed: Of the draw. Defaults to 0.
         run: How the conversion runs; the defaults if None. Progress counts
             annotations.
+        given: Level -> label file of the same images that people made, such as clicks:
+            what is drawn of it is taken from there, not derived from the masks.
+            Defaults to None.
 
     Returns:
         One row per level, the cheapest first.
@@ -244,7 +248,8 @@ def sample_budget(
     Raises:
         FileExistsError: An output exists and ``overwrite`` is off.
         FileNotFoundError: ``source`` does not exist.
-        ValueError: ``source`` is not well formed, or the budget buys no image of a
+        ValueError: ``source`` is not well formed, the budget buys no image of a level,
+            or a file that is ``given`` lacks an image that was drawn or is of another
             level; nothing has been written.
     """
     if not 0 < seconds < math.inf:
@@ -252,9 +257,12 @@ def sample_budget(
             f'the budget must be positive and finite, given {seconds:g} seconds'
         )
     source, out_dir, run = Path(source), Path(out_dir), run or RunOptions()
+    given = {level: Path(file) for level, file in (given or {}).items()}
+    if not set(given) <= set(costs):
+        raise ValueError(f'labels of {[*given]} are given, but {[*costs]} are drawn')
     paths = [out_dir / output_name(source, Supervision.parse(k)) for k in costs]
     tables = [out_dir / 'budget.json', out_dir / 'budget.md']
-    refuse_existing([*paths, *tables], [source], run.overwrite)
+    refuse_existing([*paths, *tables], [source, *given.values()], run.overwrite)
     protocol = protocol or WeakProtocol()
     tool, settings = 'annotation_budget', dict(seed=seed, budget_seconds=seconds)
     files = {}
@@ -267,18 +275,23 @@ def sample_budget(
         progress = run.open_progress(total)
         for row in rows:
             level = Supervision.parse(row.level)
-            subset = build_mixture(
-                coco,
-                dict.fromkeys(row.image_ids, level),
-                protocol,
-                source=str(source),
-                pool=pool,
-                skip_invalid=run.skip_invalid,
-                progress=progress,
-            )
-            block = dict(settings, coordinates=protocol.coordinates)
-            block['cost'] = row.cost._asdict()
-            files[row.file] = with_source(subset, tool, source, level, **block)
+            block = dict(settings, cost=row.cost._asdict())
+            if row.level in given:
+                origin = given[row.level]
+                subset = _drawn(load_coco(origin, level), row.image_ids, origin)
+            else:
+                origin = source
+                block['coordinates'] = protocol.coordinates
+                subset = build_mixture(
+                    coco,
+                    dict.fromkeys(row.image_ids, level),
+                    protocol,
+                    source=str(source),
+                    pool=pool,
+                    skip_invalid=run.skip_invalid,
+                    progress=progress,
+                )
+            files[row.file] = with_source(subset, tool, origin, level, **block)
     summary = source_block(tool, source, **settings)
     summary['levels'] = [
         dict(row._asdict(), cost=row.cost._asdict(), images=len(row.image_ids))
@@ -290,6 +303,26 @@ def sample_budget(
         outputs.json(tables[0], summary, source, indent=1)
         outputs.text(tables[1], format_table(rows, seconds))
     return rows
+
+
+def _drawn(
+    coco: Mapping[str, Any], image_ids: Sequence[ImageId], path: Path
+) -> dict[str, Any]:
+    """Labels of some images of a file."""
+    missing = set(image_ids) - {image['id'] for image in coco['images']}
+    if missing:
+        raise ValueError(
+            f'{path} lacks {len(missing)} of the {len(image_ids)} images that were '
+            f'drawn, first image id {min(missing, key=str)!r}'
+        )
+    wanted = set(image_ids)
+    return {
+        **coco,
+        'images': [one for one in coco['images'] if one['id'] in wanted],
+        'annotations': [
+            one for one in coco['annotations'] if one['image_id'] in wanted
+        ],
+    }
 
 
 def budget_rows(

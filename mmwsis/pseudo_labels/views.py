@@ -25,8 +25,8 @@ SCALE = 0.75
 VIEWED = ('object_masks', 'instances')
 # What loads an image and what belongs to it.
 _FIRST = ('Load', 'Generate', 'CropTags')
-# What makes an image or its points fit the network, after all resizing.
-_LAST = ('ResizeToMultiple', 'PointsToPixels')
+# What makes an image fit the network, after all resizing.
+_LAST = ('ResizeToMultiple',)
 _TEST_MARGIN = 0.3  # ObjectCrop's own
 
 

@@ -333,6 +333,44 @@ def test_each_level_gets_what_it_affords(source):
     )
 
 
+def test_clicks_of_people_take_the_place_of_derived_points(source, capsys):
+    folder = source.parent
+    run_tool('coco2weak', source, '--level', 'points', '--out', folder / 'clicks.json')
+    clicks = json.loads((folder / 'clicks.json').read_text())
+    points = {}
+    for one in clicks['annotations']:
+        if 'point' in one:  # crowds have none
+            one['point'] = points[one['id']] = [one['point'][0] + 0.25, one['point'][1]]
+    (folder / 'clicks.json').write_text(json.dumps(clicks))
+    command = [source, '--hours', 0.25, '--levels', 'points', 'masks', '--workers', 1]
+    given = ['--labels', f'points={folder / "clicks.json"}']
+    run_tool('annotation_budget', *command, '--out-dir', folder / 'own', *given)
+    run_tool('annotation_budget', *command, '--out-dir', folder / 'derived')
+    own, derived = (
+        load_coco(str(folder / name / 'points_train.json'), 'points')
+        for name in ('own', 'derived')
+    )
+    assert own['info']['mmwsis']['source'].endswith('clicks.json')
+    assert [im['id'] for im in own['images']] == [im['id'] for im in derived['images']]
+    found = {one['id']: one['point'] for one in own['annotations'] if 'point' in one}
+    assert found and found.items() <= points.items()
+    first = (folder / 'own/masks_train.json').read_text()
+    assert json.loads(first)['annotations']
+    dropped = own['images'][0]['id']
+    clicks['images'] = [im for im in clicks['images'] if im['id'] != dropped]
+    clicks['annotations'] = [
+        one for one in clicks['annotations'] if one['image_id'] != dropped
+    ]
+    (folder / 'clicks.json').write_text(json.dumps(clicks))
+    with pytest.raises(SystemExit, match=f'lacks 1 of the .* first image id {dropped}'):
+        run_tool('annotation_budget', *command, '--out-dir', folder / 'not', *given)
+    assert not (folder / 'not').exists()
+    with pytest.raises(SystemExit, match='is written LEVEL=FILE'):
+        run_tool(
+            'annotation_budget', *command, '--out-dir', 'not', '--labels', 'clicks'
+        )
+
+
 def test_a_dataset_may_end_before_the_money(source):
     rows = sample_budget(source, source.parent / 'b', 1e6, dict(boxes=Cost(38.1)))
     assert rows[0].is_capped

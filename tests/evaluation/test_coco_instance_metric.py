@@ -69,8 +69,9 @@ def test_golden(run, name, backend, monkeypatch):
     monkeypatch.setattr(
         coco_instance_metric,
         'coco_ap_table',
-        lambda *args, **kwargs: tables.append(coco_ap_table(*args, **kwargs))
-        or tables[-1],
+        lambda *args, **kwargs: (
+            tables.append(coco_ap_table(*args, **kwargs)) or tables[-1]
+        ),
     )
     found, _ = run(name, backend=backend, skip_images_without_gt=True)
     for percent, value in zip(PERCENT, data['released_map']):

@@ -27,6 +27,9 @@ def test_every_training_reads_what_the_hours_buy(file, root):
     ]
     budget = stages['budget']
     assert '--seconds' in budget.command
+    clicks = f'{root}/weak/points_train.json'  # synthetic ones are derived
+    assert (f'points={clicks}' in budget.command) == (file == '')
+    assert (clicks in budget.inputs) == (file == '')
     for name, labels in (
         ('points_network', 'points'),
         ('classifier', 'image_tags'),

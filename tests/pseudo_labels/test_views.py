@@ -118,7 +118,7 @@ def test_masks_of_an_image_and_of_an_object_are_mirrored_back():
     'config, mirrored, scaled',
     [
         ('exits/labeler_vit-b_coco.py', 1, None),
-        ('wise/wise_efficientnet-lite0_small.py', 3, 4),
+        ('wise/wise_efficientnet-lite0_small.py', 3, 5),
         ('bestie/bestie_r18_synthetic.py', 1, 2),
         ('bestie/bestie_hrnet-w48_voc.py', 1, 1),
         ('irnet/irnet_r50_voc.py', 2, 2),

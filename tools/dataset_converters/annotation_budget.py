@@ -26,6 +26,11 @@ EXAMPLES = f"""examples:
       data/voc/annotations/instances_train.json --seconds 29280 \\
       --out-dir data/voc/budget
 
+  # points that people clicked, not such that are derived from the masks
+  python tools/dataset_converters/annotation_budget.py \\
+      data/voc/annotations/instances_train.json --seconds 29280 \\
+      --labels points=data/voc/weak/points_train.json --out-dir data/voc/budget
+
   # costs of your own: 2 s per image + 3 s per object for boxes, a table for the rest
   python tools/dataset_converters/annotation_budget.py train.json --hours 40 \\
       --costs costs.json --cost boxes=2+3 --out-dir budget
@@ -60,9 +65,27 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         metavar='LEVEL=SECONDS',
         help='single costs, which go before those of the table',
     )
+    parser.add_argument(
+        '--labels',
+        nargs='+',
+        default=[],
+        metavar='LEVEL=FILE',
+        help='labels of the same images that people made; other levels are derived '
+        'from the masks',
+    )
     add_protocol_options(parser, seed='of the draw')
     add_run_options(parser)
     return parser.parse_args(argv)
+
+
+def _level_and_file(text: str) -> tuple[str, str]:
+    level, _, file = text.partition('=')
+    if level not in VOC_COSTS or not file:
+        raise ValueError(
+            f'--labels is written LEVEL=FILE with a level of {[*VOC_COSTS]}; given '
+            f'{text!r}'
+        )
+    return level, file
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -83,6 +106,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             protocol_of(args),
             seed=args.seed,
             run=run,
+            given=dict(map(_level_and_file, args.labels)),
         )
     print(format_table(rows, seconds), end='')
 

@@ -76,17 +76,16 @@ class PointsToPixels(BaseTransform):
                     [f'annotation id {one!r}' for one in ids],
                 )
         except ValueError as error:
-            raise ValueError(f'{_place(results)}: {error} Correct one of them.') from (
-                error
-            )
+            place = _place(results)
+            raise ValueError(f'{place}: {error} Correct one of them.') from error
 
     def _tell(self, place: str, count: int) -> None:
         if place in self._told:
             return
         self._told.add(place)
         print_log(
-            f'{place}: {count} points left out, each on the pixel of another one in the '
-            'image that the network sees.',
+            f'{place}: {count} points left out, each on the pixel of another one in '
+            'the image that the network sees.',
             'current',
             logging.WARNING,
         )

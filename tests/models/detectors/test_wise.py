@@ -438,7 +438,10 @@ def test_points_without_a_proposal(predicted, source):
 
 def test_each_instance_knows_its_point(predicted):
     """Drawn, an object keeps its colour if one before it has no mask."""
-    sample, model = evaluation_sample(), toy(test_cfg=dict(mask_source='gt_mask')).eval()
+    sample, model = (
+        evaluation_sample(),
+        toy(test_cfg=dict(mask_source='gt_mask')).eval(),
+    )
     place_blobs(model, pytest.MonkeyPatch(), FOUND)
     found = model.intermediates(image_of(SIZE), sample)
     assert len(found.objects) == 3 < len(found.points.labels)
