@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from mmwsis.pipelines import load_pipeline
+from mmwsis.pipelines.report_data import final_metrics
 
 FOLDER = Path(__file__).parents[2] / 'configs/weak_panoptic'
 TRAIN = 'train_dataloader.dataset.{}pipeline.{}.ann_file'
@@ -47,6 +48,29 @@ def test_cityscapes_has_six_rounds_of_fine_and_coarse_images():
         for switch in ('tags', 'box_prior', 'instances'):
             assert options[f'model.test_cfg.{place}{switch}'] is False
         assert f'model.test_cfg.{place}merge' not in options
+
+
+def test_things_of_coarse_images_are_their_own_too_after_five_rounds():
+    stages = stages_of('pipeline_cityscapes', rounds=7)
+    for number in range(1, 7):
+        for name in ('labels', 'extra_labels'):
+            options = stages[f'{name}@{number}'].cfg_options
+            assert options.get(MERGE, True) == (number < 6), (name, number)
+    options = stages['extra_labels@6'].cfg_options
+    assert options['model.test_cfg.refinement.tags'] is False
+
+
+def test_the_report_has_the_figures_that_the_paper_has_of_the_dataset():
+    ranges = dict(pipeline='AP^r_vol', pipeline_cityscapes='AP^r_vol .5:.95')
+    measured = {'panoptic/APr_vol': 0.5, 'panoptic/APr_vol_50_95': 0.25}
+    measured['panoptic/APr_vol_50_95_th'] = 0.125
+    measured['panoptic/APr_vol_50_95_st'] = 0.0625
+    found = final_metrics(measured)
+    for name, metric in ranges.items():
+        metrics = stages_of(name)['report'].table['metrics']
+        assert [one for one in metrics if one in ranges.values()] == [metric]
+    assert [found[one] for one in metrics if one in found] == [0.25, 0.125, 0.0625]
+    assert found['AP^r_vol'] == 0.5
 
 
 def test_semi_supervision_changes_label_file_and_two_configs():
@@ -105,3 +129,23 @@ def test_both_networks_of_voc_begin_with_what_coco_taught(labels):
     # No training goes on where one of other weights has ended.
     trained = {name for name in plain if plain[name].kind == 'train'} - {'detector'}
     assert all(stages[name].work_dir != plain[name].work_dir for name in trained)
+
+
+def test_labels_of_the_networks_of_voc_do_not_replace_each_other():
+    runs = [
+        stages_of('pipeline', rounds=2),
+        stages_of('pipeline_coco', data='voc_coco_weak', rounds=2),
+        stages_of('pipeline_coco', data='voc_coco_full', rounds=2),
+    ]
+    for name in ('labels@1', 'pseudo_labels'):
+        assert len({stages[name].out for stages in runs}) == 3
+        for stages in runs:  # they are made by the network that was trained
+            network = {'labels@1': 'network@1'}.get(name, 'instance_network')
+            assert stages[name].work_dir == stages[network].work_dir
+    for stages in runs:
+        assert stages['network@2'].cfg_options[TRAIN.format('', 1)] == (
+            stages['labels@1'].out
+        )
+    # What GrabCut and the detector make is the same in all three.
+    for name in ('first_labels', 'detections'):
+        assert len({(one[name].out, one[name].work_dir) for one in runs}) == 1
