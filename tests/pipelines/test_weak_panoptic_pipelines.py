@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from mmwsis.pipelines import load_pipeline
+from mmwsis.pipelines.jobs import JobFactory
 from mmwsis.pipelines.report_data import final_metrics
 
 FOLDER = Path(__file__).parents[2] / 'configs/weak_panoptic'
@@ -105,6 +106,32 @@ def test_weak_labels_alone_are_enough(name):
     assert not needless & set(stages)
     assert {'first_labels', 'network@1', 'detections', 'pseudo_labels'} <= set(stages)
     assert stages['report'].table == {}
+
+
+def test_a_detector_without_instances_to_measure_on_stops_the_plan(tmp_path):
+    part = dict(ann_file=None, img='images/', panoptic=dict(ann_file='p.json', seg='p'))
+    spec = dict(
+        name='bench',
+        file='bench.py',
+        data_root='bench',
+        classes=('bolt',),
+        stuff_classes=('table',),
+        train=dict(part, weak=dict(boxes='weak/boxes.json')),
+        val=part,
+        image_scale=None,
+        generator=None,
+    )
+    pipeline = load_pipeline(FOLDER / 'pipeline_small.py', data_spec=spec)
+    factory = JobFactory(pipeline, tmp_path, dataset=Path('bench.py'))
+    stages = {stage.name: stage for stage in pipeline.stages}
+    assert not {'detector_test', 'val_detections'} & set(stages)
+    factory.config_of(stages['network@1'])
+    with pytest.raises(ValueError) as caught:
+        factory.config_of(stages['detector'])
+    assert str(caught.value) == (
+        'bench.py: this config measures masks of instances, but data_spec.val.ann_file '
+        'is None; coco2weak.py --level masks makes that file of a panoptic one.'
+    )
 
 
 @pytest.mark.parametrize('labels', ['weak', 'full'])
