@@ -81,7 +81,11 @@ _own = dict(
     piecewise_test=dict(work_dir=f'{_folder}/piecewise'),
     instance_network=dict(work_dir=f'{_folder}/instance_network'),
     instance_test=dict(work_dir=f'{_folder}/instance_network'),
-    pseudo_labels=dict(work_dir=f'{_folder}/instance_network', out=f'{_made}.json'),
+    pseudo_labels=dict(
+        work_dir=f'{_folder}/instance_network',
+        artifact='panoptic_maps',
+        out=f'{_made}.json',
+    ),
     full_network=_begin(_stages['full_network'], work_dir=f'{_folder}/full_network'),
     full_supervision=dict(work_dir=f'{_folder}/full_supervision'),
     full_test=dict(work_dir=f'{_folder}/full_supervision'),

@@ -20,6 +20,15 @@ known_labels = [
     dict(type='mmwsis.LoadBoxLabelMap'),
     dict(type='mmwsis.LoadWeakAnnotations', with_point=False, with_bbox=True),
 ]
+# Where a test may read the truth, which only the ranking 'oracle' needs: `with_mask=True` and
+# `with_seg=True`.
+true_segments = dict(
+    type='mmwsis.LoadPanopticAnnotations',
+    with_bbox=False,
+    with_label=False,
+    with_mask=False,
+    with_seg=False,
+)
 # One crop at a time, as in the paper. The losses of a larger batch are others: the semantic
 # ones are means over the labelled pixels of the whole batch, `loss_instance` is the mean over
 # its images.
