@@ -87,6 +87,30 @@ def test_semi_supervision_changes_label_file_and_two_configs():
     assert semi['report'].full is None
 
 
+def test_semi_supervision_of_cityscapes_has_files_of_its_own():
+    weak, semi = (stages_of(f'pipeline_{n}cityscapes') for n in ('', 'semi_'))
+    mixed = 'data/cityscapes/weak/masks25_boxes75_gtFine_train.json'
+    assert semi['mixed_labels'].outputs == (mixed,)
+    label = 'pseudo_label_dataloader.dataset.ann_file'
+    for name in ('first_labels', 'labels@1', 'labels@6', 'pseudo_labels'):
+        assert semi[name].out != weak[name].out
+        if name != 'pseudo_labels':
+            assert semi[name].cfg_options[label] == mixed
+            assert '_semi_' in semi[name].config
+    assert semi['extra_labels@1'].out != weak['extra_labels@1'].out
+    assert 'weak/boxes_gtCoarse' in semi['extra_labels@1'].cfg_options[label]
+    shared = ('proposals', 'box_labels', 'tag_labels', 'detections')
+    for name in (*shared, 'extra_first_labels'):
+        assert semi[name] == weak[name]
+    key = TRAIN.format('datasets.0.', 1)
+    assert semi['network@1'].cfg_options[key] == semi['first_labels'].out
+    final = semi['instance_network']
+    assert final.cfg_options[TRAIN.format('', 1)] == semi['labels@6'].out
+    assert final.work_dir == semi['pseudo_labels'].work_dir
+    assert final.work_dir != weak['instance_network'].work_dir
+    assert not {'full_network', 'full_test', 'final_model'} & set(semi)
+
+
 @pytest.mark.parametrize('name', ['pipeline', 'pipeline_small', 'pipeline_synthetic'])
 def test_weak_labels_alone_are_enough(name):
     weak = dict(boxes='weak/boxes.json', image_tags='weak/tags.json')
