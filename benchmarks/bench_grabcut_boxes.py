@@ -3,11 +3,13 @@ r"""GrabCut in the boxes of photographs: what a smaller context gains and change
 For every setting of `grabcut_context` the processor time per box, the overlap (IoU)
 with what GrabCut finds when it looks at the whole image, and with the true mask.
 Settings take turns box by box. Then images per second of label generation, on the
-clock.
+clock, and its peak memory in one process; with `--proposals` as the configs do it, else
+of GrabCut alone.
 
     OMP_NUM_THREADS=1 python benchmarks/bench_grabcut_boxes.py \
         data/coco/annotations/instances_val2017.json data/coco/val2017 \
-        --images 20 --contexts 0.5 1 2 --processes 1 2
+        --images 20 --contexts 0.5 1 2 --processes 1 2 \
+        --proposals data/coco/proposals/built_in_val
 
 `--scale 3` enlarges images first; `--max-boxes` limits those of an image.
 """
@@ -47,6 +49,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--processes', type=int, nargs='+', default=[], help='images per second with N'
     )
+    parser.add_argument('--proposals', help='their folder or file, for --processes')
     parser.add_argument('--rounds', type=int, default=3, help='of every number')
     return parser.parse_args()
 
@@ -88,8 +91,21 @@ def chosen_objects(
     return [own[place] for place in places.round().astype(int)]
 
 
-def config(ann_file: str, img_dir: str, classes: list[str], processes: int) -> Config:
-    """Label generation from boxes, without proposals."""
+def config(
+    ann_file: str,
+    img_dir: str,
+    classes: list[str],
+    processes: int,
+    proposals: str | None = None,
+) -> Config:
+    """Label generation from boxes."""
+    load = dict(
+        type='mmwsis.LoadProposals',
+        path=proposals,
+        max_num=None,
+        resize=False,
+        allow_missing=True,
+    )
     dataset = dict(
         type='mmwsis.CocoWeakDataset',
         supervision='boxes',
@@ -99,6 +115,7 @@ def config(ann_file: str, img_dir: str, classes: list[str], processes: int) -> C
         test_mode=True,
         pipeline=[
             dict(type='mmwsis.LoadCachedImage', max_images=0),
+            *([load] if proposals else []),
             dict(type='mmwsis.LoadWeakAnnotations', with_bbox=True, with_point=False),
             dict(type='mmwsis.PackWeakInputs', with_tags=False),
         ],
@@ -143,6 +160,7 @@ def report_processes(args: argparse.Namespace, labels: LabelFile, ids: list) -> 
     kept = {one['id'] for own in chosen.values() for one in own}
     annotations = [one for one in content['annotations'] if one['id'] in kept]
     rates = defaultdict(list)
+    given = args.proposals
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, 'boxes.json')
         part = {**content, 'images': images, 'annotations': annotations}
@@ -150,12 +168,16 @@ def report_processes(args: argparse.Namespace, labels: LabelFile, ids: list) -> 
         names = [category['name'] for category in content['categories']]
         for _ in range(args.rounds):
             for number in args.processes:
-                cfg = config(str(file), args.img_dir, names, number)
+                cfg = config(str(file), args.img_dir, names, number, given)
                 rates[number].append(images_per_second(cfg, len(ids)))
-    print()
+        cfg = config(str(file), args.img_dir, names, 0, given)
+        peak = peak_resident_mib(lambda: images_per_second(cfg, len(ids)))
+    print(f'\nlabel generation {"with" if given else "without"} proposals')
     for number, found in rates.items():
         shown = f'{statistics.median(found):.2f} ({min(found):.2f}-{max(found):.2f})'
         print(f'{number} processes: {shown} images per second')
+    if peak is not None:
+        print(f'peak memory in one process: {peak:.0f} MiB')
 
 
 def main() -> None:

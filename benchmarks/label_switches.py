@@ -34,6 +34,8 @@ VARIANTS = {
     'box prior': ('box_prior=False',),
     'fill': ('low_iou=None',),
     'fill, of whole boxes': ('full_box=True',),
+    'fill, over things': ('keep_things=False',),
+    'instances': ('instances=False',),
 }
 COLUMNS = {
     'mIoU': 'mIoU',

@@ -117,6 +117,21 @@ _refinement = dict(
         _extra_labels,
     ],
     for_next=['extra_labels'],  # what follows the rounds reads fine images alone
+    from_round={
+        start: {**changes, 'extra_labels': changes['labels']}
+        for start, changes in _stages['refinement']['from_round'].items()
+    },
+)
+# The paper's AP^r_vol of Cityscapes is over thresholds from .5 to .95.
+_table = dict(
+    _stages['report']['table'],
+    metrics=[
+        *('PQ', 'PQ of things', 'PQ of stuff'),
+        'AP^r_vol .5:.95',
+        'AP^r_vol .5:.95 of things',
+        'AP^r_vol .5:.95 of stuff',
+        'mIoU',
+    ],
 )
 _full_network = dict(
     _stages['full_network'],
@@ -132,6 +147,7 @@ _full_network = dict(
 _own = dict(
     refinement=[*_extra, _refinement],
     full_network=[_full_network],
+    report=[dict(_stages['report'], table=_table)],
 )
 pipeline = dict(
     name='weak_panoptic_{data}',
@@ -169,4 +185,4 @@ del (
     _round,
     _network,
 )
-del _extra_labels, _refinement, _full_network, _own
+del _extra_labels, _refinement, _table, _full_network, _own

@@ -61,19 +61,31 @@ def _begin(stage, **more):
     return dict(stage, cfg_options={**stage['cfg_options'], **_pretrained}, **more)
 
 
+# And labels have names of their own: of the networks, whose first labels are the same.
+_made = '{data_root}/pseudo_labels/weak_panoptic_{data}'
 _stages = {stage['name']: stage for stage in _base_.pipeline.stages}
-_network, *_others = _stages['refinement']['stages']
+_network, _network_test, _labels, *_others = _stages['refinement']['stages']
 _own = dict(
     refinement=dict(
         stages=[
             _begin(_network, work_dir=f'{_folder}/network/round{{round}}'),
-            dict(_others[0], work_dir=f'{_folder}/network/round{{round}}'),
-            *_others[1:],
+            dict(_network_test, work_dir=f'{_folder}/network/round{{round}}'),
+            dict(
+                _labels,
+                work_dir=f'{_folder}/network/round{{round}}',
+                out=f'{_made}_round{{round}}.json',
+            ),
+            *_others,
         ],
     ),
     piecewise_test=dict(work_dir=f'{_folder}/piecewise'),
     instance_network=dict(work_dir=f'{_folder}/instance_network'),
     instance_test=dict(work_dir=f'{_folder}/instance_network'),
+    pseudo_labels=dict(
+        work_dir=f'{_folder}/instance_network',
+        artifact='panoptic_maps',
+        out=f'{_made}.json',
+    ),
     full_network=_begin(_stages['full_network'], work_dir=f'{_folder}/full_network'),
     full_supervision=dict(work_dir=f'{_folder}/full_supervision'),
     full_test=dict(work_dir=f'{_folder}/full_supervision'),
@@ -104,5 +116,5 @@ pipeline = dict(
         *({**stage, **_own.get(stage['name'], {})} for stage in _base_.pipeline.stages),
     ],
 )
-del _truth, _boxes, _coco, _folder, _pretrained, _begin, _stages, _network, _others
-del _own, _voc
+del _truth, _boxes, _coco, _folder, _pretrained, _begin, _made, _stages, _network
+del _network_test, _labels, _others, _own, _voc

@@ -51,7 +51,15 @@ pseudo_label_dataloader = dict(
     ),
 )
 val_dataloader = dict(
-    dataset=dict(pipeline=[val_pipeline[0], val_detections, *val_pipeline[1:]]),
+    dataset=dict(
+        pipeline=[
+            val_pipeline[0],
+            val_detections,
+            val_pipeline[1],
+            _base_.true_segments,
+            val_pipeline[2],
+        ],
+    ),
 )
 test_dataloader = val_dataloader
 del train_detections, val_detections, label_pipeline, val_pipeline, fine_images

@@ -145,8 +145,8 @@ class PanopticFile:
         path = self.map_path(image_id)
         if not path.is_file():
             raise FileNotFoundError(
-                f'{path} does not exist. Set the folder of panoptic PNGs (seg_prefix) '
-                "to where the JSON's file_name are found."
+                f'{path} (image id {image_id!r}) does not exist. Set the folder of '
+                "panoptic PNGs (seg_prefix) to where the JSON's file_name are found."
             )
         where = f'{path} (image id {image_id!r})'
         ids = decode_segment_map(path.read_bytes(), where)

@@ -88,7 +88,7 @@ class ProposalStore:
             (with an index), or any folder whose files are named as the images are, in
             folders of the same names or in none. Or one JSON with the proposals of a
             small dataset; it is read through once, for where each image's entries are.
-        max_num: How many are kept of an image, the best. Defaults to 1000.
+        max_num: How many are kept of an image, the best; None: all. Defaults to 1000.
         min_score: Proposals with a lower score are left out. Defaults to None: none.
         resize: Whether masks of another size are resized to the image, by nearest
             neighbours. Defaults to True; otherwise they are an error.
@@ -103,7 +103,7 @@ class ProposalStore:
     def __init__(
         self,
         path: str | os.PathLike,
-        max_num: int = MAX_NUM,
+        max_num: int | None = MAX_NUM,
         min_score: float | None = None,
         resize: bool = True,
         allow_missing: bool = False,
@@ -164,7 +164,7 @@ class ProposalStore:
         where = f'{file}: image id {image["id"]!r}'
         proposals = parse_results(entries, where, places)
         if proposals.size != size:
-            proposals = self._resized(proposals, size, where)
+            proposals = self._resized(proposals, size, f'{where}: entry {places[0]}')
         kept = proposals.areas > 0
         if self.min_score is not None:
             kept &= proposals.scores >= self.min_score
@@ -229,8 +229,8 @@ class ProposalStore:
     ) -> Proposals:
         if not self.resize:
             raise ValueError(
-                f'{where}: the proposals are of an image of {proposals.size}, the '
-                f'image is {size} (height, width).'
+                f'{where}: the RLE has size {proposals.size}, the image {size} '
+                '(height, width).'
             )
         check_aspect(proposals.size, size, where)
         return proposals.transformed(GridMap.identity(proposals.size).resized(size))

@@ -49,6 +49,10 @@ _FINAL_METRICS = (
     ('APr_vol', 'AP^r_vol', 1),
     ('APr_vol_th', 'AP^r_vol of things', 1),
     ('APr_vol_st', 'AP^r_vol of stuff', 1),
+    # Of Cityscapes; those above are PASCAL VOC's, from .1 to .9.
+    ('APr_vol_50_95', 'AP^r_vol .5:.95', 1),
+    ('APr_vol_50_95_th', 'AP^r_vol .5:.95 of things', 1),
+    ('APr_vol_50_95_st', 'AP^r_vol .5:.95 of stuff', 1),
     ('mIoU', 'mIoU', 100),
     ('mIoU_th', 'mIoU of things', 100),
     ('mIoU_st', 'mIoU of stuff', 100),

@@ -196,36 +196,50 @@ class _Figures:
             yield title, name, partial(_copy, source)
 
     def _of_panoptic_labels(self) -> Iterator[_Plan]:
-        """Panoptic labels that quality stages judge, of all rounds in one figure."""
+        """Panoptic labels of all rounds in one figure.
+
+        Those that quality stages judge beside the truth; where none does, all of the
+        same images.
+        """
         makers = {
             Path(one.out): one
             for one in self.done
             if isinstance(one, GenerateStage)
             and self.factory.artifact_of(one) == 'panoptic_maps'
         }
-        judged = [
-            (entry, makers[Path(entry.pseudo)])
+        truths = {
+            Path(entry.pseudo): entry.gt
             for entry in self.done
-            if isinstance(entry, QualityStage) and Path(entry.pseudo) in makers
-        ]
+            if isinstance(entry, QualityStage)
+        }
+        judged = [one for out, one in makers.items() if out in truths]
         if judged:
-            draw = partial(self._panoptic_labels, spread(judged, _MOST_COLUMNS))
+            truth = truths[Path(judged[-1].out)]
+            chosen = spread(judged, _MOST_COLUMNS)
+            draw = partial(self._panoptic_labels, chosen, truth)
             yield 'Panoptic labels beside ground truth', 'panoptic_labels.png', draw
+        elif makers:
+            images = self._labeled_files([*makers.values()][-1])
+            alike = [
+                one for one in makers.values() if self._labeled_files(one) == images
+            ]
+            chosen = spread(alike, _MOST_COLUMNS)
+            draw = partial(self._panoptic_labels, chosen, None)
+            yield 'Panoptic labels', 'panoptic_labels.png', draw
 
     def _panoptic_labels(
-        self, judged: list[tuple[QualityStage, GenerateStage]], file: Path
+        self, makers: list[GenerateStage], truth: str | None, file: Path
     ) -> None:
         columns = [
             PanopticColumn(
                 f'round {maker.round.number}' if maker.round else maker.name,
                 self._panoptic_file(maker.out),
             )
-            for _, maker in judged
+            for maker in makers
         ]
-        entry, maker = judged[-1]
         sheet = panoptic_sheet(
-            self._labeled_files(maker)[1],
-            self._panoptic_file(entry.gt),
+            self._labeled_files(makers[-1])[1],
+            None if truth is None else self._panoptic_file(truth),
             columns,
             num=self.stage.num_pictures,
         )

@@ -81,7 +81,7 @@ def draw_panoptic(
 
 def panoptic_sheet(
     img_dir: str | Path,
-    truth: PanopticFile,
+    truth: PanopticFile | None,
     others: Sequence[PanopticColumn],
     image_ids: Sequence[Any] | None = None,
     num: int = 4,
@@ -95,8 +95,8 @@ def panoptic_sheet(
 
     Args:
         img_dir: Folder of the images.
-        truth: The ground truth.
-        others: Columns between image and truth; all have the truth's categories.
+        truth: The ground truth; None: there is none, and no column of it.
+        others: Columns between image and truth; all have the same categories.
         image_ids: Which images. Defaults to None: ``num`` of those that all files have,
             spread over them.
         num: Number of images. Defaults to 4.
@@ -107,24 +107,27 @@ def panoptic_sheet(
 
     Raises:
         FileNotFoundError: An image or a map is missing.
-        ValueError: The files have no image in common.
+        ValueError: The files have no image in common, or there is none.
     """
-    columns = [*others, PanopticColumn('truth', truth)]
+    columns = [*others, *([] if truth is None else [PanopticColumn('truth', truth)])]
+    if not columns:
+        raise ValueError('Expected labels to draw, a truth or both; got neither.')
+    last = columns[-1].file  # the truth where there is one
     if image_ids is None:
         wanted = [set(column.file.image_ids) for column in columns]
-        shared = [k for k in truth.image_ids if all(k in own for own in wanted)]
+        shared = [k for k in last.image_ids if all(k in own for own in wanted)]
         image_ids = spread(shared, num) if shared else []
     if not image_ids:
-        raise ValueError(f'{truth.ann_file} shares no image with all of the others.')
-    entries = LabelFile.read(truth.ann_file).images
-    labels = {key: label for label, key in enumerate(truth.categories)}
+        raise ValueError(f'{last.ann_file} shares no image with all of the others.')
+    entries = LabelFile.read(last.ann_file).images
+    labels = {key: label for label, key in enumerate(last.categories)}
     tiles = []
     for image_id in image_ids:
         entry = entries[image_id]
         image = read_image(Path(img_dir, image_file_name(entry)), image_id, entry)
         tiles.append(Tile(Canvas(image).image, f'image {image_id}'))
         tiles += [_column_tile(column, image_id, image, labels) for column in columns]
-    names = [one['name'] for one in truth.categories.values()]
+    names = [one['name'] for one in last.categories.values()]
     legend = [(name, distinct_color(label)) for label, name in enumerate(names)]
     legend.append(('not labelled', _UNKNOWN_COLOR))
     return contact_sheet(tiles, len(columns) + 1, title, legend)

@@ -482,7 +482,28 @@ def test_grab_cut_with_contexts_and_processes(load, monkeypatch, tmp_path, capsy
     printed = capsys.readouterr().out
     assert '4 boxes on 2 images, the last (75, 90, 3)' in printed
     assert '| none | ' in printed and '| 1.0 | ' in printed
-    assert '0 processes: ' in printed
+    assert 'label generation without proposals' in printed
+    assert '0 processes: ' in printed and 'peak memory in one process: ' in printed
+    cfg = script.config('boxes.json', 'images', ['cat'], 1, 'proposals')
+    step = cfg.pseudo_label_dataloader.dataset.pipeline[1]
+    assert step.type == 'mmwsis.LoadProposals' and step.path == 'proposals'
+    entry = dict(image_id=content['images'][0]['id'], score=0.5, category_id=1)
+    entry['segmentation'] = dict(size=[50, 60], counts=[0, 1000, 2000])
+    (tmp_path / 'proposals.json').write_text(json.dumps([entry]))
+    command += ['--processes', '0', '--proposals', str(tmp_path / 'proposals.json')]
+    monkeypatch.setattr(sys, 'argv', command)
+    script.main()
+    assert 'label generation with proposals' in capsys.readouterr().out
+
+
+def test_label_switches_know_every_switch_of_the_refinement(load):
+    script = load('label_switches')
+    config = ROOT / 'configs/weak_panoptic/semantic_pspnet-r101_cityscapes.py'
+    known = Config.fromfile(config).model.test_cfg.refinement
+    changed = {
+        option.partition('=')[0] for own in script.VARIANTS.values() for option in own
+    }
+    assert changed == set(known) - {'image_level'}
 
 
 def test_correction_study_sums_up_what_is_finished(load, tmp_path, capsys, monkeypatch):

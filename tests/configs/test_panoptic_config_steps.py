@@ -148,7 +148,7 @@ def narrow(node):
 def prepare(file, spec):
     cfg = copy.deepcopy(load(file).to_dict())
     if '_semi_' in file.stem:  # of the scenes, whose share of full labels is drawn
-        cfg = Config(moved(cfg, 'data/synthetic', spec['data_root']))
+        cfg = on_mixed_scenes(cfg, file.stem, spec)
     else:
         cfg = apply_data_spec(Config(cfg), spec)
     refinement = cfg.model.get('test_cfg', {}).get('refinement') or {}
@@ -159,6 +159,22 @@ def prepare(file, spec):
     for loader in LOADERS:
         if cfg.get(loader) is not None:
             small_images(cfg[loader].dataset)
+    return cfg
+
+
+def on_mixed_scenes(cfg, stem, spec):
+    """A semi-supervised config, whose label file no data spec names."""
+    if stem.endswith('_synthetic'):
+        return Config(moved(cfg, 'data/synthetic', spec['data_root']))
+    weak = cfg['data_spec']['train']['weak']['boxes']
+    cfg['pseudo_label_dataloader']['dataset'].update(supervision='boxes', ann_file=weak)
+    cfg = apply_data_spec(Config(cfg), spec)
+    mixed = 'weak/masks25_boxes75_panoptic_train.json'
+    cfg.pseudo_label_dataloader.dataset.update(supervision='masks', ann_file=mixed)
+    truth = str(Path(spec['data_root'], spec['train']['panoptic']['ann_file']))
+    for step in cfg.pseudo_label_dataloader.dataset.pipeline:
+        if step.type == 'mmwsis.LoadFullLabels':
+            step.ann_file = truth
     return cfg
 
 

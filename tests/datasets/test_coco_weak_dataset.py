@@ -254,3 +254,15 @@ def test_boxes_below_one_pixel_stay_on_demand(labelled_coco, write_coco, width):
     path = write_coco(labelled_coco)
     instances = build(path, 'boxes', min_box_side=0).get_data_info(0)['instances']
     assert [10, 20, 10 + width, 70] in [one['bbox'] for one in instances]
+
+
+def test_crop_tags_that_do_not_fit_name_the_image(labelled_coco, write_coco):
+    labelled_coco['images'][0]['crop_tags'] = dict(size=[91, 100], tags=[[], []])
+    path = write_coco(labelled_coco)
+    with pytest.raises(ValueError) as caught:
+        build(path, 'boxes')
+    assert str(caught.value) == (
+        f'{path}: image id 70: crop_tags: crop_size: expected at most the size of the '
+        'image, (90, 120), got (91, 100). Write them again with '
+        'tools/dataset_converters/coco2weak.py --crop-tags.'
+    )

@@ -220,11 +220,17 @@ def test_golden_apr(name):
         assert mean_over_classes(own) == pytest.approx(data['ap_r'][column], abs=1e-9)
     np.testing.assert_allclose(APR_VOL_VOC, data['thr_vol_voc'])
     np.testing.assert_allclose(FROM_50_TO_95, data['thr_vol_cityscapes'])
-    for own, golden in (
-        ('APr_vol', 'ap_vol_voc'),
-        ('APr_vol_50_95', 'ap_vol_cityscapes'),
-    ):
-        assert mean_over_classes(found[own]) == pytest.approx(data[golden], abs=1e-9)
+    for own, golden in (('APr_vol', 'vol_voc'), ('APr_vol_50_95', 'vol_cityscapes')):
+        thresholds = data[f'thr_{golden}']
+        every = tables(scenes, int(data['num_classes']), apr_thrs=thresholds)
+        columns = [every[f'APr_{round(100 * value)}'] for value in thresholds]
+        per_class = data[f'ap_per_class_{golden}']
+        np.testing.assert_allclose(
+            np.stack(columns, 1), per_class, rtol=0, atol=1e-9, equal_nan=True
+        )
+        np.testing.assert_allclose(found[own], per_class.mean(1), rtol=0, atol=1e-9)
+        mean = mean_over_classes(found[own])
+        assert mean == pytest.approx(float(data[f'ap_{golden}']), rel=0, abs=1e-9)
 
 
 @given(st.integers(0, 10**6))

@@ -136,7 +136,7 @@ def category(**keys):
         (category(id=None), 'category id None'),
         (lambda c: c['annotations'].append(c['annotations'][0]), 'one annotation'),
         (lambda c: c['images'][0].update(width=31), r'\(20, 30\).*\(20, 31\)'),
-        (entry(file_name='b.png'), 'b.png does not exist'),
+        (entry(file_name='b.png'), r'b.png \(image id 1\) does not exist'),
     ],
 )
 def test_broken_json_is_named(write, change, message):
@@ -156,6 +156,16 @@ def test_other_images_are_named(write, image, name, message):
     with pytest.raises(ValueError, match=message) as caught:
         read(write(image=image, name=name))
     assert name in str(caught.value) and 'image id 1' in str(caught.value)
+
+
+def test_a_missing_map_names_image_and_path(write):
+    path = write(entry(file_name='b.png'))
+    with pytest.raises(FileNotFoundError) as caught:
+        read(path)
+    assert str(caught.value) == (
+        f'{path.with_suffix("") / "b.png"} (image id 1) does not exist. Set the folder '
+        "of panoptic PNGs (seg_prefix) to where the JSON's file_name are found."
+    )
 
 
 def test_lists_of_something_else_are_no_panoptic_file(tmp_path):

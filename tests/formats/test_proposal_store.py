@@ -87,9 +87,32 @@ def test_a_thousand_are_kept(folder):
     np.testing.assert_array_equal(found.decode(), masks[:99:-1])
 
 
+def test_more_than_a_thousand_are_read(folder):
+    masks = np.arange(1100)[:, None, None] % 48 == np.arange(48).reshape(6, 8)
+    rles = [rle_of(mask) for mask in masks]
+    content, _ = encode_proposals(7, rles, np.arange(1100) / 1100, 1100)
+    path = folder(content.decode())
+    assert len(ProposalStore(path).read(IMAGE)) == 1000
+    found = ProposalStore(path, max_num=None).read(IMAGE)
+    np.testing.assert_array_equal(found.decode(), masks[::-1])
+
+
+def test_an_rle_of_another_size_is_named(folder):
+    mixed = [*entries(image_id=1), *entries()]
+    path = folder(mixed, 'all.json') / 'all.json'
+    store = ProposalStore(path, resize=False)
+    with pytest.raises(ValueError) as caught:
+        store.read(dict(IMAGE, height=12, width=16))
+    assert str(caught.value) == (
+        f'{path}: image id 7: entry 4: the RLE has size (6, 8), the image (12, 16) '
+        '(height, width).'
+    )
+
+
 def test_options_choose(folder):
     path = folder(entries())
     assert len(ProposalStore(path, max_num=2).read(IMAGE)) == 2
+    assert len(ProposalStore(path, max_num=None).read(IMAGE)) == 3
     assert len(ProposalStore(path, min_score=0.5).read(IMAGE)) == 2
     assert len(ProposalStore(path, min_score=0.51).read(IMAGE)) == 0
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmwsis.ops import box_term, global_term, instance_unary
+from mmwsis.ops import assigned_segments, box_term, global_term, instance_unary
 
 GOLDEN = Path(__file__).parents[1] / 'golden' / 'weak_panoptic'
 
@@ -36,6 +36,24 @@ def test_golden(number, dtype, limit):
         assert value.dtype == getattr(torch, dtype)
         np.testing.assert_allclose(value, data[name], rtol=0, atol=limit)
     np.testing.assert_array_equal((-unary).softmax(0).argmax(0), data['label'])
+
+
+@pytest.mark.parametrize('dtype, limit', [('float64', 1e-10), ('float32', 1e-5)])
+@pytest.mark.parametrize('number', range(3))
+def test_golden_segments(number, dtype, limit):
+    data = np.load(GOLDEN / f'instance_unary_s{number}.npz')
+    probs = torch.from_numpy(data['prob_no_pairwise'].astype(dtype))
+    found = assigned_segments(probs)
+    np.testing.assert_array_equal(found.segments, data['label'])
+    kept = found.areas.nonzero().flatten().numpy()  # empty ones are dropped
+    np.testing.assert_array_equal(kept, data['out_label'])
+    np.testing.assert_array_equal(data['det_classes'][kept], data['out_class'])
+    np.testing.assert_array_equal(found.areas[kept], data['out_area'])
+    for own, wanted in (
+        (data['det_scores'][kept], data['out_score_det']),
+        (found.confidences[kept], data['out_score_mean_conf']),
+    ):
+        np.testing.assert_allclose(own, wanted, rtol=0, atol=limit)
 
 
 def test_terms_of_a_slow_reference():

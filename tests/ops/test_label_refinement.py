@@ -73,6 +73,20 @@ def test_every_step_of_the_released_code(path):
     np.testing.assert_array_equal(found.numbers, data['instance_id_of_box'])
 
 
+@pytest.mark.parametrize('path', CASES, ids=lambda path: path.stem)
+def test_prior_keeps_the_boxes_of_every_class(path):
+    data = load(path)
+    boxes, classes = half_open(data['boxes']), data['classes'].long()
+    masks = data['box_masks']
+    for label in range(11, 19):
+        everywhere = torch.full_like(data['pred'], label)
+        found = keep_boxed_labels(everywhere, boxes, classes, IS_THING)
+        assert torch.equal(found == label, masks[label])
+        assert (found[~masks[label]] == 255).all()
+    # Boxes of stuff, which the prior leaves alone, are whole images.
+    assert all(mask.all() or not mask.any() for mask in masks[:11])
+
+
 def test_all_cases_are_there():
     assert len(CASES) == 6
 

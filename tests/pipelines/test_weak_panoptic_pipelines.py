@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from mmwsis.pipelines import load_pipeline
+from mmwsis.pipelines.jobs import JobFactory
+from mmwsis.pipelines.report_data import final_metrics
 
 FOLDER = Path(__file__).parents[2] / 'configs/weak_panoptic'
 TRAIN = 'train_dataloader.dataset.{}pipeline.{}.ann_file'
@@ -49,6 +51,29 @@ def test_cityscapes_has_six_rounds_of_fine_and_coarse_images():
         assert f'model.test_cfg.{place}merge' not in options
 
 
+def test_things_of_coarse_images_are_their_own_too_after_five_rounds():
+    stages = stages_of('pipeline_cityscapes', rounds=7)
+    for number in range(1, 7):
+        for name in ('labels', 'extra_labels'):
+            options = stages[f'{name}@{number}'].cfg_options
+            assert options.get(MERGE, True) == (number < 6), (name, number)
+    options = stages['extra_labels@6'].cfg_options
+    assert options['model.test_cfg.refinement.tags'] is False
+
+
+def test_the_report_has_the_figures_that_the_paper_has_of_the_dataset():
+    ranges = dict(pipeline='AP^r_vol', pipeline_cityscapes='AP^r_vol .5:.95')
+    measured = {'panoptic/APr_vol': 0.5, 'panoptic/APr_vol_50_95': 0.25}
+    measured['panoptic/APr_vol_50_95_th'] = 0.125
+    measured['panoptic/APr_vol_50_95_st'] = 0.0625
+    found = final_metrics(measured)
+    for name, metric in ranges.items():
+        metrics = stages_of(name)['report'].table['metrics']
+        assert [one for one in metrics if one in ranges.values()] == [metric]
+    assert [found[one] for one in metrics if one in found] == [0.25, 0.125, 0.0625]
+    assert found['AP^r_vol'] == 0.5
+
+
 def test_semi_supervision_changes_label_file_and_two_configs():
     weak, semi = stages_of('pipeline_synthetic'), stages_of('pipeline_semi_synthetic')
     mixed = 'data/synthetic/weak/masks25_boxes75_panoptic_train.json'
@@ -60,6 +85,30 @@ def test_semi_supervision_changes_label_file_and_two_configs():
         elif name in ('classifier', 'detector', 'box_labels', 'instance_network'):
             assert mixed in stage.cfg_options.values()
     assert semi['report'].full is None
+
+
+def test_semi_supervision_of_cityscapes_has_files_of_its_own():
+    weak, semi = (stages_of(f'pipeline_{n}cityscapes') for n in ('', 'semi_'))
+    mixed = 'data/cityscapes/weak/masks25_boxes75_gtFine_train.json'
+    assert semi['mixed_labels'].outputs == (mixed,)
+    label = 'pseudo_label_dataloader.dataset.ann_file'
+    for name in ('first_labels', 'labels@1', 'labels@6', 'pseudo_labels'):
+        assert semi[name].out != weak[name].out
+        if name != 'pseudo_labels':
+            assert semi[name].cfg_options[label] == mixed
+            assert '_semi_' in semi[name].config
+    assert semi['extra_labels@1'].out != weak['extra_labels@1'].out
+    assert 'weak/boxes_gtCoarse' in semi['extra_labels@1'].cfg_options[label]
+    shared = ('proposals', 'box_labels', 'tag_labels', 'detections')
+    for name in (*shared, 'extra_first_labels'):
+        assert semi[name] == weak[name]
+    key = TRAIN.format('datasets.0.', 1)
+    assert semi['network@1'].cfg_options[key] == semi['first_labels'].out
+    final = semi['instance_network']
+    assert final.cfg_options[TRAIN.format('', 1)] == semi['labels@6'].out
+    assert final.work_dir == semi['pseudo_labels'].work_dir
+    assert final.work_dir != weak['instance_network'].work_dir
+    assert not {'full_network', 'full_test', 'final_model'} & set(semi)
 
 
 @pytest.mark.parametrize('name', ['pipeline', 'pipeline_small', 'pipeline_synthetic'])
@@ -81,6 +130,32 @@ def test_weak_labels_alone_are_enough(name):
     assert not needless & set(stages)
     assert {'first_labels', 'network@1', 'detections', 'pseudo_labels'} <= set(stages)
     assert stages['report'].table == {}
+
+
+def test_a_detector_without_instances_to_measure_on_stops_the_plan(tmp_path):
+    part = dict(ann_file=None, img='images/', panoptic=dict(ann_file='p.json', seg='p'))
+    spec = dict(
+        name='bench',
+        file='bench.py',
+        data_root='bench',
+        classes=('bolt',),
+        stuff_classes=('table',),
+        train=dict(part, weak=dict(boxes='weak/boxes.json')),
+        val=part,
+        image_scale=None,
+        generator=None,
+    )
+    pipeline = load_pipeline(FOLDER / 'pipeline_small.py', data_spec=spec)
+    factory = JobFactory(pipeline, tmp_path, dataset=Path('bench.py'))
+    stages = {stage.name: stage for stage in pipeline.stages}
+    assert not {'detector_test', 'val_detections'} & set(stages)
+    factory.config_of(stages['network@1'])
+    with pytest.raises(ValueError) as caught:
+        factory.config_of(stages['detector'])
+    assert str(caught.value) == (
+        'bench.py: this config measures masks of instances, but data_spec.val.ann_file '
+        'is None; coco2weak.py --level masks makes that file of a panoptic one.'
+    )
 
 
 @pytest.mark.parametrize('labels', ['weak', 'full'])
@@ -105,3 +180,23 @@ def test_both_networks_of_voc_begin_with_what_coco_taught(labels):
     # No training goes on where one of other weights has ended.
     trained = {name for name in plain if plain[name].kind == 'train'} - {'detector'}
     assert all(stages[name].work_dir != plain[name].work_dir for name in trained)
+
+
+def test_labels_of_the_networks_of_voc_do_not_replace_each_other():
+    runs = [
+        stages_of('pipeline', rounds=2),
+        stages_of('pipeline_coco', data='voc_coco_weak', rounds=2),
+        stages_of('pipeline_coco', data='voc_coco_full', rounds=2),
+    ]
+    for name in ('labels@1', 'pseudo_labels'):
+        assert len({stages[name].out for stages in runs}) == 3
+        for stages in runs:  # they are made by the network that was trained
+            network = {'labels@1': 'network@1'}.get(name, 'instance_network')
+            assert stages[name].work_dir == stages[network].work_dir
+    for stages in runs:
+        assert stages['network@2'].cfg_options[TRAIN.format('', 1)] == (
+            stages['labels@1'].out
+        )
+    # What GrabCut and the detector make is the same in all three.
+    for name in ('first_labels', 'detections'):
+        assert len({(one[name].out, one[name].work_dir) for one in runs}) == 1

@@ -74,15 +74,21 @@ def test_tool_draws_every_file(files, capsys):
     assert capsys.readouterr().out == f'{out}\n'
     width, height = Image.open(out).size
     assert width > 3 * 384 and height > 2 * 256
+    arguments = ['--img-dir', str(files), '--out', str(out)]
+    tool.main([str(files / 'round0.json'), *arguments])  # image and labels alone
+    assert 2 * 384 < Image.open(out).size[0] < 3 * 384
 
 
 def test_files_without_a_common_image_are_refused(files):
     truth = PanopticFile(files / 'truth.json', files / 'truth')
     with pytest.raises(ValueError, match='truth.json shares no image with all'):
         panoptic_sheet(files, truth, [], image_ids=[])
+    with pytest.raises(ValueError, match='labels to draw, a truth or both'):
+        panoptic_sheet(files, None, [])
 
 
-def test_report_has_the_rounds_in_one_figure(files):
+@pytest.mark.parametrize('judges', [True, False])
+def test_report_has_the_rounds_in_one_figure(files, judges):
     first = GenerateStage(name='first', config='a.py', out='round0.json')
     again = GenerateStage(
         name='labels@1',
@@ -96,13 +102,18 @@ def test_report_has_the_rounds_in_one_figure(files):
     ]
     figures = report_figures._Figures.__new__(report_figures._Figures)
     figures.root, figures.stage = files, SimpleNamespace(num_pictures=2)
-    figures.done = [stage for pair in judged for stage in pair]
+    other = GenerateStage(name='coarse', config='a.py', out='coarse.json')
+    figures.done = [other, *(stage for pair in judged for stage in pair)]
+    if not judges:
+        figures.done = [one for one in figures.done if isinstance(one, GenerateStage)]
     figures.factory = SimpleNamespace(artifact_of=lambda stage: 'panoptic_maps')
-    figures._labeled_files = lambda stage: (files / 'weak.json', files)
-    ((title, name, draw),) = figures._of_panoptic_labels()
-    assert (title, name) == (
-        'Panoptic labels beside ground truth',
-        'panoptic_labels.png',
+    figures._labeled_files = lambda stage: (
+        files / ('coarse.json' if stage is other else 'weak.json'),
+        files,
     )
+    ((title, name, draw),) = figures._of_panoptic_labels()
+    beside = ' beside ground truth' if judges else ''
+    assert (title, name) == (f'Panoptic labels{beside}', 'panoptic_labels.png')
     draw(files / name)
-    assert Image.open(files / name).size[0] > 4 * 384  # image, two rounds, truth
+    # Image, two rounds, and the truth where there is one.
+    assert Image.open(files / name).size[0] // 384 == (4 if judges else 3)

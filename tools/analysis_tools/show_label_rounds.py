@@ -1,4 +1,4 @@
-r"""Draw panoptic labels of several rounds beside the truth.
+r"""Draw panoptic labels of several rounds, beside the truth where there is one.
 
 Example::
 
@@ -7,8 +7,9 @@ Example::
         --truth data/cityscapes/annotations/panoptic_gtFine_train.json \
         --img-dir data/cityscapes/leftImg8bit/train --out rounds.png
 
-A row per image: the image, the labels of every file, and the truth. A class has one
-colour in all of them, lines part its segments, and what is not labelled is white.
+A row per image: the image, the labels of every file, and with --truth the truth. A
+class has one colour in all of them, lines part its segments, and what is not labelled
+is white.
 """
 
 import argparse
@@ -27,7 +28,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('labels', nargs='+', help='COCO panoptic JSON of each round')
-    parser.add_argument('--truth', required=True, help='COCO panoptic JSON')
+    parser.add_argument('--truth', help='COCO panoptic JSON')
     parser.add_argument('--truth-seg', help="folder of its PNGs, if not the JSON's")
     parser.add_argument('--img-dir', required=True, help='folder of the images')
     parser.add_argument('--out', default='rounds.png', help='image file to write')
@@ -38,14 +39,15 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line."""
     args = parse_args(argv)
-    folder = args.truth_seg or Path(args.truth).with_suffix('')
+    truth = None
+    if args.truth is not None:
+        folder = args.truth_seg or Path(args.truth).with_suffix('')
+        truth = PanopticFile(args.truth, folder)
     columns = [
         PanopticColumn(Path(file).stem, PanopticFile(file, Path(file).with_suffix('')))
         for file in args.labels
     ]
-    sheet = panoptic_sheet(
-        args.img_dir, PanopticFile(args.truth, folder), columns, num=args.num
-    )
+    sheet = panoptic_sheet(args.img_dir, truth, columns, num=args.num)
     print(save_image(Path(args.out), sheet))
 
 

@@ -20,7 +20,18 @@ known_labels = [
     dict(type='mmwsis.LoadBoxLabelMap'),
     dict(type='mmwsis.LoadWeakAnnotations', with_point=False, with_bbox=True),
 ]
-# Losses are computed of one image at a time: nothing depends on the size of a batch.
+# Where a test may read the truth, which only the ranking 'oracle' needs: `with_mask=True` and
+# `with_seg=True`.
+true_segments = dict(
+    type='mmwsis.LoadPanopticAnnotations',
+    with_bbox=False,
+    with_label=False,
+    with_mask=False,
+    with_seg=False,
+)
+# One crop at a time, as in the paper. The losses of a larger batch are others: the semantic
+# ones are means over the labelled pixels of the whole batch, `loss_instance` is the mean over
+# its images.
 train_loader = dict(
     batch_size=1,
     num_workers=4,
@@ -43,7 +54,14 @@ box_dataset = dict(
 )
 box_pipeline = [
     dict(type='mmwsis.LoadCachedImage', max_images=0),
-    dict(type='mmwsis.LoadProposals', path=None, resize=False, allow_missing=True),
+    # All of them: a learned ranking must not decide which of them a box can have.
+    dict(
+        type='mmwsis.LoadProposals',
+        path=None,
+        max_num=None,
+        resize=False,
+        allow_missing=True,
+    ),
     dict(type='mmwsis.LoadWeakAnnotations', with_point=False, with_bbox=True),
     dict(type='mmwsis.PackWeakInputs', with_tags=False),
 ]

@@ -21,7 +21,7 @@ class LoadProposals(BaseTransform):
     Args:
         path: Folder of proposals, one JSON of COCO results per image, or one JSON for
             all, as :class:`mmwsis.formats.proposals.ProposalStore` reads them.
-        max_num: How many are kept of an image, the best. Defaults to 1000.
+        max_num: How many are kept of an image, the best; None: all. Defaults to 1000.
         min_score: Proposals with a lower score are left out. Defaults to None: none.
         resize: Whether masks of another size are resized to the image, by nearest
             neighbours. Defaults to True; otherwise they are an error.
@@ -32,7 +32,7 @@ class LoadProposals(BaseTransform):
     def __init__(
         self,
         path: str,
-        max_num: int = MAX_NUM,
+        max_num: int | None = MAX_NUM,
         min_score: float | None = None,
         resize: bool = True,
         allow_missing: bool = False,
@@ -97,7 +97,7 @@ class GenerateProposals(LoadProposals):
 
     Args:
         path: Proposals of the images of a dataset. Defaults to None: they are made.
-        max_num: How many are kept of an image, the best. Defaults to 1000.
+        max_num: How many are kept of an image, the best; None: all. Defaults to 1000.
         min_score: Proposals with a lower score are left out. Scores of the generator
             are not calibrated. Defaults to None: none.
         resize: See :class:`LoadProposals`. Defaults to True.
@@ -124,7 +124,7 @@ class GenerateProposals(LoadProposals):
     def __init__(
         self,
         path: str | None = None,
-        max_num: int = MAX_NUM,
+        max_num: int | None = MAX_NUM,
         min_score: float | None = None,
         resize: bool = True,
         allow_missing: bool = False,

@@ -276,8 +276,10 @@ class WeakPanoptic(EndToEndDetector):
                 'mmwsis.LoadDetections.'
             )
         colours = rgb_image(image, self.data_preprocessor).permute(1, 2, 0)
+        # No gradient reaches the detector.
+        scores, boxes = found.scores.detach(), found.bboxes.detach()
         return self.instance_head(
-            *(probs, found.labels, found.scores, found.bboxes, colours), num_iters
+            *(probs, found.labels, scores, boxes, colours), num_iters
         )
 
     def predict_image(self, image: Tensor, sample: DetDataSample) -> None:

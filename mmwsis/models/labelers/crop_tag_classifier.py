@@ -112,18 +112,28 @@ class CropTagClassifier(CAMClassifier):
             the map extractor gives.
 
         Raises:
-            ValueError: The image has no tags of crops.
+            ValueError: The image has no tags of crops, or is smaller than a crop; the
+                message names it.
         """
+        where = f'image id {sample.get("img_id")!r}'
         if sample.get('crop_tags') is None:
             raise ValueError(
-                f'image id {sample.get("img_id")!r} has no crop_tags; mmwsis.CropTags '
-                'in the pipeline checks them.'
+                f'{where} has no crop_tags; mmwsis.CropTags in the pipeline checks '
+                'them.'
             )
         crop_size, tags = sample.crop_tags['size'], sample.crop_tags['tags']
-        boxes = crop_grid(tuple(sample.ori_shape), crop_size)
+        try:
+            boxes = crop_grid(tuple(sample.ori_shape), crop_size)
+        except ValueError as error:
+            raise ValueError(f'{where}: crop_tags: {error}') from None
+        if len(tags) != len(boxes):
+            raise ValueError(
+                f'{where}: crop_tags: expected {len(boxes)} lists of labels, one for '
+                f'each crop of {tuple(crop_size)} (height, width), got {len(tags)}.'
+            )
         scale = torch.tensor(view.shape[:0:-1]) / torch.tensor(sample.ori_shape[1::-1])
         maps = []
-        for box, labels in zip(boxes, tags, strict=True):
+        for box, labels in zip(boxes, tags):
             x1, y1, x2, y2 = (box * scale.repeat(2)).round().long().tolist()
             labels = torch.tensor(labels, dtype=torch.int64, device=view.device)
             crop = view[:, y1:y2, x1:x2]

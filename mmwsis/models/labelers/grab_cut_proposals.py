@@ -194,8 +194,8 @@ class GrabCutProposals(WeightFreeLabeler):
         if proposals is not None:
             if proposals.size != pixels.shape[:2]:
                 raise ValueError(
-                    f'the proposals are of an image of {proposals.size}, this one is '
-                    f'{pixels.shape[:2]} (height, width).'
+                    f'{_image(sample)}: the proposals are of an image of '
+                    f'{proposals.size}, this one is {pixels.shape[:2]} (height, width).'
                 )
             overlap = self.test_cfg['overlap']
             chosen = match_boxes_to_proposals(boxes, proposals, overlap)
@@ -220,5 +220,8 @@ class GrabCutProposals(WeightFreeLabeler):
 def _place(sample: BaseDataElement, index: int) -> str:
     ann_id = sample.gt_instances.ann_ids[index]
     ann_id = ann_id.item() if isinstance(ann_id, Tensor) else ann_id
-    place = image_place(str(sample.get('img_path')), sample.get('img_id'))
-    return f'{place}, annotation id {ann_id!r}'
+    return f'{_image(sample)}, annotation id {ann_id!r}'
+
+
+def _image(sample: BaseDataElement) -> str:
+    return image_place(str(sample.get('img_path')), sample.get('img_id'))

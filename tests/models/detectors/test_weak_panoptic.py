@@ -70,23 +70,34 @@ def test_the_instance_loss_is_that_of_the_head():
     assert_close(losses['loss_instance'], expected.detach(), check_stride=False)
 
 
-def test_detections_get_no_gradient_and_padding_no_loss():
+def test_detections_get_no_gradient():
+    model, sample = toy(), training_sample()
+    scores = sample.detections.scores.requires_grad_()
+    boxes = sample.detections.bboxes.requires_grad_()
+    losses = model(image_of()[None], [sample], mode='loss')
+    losses['loss_instance'].backward()
+    assert model.decode_head.conv_seg.weight.grad.any()
+    assert scores.grad is None and boxes.grad is None
+
+
+def test_padding_does_not_change_the_loss():
     model, size = toy(), (SIZE[0] + 8, SIZE[1] + 16)
-    data = dict(
-        inputs=[torch.rand(3, *SIZE) * 255, torch.rand(3, *size) * 255],
-        data_samples=[training_sample(), training_sample(size=size, img_id=2)],
-    )
-    data = model.data_preprocessor(data, training=True)
-    scores = data['data_samples'][0].detections.scores.requires_grad_()
-    losses = model(**data, mode='loss')
-    assert total(losses).isfinite()
-    model.zero_grad()
-    alone = model._instance_loss(
-        data['inputs'][0, :, : SIZE[0], : SIZE[1]],
-        torch.rand(4, *SIZE).requires_grad_(),
-        data['data_samples'][0],
-    )
-    assert alone.isfinite() and scores.grad is None
+    image, large = torch.rand(3, *SIZE) * 255, torch.rand(3, *size) * 255
+    logits = torch.randn(2, 4, *size)  # of the padding as well
+
+    def instance_loss(images, samples, logits):
+        data = dict(inputs=images, data_samples=samples)
+        data = model.data_preprocessor(data, training=True)
+        model.decode_head.forward = lambda features: logits.clone()
+        return model(**data, mode='loss')['loss_instance']
+
+    small = logits[:1, :, : SIZE[0], : SIZE[1]]
+    alone = instance_loss([image], [training_sample()], small)
+    other = instance_loss([large], [training_sample(size=size)], logits[1:])
+    both = [training_sample(), training_sample(size=size, img_id=2)]
+    assert both[0].img_shape == SIZE
+    padded = instance_loss([image, large], both, logits)
+    assert_close(padded, (alone + other) / 2)
 
 
 def test_a_crop_without_labels_is_an_exact_zero_with_a_graph():

@@ -1,5 +1,6 @@
 """The instance sub-network: golden labels, learned weights, memory of its gradients."""
 
+import importlib
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,9 @@ import torch
 
 from mmwsis.models.heads import InstanceCRFHead
 from mmwsis.ops import BilateralKernel, GaussianKernel, dense_crf, instance_unary
+from mmwsis.ops.crf_kernels import kernel_filter
+
+dense_crf_module = importlib.import_module('mmwsis.ops.dense_crf')
 
 GOLDEN = Path(__file__).parents[2] / 'golden' / 'weak_panoptic'
 NAMES = ('box', 'global_', 'position', 'colour')
@@ -140,6 +144,27 @@ def test_gradients_reach_all_weights_under_autocast():
     found.probs[3].sum().backward()
     for name, parameter in head.named_parameters():
         assert parameter.grad.isfinite() and parameter.grad != 0, name
+
+
+@pytest.mark.parametrize('recompute', [False, True])
+def test_the_lattices_of_an_image_are_built_once(monkeypatch, recompute):
+    """One for each kernel, whatever the number of updates, and none in backward."""
+    built = []
+
+    def count(kernel, *given):
+        built.append(type(kernel).__name__)
+        return kernel_filter(kernel, *given)
+
+    monkeypatch.setattr(dense_crf_module, 'kernel_filter', count)
+    head = InstanceCRFHead(2, 2, num_iters=5, recompute=recompute)
+    given = scene(torch.float32)
+    given['probs'].requires_grad_()
+    head(**given).probs[3].sum().backward()
+    assert given['probs'].grad.any()
+    assert built == ['GaussianKernel', 'BilateralKernel']
+    with torch.no_grad():
+        head(**given, num_iters=10)
+    assert built == ['GaussianKernel', 'BilateralKernel'] * 2
 
 
 @pytest.mark.parametrize(

@@ -142,3 +142,26 @@ def test_what_is_missing_is_refused():
         model(torch.rand(1, 3, 64, 96), [lacking], mode='predict')
     with pytest.raises(ValueError, match="cannot make the artifact 'class_maps'"):
         model.artifact = 'class_maps'
+
+
+@pytest.mark.parametrize(
+    'crop_tags, message',
+    [
+        (
+            dict(size=(65, 64), tags=[[0], [1]]),
+            'image id 3: crop_tags: crop_size: expected at most the size of the image, '
+            '(64, 96), got (65, 64).',
+        ),
+        (
+            dict(size=(64, 64), tags=[[0]]),
+            'image id 3: crop_tags: expected 2 lists of labels, one for each crop of '
+            '(64, 64) (height, width), got 1.',
+        ),
+    ],
+)
+def test_crops_that_do_not_fit_name_the_image(crop_tags, message):
+    model, odd = classifier().eval(), sample()
+    odd.set_metainfo(dict(crop_tags=crop_tags))
+    with pytest.raises(ValueError) as caught:
+        model(torch.rand(1, 3, 64, 96), [odd], mode='predict')
+    assert str(caught.value) == message

@@ -14,6 +14,7 @@ from mmwsis.formats.semantic_maps import read_semantic_map
 from mmwsis.models.labelers import GrabCutProposals
 from mmwsis.ops import box_agreement, box_label_map, grab_cut
 from mmwsis.pseudo_labels import GenerationOptions, Shard, generate_pseudo_labels
+from mmwsis.structures import Proposals
 
 sys.path.insert(0, str(Path(__file__).parent))
 from box_scenes import SIZE, annotation, config, disc, picture, write_scenes
@@ -132,6 +133,18 @@ def test_a_box_of_the_whole_image_is_unknown():
 def test_bad_boxes_are_named(boxes, labels, message):
     with pytest.raises(ValueError, match=message):
         labelled(sample_of(boxes, labels))
+
+
+def test_proposals_of_another_size_name_the_image():
+    proposals = Proposals([], np.zeros(0), (48, 61))
+    given = sample_of([[8, 4, 32, 28]], [0], mask_proposals=proposals)
+    given.set_metainfo(dict(img_path='day/a.jpg'))
+    with pytest.raises(ValueError) as caught:
+        labelled(given)
+    assert str(caught.value) == (
+        'Image day/a.jpg (image id 4): the proposals are of an image of (48, 61), '
+        'this one is (48, 60) (height, width).'
+    )
 
 
 def test_a_box_without_pixels_stops_generation(data):
