@@ -327,6 +327,7 @@ class BESTIE(EndToEndDetector):
             found = self._at_original_size(found, sample)
             sample.pred_sem_seg = PixelData(sem_seg=found)
             return
+        offsets = self._full_offsets(offsets, scores.shape[1:], sample)
         labels, scores, masks = self._instances(scores, centers, offsets, sample)
         masks = self._at_original_size(masks, sample)
         boxes = mask2bbox(masks)
@@ -343,7 +344,11 @@ class BESTIE(EndToEndDetector):
     def _averaged(
         self, image: Tensor, sample: DetDataSample
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Probabilities (C + 1, H, W), centres (C, H, W) and offsets of one image."""
+        """Probabilities of one image, (C + 1, H, W), and what the heads say besides.
+
+        Centres (1, C, h, w), or (1, 1, h, w) of all classes, and offsets (1, 2, h, w)
+        keep the heads' size: most of them are never looked at.
+        """
         cfg = self.test_cfg
         size = sample.img_shape if cfg['network_size'] else sample.ori_shape
         views = [image, image.flip(-1)] if cfg['flip'] else [image]
@@ -353,18 +358,45 @@ class BESTIE(EndToEndDetector):
             logits = torch.stack([logits[0], logits[1].flip(-1)])
             centers = average_flipped(centers)[None]
         scores = self.enlarged(logits, size[:2]).softmax(1).mean(0)
-        centers, offsets = (
-            self.enlarged(maps[:1], size[:2])[0] for maps in (centers, offsets)
-        )
-        if cfg['rescale_offset']:
-            ratio = offsets.new_tensor(size[:2]) / offsets.new_tensor(sample.img_shape)
+        return scores, centers[:1], offsets[:1]
+
+    def _full_offsets(
+        self, offsets: Tensor, size: Sequence[int], sample: DetDataSample
+    ) -> Tensor:
+        """Offsets (2, H, W) of those of the heads."""
+        offsets = self.enlarged(offsets, size)[0]
+        if self.test_cfg['rescale_offset']:
+            ratio = offsets.new_tensor(size) / offsets.new_tensor(sample.img_shape)
             offsets = offsets * ratio[:, None, None]
-        return scores, centers.expand(self.num_classes, -1, -1), offsets
+        return offsets
+
+    def _occurring(
+        self, scores: Tensor, centers: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Classes (K,) of an image, their probabilities and enlarged centre maps.
+
+        A class that is nowhere the most probable one has no instances; without it, the
+        first of the most probable ones is the same at every pixel. There is at least
+        one class.
+        """
+        counts = scores.max(0).indices.flatten().bincount(minlength=len(scores))
+        occurs = counts[1:] > 0
+        # On the CPU, torch rounds three maps otherwise than any other number of maps.
+        if len(occurs) == 3:
+            occurs[:] = True
+        elif int(occurs.sum()) in (0, 3):
+            occurs[(~occurs).nonzero()[0]] = True  # one that is not there
+        classes = occurs.nonzero()[:, 0]
+        if not self.class_agnostic:
+            centers = centers[:, classes]
+        centers = self.enlarged(centers, scores.shape[1:])[0]
+        kept = F.pad(classes + 1, (1, 0))  # the background, too
+        return classes, scores[kept], centers.expand(len(classes), -1, -1)
 
     def _instances(
         self, scores: Tensor, centers: Tensor, offsets: Tensor, sample: DetDataSample
     ) -> ScoredInstances:
-        """Instances of the size of the maps."""
+        """Instances of the size of the probabilities; ``centers`` are the heads'."""
         cfg = self.test_cfg
         exports = self.artifact is not None
         if exports and self.supervision == 'points' and cfg['point_guided']:
@@ -374,9 +406,11 @@ class BESTIE(EndToEndDetector):
             labels = sample.gt_instances.labels
             return point_instances(scores, offsets, points.round().long(), labels)
         settings = {key: cfg[key] for key in GROUPING}
-        return scored_instances(
+        classes, scores, centers = self._occurring(scores, centers)
+        found = scored_instances(
             *(scores, centers, offsets), keep_centerless=not cfg['ignore'], **settings
         )
+        return found._replace(labels=classes[found.labels])
 
     def _at_original_size(self, maps: Tensor, sample: DetDataSample) -> Tensor:
         if not self.test_cfg['network_size']:
