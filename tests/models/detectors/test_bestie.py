@@ -343,6 +343,8 @@ def blobs(classes, num_classes, seed):
     logits = torch.full((2, num_classes + 1, 24, 32), -50.0)
     shown = [0, *(label + 1 for label in classes)]
     logits[:, shown] = 4 * noise(len(shown), (5, 6))
+    absent = [label for label in range(num_classes) if label not in classes]
+    logits[:, [label + 1 for label in absent[:1]], 7, 9] = 20  # too small an object
     centers = 0.8 * noise(num_classes, (6, 8))
     return DenseMaps(logits, centers, 20 * noise(2, (5, 6)))
 
@@ -376,7 +378,10 @@ def test_centre_maps_of_absent_classes_change_nothing(
     settings, num_classes, classes, artifact
 ):
     """Bit by bit the instances of all centre maps, enlarged."""
-    settings = {**settings, 'test_cfg': {'min_area': 4, **settings.get('test_cfg', {})}}
+    settings = {
+        **settings,
+        'test_cfg': {'min_area': 80, **settings.get('test_cfg', {})},
+    }
     model = toy(num_classes, **settings)
     maps = blobs(classes, num_classes, seed=len(classes))
     if model.class_agnostic:
@@ -390,6 +395,9 @@ def test_centre_maps_of_absent_classes_change_nothing(
     found = predicted(model, maps, sample, artifact).pred_instances
     size = sample.img_shape if model.test_cfg['network_size'] else sample.ori_shape
     scores, centers, offsets = model._averaged(torch.zeros(3, 96, 128), sample)
+    logits = maps.seg_logits.clone()
+    logits[1:] = logits[1:].flip(-1)
+    assert torch.equal(scores, model.enlarged(logits, size).softmax(1).mean(0))
     if artifact is not None:
         scores = keep_tagged(scores, sample.gt_tags > 0)
     settings = {key: model.test_cfg[key] for key in GROUPING}
