@@ -19,17 +19,20 @@ import torch
 import torch.nn.functional as F
 from bench_instance_ops import objects, smooth_maps
 from bench_irnet_ops import Row, measure
+from mmdet.structures import DetDataSample
+from mmengine.structures import InstanceData
 from side_by_side import announce, argument_parser, table_header
 from torch import Tensor
 
+from mmwsis.models.detectors import BESTIE
+from mmwsis.models.detectors.dense_maps import DenseMaps
 from mmwsis.ops import (
-    ScoredInstances,
     average_flipped,
     draw_centers,
     find_peaks,
+    keep_tagged,
     point_targets,
     refined_targets,
-    scored_instances,
 )
 
 NAMES = ('refinement', 'points', 'inference', 'peaks')
@@ -115,35 +118,79 @@ def points_row(size: tuple[int, int]) -> Row:
     )
 
 
-def inference_row(size: tuple[int, int], flip: bool) -> Row:
-    """From the outputs of stride 4 of one image, and of its mirror image."""
-    small = tuple(-(-side // 4) for side in size)
-    logits, centers, offsets = (
-        F.interpolate(one, small, mode='bilinear') for one in network_maps(size, 1)[1:4]
+def network(num_classes: int, flip: bool) -> BESTIE:
+    """A network of which nothing runs but what comes after its heads."""
+    head = dict(type='mmwsis.PixelHead', in_channels=4, feat_channels=4)
+    backbone = dict(
+        **dict(type='mmdet.ResNet', depth=18, num_stages=1, out_indices=(0,)),
+        **dict(base_channels=4, strides=(1,), dilations=(1,)),
+    )
+    model = BESTIE(
+        num_classes,
+        backbone,
+        *(head, head, head),
+        loss_seg=dict(type='mmwsis.HardPixelCrossEntropy'),
+        loss_center=dict(type='mmwsis.CenterLoss'),
+        loss_offset=dict(type='mmwsis.OffsetLoss'),
+        test_cfg=dict(flip=flip),
+    )
+    return model.eval()
+
+
+def inference_row(size: tuple[int, int], flip: bool, tagged: bool = False) -> Row:
+    """From the outputs of stride 4 of one image, and of its mirror image.
+
+    Ours is all that the detector does after its heads, boxes and scores of the
+    predictions included; of training images, whose tags are known, in the form of
+    pseudo labels.
+    """
+    resized = tuple(-(-side // 32) * 32 for side in size)
+    maps = network_maps(size, 1)
+    heads = DenseMaps(
+        *(
+            F.interpolate(one, [side // 4 for side in resized], mode='bilinear')
+            for one in maps[1:4]
+        )
     )
     if flip:
-        logits, centers = (torch.cat([one, one.flip(-1)]) for one in (logits, centers))
+        heads = DenseMaps(*(torch.cat([one, one.flip(-1)]) for one in heads))
+    model, image = network(CLASSES, flip), torch.zeros(3, *resized)
+    model.head_maps = lambda images: heads
+    model.artifact = 'instances' if tagged else None
+    tags = maps.tags[0]
+
+    def detector() -> InstanceData:
+        sample = DetDataSample(
+            metainfo=dict(img_id=1, img_shape=resized, ori_shape=size)
+        )
+        sample.gt_tags = tags.float()
+        with torch.no_grad():
+            model.predict_image(image, sample)
+        return sample.pred_instances
 
     def full_size() -> tuple[Tensor, Tensor, Tensor]:
         # Means of linear maps are the same before they are enlarged as after it.
-        maps = average_flipped(centers)[None] if flip else centers
-        probabilities, maps, steps = (
-            F.interpolate(one, size, mode='bilinear') for one in (logits, maps, offsets)
+        logits, centers, offsets = heads
+        centers = average_flipped(centers)[None] if flip else centers
+        probabilities, centers, steps = (
+            F.interpolate(one, size, mode='bilinear')
+            for one in (logits, centers, offsets[:1])
         )
         probabilities = probabilities.softmax(1)
         merged = average_flipped(probabilities) if flip else probabilities[0]
-        return merged, maps[0], steps[0]
+        if tagged:
+            merged = keep_tagged(merged, tags)
+        return merged, centers[0], steps[0]
 
     def one_by_one() -> list[tuple[int, float, Tensor]]:
         return plain.scored_instances(
             *full_size(), plain.Settings(threshold=0.1, keep_centerless=True)
         )
 
-    def agree(ours: ScoredInstances, theirs: list) -> str:
-        ours = [(int(label), mask, score) for label, score, mask in zip(*ours)]
+    def agree(ours: InstanceData, theirs: list) -> str:
         pairs = [
-            (float(score) - other)
-            for label, mask, score in ours
+            float(score) - other
+            for label, score, mask in zip(ours.labels, ours.scores, ours.masks)
             for name, other, own in theirs
             if label == name and torch.equal(mask, own)
         ]
@@ -151,10 +198,11 @@ def inference_row(size: tuple[int, int], flip: bool) -> Row:
         return f'{len(pairs)} of {len(theirs)} equal, scores differ by {error:.0e}'
 
     mirror = ' and its mirror image' if flip else ''
+    what = 'pseudo labels' if tagged else 'instances'
     return Row(
-        f'instances of an image{mirror} from stride 4, {size[0]}x{size[1]}',
+        f'{what} of an image{mirror} from stride 4, {size[0]}x{size[1]}',
         'each instance on the full image',
-        lambda: scored_instances(*full_size()),
+        detector,
         one_by_one,
         agree,
         '≤ 100 ms',
@@ -197,7 +245,10 @@ def build_rows(name: str, shrink: int = 1) -> list[Row]:
             for batch, wanted in ((1, '≥ 30×'), (4, '–'))
         ],
         points=lambda: [points_row(crop)],
-        inference=lambda: [inference_row(voc, flip) for flip in (False, True)],
+        inference=lambda: [
+            *(inference_row(voc, flip) for flip in (False, True)),
+            inference_row(voc, True, tagged=True),
+        ],
         peaks=lambda: [peaks_row(voc)],
     )
     return build[name]()

@@ -38,6 +38,7 @@ def scored_instances(
     offsets: Tensor,
     threshold: float = 0.1,
     keep_centerless: bool = True,
+    semantic_map: Tensor | None = None,
     **settings: Any,
 ) -> ScoredInstances:
     r"""The instances of an image, each with the score :math:`v s`.
@@ -56,6 +57,8 @@ def scored_instances(
         threshold: Bound of a centre's value, exclusive. Defaults to 0.1.
         keep_centerless: Take a component without any centre as one instance. Defaults
             to True.
+        semantic_map: (H, W) integers to take for the most probable classes: 0 is
+            background, ``c + 1`` class ``c``. Defaults to None: they are looked up.
         **settings: Further settings of :func:`~mmwsis.ops.component_instances`.
 
     Returns:
@@ -81,8 +84,10 @@ def scored_instances(
     check_shape('probabilities', probabilities, expected, like=centers)
     check_shape('offsets', offsets, (2, *centers.shape[1:]), like=centers)
     check_finite('probabilities', probabilities, 'The network has diverged.')
+    if semantic_map is None:
+        semantic_map = most_probable(probabilities)
     found = component_instances(
-        _most_probable(probabilities)[None],
+        semantic_map[None],
         centers[None],
         offsets[None],
         threshold=threshold,
@@ -142,7 +147,7 @@ def point_instances(
     check_finite('probabilities', probabilities, 'The network has diverged.')
     check_finite('offsets', offsets, 'The network has diverged.')
     groups = group_to_points(
-        _most_probable(probabilities)[None],
+        most_probable(probabilities)[None],
         offsets[None],
         [points],
         [labels],
@@ -210,7 +215,14 @@ def keep_tagged(probabilities: Tensor, tags: Tensor) -> Tensor:
     return probabilities * kept.view(-1, *[1] * (probabilities.ndim - 1))
 
 
-def _most_probable(probabilities: Tensor) -> Tensor:
-    """(H, W) the class of each pixel, the first of equally probable ones."""
+def most_probable(probabilities: Tensor) -> Tensor:
+    """The class of each pixel, the first of equally probable ones.
+
+    Args:
+        probabilities: (C + 1, H, W) of background and C classes.
+
+    Returns:
+        (H, W) int64, 0 for background and ``c + 1`` for class ``c``.
+    """
     # ``argmax`` gives the same, and takes five times as long on a CPU.
     return probabilities.max(0).indices

@@ -1,6 +1,8 @@
 """Random numbers that depend on where a run is, not on how it got there."""
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -25,3 +27,15 @@ def seed_random_state(*key: int, devices: bool = False) -> None:
         torch.manual_seed(number % 2**63)
     else:
         torch.default_generator.manual_seed(number % 2**63)
+
+
+@contextmanager
+def kept_random_state() -> Iterator[None]:
+    """Restore the global random states of Python, NumPy and torch's CPU afterwards."""
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    try:
+        yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+        torch.set_rng_state(states[2])

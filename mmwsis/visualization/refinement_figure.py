@@ -1,16 +1,28 @@
 """What BESTIE learns from: pseudo labels, and refined ones at moments of training."""
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import torch
 from mmengine.config import Config
-from mmengine.dataset import pseudo_collate
+from mmengine.dataset import BaseDataset, pseudo_collate
+from mmengine.logging import print_log
 from mmengine.registry import init_default_scope
 from torch import Tensor
+
+from mmwsis.formats.refinement_records import (
+    FOLDER,
+    RefinementRecord,
+    read_record,
+    recorded_iterations,
+)
+from mmwsis.ops import CenterTargets
+from mmwsis.utils.seed import kept_random_state, seed_random_state
 
 from .canvas import Canvas
 from .coco_files import tagged_indices
@@ -22,6 +34,7 @@ from .sheet import Tile, contact_sheet, save_image
 from .weak_labels import draw_points
 
 UNKNOWN = 255
+RECORD = '.npz'
 
 
 @torch.no_grad()
@@ -147,10 +160,12 @@ def draw_refinement(
     Args:
         cfg: Config of the network.
         checkpoints: One for each moment of training. A single one is drawn with earlier
-            ones beside it in its folder, three in all.
+            moments of its training, three in all: those that
+            ``mmwsis.RefinementVisualizationHook`` recorded, on its crops, and other
+            checkpoints in the folder.
         out_file: Image file to write.
-        num: Number of crops, spread over the images with tags.
-        seed: Seed of the random crops.
+        num: Number of crops, spread over the images with tags, unless the hook chose.
+        seed: Seed of the random crops, likewise.
         device: Where the network runs.
 
     Returns:
@@ -164,20 +179,106 @@ def draw_refinement(
     from mmwsis.registry import DATASETS
 
     init_default_scope(cfg.get('default_scope', 'mmdet'))
-    if len(checkpoints) == 1:
-        checkpoints = with_earlier(Path(checkpoints[0]))
-    models = [load_labeler(cfg.model, file, device) for file in checkpoints]
-    _check_refines(models[0])
+    files = [Path(file) for file in checkpoints]
+    model = load_labeler(cfg.model, files[-1], device)
+    _check_refines(model)
     dataset = DATASETS.build(cfg.train_dataloader.dataset)
-    chosen = tagged_indices(dataset, num)
-    np.random.seed(seed)
-    batch = pseudo_collate([dataset[index] for index in chosen])
+    crops = None
+    if len(files) == 1:
+        files = with_earlier(files[0])
+        crops = _recorded_crops(dataset, files)
+        if crops is None:
+            files = with_earlier(files[-1], records=False)
+    if crops is None:
+        crops = training_crops(dataset, tagged_indices(dataset, num), seed)
     moments = []
-    for checkpoint, model in zip(checkpoints, models, strict=True):
-        samples, found = refined_labels(model, batch)
-        moments.append((Path(checkpoint).stem, found))
-    images = crop_images(models[0], batch)
+    for file in files[:-1]:
+        if file.suffix == RECORD:
+            found = _recorded_labels(read_record(file))
+        else:
+            _, found = refined_labels(load_labeler(cfg.model, file, device), crops)
+        moments.append((file.stem, found))
+    samples, found = refined_labels(model, crops)
+    moments.append((files[-1].stem, found))
+    images = crop_images(model, crops)
     return save_image(Path(out_file), refinement_sheet(images, samples, moments))
+
+
+def training_crops(
+    dataset: BaseDataset, indices: Sequence[int], seed: int
+) -> dict[str, Any]:
+    """Load random training crops, the same ones every time.
+
+    The global random states are left as they were.
+
+    Args:
+        dataset: Of the training.
+        indices: Of its images.
+        seed: Of the random transforms.
+
+    Returns:
+        A batch as the data loader gives it.
+    """
+    with kept_random_state():
+        seed_random_state(seed)
+        return pseudo_collate([dataset[index] for index in indices])
+
+
+def record_of(
+    data_batch: Mapping[str, Any], found: Any, indices: Sequence[int], seed: int
+) -> RefinementRecord:
+    """What a later figure needs of refined labels.
+
+    Args:
+        data_batch: Crops of :func:`training_crops`.
+        found: Their labels, from :func:`refined_labels`.
+        indices: As given to :func:`training_crops`.
+        seed: Likewise.
+
+    Returns:
+        The record.
+    """
+    centers = None if found.centers is None else found.centers.amax(1, keepdim=True)
+    maps = (
+        None if one is None else one.cpu().numpy()
+        for one in (centers, found.offsets, found.weights)
+    )
+    return RefinementRecord(np.array(indices), seed, _checksum(data_batch), *maps)
+
+
+def _recorded_labels(record: RefinementRecord) -> CenterTargets:
+    centers = None if record.centers is None else torch.from_numpy(record.centers)
+    maps = (torch.from_numpy(one) for one in (record.offsets, record.weights))
+    return CenterTargets(centers, *maps)
+
+
+def _recorded_crops(
+    dataset: BaseDataset, files: Sequence[Path]
+) -> dict[str, Any] | None:
+    """The crops of records; None without records, or if the dataset has others now."""
+    records = [read_record(file) for file in files if file.suffix == RECORD]
+    if not records:
+        return None
+    first = records[0]
+    if first.indices.max() < len(dataset):
+        crops = training_crops(dataset, first.indices.tolist(), first.seed)
+        if {one.checksum for one in records} == {_checksum(crops)}:
+            return crops
+    print_log(
+        f'The crops in {files[0].parent} are not those of this config; checkpoints '
+        'are drawn instead.',
+        'current',
+        logging.WARNING,
+    )
+    return None
+
+
+def _checksum(data_batch: Mapping[str, Any]) -> int:
+    """Of the pixels of crops."""
+    number = 0
+    for image in data_batch['inputs']:
+        number = crc32(np.ascontiguousarray(image.cpu().numpy()), number)
+    return number
 
 
 def crop_images(model: Any, data_batch: Mapping[str, Any]) -> list[np.ndarray]:
@@ -186,15 +287,19 @@ def crop_images(model: Any, data_batch: Mapping[str, Any]) -> list[np.ndarray]:
     return [to_rgb(image, bgr) for image in data_batch['inputs']]
 
 
-def with_earlier(checkpoint: Path, num: int = 3) -> list[Path]:
-    """Checkpoints of the same training beside one, from an early one to itself.
+def with_earlier(checkpoint: Path, num: int = 3, records: bool = True) -> list[Path]:
+    """Moments of the same training, from an early one to a checkpoint.
 
     Args:
         checkpoint: Such as ``iter_800.pth``.
         num: How many at most.
+        records: Whether to take what ``mmwsis.RefinementVisualizationHook`` recorded,
+            too; it keeps early moments whose checkpoints have gone.
 
     Returns:
-        The first one, others at equal distances, and ``checkpoint``.
+        Records or checkpoints of the first moment, of others at nearly equal distances,
+        and ``checkpoint``. The first iteration, before which nothing was learned, is
+        left out where there are enough others.
     """
     kind, _, number = checkpoint.stem.rpartition('_')
     if not number.isdigit():
@@ -204,8 +309,15 @@ def with_earlier(checkpoint: Path, num: int = 3) -> list[Path]:
         for file in checkpoint.parent.glob(f'{kind}_*.pth')
         if file.stem.rpartition('_')[2].isdigit()
     }
-    found[int(number)] = checkpoint
-    files = [found[key] for key in sorted(found) if key <= int(number)]
-    count = min(num, len(files))
-    steps = [round(i * (len(files) - 1) / max(count - 1, 1)) for i in range(count)]
-    return [files[step] for step in steps[:-1]] + [checkpoint]
+    if records and kind.endswith('iter'):
+        found.update(recorded_iterations(checkpoint.parent / FOLDER))
+    last = int(number)
+    earlier = sorted(key for key in found if key < last)
+    if len(earlier) >= num and earlier[0] == 1:
+        earlier = earlier[1:]
+    chosen = []
+    for wanted in np.linspace(earlier[0] if earlier else last, last, num)[:-1]:
+        left = [key for key in earlier if key not in chosen]
+        if left:
+            chosen.append(min(left, key=lambda key: (abs(key - wanted), -key)))
+    return [found[key] for key in sorted(chosen)] + [checkpoint]

@@ -98,7 +98,7 @@ def test_instances_agree_with_the_usual_way(load):
 def test_instances_agree_with_the_full_image_form(load):
     script = load('bench_bestie_ops')
     rows = [row for name in script.NAMES for row in script.build_rows(name, shrink=4)]
-    assert len(rows) == 6
+    assert len(rows) == 7
     for row in rows:
         agreement = row.agree(row.ours(), row.baseline())
         found = ('0e+00', 'e-08', 'e-07', 'equal: True')

@@ -84,11 +84,25 @@ def test_ablations_build(kind, text):
         assert found.shape == (1, 6)
 
 
-def test_one_centre_map_for_all_classes_on_hrnet():
-    cfg = load_run_config(
-        FOLDER / 'bestie' / PAPER['network'], {'model.class_agnostic': True}
-    )
+@pytest.mark.parametrize('file', ['bestie_hrnet-w48_voc.py', 'bestie_r50_voc.py'])
+@pytest.mark.parametrize('text', [text for kind, text in ROWS if kind == 'network'])
+def test_ablations_build_at_full_size(file, text):
+    """Without memory for the weights."""
+    cfg = load_run_config(FOLDER / 'bestie' / file, options_of(text))
     init_default_scope('mmdet')
     with torch.device('meta'):
         model = MODELS.build(cfg.model)
-    assert model.center_head.predict.out_channels == 1
+    assert model.instance_guidance == ('instance_guidance=False' not in text)
+    assert (model.refinement is None) == ('model.refinement=None' in text)
+    assert model.center_head.predict.out_channels == (
+        1 if 'class_agnostic' in text else 20
+    )
+
+
+@pytest.mark.parametrize('text', [text for kind, text in ROWS if kind == 'classifier'])
+def test_ablations_of_the_classifier_build_at_full_size(text):
+    cfg = load_run_config(FOLDER / 'bestie' / PAPER['classifier'], options_of(text))
+    init_default_scope('mmdet')
+    with torch.device('meta'):
+        model = MODELS.build(cfg.model)
+    assert sum(weight.numel() for weight in model.parameters()) == 21_804_372

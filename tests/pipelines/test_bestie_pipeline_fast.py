@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from mmwsis.formats.map_index import MapIndex
+from mmwsis.models.detectors import BESTIE
+from mmwsis.models.labelers import CAMClassifier
 
 sys.path.insert(0, str(Path(__file__).parent))
 from fast_run import run_fast
@@ -66,7 +68,7 @@ def test_labels_of_every_image(finished):
 
 
 def test_report_compares_rounds_and_has_its_pictures(finished):
-    _, name, root = finished
+    level, name, root = finished
     folder = root / f'work_dirs/pipelines/{name}_synthetic'
     report = json.loads((folder / 'report.json').read_text())
     (group,) = report['rounds']
@@ -77,3 +79,7 @@ def test_report_compares_rounds_and_has_its_pictures(finished):
     files = {p['file'] for p in report['pictures'] if not p['problem']}
     wanted = {'weak_labels', 'semantic_maps_maps', 'quality_masks', 'predictions'}
     assert {f'pictures/{one}.png' for one in wanted} <= files
+    titles = {BESTIE.report_picture['title']}  # pseudo and refined labels
+    if level == 'image_tags':
+        titles.add(CAMClassifier.report_picture['title'])  # cues on CAM and PAM
+    assert titles <= {p['title'] for p in report['pictures'] if not p['problem']}

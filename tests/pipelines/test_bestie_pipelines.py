@@ -1,12 +1,16 @@
 """BESTIE's pipelines as plans: what each stage reads, from tags and from points."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from mmwsis.models.detectors import BESTIE
+from mmwsis.models.labelers import CAMClassifier
 from mmwsis.pipelines import load_pipeline
 from mmwsis.pipelines.jobs import JobFactory
-from mmwsis.pipelines.stages import ConfigStage
+from mmwsis.pipelines.report_figures import _Figures
+from mmwsis.pipelines.stages import ConfigStage, GenerateStage
 
 FOLDER = Path(__file__).parents[2] / 'configs/bestie'
 MAPS = 'train_dataloader.dataset.pipeline.1.folder'
@@ -135,3 +139,32 @@ def test_maps_of_another_method_are_one_line(tmp_path):
         index.touch()
     job = factory.make(stages['network@1'])
     assert job.inputs == [Path('data/voc/pseudo_labels/pmm/index.json')]
+
+
+@pytest.mark.parametrize(
+    ('file', 'cues'),
+    [
+        ('pipeline', True),
+        ('pipeline_small', True),
+        ('pipeline_synthetic', True),
+        ('pipeline_points', False),
+        ('pipeline_points_small', False),
+        ('pipeline_points_synthetic', False),
+    ],
+)
+def test_the_report_has_the_pictures_of_cues_and_refined_labels(file, cues, tmp_path):
+    pipeline = load_pipeline(FOLDER / f'{file}.py', rounds=2)
+    factory = JobFactory(pipeline, tmp_path)
+    done = {one.name: SimpleNamespace(status='finished') for one in pipeline.stages}
+    runner = SimpleNamespace(
+        factory=factory,
+        root=tmp_path,
+        pipeline=pipeline,
+        manifest=SimpleNamespace(stages=done),
+    )
+    figures = _Figures(runner, pipeline.stages[-1])
+    labelled = [one for one in figures.latest if isinstance(one, GenerateStage)]
+    titles = [title for title, _, _ in figures._of_generators(labelled)]
+    assert titles.count(BESTIE.report_picture['title']) == 1
+    # One of IRNet's classifier is its own; this one has the cues.
+    assert titles.count(CAMClassifier.report_picture['title']) == cues

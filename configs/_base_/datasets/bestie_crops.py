@@ -38,7 +38,7 @@ augmentation = [
 ]
 train_pipeline = [
     dict(type='LoadImageFromFile'),
-    dict(type='mmwsis.LoadSemanticMap', needs_background=True),
+    dict(type='mmwsis.LoadSemanticMap', needs_background=True, clean_by_tags=False),
     dict(type='mmwsis.LoadCues', score_thr=0.7),
     *augmentation,
     dict(type='mmwsis.GenerateCenterTargets', sigma=6.0, min_area=50),

@@ -8,6 +8,7 @@ from mmwsis.formats.coco_file import annotations_by_image, load_coco, match_clas
 from mmwsis.formats.image_file import image_place
 from mmwsis.formats.provenance import provenance_of
 from mmwsis.registry import TRANSFORMS
+from mmwsis.structures import annotation_place
 from mmwsis.structures.supervision import Supervision
 
 from .weak_annotations import LoadWeakAnnotations
@@ -49,10 +50,10 @@ class LoadCues(LoadWeakAnnotations):
         Raises:
             FileNotFoundError: There is no such file.
             ValueError: The file does not list the image, as it does one without a cue;
-                it has another size of it, other classes than the dataset, a cue outside
-                its image or without a score; or it was made from stronger labels than
-                the dataset is declared with. The message names the file, the image and
-                the annotation.
+                it has another size of it, lacks classes of the dataset, or has a cue of
+                a class that is none of them, outside its image or without a score; or
+                it was made from stronger labels than the dataset is declared with. The
+                message names the file, the image and the annotation.
         """
         if self._images is None:
             self._open(results['classes'], results['supervision'])
@@ -87,29 +88,35 @@ class LoadCues(LoadWeakAnnotations):
             )
         category_ids = match_classes(classes, coco['categories'], self.ann_file)
         labels = {category: label for label, category in enumerate(category_ids)}
+        names = {one['id']: one['name'] for one in coco['categories']}
         self._cues = {
-            image_id: [
-                self._instance(one, labels)
-                for one in found
-                if one['category_id'] in labels
-            ]
+            image_id: [self._instance(one, labels, names) for one in found]
             for image_id, found in annotations_by_image(coco).items()
         }
         self._images = {image['id']: image for image in coco['images']}
 
     def _instance(
-        self, annotation: dict[str, Any], labels: dict[int, int]
+        self,
+        annotation: dict[str, Any],
+        labels: dict[int, int],
+        names: dict[int, str],
     ) -> dict[str, Any]:
+        category = annotation['category_id']
+        if category not in labels:
+            raise ValueError(
+                f'{annotation_place(self.ann_file, annotation)} is of the class '
+                f'{names[category]!r}, which the dataset does not have. Make the cues '
+                'anew, with its classes.'
+            )
         if annotation.get('score') is None:
             raise ValueError(
-                f'{self.ann_file}: annotation id {annotation["id"]!r} of image id '
-                f'{annotation["image_id"]!r} has no score, so it is no cue that a '
-                "labeler found. Points of people are loaded with supervision='points' "
-                'and mmwsis.LoadWeakAnnotations.'
+                f'{annotation_place(self.ann_file, annotation)} has no score, so it is '
+                'no cue that a labeler found. Points of people are loaded with '
+                "supervision='points' and mmwsis.LoadWeakAnnotations."
             )
         return dict(
             ignore_flag=0,
-            bbox_label=labels[annotation['category_id']],
+            bbox_label=labels[category],
             ann_id=annotation['id'],
             point=annotation['point'],
             score=annotation['score'],

@@ -86,13 +86,21 @@ class LoadSemanticMap(BaseTransform):
             ``tools/dataset_converters/import_semantic_maps.py`` wrote.
         needs_background: Refuse maps in which 0 is a class, for who counts on
             ``k + 1``. Defaults to False.
+        clean_by_tags: Make pixels of classes that are no tag of the image background,
+            or unknown where there is no background. Defaults to False: they stay.
     """
 
     field: ClassVar[str] = 'gt_seg_map'
 
-    def __init__(self, folder: str, needs_background: bool = False) -> None:
+    def __init__(
+        self,
+        folder: str,
+        needs_background: bool = False,
+        clean_by_tags: bool = False,
+    ) -> None:
         self.folder = folder
         self.needs_background = needs_background
+        self.clean_by_tags = clean_by_tags
         self._index: MapIndex | None = None
         self._value: np.ndarray | None = None
 
@@ -132,7 +140,23 @@ class LoadSemanticMap(BaseTransform):
                 f'{path}: the map of image id {results["img_id"]!r} is {labels.shape}, '
                 f'expected {size} (height, width).'
             )
+        if self.clean_by_tags:
+            labels = self._cleaned_values(results)[labels]
         return labels
+
+    def _cleaned_values(self, results: dict[str, Any]) -> np.ndarray:
+        """What becomes of every value in the map of an image with these tags."""
+        classes, tags = tuple(results['classes']), list(results['tags'])
+        if BACKGROUND in classes:
+            others, kept = classes.index(BACKGROUND), tags
+        elif BACKGROUND in self._index.classes:
+            others, kept = 0, [tag + 1 for tag in tags]
+        else:
+            others, kept = IGNORE_INDEX, tags
+        table = np.full(256, others, np.uint8)
+        kept = [*kept, IGNORE_INDEX]
+        table[kept] = kept
+        return table
 
     def _values(self, names: tuple[str, ...], classes: tuple[str, ...]) -> np.ndarray:
         """The value that every number in the files stands for."""
@@ -164,7 +188,8 @@ class LoadSemanticMap(BaseTransform):
     def __repr__(self) -> str:
         return (
             f'{type(self).__name__}(folder={self.folder!r}, '
-            f'needs_background={self.needs_background})'
+            f'needs_background={self.needs_background}, '
+            f'clean_by_tags={self.clean_by_tags})'
         )
 
 

@@ -19,6 +19,7 @@ from mmwsis.ops import (
     ScoredInstances,
     average_flipped,
     keep_tagged,
+    most_probable,
     point_instances,
     point_targets,
     refined_targets,
@@ -323,18 +324,19 @@ class BESTIE(EndToEndDetector):
         if self.artifact is not None and self.test_cfg['clean']:
             scores = keep_tagged(scores, self._known(sample, 'gt_tags') > 0)
         if self.artifact == 'semantic_maps':
-            found = scores.max(0, keepdim=True).indices  # faster than argmax
-            found = self._at_original_size(found, sample)
+            found = self._at_original_size(most_probable(scores)[None], sample)
             sample.pred_sem_seg = PixelData(sem_seg=found)
             return
+        offsets = self._full_offsets(offsets, scores.shape[1:], sample)
         labels, scores, masks = self._instances(scores, centers, offsets, sample)
         masks = self._at_original_size(masks, sample)
-        boxes = mask2bbox(masks)
-        least_side = 1 if self.artifact is None else LEAST_EXPORTED_SIDE
-        kept = (boxes[:, 2:] - boxes[:, :2]).amin(1) >= least_side
-        labels, scores, masks = labels[kept], scores[kept], masks[kept]
-        if self.artifact is not None:
-            scores = scores.clamp(0, 1)
+        if self.artifact is not None or self.test_cfg['network_size']:
+            # Resized masks may be empty; others are not.
+            boxes, least = mask2bbox(masks), 1
+            if self.artifact is not None:
+                scores, least = scores.clamp(0, 1), LEAST_EXPORTED_SIDE
+            kept = (boxes[:, 2:] - boxes[:, :2]).amin(1) >= least
+            labels, scores, masks = labels[kept], scores[kept], masks[kept]
         if self.artifact == 'points':
             fill_points(sample, labels, scores, masks)
         else:
@@ -343,7 +345,11 @@ class BESTIE(EndToEndDetector):
     def _averaged(
         self, image: Tensor, sample: DetDataSample
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Probabilities (C + 1, H, W), centres (C, H, W) and offsets of one image."""
+        """Probabilities of one image, (C + 1, H, W), and what the heads say besides.
+
+        Centres (1, C, h, w), or (1, 1, h, w) of all classes, and offsets (1, 2, h, w)
+        keep the heads' size: most of them are never looked at.
+        """
         cfg = self.test_cfg
         size = sample.img_shape if cfg['network_size'] else sample.ori_shape
         views = [image, image.flip(-1)] if cfg['flip'] else [image]
@@ -352,19 +358,59 @@ class BESTIE(EndToEndDetector):
         if cfg['flip']:  # not for offsets: the mirror image's lead to the other side
             logits = torch.stack([logits[0], logits[1].flip(-1)])
             centers = average_flipped(centers)[None]
-        scores = self.enlarged(logits, size[:2]).softmax(1).mean(0)
-        centers, offsets = (
-            self.enlarged(maps[:1], size[:2])[0] for maps in (centers, offsets)
-        )
-        if cfg['rescale_offset']:
-            ratio = offsets.new_tensor(size[:2]) / offsets.new_tensor(sample.img_shape)
+        # One after the other, in place: maps of many classes are large.
+        first, *others = self.enlarged(logits, size[:2])
+        scores = first.softmax(0)
+        for other in others:
+            scores.add_(other.softmax(0)).div_(2)
+        return scores, centers[:1], offsets[:1]
+
+    def _full_offsets(
+        self, offsets: Tensor, size: Sequence[int], sample: DetDataSample
+    ) -> Tensor:
+        """Offsets (2, H, W) of those of the heads."""
+        offsets = self.enlarged(offsets, size)[0]
+        if self.test_cfg['rescale_offset']:
+            ratio = offsets.new_tensor(size) / offsets.new_tensor(sample.img_shape)
             offsets = offsets * ratio[:, None, None]
-        return scores, centers.expand(self.num_classes, -1, -1), offsets
+        return offsets
+
+    def _occurring(
+        self, scores: Tensor, centers: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Classes (K,) that can have instances in an image, and their maps.
+
+        Those are the most probable ones of enough pixels for a component. There is at
+        least one class.
+
+        Returns:
+            The classes; probabilities (K + 1, H, W), enlarged centre maps (K, H, W) and
+            the most probable of all classes, (H, W), as far as it is one of the K.
+        """
+        found = most_probable(scores)
+        counts = found.flatten().bincount(minlength=len(scores))
+        large = counts[1:] >= max(self.test_cfg['min_area'], 1)
+        # On the CPU, torch rounds three maps otherwise than any other number of maps.
+        if len(large) == 3:
+            large[:] = True
+        elif int(large.sum()) in (0, 3):
+            large[(~large).nonzero()[0]] = True  # without any component
+        classes = large.nonzero()[:, 0]
+        if not self.class_agnostic:
+            centers = centers[:, classes]
+        centers = self.enlarged(centers, scores.shape[1:])[0]
+        numbers = F.pad(large.long().cumsum(0) * large, (1, 0))
+        return (
+            classes,
+            scores.index_select(0, F.pad(classes + 1, (1, 0))),  # the background, too
+            centers.expand(len(classes), -1, -1),
+            numbers[found],
+        )
 
     def _instances(
         self, scores: Tensor, centers: Tensor, offsets: Tensor, sample: DetDataSample
     ) -> ScoredInstances:
-        """Instances of the size of the maps."""
+        """Instances of the size of the probabilities; ``centers`` are the heads'."""
         cfg = self.test_cfg
         exports = self.artifact is not None
         if exports and self.supervision == 'points' and cfg['point_guided']:
@@ -374,9 +420,14 @@ class BESTIE(EndToEndDetector):
             labels = sample.gt_instances.labels
             return point_instances(scores, offsets, points.round().long(), labels)
         settings = {key: cfg[key] for key in GROUPING}
-        return scored_instances(
-            *(scores, centers, offsets), keep_centerless=not cfg['ignore'], **settings
+        classes, scores, centers, semantic_map = self._occurring(scores, centers)
+        found = scored_instances(
+            *(scores, centers, offsets),
+            keep_centerless=not cfg['ignore'],
+            semantic_map=semantic_map,
+            **settings,
         )
+        return found._replace(labels=classes[found.labels])
 
     def _at_original_size(self, maps: Tensor, sample: DetDataSample) -> Tensor:
         if not self.test_cfg['network_size']:

@@ -103,6 +103,16 @@ def test_broken_cues_are_named(cues, annotation, message):
         LoadCues(cues(annotation))(sample())
 
 
+def test_a_cue_of_a_class_that_the_dataset_lacks_is_named(cues):
+    owls = [dict(id=3, name='dog'), dict(id=4, name='cat'), dict(id=5, name='owl')]
+    spare = LoadCues(cues(cue(1, 4, [2, 3]), categories=owls))  # no cue is an owl
+    assert spare(sample())['gt_bboxes_labels'].tolist() == [0]
+    path = cues(cue(1, 4, [2, 3]), cue(6, 5, [4, 4], image=8), categories=owls)
+    message = r"cues.json: annotation id 6 of image id 8 is of the class 'owl'"
+    with pytest.raises(ValueError, match=message):
+        LoadCues(path)(sample())
+
+
 def test_cues_of_another_size_or_of_stronger_labels_are_refused(cues):
     with pytest.raises(ValueError, match=r'image id 7.*\(12, 9\), expected \(12, 10\)'):
         LoadCues(cues())(sample(width=10))

@@ -156,6 +156,37 @@ def test_semantic_maps_that_do_not_fit_are_refused(
         LoadSemanticMap(semantic_maps)(sample(**changes))
 
 
+@pytest.mark.parametrize(
+    ('names', 'classes', 'tags', 'expected'),
+    [
+        # Tags are cat and owl, then cat; the background stays, and so does 255.
+        (('background', 'owl', 'cat'), CLASSES, [0, 2], [0, 3, 1, 255]),
+        (('background', 'owl', 'cat'), CLASSES, [0], [0, 0, 1, 255]),
+        (('background', 'owl', 'cat'), CLASSES, [], [0, 0, 0, 255]),
+        (
+            ('background', 'owl', 'cat'),
+            ('owl', 'cat', 'background'),
+            [0],
+            [2, 0, 2, 255],
+        ),
+        (('dog', 'owl', 'cat'), CLASSES, [2], [255, 2, 255, 255]),
+    ],
+)
+def test_classes_without_a_tag_leave_the_map_on_demand(
+    tmp_path, names, classes, tags, expected
+):
+    values = np.zeros(SIZE, np.uint8)
+    values[0, :4] = (0, 1, 2, 255)
+    (tmp_path / 'a.png').write_bytes(encode_semantic_map(values, names))
+    write_index(tmp_path, 'semantic_maps', names, {7: 'a.png'})
+    given = sample(classes=classes, tags=tags)
+    load = LoadSemanticMap(str(tmp_path), clean_by_tags=True)
+    found = load(dict(given))['gt_seg_map']
+    assert found[0, :4].tolist() == expected and found.dtype == np.uint8
+    as_it_is = LoadSemanticMap(str(tmp_path))(given)['gt_seg_map'][0, :3].tolist()
+    assert 255 not in as_it_is and len(set(as_it_is)) == 3
+
+
 @pytest.mark.parametrize('load', [LoadClassMaps, LoadSemanticMap])
 def test_unfinished_folder_names_the_command(tmp_path, load):
     with pytest.raises(FileNotFoundError, match=r'generate_pseudo_labels\.py'):

@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 import torch
 from mmdet.structures import DetDataSample
+from mmdet.structures.mask import mask2bbox
 from mmengine.structures import InstanceData
 from torch.testing import assert_close
 
+from mmwsis.models.detectors.bestie import GROUPING
 from mmwsis.models.detectors.dense_maps import DenseMaps
+from mmwsis.ops import keep_tagged, scored_instances
 
 sys.path.insert(0, str(Path(__file__).parent))
 from bestie_toy import REFINEMENT, toy, training_sample, two_squares
@@ -59,11 +62,11 @@ def test_golden_steps(name, monkeypatch):
     if name == 'step_point_1':  # one centre map: its two halves are one term
         expected['loss_center'] += expected.pop('loss_center_refined')
     assert losses.keys() == expected.keys()
-    near = dict(rtol=1e-5, atol=0, check_dtype=False)
-    for key, value in expected.items():
-        assert_close(losses[key], value, **near)
     total = sum(losses.values())
-    assert_close(total, data['loss'], **near)
+    pairs = [(losses[key], value) for key, value in expected.items()]
+    for found, value in (*pairs, (total, data['loss'])):
+        limit = 1e-5 * value.abs().item()  # relative ones in the README
+        assert_close(found, value, rtol=0, atol=limit, check_dtype=False)
     total.backward()
     for one, key in zip(maps, ('grad_seg', 'grad_center', 'grad_offset')):
         assert_close(one.grad, data[key], rtol=0, atol=1e-5 * data[key].abs().max())
@@ -296,6 +299,7 @@ def test_offsets_are_measured_in_the_original_image_on_demand():
         )
         image = torch.rand(3, 32, 32)
         *_, offsets = model._averaged(image, sample)
+        offsets = model._full_offsets(offsets, (64, 96), sample)
         plain = model.enlarged(model.head_maps(image[None]).offsets, (64, 96))[0]
         assert_close(offsets, plain * torch.tensor(factor)[:, None, None])
 
@@ -325,5 +329,94 @@ def test_the_mirror_image_is_averaged_but_for_offsets():
         mirrored = model._averaged(image.flip(-1), sample)
         assert_close(scores, mirrored[0].flip(-1))
         assert_close(centers, mirrored[1].flip(-1))
-        plain = model.head_maps(image[None]).offsets
-        assert_close(offsets, model.enlarged(plain, (30, 44))[0])
+        assert_close(offsets, model.head_maps(image[None]).offsets)
+
+
+def blobs(classes, num_classes, seed):
+    """Heads' maps of an image and its mirror image: some classes, centres, noise."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def noise(channels, size):
+        maps = torch.randn(2, channels, *size, generator=generator)
+        return torch.nn.functional.interpolate(maps, (24, 32), mode='bicubic')
+
+    logits = torch.full((2, num_classes + 1, 24, 32), -50.0)
+    shown = [0, *(label + 1 for label in classes)]
+    logits[:, shown] = 4 * noise(len(shown), (5, 6))
+    absent = [label for label in range(num_classes) if label not in classes]
+    logits[:, [label + 1 for label in absent[:1]], 7, 9] = 20  # too small an object
+    centers = 0.8 * noise(num_classes, (6, 8))
+    return DenseMaps(logits, centers, 20 * noise(2, (5, 6)))
+
+
+@pytest.mark.parametrize('artifact', [None, 'instances'])
+@pytest.mark.parametrize(
+    ('num_classes', 'classes'),
+    [
+        (6, ()),
+        (6, (4,)),
+        (6, (0, 3, 5)),
+        (6, (0, 1, 2, 3, 4, 5)),
+        (4, (0, 1, 3)),
+        (3, (1,)),
+        (3, (0, 1, 2)),
+        (1, ()),
+        (1, (0,)),
+    ],
+)
+@pytest.mark.parametrize(
+    'settings',
+    [
+        {},
+        dict(class_agnostic=True),
+        dict(align_corners=True, test_cfg=dict(flip=False, network_size=True)),
+        dict(test_cfg=dict(rescale_offset=True, ignore=True, beta=20.0)),
+    ],
+    ids=str,
+)
+def test_centre_maps_of_absent_classes_change_nothing(
+    settings, num_classes, classes, artifact
+):
+    """Bit by bit the instances of all centre maps, enlarged."""
+    settings = {
+        **settings,
+        'test_cfg': {'min_area': 80, **settings.get('test_cfg', {})},
+    }
+    model = toy(num_classes, **settings)
+    maps = blobs(classes, num_classes, seed=len(classes))
+    if model.class_agnostic:
+        maps = maps._replace(centers=maps.centers[:, :1])
+    if not model.test_cfg['flip']:
+        maps = DenseMaps(*(one[:1] for one in maps))
+    sample = DetDataSample(
+        metainfo=dict(img_id=1, img_shape=(96, 128), ori_shape=(90, 121))
+    )
+    sample.gt_tags = torch.tensor([1.0, 0, 0, 0, 1, 1])[:num_classes]
+    found = predicted(model, maps, sample, artifact).pred_instances
+    size = sample.img_shape if model.test_cfg['network_size'] else sample.ori_shape
+    scores, centers, offsets = model._averaged(torch.zeros(3, 96, 128), sample)
+    logits = maps.seg_logits.clone()
+    logits[1:] = logits[1:].flip(-1)
+    assert torch.equal(scores, model.enlarged(logits, size).softmax(1).mean(0))
+    if artifact is not None:
+        scores = keep_tagged(scores, sample.gt_tags > 0)
+    settings = {key: model.test_cfg[key] for key in GROUPING}
+    labels, confidence, masks = scored_instances(
+        scores,
+        model.enlarged(centers, size)[0].expand(num_classes, -1, -1),
+        model._full_offsets(offsets, size, sample),
+        keep_centerless=not model.test_cfg['ignore'],
+        **settings,
+    )
+    masks = model._at_original_size(masks, sample)
+    if artifact is None:
+        kept = masks.flatten(1).any(1)
+    else:
+        boxes, confidence = mask2bbox(masks), confidence.clamp(0, 1)
+        kept = (boxes[:, 2:] - boxes[:, :2]).amin(1) >= 2
+    assert torch.equal(found.labels, labels[kept])
+    assert torch.equal(found.scores, confidence[kept])
+    assert torch.equal(found.masks, masks[kept])
+    possible = set(classes) if artifact is None else set(classes) & {0, 4, 5}
+    assert set(found.labels.tolist()) <= possible
+    assert len(found) or not possible or model.test_cfg['ignore']

@@ -16,6 +16,7 @@ sys.path.insert(0, str(HERE))
 
 from test_bestie_tools import (  # noqa: E402
     CONFIG,
+    POINTS,
     SHORT,
     write_semantic_maps_and_cues,
 )
@@ -28,23 +29,31 @@ from mmwsis.dataset_converters.synthetic import (  # noqa: E402
 from mmwsis.utils.checkpoint import load_checkpoint_file  # noqa: E402
 
 pytestmark = pytest.mark.slow
-TRAIN = (
-    *(sys.executable, str(TOOLS / 'train.py'), CONFIG, *SHORT),
-    *('train_cfg.max_iters=6', 'train_cfg.val_interval=9'),
-    'default_hooks.checkpoint.interval=2',
-)
-GENERATE = (str(TOOLS / 'generate_pseudo_labels.py'), CONFIG)
 OPTIONS = ('--cfg-options', 'pseudo_label_dataloader.num_workers=0')
 
 
+def train_with(config):
+    return (
+        *(sys.executable, str(TOOLS / 'train.py'), config, *SHORT),
+        *('train_cfg.max_iters=6', 'train_cfg.val_interval=9'),
+        'default_hooks.checkpoint.interval=2',
+    )
+
+
+@pytest.fixture(scope='module', params=[CONFIG, POINTS], ids=['tags', 'points'])
+def config(request):
+    return request.param
+
+
 @pytest.fixture(scope='module')
-def folder(tmp_path_factory):
+def folder(config, tmp_path_factory):
     folder = tmp_path_factory.mktemp('bestie_faults')
     make_synthetic(
         folder / 'data/synthetic', SyntheticSettings(train=40, val=2, size=64)
     )
     write_semantic_maps_and_cues(folder / 'data/synthetic')
-    command('uninterrupted', folder, *TRAIN, '--work-dir', 'whole').check_returncode()
+    whole = (*train_with(config), '--work-dir', 'whole')
+    command('uninterrupted', folder, *whole).check_returncode()
     return folder
 
 
@@ -77,19 +86,24 @@ def kill_when(folder, written, *words):
     assert process.wait() == -signal.SIGKILL, (folder / 'killed.log').read_text()
 
 
-def label(folder, out, *launcher):
+def generate(config, out):
+    tool = str(TOOLS / 'generate_pseudo_labels.py')
+    return (tool, config, 'whole/iter_6.pth', '--out', out)
+
+
+def label(folder, config, out, *launcher):
     command(
         out,
         folder,
-        *(sys.executable, *launcher, *GENERATE, 'whole/iter_6.pth', '--out', out),
+        *(sys.executable, *launcher, *generate(config, out)),
         *(('--launcher', 'pytorch') if launcher else ()),
         *OPTIONS,
     ).check_returncode()
     return (folder / out).read_bytes()
 
 
-def test_a_killed_training_ends_with_the_same_weights(folder):
-    train = (*TRAIN, '--work-dir', 'killed')
+def test_a_killed_training_ends_with_the_same_weights(folder, config):
+    train = (*train_with(config), '--work-dir', 'killed')
     kill_when(folder, (folder / 'killed/iter_4.pth').exists, *train)
     assert not (folder / 'killed/iter_6.pth').exists()
     command('resumed', folder, *train, '--resume').check_returncode()
@@ -102,16 +116,16 @@ def test_a_killed_training_ends_with_the_same_weights(folder):
     assert all(torch.equal(whole[key], killed[key]) for key in whole)
 
 
-def test_killed_and_shared_labelling_gives_the_same_file(folder):
-    expected = label(folder, 'one.json')
+def test_killed_and_shared_labelling_gives_the_same_file(folder, config):
+    expected = label(folder, config, 'one.json')
     ranks = ('-m', 'torch.distributed.run', '--nproc_per_node=2', '--master_port=29533')
-    assert label(folder, 'two.json', *ranks) == expected
+    assert label(folder, config, 'two.json', *ranks) == expected
     parts = folder / 'killed.json.parts'
-    words = (sys.executable, *GENERATE, 'whole/iter_6.pth', '--out', 'killed.json')
+    words = (sys.executable, *generate(config, 'killed.json'))
 
     def chunk_is_on_disk():
         return any(part.stat().st_size for part in parts.glob('part-*.jsonl'))
 
     kill_when(folder, chunk_is_on_disk, *words, *OPTIONS)
     assert not (folder / 'killed.json').exists()
-    assert label(folder, 'killed.json') == expected
+    assert label(folder, config, 'killed.json') == expected

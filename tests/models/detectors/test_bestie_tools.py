@@ -14,7 +14,9 @@ from mmengine.visualization import Visualizer
 from pycocotools import mask as coco_mask
 
 from mmwsis.dataset_converters.synthetic import SyntheticSettings, make_synthetic
+from mmwsis.engine.run_config import load_run_config
 from mmwsis.formats.semantic_maps import encode_semantic_map
+from mmwsis.visualization.refinement_figure import with_earlier
 
 TOOLS = Path(__file__).parents[3] / 'tools'
 CONFIG = 'mmwsis::bestie/bestie_r18_synthetic.py'
@@ -130,6 +132,33 @@ def test_the_picture_of_the_report(inside, monkeypatch):
     assert cv2.imread('refined.png').shape[1] > 5 * 256
     (drawn,) = Path('work_dirs').glob('bestie_r18_synthetic/*/vis_data/*/refine*_1.png')
     assert cv2.imread(str(drawn)).shape[1] > 5 * 256
+
+
+def test_figures_of_a_resumed_training_show_the_same_crops(inside, monkeypatch):
+    hook = load_run_config(CONFIG).custom_hooks
+    at = [one['type'] for one in hook].index('mmwsis.RefinementVisualizationHook')
+    run(
+        *(monkeypatch, 'train.py', CONFIG, '--resume', *SHORT),
+        *('train_cfg.max_iters=5', f'custom_hooks.{at}.interval=1'),
+        'default_hooks.checkpoint.interval=5',
+    )
+    work_dir = Path('work_dirs/bestie_r18_synthetic')
+    sheets = {
+        int(file.stem.rpartition('_')[2]): cv2.imread(str(file))
+        for file in work_dir.glob('*/vis_data/*/refine*.png')
+    }
+    assert sorted(sheets) == [1, 4, 5]
+    first, *later = (sheets[step][:256, :800] for step in sorted(sheets))
+    assert all((one == first).all() for one in later)  # of the pseudo labels, too
+    # The report takes the fourth iteration, whose checkpoint was never written.
+    assert [file.name for file in with_earlier(work_dir / 'iter_5.pth')] == [
+        *('iter_3.pth', 'iter_4.npz', 'iter_5.pth')
+    ]
+    run(
+        *(monkeypatch, 'analysis_tools/show_bestie.py', CONFIG),
+        *(work_dir / 'iter_5.pth', '--out', 'moments.png', *SHORT),
+    )
+    assert cv2.imread('moments.png').shape[1] > 9 * 256
 
 
 @pytest.mark.parametrize(

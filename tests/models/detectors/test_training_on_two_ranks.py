@@ -1,4 +1,8 @@
-"""Two ranks train each end-to-end detector as one does that adds up their gradients."""
+"""Two ranks train each end-to-end detector as one does that adds up their gradients.
+
+Gradients and unused parameters, that is; not synchronised batch norms, which need GPUs:
+``training_ranks.py`` says why.
+"""
 
 import os
 import sys

@@ -2,6 +2,12 @@
 
 Called as ``python training_ranks.py FOLDER RANK WORLD_SIZE``; rank 0 writes the weights
 to ``FOLDER/WORLD_SIZE.pth``. One rank alone adds up the gradients of its images.
+
+What this does not show: synchronised batch norms, which the full-size BESTIE trains
+with. The toys' backbones keep the statistics they start with (``norm_eval`` of
+``mmdet.ResNet``): one rank that sees an image at a time has other statistics of the
+batch than two ranks have together, and torch's SyncBatchNorm runs on GPUs alone. N of
+BESTIE's losses is counted for each rank, as in the released code, here for each image.
 """
 
 import sys
