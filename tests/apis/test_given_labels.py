@@ -182,7 +182,7 @@ def test_clicks_a_little_outside_are_on_the_border(kind):
 
 SPEC = """
 data_spec = dict(
-    name='nuts', data_root='nuts', classes=('nut', 'bolt'),
+    name='nuts', data_root='FOLDER', classes=('nut', 'bolt'),
     train=dict(ann_file=None, img='images', weak=dict(boxes='boxes.json')), val=None)
 """
 
@@ -191,9 +191,13 @@ def test_a_loaded_config_is_fitted_to_a_dataset_as_a_named_one_is(tmp_path):
     from mmwsis.engine.run_config import load_run_config
 
     name = 'mmwsis::proposals/built-in_coco.py'
-    (tmp_path / 'nuts.py').write_text(SPEC)
+    (tmp_path / 'images').mkdir()
+    (tmp_path / 'boxes.json').write_text('{}')
+    (tmp_path / 'nuts.py').write_text(SPEC.replace('FOLDER', str(tmp_path)))
     dataset = tmp_path / 'nuts.py'
     loaded = LabelInferencer(load_run_config(name), dataset=dataset)
     named = LabelInferencer(name, dataset=dataset)
     assert loaded.cfg.pseudo_label_dataloader == named.cfg.pseudo_label_dataloader
-    assert loaded.cfg.pseudo_label_dataloader.dataset.data_root == 'nuts/'
+    assert loaded.cfg.pseudo_label_dataloader.dataset.data_root.startswith(
+        str(tmp_path)
+    )
