@@ -14,7 +14,7 @@ from mmengine.config import DictAction
 
 from mmwsis.dataset_converters.budget import parse_cost, read_costs
 from mmwsis.engine.user_errors import user_errors
-from mmwsis.pipelines.comparison import METHODS
+from mmwsis.pipelines.comparison import DEFAULT_METHODS, METHODS
 from mmwsis.pipelines.comparison.methods import FINAL_MODEL
 from mmwsis.pipelines.comparison.session import (
     CompareOptions,
@@ -41,6 +41,10 @@ EXAMPLES = f"""examples:
   python tools/compare_supervision.py --dataset bolts.py \\
       --adopt exits=exits.json masks@1=metrics.json
 
+  # a row for labels of another program
+  python tools/compare_supervision.py --dataset bolts.py \\
+      --adopt sam_boxes=sam.json 'My tool:points=mine.json'
+
 Methods: {', '.join(METHODS)}. A method needs labels of its level alone.
 Costs are those that people took on VOC (docs/compare_supervision.md), applied to the
 classes and objects of the dataset, unless --costs or --cost say otherwise.
@@ -58,7 +62,12 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         '--dataset', required=True, metavar='FILE', help='dataset file, with masks'
     )
     parser.add_argument(
-        '--methods', nargs='+', choices=[*METHODS], default=[*METHODS], metavar='METHOD'
+        '--methods',
+        nargs='+',
+        choices=[*METHODS],
+        default=[*DEFAULT_METHODS],
+        metavar='METHOD',
+        help='default: all but those of SAM, whose weights are yours',
     )
     parser.add_argument(
         '--seeds', nargs='+', type=int, default=[0], metavar='N', help='of every method'

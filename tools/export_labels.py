@@ -3,8 +3,9 @@
 import argparse
 import dataclasses
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from mmwsis.dataset_converters.command_line import (
     add_run_options,
@@ -125,15 +126,40 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(
             f'{args.report}: of {figures["objects"]} objects {figures["back_as_one"]} '
             f'came back as one, {figures["back_as_several"]} as several, '
-            f'{figures["lost"]} not at all'
+            f'{figures["lost"]} not at all, {figures["other_class"]} in another class'
         )
         for key in ('iou', 'iou_opencv'):
             if key in figures:
                 line = 'mean {mean:.4f}, smallest {min:.4f}, {below_1} below 1'
                 print(f'{key}: {line.format(**figures[key])}')
+    if report.simplified:
+        print(_cost(args.tolerance, report.simplified))
+    if report.turned and args.images == 'link':
+        print(
+            f'{report.turned} images are turned by EXIF data and the labels are those '
+            'of the upright images: a reader that passes over EXIF sees them on their '
+            'side; --images copy writes upright ones',
+            file=sys.stderr,
+        )
     if report.left_out:
         lines = [f'annotation id {number}: {why}' for number, why in report.left_out]
         print(f'left out: {len(lines)}\n{shorten(lines)}', file=sys.stderr)
+
+
+def _cost(tolerance: float, figures: Mapping[str, Any]) -> str:
+    """What leaving out corners has cost, in a line."""
+    text = f'tolerance {tolerance:g}: no object has corners to leave out'
+    if figures['objects']:
+        text = (
+            f'tolerance {tolerance:g}: {figures["objects"]} objects, IoU with their '
+            'masks mean {mean_iou:.4f}, smallest {min_iou:.4f}'.format(**figures)
+        )
+    if figures['bitmaps']:
+        text += (
+            f'; {figures["bitmaps"]} went over as bitmaps, to which it does not apply '
+            '(--shape polygon makes outlines)'
+        )
+    return text
 
 
 if __name__ == '__main__':

@@ -68,12 +68,15 @@ class LabelInferencer:
     ) -> None:
         from mmengine.registry import init_default_scope
 
+        from mmwsis.engine.data_spec import apply_data_spec, load_data_spec
         from mmwsis.engine.image_loaders import check_loaded_images
         from mmwsis.engine.run_config import load_run_config, merge_options
         from mmwsis.pseudo_labels.labeling import load_labeler, move_labeler
 
         if isinstance(config, Config):
             cfg = deepcopy(config)
+            if dataset is not None:
+                cfg = apply_data_spec(cfg, load_data_spec(str(dataset)))
             merge_options(cfg, cfg_options or {})
         else:
             cfg = load_run_config(config, cfg_options, dataset)

@@ -254,7 +254,10 @@ def _shape(
         check_extreme_points(values.tolist(), where)
     if ((corners < -_TOLERANCE) | (corners > limits + _TOLERANCE)).any():
         raise ValueError(f'{name} {values.tolist()} {_outside(size)}')
-    return {'point' if kind == 'points' else kind: values.tolist()}
+    # A little outside is on the border: not every transform takes what label files may
+    # hold.
+    inside = corners.clip(0, limits).reshape(values.shape)
+    return {'point' if kind == 'points' else kind: inside.tolist()}
 
 
 def _outside(size: tuple[int, int]) -> str:

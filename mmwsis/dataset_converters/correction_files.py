@@ -2,13 +2,16 @@
 
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+from pycocotools import mask as mask_api
 
 from mmwsis.formats.coco_file import load_coco, read_json
-from mmwsis.formats.provenance import provenance_of
+from mmwsis.formats.coco_masks import checked_rle
+from mmwsis.formats.provenance import has_own_ids, provenance_of
 from mmwsis.structures.supervision import Supervision, strongest_label
 from mmwsis.utils.hashing import hash_file
 from mmwsis.version import __version__
@@ -21,12 +24,15 @@ from .corrections import (
     Corrections,
     merge_corrections,
 )
+from .importers.records import tidy_name
 from .outputs import Outputs
 from .review_order import first_labels, order_labels
 from .simulated_corrections import simulate_corrections
 
 # Ends the name of a mixed file's summary.
 SUMMARY_SUFFIX = '.corrections.json'
+# From this share of the smaller mask on, two masks of a class are one object.
+COVERED_SHARE = 0.5
 Id = int | str
 
 
@@ -118,15 +124,16 @@ def apply_corrections(
             f'{corrected}: it was imported without the ids of the pseudo labels, so '
             'that none is found again; import it again with --keep-ids.'
         )
-    reviewed = None
+    reviewed = complete = None
     if 'corrections' in made:
-        found, reviewed = labels_of_people(found, labels)
+        found, reviewed, complete = labels_of_people(found, labels)
     elif settings.review is not None:
         reviewed = _reviewed(labels, str(pseudo), settings)
     merged = merge_corrections(
         labels,
         found,
         reviewed,
+        may_be_complete=complete,
         same_iou=settings.same_iou,
         sources=(str(pseudo), str(corrected)),
     )
@@ -179,33 +186,92 @@ def simulate_file(
     return summary
 
 
+class PeoplesLabels(NamedTuple):
+    """What people have labelled, for :func:`merge_corrections`.
+
+    Attributes:
+        corrected: COCO dictionary of their labels.
+        reviewed: Ids of the pseudo labels that these replace.
+        complete: Ids of the images that they labelled altogether.
+    """
+
+    corrected: dict[str, Any]
+    reviewed: list[Id]
+    complete: set[Id]
+
+
 def labels_of_people(
     mixed: Mapping[str, Any], pseudo: Mapping[str, Any]
-) -> tuple[dict[str, Any], list[Id]]:
+) -> PeoplesLabels:
     """Take the corrections out of a mixed file, for other pseudo labels.
+
+    Objects have the same id in both files, and a label of people takes the place of the
+    pseudo label. Instances that were found in whole images have not: all labels of
+    people are new ones, and a pseudo label is replaced where one of its class covers
+    half of it, or is covered by it to a half. In images that people labelled
+    altogether, and only there, other pseudo labels go, too.
 
     Args:
         mixed: COCO dictionary of an earlier correction.
         pseudo: Pseudo labels that a labeler has made since.
 
     Returns:
-        ``corrected`` and ``reviewed`` of :func:`merge_corrections`: the labels of
-        people, and of images that they labelled altogether all pseudo labels.
+        The labels of people and what they replace.
     """
     known = {one['id'] for one in pseudo['annotations']}
+    are_instances = has_own_ids(pseudo) or has_own_ids(mixed)
     drawn = [
-        one if one['id'] in known else {**one, 'is_new': True}
+        {**one, 'is_new': True} if are_instances or one['id'] not in known else one
         for one in mixed['annotations']
         if 'correction' in one
     ]
-    complete = {one['id'] for one in mixed['images'] if 'supervision' in one}
+    complete = {
+        one['id'] for one in mixed['images'] if one.get('supervision') == 'masks'
+    }
     wanted = complete | {one['image_id'] for one in drawn}
-    reviewed = {one['id'] for one in drawn}
-    reviewed |= {
+    reviewed = {
         one['id'] for one in pseudo['annotations'] if one['image_id'] in complete
     }
+    if are_instances:
+        reviewed |= _covered(pseudo, drawn, mixed)
+    else:
+        reviewed |= {one['id'] for one in drawn}
     images = [one for one in mixed['images'] if one['id'] in wanted]
-    return {**mixed, 'images': images, 'annotations': drawn}, sorted(reviewed, key=str)
+    corrected = {**mixed, 'images': images, 'annotations': drawn}
+    return PeoplesLabels(corrected, sorted(reviewed, key=str), complete)
+
+
+def _covered(
+    pseudo: Mapping[str, Any],
+    drawn: Sequence[Mapping[str, Any]],
+    mixed: Mapping[str, Any],
+) -> set[Id]:
+    """Pseudo labels that share half of the smaller mask with one of their class."""
+    names, own_names = (
+        {one['id']: tidy_name(one['name']) for one in coco['categories']}
+        for coco in (pseudo, mixed)
+    )
+    sizes = {one['id']: (one['height'], one['width']) for one in mixed['images']}
+    by_image: dict[Id, list[tuple[str, Any]]] = {}
+    for one in drawn:
+        rle = checked_rle(one['segmentation'], *sizes[one['image_id']])
+        own = by_image.setdefault(one['image_id'], [])
+        own.append((own_names[one['category_id']], rle))
+    found = set()
+    for one in pseudo['annotations']:
+        name, people = names[one['category_id']], by_image.get(one['image_id'], ())
+        masks = [rle for other, rle in people if other == name]
+        if not masks or one.get('iscrowd') or not one.get('segmentation'):
+            continue
+        rle = checked_rle(one['segmentation'], *sizes[one['image_id']])
+        # For a crowd, pycocotools divides by the area of the first mask alone.
+        shares = [
+            *mask_api.iou([rle], masks, [1] * len(masks))[0],
+            *mask_api.iou(masks, [rle], [1])[:, 0],
+        ]
+        if max(shares) >= COVERED_SHARE:
+            found.add(one['id'])
+    return found
 
 
 def _reviewed(

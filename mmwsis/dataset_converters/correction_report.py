@@ -10,6 +10,10 @@ from .corrections import ACTIONS, CorrectedObject, Corrections
 
 SECONDS_PER_MASK = 80.0  # an outline of an object of PASCAL VOC (Bearman et al. 2016)
 
+# What minutes are counted of.
+DRAWN_ANEW = 'every mask that was reviewed and kept, drawn anew (simulated)'
+DRAWN = 'masks that were changed or added; looking at the others is not counted'
+
 
 def summarize_corrections(
     corrections: Corrections, seconds: float = SECONDS_PER_MASK, redrawn: bool = False
@@ -26,7 +30,9 @@ def summarize_corrections(
         JSON-serialisable: ``images``, ``complete_images``, ``reviewed``, the number of
         each action, ``other_class``, ``mean_iou`` and ``lowest_iou`` of the changed
         masks with the pseudo labels' (None without any), ``masks_drawn``, ``minutes``,
-        ``per_class`` (the same counts by class) and ``objects``, all of them.
+        ``minutes_are`` (what of: of every mask that was reviewed, or of those that
+        people changed or added), ``per_class`` (the same counts by class) and
+        ``objects``, all of them.
     """
     objects = corrections.objects
     drawn = [
@@ -45,6 +51,7 @@ def summarize_corrections(
         seconds_per_mask=seconds,
         masks_drawn=len(drawn),
         minutes=round(len(drawn) * seconds / 60, 2),
+        minutes_are=DRAWN_ANEW if redrawn else DRAWN,
         per_class={k: v for k, v in per_class.items() if v['reviewed'] or v['added']},
         objects=[one._asdict() for one in objects],
     )

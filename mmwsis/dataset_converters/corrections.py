@@ -15,7 +15,7 @@ reviewed gets ``supervision='masks'``.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from pycocotools import mask as mask_api
@@ -26,6 +26,7 @@ from mmwsis.formats.coco_masks import check_segmentation, checked_rle
 from mmwsis.structures.supervision import annotation_place
 
 from .conversion import shorten
+from .importers.records import tidy_name
 
 SAME_IOU = 0.99
 ACTIONS = ('unchanged', 'changed', 'deleted', 'added')
@@ -63,12 +64,14 @@ class Corrections:
         objects: One entry for each object that was reviewed.
         images: Ids of the images that were corrected.
         complete: Ids of those whose labels have all been reviewed.
+        deleted: The pseudo labels that people took away.
     """
 
     coco: dict[str, Any]
     objects: list[CorrectedObject]
     images: list[Id]
     complete: list[Id]
+    deleted: list[Annotation] = field(default_factory=list)
 
 
 def merge_corrections(
@@ -76,6 +79,7 @@ def merge_corrections(
     corrected: Mapping[str, Any],
     reviewed: Collection[Id] | None = None,
     *,
+    may_be_complete: Collection[Id] | None = None,
     same_iou: float = SAME_IOU,
     sources: tuple[str, str] = ('pseudo labels', 'corrected labels'),
 ) -> Corrections:
@@ -89,6 +93,9 @@ def merge_corrections(
         reviewed: Ids of the pseudo labels that were looked at, where that is not every
             one of these images: others stay if they are unchanged or not there.
             Defaults to None, all of them.
+        may_be_complete: Ids of the pseudo labels' images that people have labelled
+            altogether, where these are not all of which every label was reviewed.
+            Defaults to None: they are.
         same_iou: From this IoU on, a mask is the pseudo label's own. Defaults to 0.99.
         sources: Names of both files, for messages.
 
@@ -101,6 +108,7 @@ def merge_corrections(
             message names file and ids.
     """
     merge = _Merge(pseudo, corrected, reviewed, same_iou, sources)
+    merge.may_be_complete = may_be_complete
     merge.check()
     return merge.run()
 
@@ -130,12 +138,15 @@ class _Merge:
     ) -> None:
         self.pseudo, self.corrected = pseudo, corrected
         self.same_iou, self.sources = same_iou, sources
+        self.may_be_complete: Collection[Id] | None = None
         self.by_id = {one['id']: one for one in pseudo['annotations']}
         self.reviewed = set(self.by_id if reviewed is None else reviewed)
         self.names = {one['id']: one['name'] for one in pseudo['categories']}
-        self.category_ids = {name: key for key, name in self.names.items()}
-        own = {one['id']: one['name'] for one in corrected['categories']}
-        self.own_names = own
+        # Labelling tools give names back without double blanks, and composed.
+        self.category_ids = {tidy_name(name): key for key, name in self.names.items()}
+        self.own_names = {
+            one['id']: tidy_name(one['name']) for one in corrected['categories']
+        }
         images = {image_file_name(one): one for one in pseudo['images']}
         # Id of an image in the corrected file -> the image of the pseudo labels.
         self.images = {
@@ -146,6 +157,7 @@ class _Merge:
             (key for key in self.by_id if isinstance(key, int)), default=0
         )
         self.objects: list[CorrectedObject] = []
+        self.deleted: list[Annotation] = []
 
     def check(self) -> None:
         """Refuse what does not belong to these pseudo labels."""
@@ -156,7 +168,7 @@ class _Merge:
         for annotation in self.corrected['annotations']:
             name = self.own_names[annotation['category_id']]
             if name not in self.category_ids:
-                known = list(self.category_ids)
+                known = list(self.names.values())
                 raise ValueError(
                     f'{annotation_place(corrected, annotation)}: class {name!r} is '
                     f'none of {pseudo}, which has {name_list(known)}.'
@@ -257,7 +269,9 @@ class _Merge:
         complete = [
             key
             for key in own
-            if key in found and all(one['id'] in self.reviewed for one in own[key])
+            if key in found
+            and (self.may_be_complete is None or key in self.may_be_complete)
+            and all(one['id'] in self.reviewed for one in own[key])
         ]
         if not self.objects and not complete:
             raise ValueError(
@@ -267,7 +281,7 @@ class _Merge:
         annotations = [*mixed, *added]
         entries = self._images(annotations, set(found), set(complete))
         coco = {**self.pseudo, 'images': entries, 'annotations': annotations}
-        return Corrections(coco, self.objects, list(found), complete)
+        return Corrections(coco, self.objects, list(found), complete, self.deleted)
 
     def _of_image(
         self,
@@ -286,6 +300,7 @@ class _Merge:
                 kept.append(label)
             else:
                 self._note(image, label, label['category_id'], 'deleted')
+                self.deleted.append(label)
         new = []
         for one in corrected:
             if one.get('is_new'):

@@ -8,7 +8,7 @@ from pycocotools import mask as mask_api
 
 from mmwsis.formats.coco_file import image_file_name
 from mmwsis.formats.coco_masks import check_segmentation, checked_rle
-from mmwsis.formats.provenance import provenance_of
+from mmwsis.formats.provenance import has_own_ids
 from mmwsis.structures.supervision import annotation_place
 
 # IoU from which on a label that was found in a whole image stands for an object.
@@ -53,8 +53,7 @@ def simulate_corrections(
                 f'{sources[1]} has no image id {image["id"]!r} with the file name '
                 f'{_name(image)!r}; give the ground truth of {sources[0]}.'
             )
-    artifact = provenance_of(pseudo).get('artifact') or {}
-    if artifact.get('type') == 'instances':
+    if has_own_ids(pseudo):
         drawn = _overlapped(labels, truth, ids, images, sources)
     else:
         drawn = _known(labels, truth, ids, sources)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from mmwsis.formats.provenance import provenance_of
+from mmwsis.formats.provenance import has_own_ids
 
 
 def matched_by_overlap(pseudo: Mapping[str, Any]) -> bool:
@@ -21,10 +21,7 @@ def matched_by_overlap(pseudo: Mapping[str, Any]) -> bool:
         pseudo: COCO JSON of pseudo labels. Its ``info.mmwsis`` says what it holds;
             files of other origin are taken to keep the ids of the ground truth.
     """
-    made_by = provenance_of(pseudo)
-    # Files of version 0.1 spell the key with an e.
-    artifact = made_by.get('artifact') or made_by.get('artefact') or {}
-    return isinstance(artifact, Mapping) and artifact.get('type') == 'instances'
+    return has_own_ids(pseudo)
 
 
 def best_matches(

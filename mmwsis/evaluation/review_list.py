@@ -4,7 +4,7 @@ import contextlib
 import csv
 import io
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from mmwsis.utils.parallel import OrderedPool
 from mmwsis.utils.progress_bar import progress_bar
 
 from .compare_files import check_same_classes, shared_images
-from .label_confidence import confidences, weakest_signals
+from .label_confidence import FEATURES, confidences, weakest_signals
 from .label_signals import OWN_SIGNALS, ImageLabels, Signals, image_signals
 from .matched_quality import matched_by_overlap
 from .signal_store import SignalStore
@@ -53,6 +53,8 @@ class ReviewedLabel:
 class ReviewList:
     """The labels of a file, least trusted first; crowds are left out.
 
+    Labels that people have reviewed are left out, too, unless they were asked for.
+
     Attributes:
         path: The pseudo labels' file.
         coco: Its content.
@@ -60,6 +62,7 @@ class ReviewList:
         signal_names: Columns of the list.
         matched: Labels have ids of their own, not those of known objects.
         crowds: How many labels of crowds were left out.
+        reviewed: How many labels were left out because people have reviewed them.
     """
 
     path: Path
@@ -68,6 +71,7 @@ class ReviewList:
     signal_names: tuple[str, ...]
     matched: bool
     crowds: int
+    reviewed: int = 0
 
 
 def review_labels(
@@ -78,6 +82,7 @@ def review_labels(
     workers: int = 1,
     rule: Mapping[str, float] | None = None,
     parts: str | os.PathLike | None = None,
+    with_reviewed: bool = False,
 ) -> ReviewList:
     """Measure the signals of all labels of a file and put them in order.
 
@@ -91,6 +96,9 @@ def review_labels(
         rule: Of the confidence. Defaults to the calibrated one.
         parts: Folder that keeps the signals of finished images, so that a killed run
             goes on. Defaults to None: nothing is kept.
+        with_reviewed: List labels that people have reviewed
+            (``annotations[].correction``, or of an image of level masks), too. Defaults
+            to False.
 
     Returns:
         The list.
@@ -110,17 +118,29 @@ def review_labels(
             if coco['annotations']
             else f'{path} has no label to review: its "annotations" are empty.'
         )
+    reviewed = set() if with_reviewed else _reviewed_ids(coco)
+    if all(one['id'] in reviewed for one in labels):
+        raise ValueError(
+            f'{path} has no label to review: people have reviewed all {len(labels)}; '
+            '--all lists them.'
+        )
     matched = matched_by_overlap(coco)
     others = [SecondFile.read(second, coco, path, matched) for second in seconds]
     names = _column_names(others)
     folder = Path(img_dir) if img_dir is not None else None
-    jobs = _jobs(coco, path, dict(zip(names, others)), folder, crf)
+    jobs = _jobs(coco, path, dict(zip(names, others)), folder, crf, reviewed)
     files = (path, *seconds)
     store = None if parts is None else SignalStore(Path(parts), files, jobs)
     with store or contextlib.nullcontext():
         measured = _measured(jobs, workers, store)
-    signals = [row for rows in measured for row in rows]
-    order = [one for job in jobs for one in job.annotations]
+    # Reviewed labels were measured as the neighbours that they are, and no more.
+    pairs = [
+        (one, row)
+        for job, rows in zip(jobs, measured, strict=True)
+        for one, row in zip(job.annotations, rows, strict=True)
+        if one['id'] not in reviewed
+    ]
+    order, signals = [one for one, _ in pairs], [row for _, row in pairs]
     trust = confidences(signals, rule)
     images = {image['id']: image for image in coco['images']}
     classes = {entry['id']: entry['name'] for entry in coco['categories']}
@@ -131,7 +151,21 @@ def review_labels(
     ]
     rows.sort(key=lambda row: row.confidence)  # stable: equal ones in the file's order
     crowds = len(coco['annotations']) - len(labels)
-    return ReviewList(path, coco, rows, (*OWN_SIGNALS, *names), matched, crowds)
+    left_out = len(labels) - len(rows)
+    names = (*OWN_SIGNALS, *names)
+    return ReviewList(path, coco, rows, names, matched, crowds, left_out)
+
+
+def _reviewed_ids(coco: Mapping[str, Any]) -> set[Any]:
+    """Ids of the labels that people have drawn or seen."""
+    complete = {
+        one['id'] for one in coco['images'] if one.get('supervision') == 'masks'
+    }
+    return {
+        one['id']
+        for one in coco['annotations']
+        if one.get('correction') or one['image_id'] in complete
+    }
 
 
 @dataclass(frozen=True)
@@ -142,11 +176,13 @@ class SecondFile:
         name: View that was labelled, or the file's name without its ending.
         labels: Image id -> its annotations.
         matched: They are matched with the first ones by overlap, not by id.
+        is_view: They are of another view of the images.
     """
 
     name: str
     labels: Mapping[Any, Sequence[Mapping[str, Any]]]
     matched: bool
+    is_view: bool = False
 
     @classmethod
     def read(
@@ -180,8 +216,9 @@ class SecondFile:
             _check_ids(first, coco, first_path, path)
         by_image = annotations_by_image(coco)
         view = (provenance_of(coco).get('options') or {}).get('view')
-        name = view if view in VIEWS else path.stem
-        return cls(name, {key: by_image[key] for key in images}, matched)
+        is_view = view in VIEWS
+        name = view if is_view else path.stem
+        return cls(name, {key: by_image[key] for key in images}, matched, is_view)
 
 
 def _check_ids(
@@ -208,7 +245,9 @@ def _column_names(others: Sequence[SecondFile]) -> list[str]:
     names: list[str] = []
     for other in others:
         name, number = other.name, 2
-        while name in (*names, *COLUMNS, *OWN_SIGNALS):
+        # A file named like what the rule weighs would be taken for it.
+        taken = (*names, *COLUMNS, *OWN_SIGNALS, *(() if other.is_view else FEATURES))
+        while name in taken:
             name, number = f'{other.name}_{number}', number + 1
         names.append(name)
     return names
@@ -220,14 +259,15 @@ def _jobs(
     others: Mapping[str, SecondFile],
     folder: Path | None,
     crf: bool,
+    reviewed: Collection[Any] = (),
 ) -> list[ImageLabels]:
-    """One for each image that has labels."""
+    """One for each image that has labels to review."""
     by_image = annotations_by_image(coco)
     jobs = []
     for image in coco['images']:
         key = image['id']
         labels = [one for one in by_image[key] if not one.get('iscrowd')]
-        if not labels:
+        if all(one['id'] in reviewed for one in labels):
             continue
         seconds = {name: one.labels.get(key, ()) for name, one in others.items()}
         by_overlap = frozenset(

@@ -20,6 +20,23 @@ def provenance_of(content: Any) -> dict[str, Any]:
     return own if isinstance(own, dict) else {}
 
 
+def has_own_ids(content: Any) -> bool:
+    """Whether the annotations of a file of pseudo labels have ids of their own.
+
+    Args:
+        content: What the file holds. Its ``info.mmwsis`` says what was made; files of
+            other origin are taken to keep the ids of the objects.
+
+    Returns:
+        True for instances that were found in whole images: every run numbers them from
+        1, so that equal ids of two files are no sign of one object.
+    """
+    made_by = provenance_of(content)
+    # Files of version 0.1 spell the key with an e.
+    artifact = made_by.get('artifact') or made_by.get('artefact') or {}
+    return isinstance(artifact, dict) and artifact.get('type') == 'instances'
+
+
 def read_provenance(path: str | os.PathLike) -> dict[str, Any] | None:
     """Read ``info.mmwsis`` of a COCO file.
 

@@ -28,7 +28,7 @@ A pipeline file is an MMEngine config with one entry::
 Strings may hold placeholders:
 
 - ``{data}`` and the entries of the chosen ``data`` (``{title}``, ``{final_model}``),
-  and every other text of ``pipeline`` (``{supervision}``);
+  and ``{supervision}`` of the pipeline, or of the chosen ``data``;
 - ``{data_root}``, ``{train.ann_file}`` and so on from the dataset's ``data_spec``;
 - ``{out:STAGE}``: file or folder that an earlier stage makes;
 - ``{checkpoint:STAGE}``: last checkpoint of an earlier train stage.
@@ -209,7 +209,7 @@ def _with_names(
     content['without'] = own
     if {'round', 'rounds'} & set(names):
         raise ValueError(f'{where}: data may not define round and rounds; rename them.')
-    names.update(supervision=content.get('supervision'))
+    names.setdefault('supervision', content.get('supervision'))
     return fill_placeholders(content, names.get, where)
 
 

@@ -126,10 +126,11 @@ def refined_annotation(
             as it is (crowds, boxes under one pixel).
 
     Returns:
-        ``label``, where the mask was accepted with the new one and its ``bbox``,
-        ``area`` and ``score``; and ``refined``, whether it was.
+        ``label``; where the mask was accepted, and people have not corrected the label,
+        with the new one and its ``bbox``, ``area`` and ``score``; and ``refined``,
+        whether it was.
     """
-    accepted = record is not None and record['accepted']
+    accepted = record is not None and record['accepted'] and not label.get('correction')
     entry = dict(label, refined=accepted)
     if accepted:
         entry.pop('empty_prediction', None)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mmwsis.structures.supervision import Supervision
 from mmwsis.utils.fileio import atomic_write_text, json_rows
 
 from .entries import pseudo_annotation, refined_annotation
@@ -87,6 +88,7 @@ def write_pseudo_labels(
     annotations: Sequence[Mapping[str, Any]],
     provenance: Mapping[str, Any],
     results_out: str | os.PathLike | None = None,
+    refined: bool = False,
 ) -> None:
     """Write the result atomically, one annotation per line.
 
@@ -94,18 +96,23 @@ def write_pseudo_labels(
         out: COCO JSON to write.
         source: Weak annotation file; its top-level keys are kept. Images lose the
             level that they were labelled at, ``supervision``: at that one, the masks
-            could not be seen.
+            could not be seen. In refined labels the level of masks stays: people have
+            corrected these images.
         annotations: All annotations of the result.
         provenance: Becomes ``info.mmwsis``.
         results_out: Also write the bare list of annotations here, as COCO's results
             files are. Defaults to None: it is not written.
+        refined: Whether ``source`` holds pseudo labels that were refined. Defaults to
+            False.
     """
     header = {'info': {**source.get('info', {}), 'mmwsis': dict(provenance)}}
     for key, value in source.items():
         if key not in ('info', 'annotations'):
             header[key] = value
     header['images'] = [
-        {key: value for key, value in image.items() if key != 'supervision'}
+        image
+        if refined and image.get('supervision') == Supervision.MASKS.label
+        else {key: value for key, value in image.items() if key != 'supervision'}
         for image in source['images']
     ]
     if results_out is not None:

@@ -36,7 +36,8 @@ class ObjectMasks(Artifact):
         out: See the base class.
         source: See the base class.
         refine: The source holds pseudo labels; a mask takes the place of its label only
-            where ``pred_instances.accepted`` says so. ``info.mmwsis.refined`` has the
+            where ``pred_instances.accepted`` says so, and never where people have
+            corrected it (``annotations[].correction``). ``info.mmwsis.refined`` has the
             share, and what the labels were made from. Defaults to False.
     """
 
@@ -88,7 +89,12 @@ class ObjectMasks(Artifact):
     def _plain(self) -> set[Any]:
         """Annotations that need no network."""
         annotations = self.source.coco['annotations']
-        return {one['id'] for one in annotations if needs_no_network(one)}
+        return {
+            one['id']
+            for one in annotations
+            # What people have drawn or seen is not refined.
+            if needs_no_network(one) or (self.refine and one.get('correction'))
+        }
 
     def _check_pseudo_labels(self) -> None:
         """Refuse ground truth, of which most would come out as labels of the model."""
@@ -202,7 +208,9 @@ class ObjectMasks(Artifact):
             provenance, done = self._refined(provenance, annotations)
         collapse = mask_collapse({**coco, 'annotations': annotations})
         provenance['collapse'] = collapse
-        write_pseudo_labels(self.out, coco, annotations, provenance, results_out)
+        write_pseudo_labels(
+            self.out, coco, annotations, provenance, results_out, self.refine
+        )
         log_collapse(self.out, collapse)
         empty = sum('empty_prediction' in annotation for annotation in annotations)
         return (

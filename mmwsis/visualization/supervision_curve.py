@@ -23,6 +23,7 @@ LEVEL_COLORS: Mapping[str, str] = {
 _MARKERS = {
     **{'irnet': 'o', 'bestie': 's', 'bestie_points': 's', 'wise': '^'},
     **{'mal': 'D', 'exits': 'P', 'masks': '*'},
+    **dict.fromkeys(('sam_points', 'sam_boxes', 'sam_extreme_points'), 'X'),
 }
 _SIZE = (7.0, 4.6)  # inches: 770 pixels
 _GAP = 0.052  # between labels, as a share of the axis' height

@@ -165,3 +165,39 @@ def test_arrays_are_loaded_as_files_are():
 def test_a_config_that_makes_no_labels_is_refused():
     with pytest.raises(ValueError, match=r'makes no pseudo labels.*DetInferencer'):
         LabelInferencer(Config(dict(model=dict(type='mmdet.SOLOv2'))))
+
+
+@pytest.mark.parametrize('kind', ['points', 'extreme_points'])
+def test_clicks_a_little_outside_are_on_the_border(kind):
+    """As label files may have them; prompts of SAM, for one, may not."""
+    four = [[5, -0.5], [-1, 8], [9, 30.6], [41, 9]]
+    shape = [40.4, -0.7] if kind == 'points' else four
+    expected = ExpectedLabels(kind, needs_classes=False)
+    coco = coco_of(expected, [['nut'], []], **{kind: [[shape], []]})
+    (one,) = coco['annotations']
+    found = [one['point']] if kind == 'points' else one['extreme_points']
+    four = [[5, 0], [0, 8], [9, 30], [40, 9]]
+    assert found == ([[40, 0]] if kind == 'points' else four)
+
+
+SPEC = """
+data_spec = dict(
+    name='nuts', data_root='FOLDER', classes=('nut', 'bolt'),
+    train=dict(ann_file=None, img='images', weak=dict(boxes='boxes.json')), val=None)
+"""
+
+
+def test_a_loaded_config_is_fitted_to_a_dataset_as_a_named_one_is(tmp_path):
+    from mmwsis.engine.run_config import load_run_config
+
+    name = 'mmwsis::proposals/built-in_coco.py'
+    (tmp_path / 'images').mkdir()
+    (tmp_path / 'boxes.json').write_text('{}')
+    (tmp_path / 'nuts.py').write_text(SPEC.replace('FOLDER', str(tmp_path)))
+    dataset = tmp_path / 'nuts.py'
+    loaded = LabelInferencer(load_run_config(name), dataset=dataset)
+    named = LabelInferencer(name, dataset=dataset)
+    assert loaded.cfg.pseudo_label_dataloader == named.cfg.pseudo_label_dataloader
+    assert loaded.cfg.pseudo_label_dataloader.dataset.data_root.startswith(
+        str(tmp_path)
+    )

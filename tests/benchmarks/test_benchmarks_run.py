@@ -14,6 +14,7 @@ from mmengine.registry import DefaultScope
 from pycocotools import mask as coco_mask
 from torch.utils._pytree import tree_leaves
 
+from mmwsis.formats.coco_masks import encode_mask
 from mmwsis.structures import Proposals
 from mmwsis.utils.fileio import atomic_write_json
 
@@ -38,6 +39,7 @@ SCRIPTS = (
     'label_switches',
     'photograph_study',
     'proposal_background',
+    'review_calibration',
 )
 
 
@@ -77,6 +79,38 @@ def test_ops_agree_with_the_usual_way(load):
             assert 'largest difference' in row.agree(ours, theirs)
         else:
             torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-5)
+
+
+def test_a_rule_is_fitted_to_several_files(load, monkeypatch, tmp_path, capsys):
+    """Of two files whose bad labels have low scores, and a third to measure it on."""
+
+    def square(side, width):
+        mask = np.zeros((40, 60), np.uint8)
+        mask[5 : 5 + side, 5 : 5 + width] = 1
+        return encode_mask(mask)
+
+    images = [dict(id=n, file_name=f'{n}.png', width=60, height=40) for n in range(8)]
+    head = dict(images=images, categories=[dict(id=1, name='nut')])
+    truth, labels = [], []
+    for n in range(8):
+        one = dict(id=n, image_id=n, category_id=1, iscrowd=0, bbox=[5, 5, 20, 20])
+        one['area'] = 400
+        truth.append(dict(one, segmentation=square(20, 20)))
+        bad = n % 2
+        own = dict(segmentation=square(20, 8 if bad else 20), score=0.3 if bad else 0.8)
+        labels.append(dict(one, **own))
+    for name, content in dict(truth=truth, a=labels, b=labels, c=labels).items():
+        atomic_write_json(tmp_path / f'{name}.json', dict(head, annotations=content))
+    monkeypatch.chdir(tmp_path)
+    words = ['--fit', 'a.json', 'truth.json', '-', '--fit', 'b.json', 'truth.json', '-']
+    words += ['--held-out', 'c.json', 'truth.json', '-']
+    words += ['--out-dir', 'out', '--workers', '1']
+    monkeypatch.setattr(sys, 'argv', ['review_calibration.py', *words])
+    load('review_calibration').main()
+    made = json.loads((tmp_path / 'out/rule.json').read_text())
+    assert made['fitted']['score'] > 0 and len(made['fitted_to']) == 2
+    assert '| confidence | 1.000' in (tmp_path / 'out/3_c.md').read_text()
+    assert '3_c (held out)' in capsys.readouterr().out
 
 
 def test_refinement_has_a_share_of_the_step(load, scope):

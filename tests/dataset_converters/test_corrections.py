@@ -476,11 +476,14 @@ def test_command_line(files, monkeypatch, capsys):
     said = capsys.readouterr().out
     assert '| all | 4 | 3 | 1 | 0 | 0 | 0 |' in said
     assert '1 masks drawn' in said and 'mixed.corrections.json' in said
+    assert 'minutes are of masks that were changed or added' in said
     main([
         *('pseudo.json', '--simulate', 'truth.json', '--out', 'random.json'),
         *('--order', 'random', '--worst', '3', '--seconds-per-mask', '60'),
     ])  # fmt: skip
-    assert '3 masks drawn: 3 minutes at 60 s each' in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert '3 masks drawn: 3 minutes at 60 s each' in said
+    assert 'minutes are of every mask that was reviewed and kept, drawn anew' in said
 
 
 @pytest.mark.parametrize(

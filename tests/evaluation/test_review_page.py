@@ -88,7 +88,8 @@ def test_an_outline_follows_the_mask():
 
 
 @needs_browser
-@pytest.mark.parametrize('width, scheme', [(390, 'dark'), (1280, 'light')])
+@pytest.mark.parametrize('scheme', ['light', 'dark'])
+@pytest.mark.parametrize('width', [390, 1280])
 def test_a_list_reads_well(browser, page, width, scheme):
     tab = browser.open(page, width, scheme)
     assert tab.overflow() == tab.without_alt() == []
@@ -136,3 +137,33 @@ def test_a_list_is_sorted_filtered_and_scrolled(browser, page):
     tab.call('Runtime.evaluate', expression=shown, awaitPromise=True)
     last = '[...document.querySelectorAll(".label b")].at(-1).textContent'
     assert tab.run(last).startswith('#240 ')
+
+
+@needs_browser
+@pytest.mark.slow
+def test_ten_thousand_labels_stay_usable(browser, tmp_path):
+    """Each change is shown within two seconds, on a busy machine, too."""
+    write_page(review(10_000), tmp_path / 'long.html')
+    tab = browser.open(tmp_path / 'long.html')
+    assert tab.errors() == tab.fetched() == []
+    count = 'document.getElementById("count").textContent'
+    assert tab.run(count) == '10000 of 10000 labels'
+    assert tab.run('document.querySelectorAll(".label").length') <= 20
+    timed = """(() => {{
+      const start = performance.now(); {}
+      document.getElementById("controls").dispatchEvent(new Event("input"));
+      document.body.getBoundingClientRect();
+      return performance.now() - start;
+    }})()"""
+    steps = (
+        'document.getElementById("order").value = "score";',
+        'document.getElementById("down").value = "1";',
+        'document.getElementById("class").selectedIndex = 3;',
+        'document.getElementById("text").value = "1003";',
+    )
+    for step in steps:
+        assert tab.run(timed.format(step)) < 2000, step
+    assert tab.run(count) != '10000 of 10000 labels'
+    tab.run('document.querySelector("button[type=reset]").click()')
+    scroll = 'document.getElementById("rows").scrollTop = 1e7;'
+    assert tab.run(timed.format(scroll)) < 2000

@@ -14,6 +14,7 @@ from mmwsis.pipelines.comparison.methods import FINAL_MODEL
 from mmwsis.pipelines.comparison.results import gather_results, results_markdown
 from mmwsis.pipelines.comparison.session import (
     CompareOptions,
+    draw,
     draw_figure,
     lay_out,
     print_plan,
@@ -22,6 +23,7 @@ from mmwsis.pipelines.manifest import Manifest, StageRecord
 from mmwsis.utils.fileio import atomic_write_json
 
 sys.path.insert(0, str(Path(__file__).parent))
+from browser import Browser, needs_browser
 from fast_run import REPOSITORY
 
 COSTS = {
@@ -236,6 +238,26 @@ def test_results_of_what_is_finished(tmp_path, dataset):
         assert 700 <= image.width <= 800
 
 
+@needs_browser
+def test_the_page_reads_well_on_phone_and_desktop(tmp_path, dataset):
+    methods = ('mal', 'exits', 'sam_extreme_points', 'masks')
+    stages = lay_out(
+        options_for(tmp_path, methods=methods, baseline_seeds=2, budgets=(300 / 3600,))
+    )
+    for number, run in enumerate(stages.plan.runs[:-1]):
+        finish(stages, run, ap=0.4 + number / 100)
+    draw(stages)
+    with Browser() as browser:
+        for width in (390, 1280):
+            for scheme in ('light', 'dark'):
+                tab = browser.open(stages.root / 'report.html', width, scheme)
+                assert tab.overflow() == tab.without_alt() == []
+                assert tab.errors() == tab.fetched() == []
+                assert min(tab.contrasts()) >= 4.5
+        text = tab.run('document.body.innerText')
+    assert 'SAM' in text and 'Not finished' in text
+
+
 def test_final_model_that_finds_nothing_has_no_ap_of_its_own(tmp_path, dataset):
     stages = lay_out(options_for(tmp_path, methods=('mal',)))
     run = stages.plan.runs[0]
@@ -323,6 +345,83 @@ def test_every_small_pipeline_of_a_labeler_can_be_compared():
         for file in REPOSITORY.glob('configs/*/pipeline*small.py')
     }
     known = {method.pipeline for method in METHODS.values()}
-    # Panoptic labels; and weights that nobody trains: --adopt the labels.
-    others = {'weak_panoptic/pipeline_small.py', 'sam/pipeline_small.py'}
-    assert shipped - known == {f'mmwsis::{name}' for name in others}
+    # It makes panoptic labels.
+    assert shipped - known == {'mmwsis::weak_panoptic/pipeline_small.py'}
+
+
+SAM = ('sam_points', 'sam_boxes', 'sam_extreme_points')
+
+
+def test_sam_is_a_row_where_it_is_asked_for(tmp_path, dataset):
+    assert not set(SAM) & {r.method.key for r in make_plan(dataset, COSTS).runs}
+    stages = lay_out(options_for(tmp_path, methods=SAM))
+    for run in stages.plan.runs:
+        level = run.method.key.removeprefix('sam_')
+        assert run.method.level == level
+        assert run.title.startswith(f'SAM from {run.level}')
+        found = {stage.name: stage for stage in stages.pipeline(run)}
+        config = found['pseudo_labels'].config
+        assert level.replace('_', '-') in config and config.startswith('mmwsis::sam/')
+        assert found['weak_labels'].command[3] == level
+        final = found['final_model']
+        assert final.config == found['final_test'].config == FINAL_MODEL
+        made = found['pseudo_labels'].out
+        assert final.cfg_options['train_dataloader.dataset.ann_file'] == made
+    print_plan(stages, 1, lambda line: None)
+
+
+def write_labels(path, dataset):
+    atomic_write_json(path, dict(dataset.coco, info={}))
+    return path
+
+
+def test_adopted_labels_of_sam_and_of_other_programs(tmp_path, dataset):
+    labels = write_labels(tmp_path / 'labels.json', dataset)
+    metrics = tmp_path / 'metrics.json'
+    atomic_write_json(metrics, {'coco/segm_mAP': 0.4})
+    given = (
+        f'sam_boxes={labels}',
+        f'My tool, v2:points@1={labels}',
+        f'Theirs:boxes={metrics}',
+    )
+    options = options_for(
+        tmp_path, methods=('mal',), seeds=(0, 1), adopt=given, budgets=(200 / 3600,)
+    )
+    stages = lay_out(options)
+    whole = [(r.title, r.adopted) for r in stages.plan.runs if r.count is None]
+    assert whole == [
+        ('MAL from boxes, seed 0', None),
+        ('SAM from boxes, seed 0', labels),
+        ('Theirs from boxes, seed 0', metrics),
+        ('MAL from boxes, seed 1', None),
+        ('SAM from boxes, seed 1', labels),
+        ('My tool, v2 from points, seed 1', labels),
+        ('Theirs from boxes, seed 1', metrics),
+    ]
+    names = {}
+    for run in stages.plan.runs:
+        names[run.method.title] = [stage.name for stage in stages.pipeline(run)]
+    expected = ['quality', 'final_model', 'final_test']
+    assert names['My tool, v2'] == expected and names['Theirs'] == []
+    results = gather_results(stages)
+    assert {0.4} == {p['mask AP'] for p in results['points'] if p['title'] == 'Theirs'}
+
+
+@pytest.mark.parametrize(
+    ('text', 'message'),
+    [
+        ('mine', 'METHOD=FILE'),
+        ('mine=labels.json', 'or with LABEL:LEVEL'),
+        ('Mine:masks=labels.json', 'LABEL:LEVEL with a level of'),
+        (':boxes=labels.json', 'LABEL:LEVEL with a level of'),
+        ('Mine:boxes@x=labels.json', 'METHOD@SEED=FILE'),
+    ],
+)
+def test_rows_that_cannot_be_adopted(tmp_path, dataset, monkeypatch, text, message):
+    monkeypatch.chdir(tmp_path)
+    write_labels(tmp_path / 'labels.json', dataset)
+    with pytest.raises(ValueError, match=message):
+        lay_out(options_for(tmp_path, adopt=(text,)))
+    two = ('My tool:boxes=labels.json', 'my_tool:boxes=labels.json')
+    with pytest.raises(ValueError, match='are one name for files'):
+        lay_out(options_for(tmp_path, adopt=two))

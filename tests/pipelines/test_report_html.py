@@ -53,6 +53,41 @@ def report():
             rows=[dict(name='c' * 50, values=[12, None, *[0.25] * 8])],
         ),
         worst=[{**worst, 'class': 'cat', 'missing': True}],
+        table=dict(
+            title='The same hours',
+            metrics=['mask AP', 'mask AP50'],
+            rows=[
+                dict(
+                    method='m' * 40,
+                    labels='points ' * 6,
+                    images=697,
+                    ours=[0.4, None],
+                    paper=[None, '51.2'],
+                ),
+                dict(
+                    method='IRNet',
+                    labels='image tags',
+                    images=None,
+                    ours=[0.3, 0.5],
+                    paper=[None, None],
+                ),
+            ],
+        ),
+        rounds=[
+            dict(
+                name='training',
+                total=9,
+                seconds={1: 61.0, 2: 3600.0},
+                measures=[
+                    dict(
+                        stage='network_test',
+                        name='mask AP',
+                        values={1: 0.25, 2: 0.375},
+                        best=2,
+                    ),
+                ],
+            )
+        ],
         versions={'torch': '2.13.0'},
     )
 
@@ -88,7 +123,8 @@ def test_a_report_reads_well_on_phone_and_desktop(folder):
         assert tab.run('document.scripts.length') == 0
         titles = '[...document.querySelectorAll("h2")].map(h => h.innerText)'
         assert tab.run(titles) == [
-            *('Result', 'Warnings', 'Classes', 'Worst labels'),
+            *('Result', 'The same hours', 'Rounds of training'),
+            *('Warnings', 'Classes', 'Worst labels'),
             *('Stages', 'Figures', 'Versions', 'Commands'),
         ]
         # Every link of the contents leads to its section.
@@ -105,6 +141,8 @@ def test_a_report_reads_well_on_phone_and_desktop(folder):
     ):
         assert part in text
     rows = [line.split() for line in text.splitlines()]
+    assert ['IRNet', 'image', 'tags', '–', '30.0', '50.0', '–', '–'] in rows
+    assert any('25.0' in row and '37.5' in row and row[-1] == '2' for row in rows)
     assert ['c' * 50, '12', '–', *['25.0'] * 8] in rows
     assert ['cat', '10.0', '30.0', '5', 'a/b.jpg', 'missing'] in rows
 

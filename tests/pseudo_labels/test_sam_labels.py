@@ -291,6 +291,23 @@ def test_refinement_keeps_what_it_does_not_replace(scene, labels, weights):
     assert (scene / 'taken.json').read_bytes() == before
 
 
+def test_corrections_of_people_are_not_refined(scene, labels, weights):
+    generate(config(scene, weights, name='sam2'), scene / 'pseudo.json')
+    source = json.loads((scene / 'pseudo.json').read_text())
+    first = next(one for one in source['annotations'] if one['id'] != CROWD)
+    first.update(correction='changed', score=1.0)
+    image = next(one for one in source['images'] if one['id'] == first['image_id'])
+    image['supervision'] = 'masks'
+    (scene / 'pseudo.json').write_text(json.dumps(source))
+    taken = refined(scene, weights, 'taken.json', min_iou=0.0, min_box_iou=0.0)
+    found = {one['id']: one for one in taken['annotations']}
+    assert found[first['id']] == dict(first, refined=False)
+    others = [one for key, one in found.items() if key not in (first['id'], CROWD)]
+    assert others and all(one['refined'] for one in others)
+    levels = {one['id']: one.get('supervision') for one in taken['images']}
+    assert [key for key, level in levels.items() if level == 'masks'] == [image['id']]
+
+
 def test_masks_of_people_are_not_refined(scene, labels, weights):
     masks = copy.deepcopy(labels)
     sizes = {one['id']: (one['height'], one['width']) for one in masks['images']}

@@ -182,6 +182,12 @@ WITH_JSON = {
     'dataset_converters/import_labels.py': (
         *('BAD', '--from', 'labelme', '--out', 'out.json'),
     ),
+    'dataset_converters/apply_corrections.py': (
+        *('data/truth.json', 'BAD', '--out', 'out.json'),
+    ),
+    'export_labels.py': ('BAD', '--to', 'coco', '--out', 'out'),
+    'analysis_tools/review_list.py': ('BAD', '--out-dir', 'out'),
+    'compare_supervision.py': ('--dataset', 'bad.py', '--root', 'out'),
 }
 JSON = {
     'no_such.json': None,
@@ -207,6 +213,12 @@ def test_file_of_labels_that_cannot_be_read(folder, run, tool):
         if name == 'keys.json' and 'retention' in tool:
             continue  # numbers under names: metrics
         arguments = [name if word == 'BAD' else word for word in WITH_JSON[tool]]
+        # Of a dataset file, its labels.
+        spec = SPEC.replace('labels.json', 'truth.json')
+        spec = spec.replace(
+            "ann_file='truth.json', img='', weak", f"ann_file='../{name}', img='', weak"
+        )
+        (folder / 'bad.py').write_text(spec)
         check(run(tool, *arguments), name.partition('.')[0])
 
 
@@ -293,6 +305,11 @@ BLOCKED = {
     'dataset_converters/mix_supervision.py': (
         *('data/labels.json', '--out', 'file/out.json'),
     ),
+    'dataset_converters/apply_corrections.py': (
+        *('data/truth.json', 'data/truth.json', '--out', 'file/out.json'),
+    ),
+    'export_labels.py': ('data/truth.json', '--to', 'coco', '--out', 'file/out'),
+    'analysis_tools/review_list.py': ('data/truth.json', '--out-dir', 'file/out'),
     'model_converters/mae2mmwsis.py': ('w.pth', 'file/out.pth'),
     'compare_supervision.py': ('--dataset', 'masks.py', '--root', 'file/out'),
     'run_pipeline.py': ('mmwsis::mal/pipeline_synthetic.py', '--work-dir', 'file/work'),

@@ -111,6 +111,7 @@ def test_a_list_without_images_and_page(labels, call):
         (['--worst', '3'], 'go together'),
         (['--export', 'labelme', '--worst', '3'], 'needs the folder of the images'),
         (['--page', '-1'], 'must be at least'),
+        (['--export', 'yolo-seg', '--worst', '3'], 'its files hold no ids'),
     ],
 )
 def test_options_that_do_not_fit(labels, call, capsys, arguments, message):
@@ -123,3 +124,75 @@ def test_a_file_that_is_no_rule(labels, call):
     with pytest.raises(SystemExit, match='truth.json has no fitted rule: give the cal'):
         call('pseudo.json', '--out-dir', 'out', '--rule', 'truth.json')
     assert not Path('out').exists()
+
+
+def change(name, edit):
+    content = json.loads(Path(name).read_text())
+    edit(content)
+    Path(name).write_text(json.dumps(content))
+
+
+def test_reviewed_labels_are_not_listed_again(labels, call, capsys):
+    def correct(coco):
+        worst = next(one for one in coco['annotations'] if one['id'] == 21)
+        worst['correction'] = 'changed'
+        coco['images'][2]['supervision'] = 'masks'  # of the labels 30 and 31
+
+    change('pseudo.json', correct)
+    call('pseudo.json', '--out-dir', 'out', '--page', '0')
+    ids = [int(row['annotation_id']) for row in rows(Path('out/review.csv'))]
+    assert sorted(ids) == [10, 11, 20]
+    said = capsys.readouterr().out
+    assert '3 labels (3 labels that people have reviewed are left out), least' in said
+    call('pseudo.json', '--out-dir', 'all', '--page', '0', '--all')
+    assert len(rows(Path('all/review.csv'))) == 6
+    assert '6 labels, least trusted first' in capsys.readouterr().out
+    change(
+        'pseudo.json', lambda c: [i.update(supervision='masks') for i in c['images']]
+    )
+    with pytest.raises(ValueError, match='people have reviewed all 6; --all lists'):
+        call('pseudo.json', '--out-dir', 'none', '--page', '0')
+
+
+def test_wrong_truth_is_refused_before_the_work(labels, call, tool, monkeypatch):
+    change('truth.json', lambda coco: [o.update(id=o['id'] + 1000) for o in own(coco)])
+    monkeypatch.setattr(tool, 'review_labels', lambda *a, **k: pytest.fail('too early'))
+    for name, message in (
+        ('truth.json', 'share no annotation id'),
+        ('no.json', 'no.json'),
+    ):
+        with pytest.raises((SystemExit, ValueError, OSError), match=message):
+            call('pseudo.json', 'images', '--out-dir', 'out', '--gt', name)
+
+
+def own(coco):
+    return coco['annotations']
+
+
+def test_an_empty_mask_is_exported_without_a_shape(labels, call, capsys):
+    def empty(coco):
+        mask = encode_mask(np.zeros((48, 64), np.uint8))
+        coco['annotations'][3].update(segmentation=mask, score=0.1)
+
+    change('pseudo.json', empty)
+    call(
+        *('pseudo.json', 'images', '--out-dir', 'out', '--no-crf', '--page', '0'),
+        *('--worst', '9', '--export', 'labelme'),
+    )
+    said = capsys.readouterr().err
+    assert 'annotation id 21 has no shape there' in said
+    assert '--worst 9: there are 6 labels to review' in said
+    shapes = json.loads(Path('out/to_correct/2.json').read_text())['shapes']
+    assert [one['group_id'] for one in shapes] == [20]
+
+
+@pytest.mark.parametrize('name', ['other', 'score', 'mirrored'])
+def test_a_second_file_named_like_a_signal(labels, call, name):
+    Path('truth.json').rename(f'{name}.json')
+    call('pseudo.json', '--out-dir', 'a', '--page', '0', '--with', f'{name}.json')
+    Path(f'{name}.json').rename('plain.json')
+    call('pseudo.json', '--out-dir', 'b', '--page', '0', '--with', 'plain.json')
+    first, second = rows(Path('a/review.csv')), rows(Path('b/review.csv'))
+    assert [row[f'{name}_2'] for row in first] == [row['plain'] for row in second]
+    confident = [[row['confidence'] for row in found] for found in (first, second)]
+    assert confident[0] == confident[1]

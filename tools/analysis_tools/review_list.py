@@ -9,6 +9,8 @@ labels of the same objects (--with: mirrored or scaled views, another labeler).
 import argparse
 import os
 import shutil
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from mmwsis.dataset_converters.exporters.export_labels import (
 )
 from mmwsis.engine.user_errors import user_errors
 from mmwsis.evaluation.label_confidence import FEATURES
+from mmwsis.evaluation.matched_quality import matched_by_overlap
 from mmwsis.evaluation.review_calibration import (
     calibration,
     calibration_markdown,
@@ -30,6 +33,7 @@ from mmwsis.evaluation.review_calibration import (
 )
 from mmwsis.evaluation.review_list import ReviewList, review_labels, write_csv
 from mmwsis.evaluation.review_page import write_page
+from mmwsis.formats.coco_file import load_coco
 from mmwsis.formats.json_file import read_json
 from mmwsis.utils.progress_bar import progress_bar
 
@@ -106,7 +110,13 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--export',
         choices=FORMATS,
-        help='format of the folder to correct',
+        help='format of the folder to correct; yolo-seg holds no ids and cannot come '
+        'back',
+    )
+    parser.add_argument(
+        '--all',
+        action='store_true',
+        help='list labels that people have reviewed, too',
     )
     parser.add_argument(
         '--page',
@@ -124,6 +134,11 @@ def parse_args() -> argparse.Namespace:
     args = parser.parse_args()
     if (args.worst is None) != (args.export is None):
         parser.error('--worst N and --export FORMAT go together')
+    if args.export == 'yolo-seg':
+        parser.error(
+            '--export yolo-seg: its files hold no ids, so that no correction could '
+            'come back; choose another format'
+        )
     if args.workers < 1 or args.page < 0 or (args.worst or 1) < 1:
         parser.error('--workers and --worst must be at least 1, --page at least 0')
     if args.export and args.img_dir is None:
@@ -157,11 +172,19 @@ def read_rule(path: str | None) -> dict[str, float] | None:
     return rule
 
 
+def true_ious(pseudo: str, gt: str) -> dict[Any, float]:
+    """IoU of every label with its object, before anything else is measured."""
+    coco = load_coco(pseudo, 'masks')
+    return label_ious(coco, pseudo, gt, matched_by_overlap(coco))
+
+
 def calibrate(
-    found: ReviewList, gt: str, out_dir: Path, rule: dict[str, float] | None
+    found: ReviewList,
+    ious: Mapping[Any, float],
+    out_dir: Path,
+    rule: dict[str, float] | None,
 ) -> None:
     """Measure the list where masks are known, write and print it."""
-    ious = label_ious(found.coco, str(found.path), gt, found.matched)
     rows = [row for row in found.labels if row.annotation['id'] in ious]
     signals = [row.signals for row in rows]
     measured = np.array([ious[row.annotation['id']] for row in rows])
@@ -176,9 +199,21 @@ def export_worst(found: ReviewList, args: argparse.Namespace, target: Path) -> N
     images = {row.image['id'] for row in worst}
     settings = ExportSettings(img_dir=Path(args.img_dir), images='copy')
     with progress_bar('export') as start:
-        run = RunOptions(workers=args.workers, open_progress=start)
-        export_labels(
+        # Masks were checked before: what is left out is an empty one.
+        run = RunOptions(workers=args.workers, open_progress=start, skip_invalid=True)
+        report = export_labels(
             args.pseudo, args.export, target, settings, image_ids=images, run=run
+        )
+    for number, reason in report.left_out:
+        print(
+            f'{target}: annotation id {number} has no shape there ({reason}); draw the '
+            'object if there is one',
+            file=sys.stderr,
+        )
+    if args.worst > len(worst):
+        print(
+            f'--worst {args.worst}: there are {len(worst)} labels to review',
+            file=sys.stderr,
         )
     print(
         f'{target}: {len(images)} images with the {len(worst)} least trusted labels, '
@@ -196,6 +231,7 @@ def main() -> None:
             f'error: {target} exists and may hold corrections. Move it away, or name '
             'another --out-dir.'
         )
+    ious = true_ious(args.pseudo, args.gt) if args.gt else None
     found = review_labels(
         args.pseudo,
         args.img_dir,
@@ -204,9 +240,10 @@ def main() -> None:
         workers=args.workers,
         rule=rule,
         parts=parts,
+        with_reviewed=args.all,
     )
-    if args.gt:
-        calibrate(found, args.gt, out_dir, rule)
+    if ious is not None:
+        calibrate(found, ious, out_dir, rule)
     if args.page:
         page = out_dir / 'review.html'
         write_page(found, page, args.img_dir, args.page, args.workers)
@@ -214,8 +251,15 @@ def main() -> None:
     if args.export:
         export_worst(found, args, target)
     shutil.rmtree(parts)
-    crowds = f' ({found.crowds} crowds are left out)' if found.crowds else ''
-    print(f'{len(found.labels)} labels{crowds}, least trusted first, in {out_dir}')
+    counts = {
+        'crowds': found.crowds,
+        'labels that people have reviewed': found.reviewed,
+    }
+    left_out = ' and '.join(
+        f'{count} {name}' for name, count in counts.items() if count
+    )
+    rest = f' ({left_out} are left out)' if left_out else ''
+    print(f'{len(found.labels)} labels{rest}, least trusted first, in {out_dir}')
 
 
 if __name__ == '__main__':

@@ -142,6 +142,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         f'\n{args.out}: {summary["reviewed"]} labels of {summary["images"]} images '
         f'reviewed, {summary["masks_drawn"]} masks drawn: {summary["minutes"]:g} '
         f'minutes at {summary["seconds_per_mask"]:g} s each\n'
+        f'minutes are of {summary["minutes_are"]}\n'
         f'{summary_path(args.out)}: every object'
     )
 

@@ -1,8 +1,8 @@
 """Writer of CVAT's XML, format "CVAT for images 1.1".
 
-Every shape has the attributes ``id``, ``iscrowd`` and ``score``, and the parts of an
-object share a group. ``labels.json`` declares classes and attributes: its text goes
-into the field *Raw* where a task is made.
+Every shape has the attributes ``id``, ``iscrowd``, ``score`` and ``parts``, the number
+of shapes of its object; the parts of an object share a group. ``labels.json`` declares
+classes and attributes: its text goes into the field *Raw* where a task is made.
 """
 
 import json
@@ -21,7 +21,7 @@ from .objects import Abilities, ExportImage, ExportObject, plain_numbers
 
 ABILITIES = Abilities(holes_as_mask=True)
 FILE_NAME = 'annotations.xml'
-_ATTRIBUTES = ('id', 'iscrowd', 'score')
+_ATTRIBUTES = ('id', 'iscrowd', 'score', 'parts')
 _NO_XML = re.compile('[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]')
 
 
@@ -110,7 +110,7 @@ def _image(image: ExportImage, number: int) -> Element:
 
 
 def _values(one: ExportObject) -> dict[str, str]:
-    values = dict(id=str(one.id))
+    values = dict(id=str(one.id), parts=str(one.num_shapes))
     if one.is_crowd:
         values['iscrowd'] = 'true'
     if one.score is not None:

@@ -20,7 +20,7 @@ from . import cvat, labelme, labelstudio, yolo
 from .folders import new_folder, put_images, refuse_folder
 from .objects import ExportImage
 from .round_trip import compare, read_back, summarise
-from .selection import Job, export_image, select
+from .selection import Job, export_image, refuse_ids, refuse_names, select
 from .settings import ExportSettings
 
 __all__ = ['FORMATS', 'ExportReport', 'ExportSettings', 'export_labels']
@@ -34,6 +34,7 @@ _ABILITIES = {
 }
 FORMATS = tuple(_ABILITIES)
 _TRAINERS = ('yolo-seg', 'coco')
+_TOLD = ('shape', 'tolerance', 'parts')  # settings that the report has
 
 
 class _Split(NamedTuple):
@@ -54,6 +55,12 @@ class ExportReport:
         images: Number of images.
         objects: Number of annotations that were written.
         left_out: Annotations that were not: ``(id, reason)``.
+        options: Format, shape, tolerance, how parts are joined, and what became of the
+            images.
+        simplified: With a tolerance: ``objects`` that lost corners or could have,
+            ``mean_iou`` and ``min_iou`` of their outlines with their masks (None
+            without any), and ``bitmaps``, which have no corners to leave out.
+        turned: Number of images beside the labels that EXIF data turn.
         round_trip: Figures of what came back, of :func:`round_trip.summarise`; empty
             without a report.
         rows: One per object, of :func:`round_trip.compare`.
@@ -62,6 +69,9 @@ class ExportReport:
     images: int = 0
     objects: int = 0
     left_out: list[tuple[int, str]] = field(default_factory=list)
+    options: dict[str, Any] = field(default_factory=dict)
+    simplified: dict[str, Any] = field(default_factory=dict)
+    turned: int = 0
     round_trip: dict[str, Any] = field(default_factory=dict)
     rows: list[dict[str, Any]] = field(default_factory=list)
 
@@ -71,6 +81,8 @@ class ExportReport:
         return dict(
             images=self.images,
             objects=self.objects,
+            **self.options,
+            **(dict(simplified=self.simplified) if self.simplified else {}),
             left_out=left_out,
             round_trip=self.round_trip,
             annotations=self.rows,
@@ -119,6 +131,8 @@ def export_labels(
     refuse_folder(out_dir, run.overwrite)
     inputs = [file, *([settings.val] if settings.val else [])]
     refuse_existing([report] if report else [], inputs, run.overwrite)
+    if report is not None:
+        _refuse_report(Path(report), out_dir)
     with OrderedPool(run.workers) as pool:
         selections = [(annotation_ids, image_ids), (None, None)]
         folders = [settings.img_dir, settings.val_img_dir or settings.img_dir]
@@ -129,17 +143,25 @@ def export_labels(
             )
         ]
     names = _class_names(splits, to)
+    for split in splits:
+        refuse_names(split.images, to)
+        refuse_ids(split.images, to, str(split.file))
     made = _counts(splits, run.skip_invalid)
+    made.options = dict(format=to, image_files=settings.images)
+    made.options.update((name, getattr(settings, name)) for name in _TOLD)
+    if settings.tolerance:
+        made.simplified = _simplified(splits)
     note = f'The labels of {file.name} in the format {to}.'
     with new_folder(out_dir, note) as folder:
         advance = run.open_progress(made.images)
         for split in splits:
             _write(to, split, names, folder, out_dir, settings, advance)
+            made.turned += _put_images(to, split, folder, settings)
         if to == 'yolo-seg':
             path = folder / 'data.yaml'
             yolo.write_data_yaml(names, path, settings.val is not None)
     if report is not None:
-        _measure(to, splits, names, out_dir, run, made)
+        _measure(to, splits, names, out_dir, settings, run, made)
         atomic_write_json(report, made.document(), indent=1)
     return made
 
@@ -151,11 +173,39 @@ def _check_options(to: str, settings: ExportSettings, has_report: bool) -> None:
         raise ValueError(f'a file of validation labels is of use to {_TRAINERS} only')
     if to == 'yolo-seg' and settings.shape == 'mask':
         raise ValueError('yolo-seg holds outlines alone; leave out --shape mask')
+    if settings.tolerance and settings.shape == 'mask':
+        raise ValueError(
+            'a tolerance leaves out corners of outlines, and masks have none: give '
+            '--tolerance or --shape mask'
+        )
     if to == 'yolo-seg' and has_report and settings.img_dir is None:
         raise ValueError(
             'yolo-seg does not say the sizes of images, so that the report needs the '
             'images: give --img-dir'
         )
+
+
+def _refuse_report(report: Path, out_dir: Path) -> None:
+    """Refuse a report that cannot be written, before there is an export."""
+    if report.resolve() == out_dir.resolve():
+        raise ValueError(f'{report} is the folder of the export; the report is a file')
+    nearest = next(place for place in report.resolve().parents if place.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        raise OSError(f'{report} cannot be written: {nearest} is no writable folder')
+
+
+def _simplified(splits: Sequence[_Split]) -> dict[str, Any]:
+    """What leaving out corners has cost."""
+    objects = [
+        one for split in splits for image in split.images for one in image.objects
+    ]
+    ious = [o.simplified_iou for o in objects if o.simplified_iou is not None]
+    return dict(
+        objects=len(ious),
+        mean_iou=sum(ious) / len(ious) if ious else None,
+        min_iou=min(ious, default=None),
+        bitmaps=len(objects) - len(ious),
+    )
 
 
 def _read_split(
@@ -233,7 +283,6 @@ def _write(
     settings: ExportSettings,
     advance: Progress,
 ) -> None:
-    place = folder
     if to == 'labelme':
         labelme.write_labelme(split.images, folder, out_dir, settings, advance)
     elif to == 'cvat':
@@ -243,21 +292,29 @@ def _write(
             split.images, names, folder, settings.image_url, advance
         )
     elif to == 'yolo-seg':
-        yolo.check_image_names(split.images)
         numbers = {name: number for number, name in enumerate(names)}
-        place = folder / split.name
-        yolo.write_yolo(split.images, numbers, place / 'labels', advance)
+        place = folder / split.name / 'labels'
+        yolo.write_yolo(split.images, numbers, place, advance)
     else:
         document = plain_coco.coco_of_images(
             split.images, split.coco, split.file, advance
         )
-        path = _coco_path(folder, split, settings)
-        place = path.parent
-        atomic_write_json(path, document)
-    if settings.images != 'none':
-        inner = 'images' if to in ('cvat', 'yolo-seg', 'labelstudio') else ''
-        files = [image.file_name for image in split.images]
-        put_images(files, split.img_dir, place / inner, settings.images)
+        atomic_write_json(_coco_path(folder, split, settings), document)
+
+
+def _put_images(to: str, split: _Split, folder: Path, settings: ExportSettings) -> int:
+    """Put the images beside the labels; returns how many EXIF data turn."""
+    if settings.images == 'none' or split.img_dir is None:
+        return 0
+    place = folder
+    if to == 'yolo-seg':
+        place = folder / split.name
+    elif to == 'coco':
+        place = _coco_path(folder, split, settings).parent
+    if to in ('cvat', 'yolo-seg', 'labelstudio'):
+        place /= 'images'
+    files = [image.file_name for image in split.images]
+    return put_images(files, split.img_dir, place, settings.images)
 
 
 def _coco_path(folder: Path, split: _Split, settings: ExportSettings) -> Path:
@@ -294,19 +351,22 @@ def _measure(
     splits: Sequence[_Split],
     names: Sequence[str],
     out_dir: Path,
+    settings: ExportSettings,
     run: RunOptions,
     made: ExportReport,
 ) -> None:
     """Read the export back and compare it."""
     for split in splits:
-        path = out_dir
-        if to == 'labelstudio':
+        path, img_dir = out_dir, split.img_dir
+        if to == 'labelme' and settings.images != 'none':
+            img_dir = out_dir  # its files name the images beside them
+        elif to == 'labelstudio':
             path = out_dir / labelstudio.FILE_NAME
         elif to == 'yolo-seg':
             path = out_dir / split.name
         elif to == 'coco':
             place = out_dir / split.name if len(splits) > 1 else out_dir
             path = next(place.glob('*.json'))
-        found = read_back(to, path, names, split.img_dir, run)
+        found = read_back(to, path, names, img_dir, run)
         made.rows += compare(split.images, found, has_ids=to != 'yolo-seg')
     made.round_trip = summarise(made.rows)

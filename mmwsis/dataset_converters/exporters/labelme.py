@@ -1,7 +1,9 @@
 """Writer of LabelMe's JSON, one file per image.
 
 All shapes of an object have the annotation's id as ``group_id``. The keys ``score``,
-``iscrowd`` and ``annotation_ids`` are not LabelMe's; it keeps them when it saves.
+``iscrowd``, ``parts`` and ``annotation_ids`` are not LabelMe's; it keeps them when it
+saves, and copies them with a shape: ``parts``, the number of shapes that an object was
+written as, tells a copy from a part.
 """
 
 import base64
@@ -96,6 +98,7 @@ def _shapes(one: ExportObject) -> list[dict[str, Any]]:
     if one.is_crowd:
         more['iscrowd'] = 1
     common = dict(label=one.name, group_id=one.id, description='', flags={}, **more)
+    common['parts'] = one.num_shapes
     if one.rings:
         return [
             dict(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
+from pycocotools import mask as mask_api
 
 from mmwsis.formats.coco_masks import (
     MaskCrop,
@@ -50,6 +51,8 @@ class ExportObject:
         rings: Its outlines, ``(n, 2)`` arrays of x, y in pixels; none: a bitmap.
         num_parts: Number of its components, 4-connected.
         num_holes: Number of its holes.
+        simplified_iou: IoU of its outlines with its mask where corners were left out;
+            None where that was not asked for, or it is a bitmap.
     """
 
     annotation: Annotation
@@ -58,6 +61,12 @@ class ExportObject:
     rings: list[Ring] = field(default_factory=list)
     num_parts: int = 1
     num_holes: int = 0
+    simplified_iou: float | None = None
+
+    @property
+    def num_shapes(self) -> int:
+        """Number of outlines or bitmaps that it is written as."""
+        return max(1, len(self.rings))
 
     @property
     def id(self) -> int:
@@ -154,6 +163,11 @@ def export_object(
     )
     if not (abilities.masks and as_mask):
         made.rings = _rings(segmentation, parts, abilities, settings)
+    if made.rings and settings.tolerance:
+        outlines = rings_to_segmentation(made.rings)
+        made.simplified_iou = rle_iou(
+            made.rle(size), checked_rle(outlines, height, width)
+        )
     return made
 
 
@@ -178,6 +192,21 @@ def _rings(
     if not abilities.parts and settings.parts == 'bridge':
         return [join_rings([ring for part in parts for ring in (part[0], *part[1])])]
     return [join_rings([part.shell, *part.holes]) for part in parts]
+
+
+def rle_iou(one: Mapping[str, Any], other: Mapping[str, Any]) -> float:
+    """IoU of two masks.
+
+    Args:
+        one: Compressed RLE.
+        other: The same of the other mask.
+
+    Returns:
+        0 to 1; 1 where both are empty.
+    """
+    union = mask_api.area(mask_api.merge([one, other]))
+    both = mask_api.area(mask_api.merge([one, other], intersect=True))
+    return float(both / union) if union else 1.0
 
 
 def rings_to_segmentation(rings: Sequence[Ring]) -> list[list[float]]:

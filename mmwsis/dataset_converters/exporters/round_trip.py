@@ -14,7 +14,8 @@ from mmwsis.formats.coco_masks import checked_rle, encode_mask
 
 from ..conversion import RunOptions
 from ..importers.import_labels import ImportSettings, import_labels
-from .objects import ExportImage, ExportObject
+from ..importers.records import tidy_name
+from .objects import ExportImage, ExportObject, rle_iou
 
 Rle = Mapping[str, Any]
 
@@ -67,11 +68,13 @@ def compare(
 
     Returns:
         One row per object: ids, class, its parts and holes, the corners of its
-        outlines (0: a mask), the number of objects that it became, and the IoU with
-        its mask before; without ids, also the IoU of what OpenCV fills, which is how
-        Ultralytics and supervision read outlines.
+        outlines (0: a mask), the number of objects that it became, the class that came
+        back where it is another one, and the IoU with its mask before; without ids,
+        also the IoU of what OpenCV fills, which is how Ultralytics and supervision read
+        outlines.
     """
     by_image = annotations_by_image(found)
+    classes = {one['id']: one['name'] for one in found['categories']}
     entries = {one['file_name']: by_image[one['id']] for one in found['images']}
     rows = []
     for image in images:
@@ -84,7 +87,7 @@ def compare(
             else:
                 back = own[start : start + len(one.rings)]
                 start += len(one.rings)
-            rows.append(_row(one, image, back, has_ids))
+            rows.append(_row(one, image, back, has_ids, classes))
     return rows
 
 
@@ -93,6 +96,7 @@ def _row(
     image: ExportImage,
     back: Sequence[Mapping[str, Any]],
     has_ids: bool,
+    classes: Mapping[Any, str],
 ) -> dict[str, Any]:
     width, height = image.size
     before = one.rle(image.size)
@@ -107,10 +111,15 @@ def _row(
         holes=one.num_holes,
         corners=sum(map(len, one.rings)),
         became=len(back),
-        iou=_iou(before, mask_api.merge(masks)) if masks else 0.0,
+        iou=rle_iou(before, mask_api.merge(masks)) if masks else 0.0,
     )
+    # Labelling tools give names back with single blanks, and composed.
+    others = {classes[own['category_id']] for own in back}
+    others = {name for name in others if tidy_name(name) != tidy_name(one.name)}
+    if others:
+        row['other_class'] = ', '.join(sorted(others))
     if not has_ids:
-        row['iou_opencv'] = _iou(before, _filled(one, image.size))
+        row['iou_opencv'] = rle_iou(before, _filled(one, image.size))
     return row
 
 
@@ -121,12 +130,6 @@ def _filled(one: ExportObject, size: tuple[int, int]) -> Rle:
     return encode_mask(canvas)
 
 
-def _iou(one: Rle, other: Rle) -> float:
-    union = mask_api.area(mask_api.merge([one, other]))
-    both = mask_api.area(mask_api.merge([one, other], intersect=True))
-    return float(both / union) if union else 1.0
-
-
 def summarise(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Figures of all objects.
 
@@ -134,8 +137,8 @@ def summarise(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         rows: Of :func:`compare`.
 
     Returns:
-        Number of objects and of those that came back as one, as several and not at
-        all; mean, smallest and number below 1 of every IoU.
+        Number of objects and of those that came back as one, as several, not at all
+        and in another class; mean, smallest and number below 1 of every IoU.
     """
     became = np.array([row['became'] for row in rows], dtype=int)
     figures: dict[str, Any] = dict(
@@ -143,6 +146,7 @@ def summarise(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         back_as_one=int((became == 1).sum()),
         back_as_several=int((became > 1).sum()),
         lost=int((became == 0).sum()),
+        other_class=sum('other_class' in row for row in rows),
     )
     for key in ('iou', 'iou_opencv'):
         values = [row[key] for row in rows if key in row]

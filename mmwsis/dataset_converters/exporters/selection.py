@@ -1,15 +1,18 @@
 """What of a label file is exported, and the check of its images."""
 
-from collections.abc import Collection, Mapping
-from pathlib import Path
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mmwsis.formats.coco_file import annotations_by_image, image_file_name
+from mmwsis.structures.supervision import annotation_place
 
 from ..importers.image_files import displayed_size
 from .objects import Abilities, ExportImage, export_object
 from .settings import ExportSettings
 
+_FILE_PER_IMAGE = {'labelme': 'LabelMe', 'yolo-seg': 'YOLO'}
+_WHOLE_IDS = ('labelme', 'cvat', 'labelstudio')
 # An image and its annotations.
 Job = tuple[Mapping[str, Any], list[Mapping[str, Any]]]
 
@@ -42,7 +45,7 @@ def select(
         ('annotation', wanted, {one['id'] for one in coco['annotations']}),
         ('image', images, set(by_image)),
     ):
-        missing = sorted((ids or set()) - known)
+        missing = sorted((ids or set()) - known, key=str)
         if missing:
             more = f' (and {len(missing) - 1} more)' if len(missing) > 1 else ''
             raise ValueError(f'{source}: there is no {kind} of id {missing[0]}{more}')
@@ -57,6 +60,59 @@ def select(
     if not jobs:
         raise ValueError(f'{source}: there is no image to export')
     return jobs
+
+
+def refuse_names(images: Iterable[ExportImage], to: str) -> None:
+    """Refuse images whose labels would be one file, or be looked for elsewhere.
+
+    Args:
+        images: What to write.
+        to: Format; LabelMe and YOLO have a file of labels for each image.
+
+    Raises:
+        ValueError: Two differ in their extension alone, or for YOLO one lies in a
+            folder ``images``, which readers replace by ``labels``, or ``labels``.
+    """
+    tool = _FILE_PER_IMAGE.get(to)
+    if tool is None:
+        return
+    seen: dict[str, str] = {}
+    for image in images:
+        name = PurePosixPath(image.file_name)
+        other = seen.setdefault(str(name.with_suffix('')), image.file_name)
+        if other != image.file_name:
+            raise ValueError(
+                f'{other} and {image.file_name} differ in their extension alone, and '
+                f'{tool} has one label file for both; rename one'
+            )
+        taken = {'images', 'labels'}.intersection(name.parts[:-1])
+        if to == 'yolo-seg' and taken:
+            raise ValueError(
+                f'{image.file_name}: YOLO finds labels by putting labels/ for images/, '
+                f'so that no folder below the image folder can be named {min(taken)}'
+            )
+
+
+def refuse_ids(images: Iterable[ExportImage], to: str, source: str) -> None:
+    """Refuse annotations whose ids would not come back.
+
+    Args:
+        images: What to write.
+        to: Format; labelling tools' files hold whole numbers from 0 on.
+        source: Name of the label file.
+
+    Raises:
+        ValueError: An id is a text, or negative; the message names file and id.
+    """
+    if to not in _WHOLE_IDS:
+        return
+    for image in images:
+        for one in image.objects:
+            if type(one.id) is not int or one.id < 0:
+                raise ValueError(
+                    f'{annotation_place(source, one.annotation)}: only whole ids from '
+                    f'0 on come back from {to}; number the annotations anew'
+                )
 
 
 def export_image(

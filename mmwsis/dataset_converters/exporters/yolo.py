@@ -18,32 +18,6 @@ ABILITIES = Abilities(masks=False, parts=False, crowd=False)
 _DIGITS = 8  # a thousandth of a pixel in any image
 
 
-def check_image_names(images: Iterable[ExportImage]) -> None:
-    """Refuse images whose labels would be one file.
-
-    Args:
-        images: What to write.
-
-    Raises:
-        ValueError: Two differ in their extension alone, or one lies in a folder
-            ``images``, which readers replace by ``labels``.
-    """
-    seen: dict[str, str] = {}
-    for image in images:
-        name = PurePosixPath(image.file_name)
-        other = seen.setdefault(str(name.with_suffix('')), image.file_name)
-        if other != image.file_name:
-            raise ValueError(
-                f'{other} and {image.file_name} differ in their extension alone, and '
-                'YOLO has one label file for both; rename one'
-            )
-        if 'images' in name.parts[:-1]:
-            raise ValueError(
-                f'{image.file_name}: YOLO finds labels by putting labels/ for images/, '
-                'so that no folder below the image folder can have this name'
-            )
-
-
 def write_yolo(
     images: Iterable[ExportImage],
     numbers: Mapping[str, int],

@@ -39,7 +39,7 @@ from .shapes import (
 )
 
 # Attributes that our exports write.
-_OWN = ('id', 'iscrowd', 'score')
+_OWN = ('id', 'iscrowd', 'score', 'parts')
 _SHAPES = ('box', 'points', 'polygon', 'mask')
 
 
@@ -259,6 +259,8 @@ def _shape(
         if settings.keep_ids and given and given.isdecimal():
             shape.id = int(shape.attributes.pop('id'))
             shape.group = ('id', shape.id)  # its parts, whatever their group
+            parts = str(shape.attributes.pop('parts', ''))
+            shape.parts = int(parts) if parts.isdecimal() else None
     except ValueError as error:
         image.report(INVALID, item, kind, str(error), names)
         return None

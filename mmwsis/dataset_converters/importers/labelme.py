@@ -258,6 +258,7 @@ def _shape(
             mask=_mask(entry.get('mask'), points) if kind == 'mask' else None,
             group=_group(entry.get('group_id')),
             attributes=_attributes(entry),
+            parts=entry['parts'] if type(entry.get('parts')) is int else None,
         )
     except ValueError as error:
         image.report(INVALID, item, kind, str(error), [name])

@@ -153,7 +153,7 @@ def _add_notes(
         shape.attributes['score'] = entry['score']
     ids = [note[3:] for note in notes if note.startswith('id ')]
     if settings.keep_ids and ids and ids[0].isdecimal():
-        shape.id = int(ids[0])
+        shape.id, shape.parts = int(ids[0]), 1  # exports write one region an object
         shape.group = ('id', shape.id)
 
 

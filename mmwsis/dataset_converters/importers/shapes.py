@@ -30,6 +30,7 @@ class Shape:
         group: Shapes of one label and one group are one object; None stands alone.
         attributes: What else the tool knows about it.
         id: Of the annotation that it was exported from, if that is to be kept.
+        parts: Number of shapes that its object was exported as; None of other shapes.
 
     Raises:
         ValueError: It has no name, or is a polygon of fewer than three corners.
@@ -43,6 +44,7 @@ class Shape:
     group: Any = None
     attributes: dict[str, Any] = field(default_factory=dict)
     id: int | None = None
+    parts: int | None = None
 
     def __post_init__(self) -> None:
         if not self.name:
@@ -107,6 +109,7 @@ def _merge(
     if len(members) > 1:
         item += f' and {len(members) - 1} more of group {first.group!r}'
     made = LabelledObject(first.name, item, id=first.id)
+    _report_copies(members, item, image)
     clicks: list[Point] = []
     boxes: list[list[Point]] = []
     for shape in members:
@@ -140,6 +143,22 @@ def _merge(
     if made.point or made.box or made.extreme_points or made.polygons or made.masks:
         return made
     return None
+
+
+def _report_copies(members: Sequence[Shape], item: str, image: LabelledImage) -> None:
+    """Say that an object has more shapes than it was exported as.
+
+    A copy keeps the group or the id of its original, as a part that was drawn does.
+    """
+    known = [shape.parts for shape in members if shape.parts is not None]
+    if not known or len(members) <= max(known):
+        return
+    reason = (
+        f'the object was exported as {max(known)} shape(s) and has {len(members)}, '
+        'which are read as parts of one object; if one is a copy, take its id '
+        '(group_id) away: then it is a new object'
+    )
+    image.report(CHANGED, item, 'object of more shapes than were exported', reason)
 
 
 def box_of_corners(corners: Sequence[Point]) -> tuple[float, float, float, float]:

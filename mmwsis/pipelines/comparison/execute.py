@@ -107,6 +107,7 @@ class Executor:
             config=str(self._pipeline_file(run)),
             fast=self.stages.fast,
             dataset=str(folder / 'dataset.py'),
+            data=run.data,
             selection=Selection(),
             work_dir=str(self.root / run.work_dir),
             root=str(folder),
@@ -157,6 +158,7 @@ class Executor:
         self._start(
             *(run.folder, self.root / run.work_dir, self._pipeline_file(run)),
             *('--seed', run.seed),
+            *(('--data', run.data) if run.data else ()),
             *(('--adopt', *adopt) if adopt else ()),
             *(('--fast',) if self.stages.fast else ()),
             *self.train_args,

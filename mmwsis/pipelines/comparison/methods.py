@@ -1,5 +1,6 @@
 """The methods that are compared, and the pipeline file of a run of each."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from pprint import pformat
@@ -25,6 +26,10 @@ class Method:
         family: Methods of one family share stages, and so a folder.
         without: Stages of the pipeline that the final model does not need.
         proposals: Whether it reads mask proposals, which do not depend on the labels.
+        data: Which of the pipeline's ``data`` it is; None for the first.
+        is_optional: Whether it is compared only where the user asks for it.
+        is_given: Whether the user named it, and gives its labels or metrics: there is
+            no pipeline that makes them.
     """
 
     key: str
@@ -34,8 +39,12 @@ class Method:
     family: str
     without: tuple[str, ...] = _ENDS
     proposals: bool = False
+    data: str | None = None
+    is_optional: bool = False
+    is_given: bool = False
 
 
+_SAM = dict(pipeline='mmwsis::sam/pipeline_small.py', is_optional=True)
 _BESTIE = ('network_test', 'map_quality', 'cue_quality', *_ENDS)
 METHODS = {
     method.key: method
@@ -75,8 +84,44 @@ METHODS = {
             family='masks',
             without=(),
         ),
+        # Weights that nobody trains here: the user's, or labels made elsewhere.
+        Method(
+            'sam_points', 'SAM', 'points', family='sam_points', data='points', **_SAM
+        ),
+        Method('sam_boxes', 'SAM', 'boxes', family='sam_boxes', **_SAM),
+        Method(
+            *('sam_extreme_points', 'SAM', 'extreme_points'),
+            family='sam_extreme_points',
+            data='extreme_points',
+            **_SAM,
+        ),
     )
 }
+DEFAULT_METHODS = tuple(key for key, one in METHODS.items() if not one.is_optional)
+_LEVELS = tuple(
+    dict.fromkeys(one.level for one in METHODS.values() if one.level != 'masks')
+)
+
+
+def given_method(text: str) -> Method:
+    """A row of the comparison that the user names.
+
+    Args:
+        text: ``LABEL:LEVEL``, such as ``SAM 2:boxes``.
+
+    Raises:
+        ValueError: It has another form, or there is no such level.
+    """
+    title, _, level = text.rpartition(':')
+    slug = re.sub(r'[^a-z0-9]+', '_', title.lower()).strip('_')
+    if not slug or level not in _LEVELS:
+        raise ValueError(
+            f'--adopt: a row of your own is LABEL:LEVEL with a level of {[*_LEVELS]}; '
+            f'given {text!r}'
+        )
+    key = f'given_{slug}_{level}'
+    pipeline = METHODS['masks'].pipeline
+    return Method(key, title.strip(), level, pipeline, key, is_given=True)
 
 
 def pipeline_settings(
@@ -121,7 +166,7 @@ def pipeline_settings(
     data: dict[str, Any] = dict(without=list(method.without), refined=final_model)
     data['weak'] = 'final_test'
     common = dict(final_model=training, final_test=testing)
-    return dict(name, data=dict(small=data), common=common)
+    return dict(name, data={method.data or 'small': data}, common=common)
 
 
 def write_pipeline(path: Path, method: Method, settings: dict[str, Any]) -> None:

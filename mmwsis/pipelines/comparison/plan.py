@@ -8,7 +8,7 @@ from typing import Any
 from mmwsis.dataset_converters.budget import Cost
 
 from .dataset import MaskedDataset
-from .methods import METHODS, Method
+from .methods import DEFAULT_METHODS, METHODS, Method
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,12 @@ class Run:
     def work_dir(self) -> Path:
         """Its pipeline's manifest, logs and figures, below the comparison's folder."""
         return self.folder / 'pipelines' / self.method.key
+
+    @property
+    def data(self) -> str | None:
+        """Which of its pipeline's ``data`` it is; None for the first."""
+        # Adopted labels go through the stages that all methods share.
+        return None if self.adopted else self.method.data
 
     @property
     def title(self) -> str:
@@ -93,31 +99,36 @@ class Plan:
 def make_plan(
     dataset: MaskedDataset,
     costs: Mapping[str, Cost],
-    methods: Sequence[str] = tuple(METHODS),
+    methods: Sequence[str] = DEFAULT_METHODS,
     seeds: Sequence[int] = (0,),
     baseline_seeds: int = 3,
     budgets: Sequence[float] = (),
     adopted: Mapping[tuple[str, int | None], Path] | None = None,
+    given: Sequence[Method] = (),
 ) -> Plan:
     """Lay a comparison out.
 
     Args:
         dataset: The dataset.
         costs: Cost by level.
-        methods: Keys of :data:`METHODS`. Defaults to all.
+        methods: Keys of :data:`METHODS`. Defaults to all that are not optional;
+            optional ones of ``adopted`` are compared, too.
         seeds: Of every method, and of the draws.
         baseline_seeds: How many seeds the masks of all images are trained with: the
             noise band. They start with ``seeds``.
         budgets: Hours of annotation that every level gets.
         adopted: (key of a method, seed or None for all) -> file made elsewhere, for
             runs on all images. Defaults to none.
+        given: Rows that the user named; they are compared on all images, with the
+            seeds that ``adopted`` has files for.
 
     Raises:
         ValueError: A budget buys no image of a level.
     """
-    chosen = [method for key, method in METHODS.items() if key in methods]
-    total = len(dataset.objects)
     adopted = adopted or {}
+    asked = {*methods, *(key for key, _ in adopted if _is_optional(key))}
+    chosen = [method for key, method in METHODS.items() if key in asked]
+    total = len(dataset.objects)
 
     def whole(method: Method, seed: int) -> Run:
         file = adopted.get((method.key, seed)) or adopted.get((method.key, None))
@@ -125,7 +136,9 @@ def make_plan(
 
     points = []
     for seed in _further(seeds, baseline_seeds):
-        for method in sorted(chosen, key=lambda one: one.level != 'masks'):
+        for method in sorted((*chosen, *given), key=lambda one: one.level != 'masks'):
+            if method.is_given and whole(method, seed).adopted is None:
+                continue
             if seed in seeds or method.level == 'masks':
                 hours = dataset.seconds(costs[method.level]) / 3600
                 points.append(Point(whole(method, seed), hours))
@@ -154,6 +167,10 @@ def make_plan(
         *(dataset, dict(costs), tuple(budgets), tuple(points)),
         *(tuple(runs), tuple(warnings)),
     )
+
+
+def _is_optional(key: str) -> bool:
+    return key in METHODS and METHODS[key].is_optional
 
 
 def _further(seeds: Sequence[int], count: int) -> list[int]:

@@ -15,7 +15,7 @@ from ..durations import format_duration
 from ..locate import find_config
 from .dataset import MaskedDataset, read_masked_dataset
 from .execute import Executor
-from .methods import FINAL_MODEL, METHODS
+from .methods import DEFAULT_METHODS, FINAL_MODEL, METHODS, Method, given_method
 from .plan import make_plan
 from .results import (
     gather_results,
@@ -46,7 +46,8 @@ class CompareOptions:
         costs: Costs by level that go before the dataset's own.
         final_model: Config of the final model.
         cfg_options: Overrides of that config.
-        adopt: ``METHOD=FILE`` or ``METHOD@SEED=FILE`` of what was made elsewhere.
+        adopt: ``METHOD=FILE`` or ``METHOD@SEED=FILE`` of what was made elsewhere;
+            ``LABEL:LEVEL`` in the place of ``METHOD`` makes a row of its own.
         jobs: How many runs at once.
         fast: The tiny form for a try.
         train_args: Further arguments of ``tools/run_pipeline.py``.
@@ -54,7 +55,7 @@ class CompareOptions:
 
     dataset: str
     root: str | None = None
-    methods: tuple[str, ...] = tuple(METHODS)
+    methods: tuple[str, ...] = DEFAULT_METHODS
     seeds: tuple[int, ...] = (0,)
     baseline_seeds: int = 3
     budgets: tuple[float, ...] = ()
@@ -82,6 +83,7 @@ def lay_out(options: CompareOptions) -> StageList:
     """
     dataset = read_masked_dataset(options.dataset)
     costs = dataset_costs(dataset.coco, len(dataset.spec['classes']))
+    adopted, given = _adopted(options.adopt, dataset)
     plan = make_plan(
         dataset,
         {**costs, **options.costs},
@@ -89,7 +91,7 @@ def lay_out(options: CompareOptions) -> StageList:
         options.seeds,
         options.baseline_seeds,
         options.budgets,
-        _adopted(options.adopt, dataset),
+        *(adopted, given),
     )
     default = Path('work_dirs/compare_supervision', dataset.name)
     root = Path(options.root or default).resolve()
@@ -102,22 +104,31 @@ def lay_out(options: CompareOptions) -> StageList:
 
 def _adopted(
     given: Sequence[str], dataset: MaskedDataset
-) -> dict[tuple[str, int | None], Path]:
-    """Read ``METHOD[@SEED]=FILE``."""
+) -> tuple[dict[tuple[str, int | None], Path], tuple[Method, ...]]:
+    """Read ``METHOD[@SEED]=FILE`` and ``LABEL:LEVEL[@SEED]=FILE``."""
     adopted: dict[tuple[str, int | None], Path] = {}
+    rows: dict[str, Method] = {}
     for text in given:
         name, equals, file = text.partition('=')
         key, at, seed = name.partition('@')
-        if not equals or key not in METHODS or (at and not seed.isdigit()):
+        known = key in METHODS or ':' in key
+        if not equals or not known or (at and not seed.isdigit()):
             raise ValueError(
                 f'--adopt is written METHOD=FILE or METHOD@SEED=FILE with a method of '
-                f'{[*METHODS]}; given {text!r}'
+                f'{[*METHODS]}, or with LABEL:LEVEL; given {text!r}'
+            )
+        method = METHODS.get(key) or given_method(key)
+        other = rows.setdefault(method.key, method) if method.is_given else method
+        if other != method:
+            raise ValueError(
+                f'--adopt {text}: {other.title} and {method.title} are one name for '
+                'files; choose another.'
             )
         path = Path(file).resolve()
         content = read_json(str(path))
         if isinstance(content, dict) and 'annotations' in content:
             _check_images(path, content, dataset)
-            if METHODS[key].level == 'masks':
+            if method.level == 'masks':
                 raise ValueError(
                     f'--adopt {text}: full masks have no pseudo labels; give the '
                     'metrics of the final model (tools/test.py --metrics-out).'
@@ -127,8 +138,8 @@ def _adopted(
                 f'--adopt {text}: the file is neither a COCO file of pseudo labels nor '
                 'metrics of a final model with a mask AP (tools/test.py --metrics-out)'
             )
-        adopted[key, int(seed) if at else None] = path
-    return adopted
+        adopted[method.key, int(seed) if at else None] = path
+    return adopted, tuple(rows.values())
 
 
 def _has_ap(content: dict[str, Any]) -> bool:

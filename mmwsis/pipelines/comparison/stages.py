@@ -134,7 +134,9 @@ class StageList:
                 file = Path(folder, f'{run.method.key}.py')
                 write_pipeline(file, run.method, self.settings(run))
                 spec = self.plan.dataset.own_spec()
-                self._pipelines[key] = load_pipeline(file, spec, fast=self.fast)
+                self._pipelines[key] = load_pipeline(
+                    file, spec, fast=self.fast, data=run.data
+                )
         return self._pipelines[key].stages
 
     def _proposal_stages(self) -> Iterator[Stage]:

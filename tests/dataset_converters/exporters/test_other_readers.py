@@ -133,3 +133,26 @@ def test_datumaro_reads_cvat(labels, tmp_path):
     assert found.keys() == expected.keys()
     for number, mask in found.items():
         np.testing.assert_array_equal(mask.astype(bool), expected[number])
+
+
+def test_datumaro_reads_outlines_of_cvat(labels, tmp_path):
+    cvat = pytest.importorskip(
+        'datumaro.plugins.data_formats.cvat.base', exc_type=ImportError
+    )
+    file, images = labels
+    settings = ExportSettings(img_dir=images, shape='polygon', images='link')
+    export_labels(file, 'cvat', tmp_path / 'out', settings)
+    found = {}
+    for item in cvat.CvatBase(str(tmp_path / 'out/annotations.xml')):
+        for one in item.annotations:
+            if hasattr(one, 'points'):
+                outlines = found.setdefault(int(one.attributes['id']), [])
+                outlines.append([float(value) for value in one.points])
+    expected = {
+        number: mask for own in masks_of(file).values() for number, mask in own.items()
+    }
+    # Objects with holes are masks, which are compared above.
+    assert found.keys() == expected.keys() - {100, 114}
+    for number, outlines in found.items():
+        mask = mask_api.decode(checked_rle(outlines, HEIGHT, WIDTH))
+        np.testing.assert_array_equal(mask.astype(bool), expected[number])
