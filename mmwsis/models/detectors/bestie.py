@@ -390,15 +390,16 @@ class BESTIE(EndToEndDetector):
         found = most_probable(scores)
         counts = found.flatten().bincount(minlength=len(scores))
         large = counts[1:] >= max(self.test_cfg['min_area'], 1)
-        # On the CPU, torch rounds three maps otherwise than any other number of maps.
-        if len(large) == 3:
-            large[:] = True
-        elif int(large.sum()) in (0, 3):
-            large[(~large).nonzero()[0]] = True  # without any component
+        if not large.any():
+            large[0] = True  # without any component
         classes = large.nonzero()[:, 0]
         if not self.class_agnostic:
             centers = centers[:, classes]
-        centers = self.enlarged(centers, scores.shape[1:])[0]
+        # One after the other: torch rounds three maps otherwise than other numbers.
+        enlarged = [
+            self.enlarged(one, scores.shape[1:])[0] for one in centers.split(1, 1)
+        ]
+        centers = torch.cat(enlarged)
         numbers = F.pad(large.long().cumsum(0) * large, (1, 0))
         return (
             classes,

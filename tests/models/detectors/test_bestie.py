@@ -377,7 +377,7 @@ def blobs(classes, num_classes, seed):
 def test_centre_maps_of_absent_classes_change_nothing(
     settings, num_classes, classes, artifact
 ):
-    """Bit by bit the instances of all centre maps, enlarged."""
+    """Bit by bit the instances of all centre maps, each enlarged."""
     settings = {
         **settings,
         'test_cfg': {'min_area': 80, **settings.get('test_cfg', {})},
@@ -403,7 +403,9 @@ def test_centre_maps_of_absent_classes_change_nothing(
     settings = {key: model.test_cfg[key] for key in GROUPING}
     labels, confidence, masks = scored_instances(
         scores,
-        model.enlarged(centers, size)[0].expand(num_classes, -1, -1),
+        torch.cat([model.enlarged(one, size)[0] for one in centers.split(1, 1)]).expand(
+            num_classes, -1, -1
+        ),
         model._full_offsets(offsets, size, sample),
         keep_centerless=not model.test_cfg['ignore'],
         **settings,
