@@ -96,7 +96,6 @@ from .scored_instances import (
     ScoredInstances,
     average_flipped,
     keep_tagged,
-    most_probable,
     point_instances,
     scored_instances,
 )
@@ -193,7 +192,6 @@ __all__ = [
     'merge_box_map',
     'merge_crop_labels',
     'merge_flipped_cams',
-    'most_probable',
     'oracle_objects',
     'oracle_proposals',
     'path_affinity',

@@ -85,7 +85,7 @@ def scored_instances(
     check_shape('offsets', offsets, (2, *centers.shape[1:]), like=centers)
     check_finite('probabilities', probabilities, 'The network has diverged.')
     if semantic_map is None:
-        semantic_map = most_probable(probabilities)
+        semantic_map = _most_probable(probabilities)
     found = component_instances(
         semantic_map[None],
         centers[None],
@@ -147,7 +147,7 @@ def point_instances(
     check_finite('probabilities', probabilities, 'The network has diverged.')
     check_finite('offsets', offsets, 'The network has diverged.')
     groups = group_to_points(
-        most_probable(probabilities)[None],
+        _most_probable(probabilities)[None],
         offsets[None],
         [points],
         [labels],
@@ -215,14 +215,7 @@ def keep_tagged(probabilities: Tensor, tags: Tensor) -> Tensor:
     return probabilities * kept.view(-1, *[1] * (probabilities.ndim - 1))
 
 
-def most_probable(probabilities: Tensor) -> Tensor:
-    """The class of each pixel, the first of equally probable ones.
-
-    Args:
-        probabilities: (C + 1, H, W) of background and C classes.
-
-    Returns:
-        (H, W) int64, 0 for background and ``c + 1`` for class ``c``.
-    """
+def _most_probable(probabilities: Tensor) -> Tensor:
+    """(H, W) the class of each pixel, the first of equally probable ones."""
     # ``argmax`` gives the same, and takes five times as long on a CPU.
     return probabilities.max(0).indices

@@ -262,7 +262,7 @@ def test_metric_names_what_is_wrong(panoptic_files, panoptic_sample):
     with pytest.raises(ValueError, match='image id 1: no pred_panoptic_seg'):
         metric.process(None, [dict(img_id=1)])
     metric = evaluator(path, seg_prefix=str(path.parent)).metrics[0]
-    with pytest.raises(FileNotFoundError, match='a.png does not exist'):
+    with pytest.raises(FileNotFoundError, match=r'a.png \(image id 1\) does not exist'):
         metric.process(None, [panoptic_sample(1, 0 * segment_map).to_dict()])
     path.write_text(json.dumps(dict(images=[], annotations=[{}], categories=[])))
     with pytest.raises(ValueError, match='not a panoptic one'):
