@@ -58,14 +58,14 @@ pipeline = dict(
             network='mmwsis::weak_panoptic/semantic_pspnet-r101_voc.py',
             detector='mmwsis::weak_panoptic/detector_faster-rcnn_r101_voc.py',
             instance_network='mmwsis::weak_panoptic/weak_panoptic_r101_voc.py',
+            refined='mmwsis::weak_panoptic/panoptic-fpn_r50_voc.py',
         ),
     ),
     dataset='mmwsis::_base_/datasets/voc_panoptic.py',
     stages=[
         {**stage, **_own.get(stage['name'], {})}
         for stage in _base_.stages
-        if stage['name']
-        not in ('box_labels', 'classifier', 'tag_labels', 'final_model', 'final_test')
+        if stage['name'] not in ('box_labels', 'classifier', 'tag_labels')
     ],
 )
 del (

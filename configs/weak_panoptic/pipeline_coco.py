@@ -89,6 +89,14 @@ _own = dict(
     full_network=_begin(_stages['full_network'], work_dir=f'{_folder}/full_network'),
     full_supervision=dict(work_dir=f'{_folder}/full_supervision'),
     full_test=dict(work_dir=f'{_folder}/full_supervision'),
+    final_model=dict(
+        work_dir=f'{_folder}/final_model',
+        cfg_options={
+            'train_dataloader.dataset.ann_file': f'{_made}.json',
+            'train_dataloader.dataset.data_prefix.seg': f'{_made}/',
+        },
+    ),
+    final_test=dict(work_dir=f'{_folder}/final_model'),
 )
 _voc = dict(
     _base_.pipeline.data.voc_panoptic, coco_proposals='data/coco/proposals/built_in_voc'
