@@ -47,6 +47,9 @@ def main() -> None:
         run(sys.executable, '-m', 'venv', '--clear', VENV)
     run(PYTHON, '-m', 'pip', 'install', '-q', 'uv>=0.13')
     settings = pip_settings(ask(PYTHON, '-m', 'pip', 'config', 'list')[0])
+    # Without it the first start of every tool would compile, and every start where
+    # PYTHONDONTWRITEBYTECODE is set, as in many containers.
+    settings.append('--compile-bytecode')
     install = [UV, 'pip', 'install', '-p', PYTHON, *settings]
     check_compiler()
     run(*install, '-r', FOLDER / 'build.txt', *missing_torch(install))

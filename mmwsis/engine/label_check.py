@@ -60,7 +60,7 @@ def label_problems(
         if path is None or not path.is_file():
             continue
         if level is None:
-            problem = panoptic_problem(dataset)
+            problem = _panoptic_problem(dataset, files)
             if problem is not None:
                 yield problem
             continue
@@ -102,12 +102,8 @@ def _problem(
     return None
 
 
-def panoptic_problem(dataset: DatasetClasses) -> str | None:
-    """All errors of the panoptic file that a dataset reads, as one message.
-
-    Args:
-        dataset: Of a config; other datasets than panoptic ones have none.
-    """
+def _panoptic_problem(dataset: DatasetClasses, files: LabelFiles) -> str | None:
+    """All errors of the panoptic file that a panoptic dataset reads."""
     kind = str((dataset.config or {}).get('type'))
     prefix = ((dataset.config or {}).get('data_prefix') or {}).get('seg')
     if not kind.endswith('CocoPanopticDataset') or not prefix or '://' in prefix:
@@ -115,7 +111,7 @@ def panoptic_problem(dataset: DatasetClasses) -> str | None:
     path = str(dataset.ann_file)
     folder = os.path.join(dataset.config.get('data_root') or '', prefix)
     try:
-        log = validate_panoptic(path, folder, max_examples=2).log
+        log = files.panoptic_report(path, folder).log
     except (ValueError, OSError) as error:
         return f'{dataset.where}: {error}'
     if log.first_error is None:

@@ -12,6 +12,7 @@ from mmwsis.formats.coco_file import image_file_name, read_json
 from mmwsis.formats.validation import ValidationReport, validate_file
 from mmwsis.formats.validation.file_names import missing_hint
 from mmwsis.formats.validation.labels import LABEL_KEYS
+from mmwsis.formats.validation.panoptic import validate_panoptic
 from mmwsis.structures.supervision import Supervision
 
 from .label_reading import check_some_images
@@ -26,6 +27,7 @@ class LabelFiles:
 
     def __init__(self) -> None:
         self._reports: dict[tuple, ValidationReport] = {}
+        self._panoptic: dict[tuple, ValidationReport] = {}
         self._missing: dict[tuple, str] = {}
         self._said: set[str] = set()
 
@@ -62,6 +64,25 @@ class LabelFiles:
             self._reports[key] = report
         report = self._reports[key]
         return replace(report, path=path, log=copy.deepcopy(report.log))
+
+    def panoptic_report(self, path: str, folder: str) -> ValidationReport:
+        """Validate a panoptic file, and a sample of its PNGs.
+
+        Args:
+            path: Panoptic JSON.
+            folder: Of its PNGs.
+
+        Returns:
+            The report.
+
+        Raises:
+            ValueError: It is no panoptic JSON.
+            OSError: It or the folder cannot be read.
+        """
+        key = os.path.realpath(path), os.path.realpath(folder)
+        if key not in self._panoptic:
+            self._panoptic[key] = validate_panoptic(path, folder, max_examples=2)
+        return self._panoptic[key]
 
     def missing_images(self, file: str, folder: str) -> str:
         """Find out whether all images of a label file are in a folder.

@@ -16,6 +16,7 @@ that is trained on weak labels and is itself the final model has the ``stage``
 'end_to_end', and says the rest as a labeler does.
 """
 
+import functools
 import os
 import shlex
 from collections.abc import Mapping
@@ -120,7 +121,7 @@ def _products(
 ) -> list[Requirement]:
     """Weights, and labels or maps, that a config of an earlier stage makes."""
     file = _find(name, reader)
-    cfg = read_config(file)
+    cfg = _read_once(file, file.stat().st_mtime_ns)
     option = ''
     if spec.get('file'):
         cfg = apply_data_spec(cfg, spec)
@@ -135,6 +136,12 @@ def _products(
         words += [] if checkpoint is None else [checkpoint]
         made.append(Requirement(str(labels), ' '.join(words) + option))
     return made
+
+
+@functools.cache
+def _read_once(file: Path, changed: int) -> Config:
+    """A config, not to be changed; a check asks for the same ones again and again."""
+    return read_config(file)
 
 
 def _find(name: str, reader: str | None) -> Path:
