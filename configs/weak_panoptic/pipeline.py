@@ -18,7 +18,7 @@ _own = dict(
     weak_labels=dict(
         command=[
             'tools/dataset_converters/coco2weak.py',
-            _truth,
+            *(_truth, '--panoptic-dir', '{data_root}/{train.panoptic.seg}'),
             *('--level', 'boxes', '--out', '{data_root}/{train.weak.boxes}'),
             *('--overwrite', '--keep-handmade'),
         ],

@@ -274,6 +274,8 @@ class JobFactory:
         arguments = [stage.pseudo, stage.gt, '--out-dir', str(out_dir)]
         if stage.img_dir is not None:
             arguments += ['--img-dir', stage.img_dir]
+        if stage.gt_seg_dir is not None:
+            arguments += ['--gt-seg-dir', stage.gt_seg_dir]
         return Job(
             command=[
                 *(sys.executable, str(self.shown_path(script))),

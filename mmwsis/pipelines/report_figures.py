@@ -208,7 +208,7 @@ class _Figures:
             and self.factory.artifact_of(one) == 'panoptic_maps'
         }
         truths = {
-            Path(entry.pseudo): entry.gt
+            Path(entry.pseudo): entry
             for entry in self.done
             if isinstance(entry, QualityStage)
         }
@@ -228,7 +228,7 @@ class _Figures:
             yield 'Panoptic labels', 'panoptic_labels.png', draw
 
     def _panoptic_labels(
-        self, makers: list[GenerateStage], truth: str | None, file: Path
+        self, makers: list[GenerateStage], truth: QualityStage | None, file: Path
     ) -> None:
         columns = [
             PanopticColumn(
@@ -239,15 +239,15 @@ class _Figures:
         ]
         sheet = panoptic_sheet(
             self._labeled_files(makers[-1])[1],
-            None if truth is None else self._panoptic_file(truth),
+            None if truth is None else self._panoptic_file(truth.gt, truth.gt_seg_dir),
             columns,
             num=self.stage.num_pictures,
         )
         save_image(file, sheet)
 
-    def _panoptic_file(self, name: str) -> PanopticFile:
+    def _panoptic_file(self, name: str, folder: str | None = None) -> PanopticFile:
         path = self.root / name
-        return PanopticFile(path, path.with_suffix(''))
+        return PanopticFile(path, self.root / (folder or path.with_suffix('')))
 
     def _of_predictions(self) -> Iterator[_Plan]:
         """Masks of the final model and the fully-supervised baseline."""

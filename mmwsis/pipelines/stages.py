@@ -192,6 +192,8 @@ class QualityStage(Stage):
         pseudo: Pseudo-label file.
         gt: Fully labelled COCO file of the same images.
         img_dir: Folder of the images, for the figure of the worst ones.
+        gt_seg_dir: Folder of the PNGs of a panoptic ``gt``. Defaults to that of its
+            name without ``.json``.
         args: Further arguments of the tool.
     """
 
@@ -200,6 +202,7 @@ class QualityStage(Stage):
     pseudo: str
     gt: str
     img_dir: str | None = None
+    gt_seg_dir: str | None = None
     args: tuple[str, ...] = ()
 
 

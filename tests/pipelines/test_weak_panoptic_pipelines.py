@@ -1,9 +1,11 @@
 """Weak panoptic's pipelines as plans: what each stage reads, round by round."""
 
+import json
 from pathlib import Path
 
 import pytest
 
+from mmwsis.engine.data_spec import load_data_spec
 from mmwsis.pipelines import load_pipeline
 from mmwsis.pipelines.jobs import JobFactory
 from mmwsis.pipelines.report_data import final_metrics
@@ -200,3 +202,38 @@ def test_labels_of_the_networks_of_voc_do_not_replace_each_other():
     # What GrabCut and the detector make is the same in all three.
     for name in ('first_labels', 'detections'):
         assert len({(one[name].out, one[name].work_dir) for one in runs}) == 1
+
+
+def test_pngs_of_the_truth_may_lie_in_a_folder_of_another_name(tmp_path):
+    """Not that of the JSON's name: every stage that reads the truth is told."""
+    for name in ('annotations', 'segments', 'segments_val'):
+        (tmp_path / name).mkdir()
+    kinds = [dict(id=1, name='car', isthing=1), dict(id=2, name='road', isthing=0)]
+    for name in ('panoptic', 'panoptic_val'):
+        text = json.dumps(dict(images=[], annotations=[], categories=kinds))
+        (tmp_path / f'annotations/{name}.json').write_text(text)
+    spec = dict(
+        name='streets',
+        data_root=str(tmp_path),
+        train=dict(
+            img='images',
+            panoptic=dict(ann_file='annotations/panoptic.json', seg='segments'),
+            weak=dict(boxes='weak/boxes.json'),
+        ),
+        val=dict(
+            img='images',
+            panoptic=dict(ann_file='annotations/panoptic_val.json', seg='segments_val'),
+        ),
+    )
+    file = tmp_path / 'streets.py'
+    file.write_text(f'data_spec = {spec!r}\n')
+    stages = stages_of('pipeline_small', data_spec=load_data_spec(file))
+    folder = f'{tmp_path}/segments/'
+    command = stages['weak_labels'].command
+    assert command[command.index('--panoptic-dir') + 1] == folder
+    for name in ('first_quality', 'label_quality@1', 'label_quality@2', 'quality'):
+        assert stages[name].gt_seg_dir == folder
+    for name in ('full_network', 'full_supervision'):
+        options = stages[name].cfg_options
+        assert options['train_dataloader.dataset.pipeline.1.seg_prefix'] == folder
+        assert stages[name].work_dir.endswith('_streets')

@@ -4,6 +4,7 @@
 # crops that have tags.
 labels = '{data_root}/pseudo_labels'
 truth = '{data_root}/{train.panoptic.ann_file}'
+truth_maps = '{data_root}/{train.panoptic.seg}'
 detections = {
     'train_dataloader.dataset.pipeline.2.ann_file': '{out:detections}',
     'pseudo_label_dataloader.dataset.pipeline.1.ann_file': '{out:detections}',
@@ -17,7 +18,7 @@ weak_labels = dict(
     command=[
         'tools/dataset_converters/coco2weak.py',
         truth,
-        *('--level', 'boxes', '--crop-tags', '{crop}'),
+        *('--panoptic-dir', truth_maps, '--level', 'boxes', '--crop-tags', '{crop}'),
         *('--out', '{data_root}/{train.weak.boxes}', '--overwrite', '--keep-handmade'),
     ],
     inputs=[truth],
@@ -65,6 +66,7 @@ first_quality = dict(
     only_with=['train.panoptic.ann_file'],
     pseudo='{out:first_labels}',
     gt=truth,
+    gt_seg_dir=truth_maps,
 )
 # Stages 5 and 6: the semantic network, trained anew on the labels of the round before, and
 # the labels of the next round. After five rounds
@@ -106,6 +108,7 @@ refinement = dict(
             only_with=['train.panoptic.ann_file'],
             pseudo='{out:labels}',
             gt=truth,
+            gt_seg_dir=truth_maps,
         ),
     ],
     from_round={6: dict(labels={'model.test_cfg.refinement.merge': False})},
@@ -177,6 +180,7 @@ final = [
         only_with=['train.panoptic.ann_file'],
         pseudo='{out:pseudo_labels}',
         gt=truth,
+        gt_seg_dir=truth_maps,
     ),
 ]
 # MMDetection's Panoptic FPN on what they make of the training images.
@@ -189,24 +193,28 @@ final_model = [
     ),
 ]
 # The same two networks on the panoptic labels of the dataset.
+full_labels = {
+    'train_dataloader.dataset.pipeline.1.ann_file': truth,
+    'train_dataloader.dataset.pipeline.1.seg_prefix': truth_maps,
+}
 full = [
     dict(
         name='full_network',
         type='train',
         config='{network}',
-        work_dir='work_dirs/weak_panoptic_full/semantic_{data}',
+        work_dir='work_dirs/weak_panoptic_full/semantic_{name}',
         only_with=['train.panoptic.ann_file'],
-        cfg_options={'train_dataloader.dataset.pipeline.1.ann_file': truth},
+        cfg_options=full_labels,
     ),
     dict(
         name='full_supervision',
         type='train',
         config='{instance_network}',
-        work_dir='work_dirs/weak_panoptic_full/panoptic_{data}',
+        work_dir='work_dirs/weak_panoptic_full/panoptic_{name}',
         only_with=['train.panoptic.ann_file'],
         cfg_options={
             'load_from': '{checkpoint:full_network}',
-            'train_dataloader.dataset.pipeline.1.ann_file': truth,
+            **full_labels,
             **detections,
         },
     ),
@@ -214,7 +222,7 @@ full = [
         name='full_test',
         type='test',
         config='{instance_network}',
-        work_dir='work_dirs/weak_panoptic_full/panoptic_{data}',
+        work_dir='work_dirs/weak_panoptic_full/panoptic_{name}',
         only_with=['train.panoptic.ann_file', 'val.panoptic.ann_file'],
         cfg_options=detections,
     ),
@@ -248,6 +256,7 @@ stages = [
 del (
     labels,
     truth,
+    truth_maps,
     detections,
     box_maps,
     weak_labels,
@@ -255,4 +264,5 @@ del (
     from_tags,
     first_quality,
 )
-del refinement, from_detector, final, final_model, full, report
+del refinement, from_detector, final, final_model, full_labels, full
+del report
