@@ -206,7 +206,7 @@ def test_labels_of_the_networks_of_voc_do_not_replace_each_other():
 
 def test_pngs_of_the_truth_may_lie_in_a_folder_of_another_name(tmp_path):
     """Not that of the JSON's name: every stage that reads the truth is told."""
-    for name in ('annotations', 'segments', 'segments_val'):
+    for name in ('annotations', 'images', 'segments', 'segments_val'):
         (tmp_path / name).mkdir()
     kinds = [dict(id=1, name='car', isthing=1), dict(id=2, name='road', isthing=0)]
     for name in ('panoptic', 'panoptic_val'):
