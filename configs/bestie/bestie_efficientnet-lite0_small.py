@@ -33,6 +33,10 @@ model = dict(
     offset_head=dict(in_index=1, in_channels=64, feat_channels=32, init_std=init_std),
     # Photographs of any size are looked at at this one; masks have the photograph's.
     test_cfg=dict(network_size=True),
+    # All pixels, not the hardest fifth of the release: where semantic maps are wrong in many
+    # places, those are the pixels that are hard. On animals7 labels from points had an AP50
+    # of .511 with all pixels, .395 with a fifth.
+    loss_seg=dict(ratio=None),
     # With the released 0.01 offsets need tens of thousands of iterations.
     loss_offset=dict(loss_weight=0.5),
 )

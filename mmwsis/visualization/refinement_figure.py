@@ -118,7 +118,8 @@ def _source_tile(image: np.ndarray, sample: Any) -> Tile:
     points = ((sample.gt_instances.points + 0.5) * scale - 0.5).tolist()
     labels = sample.gt_instances.labels.tolist()
     draw_points(canvas, points, [distinct_color(label + 1) for label in labels])
-    caption = f'image {sample.get("img_id")}: semantic map, {len(points)} cues'
+    count = f'{len(points)} {"cue" if len(points) == 1 else "cues"}'
+    caption = f'image {sample.get("img_id")}: semantic map, {count}'
     return Tile(canvas.image, caption)
 
 
