@@ -65,7 +65,8 @@ pipeline = dict(
     stages=[
         {**stage, **_own.get(stage['name'], {})}
         for stage in _base_.stages
-        if stage['name'] not in ('box_labels', 'classifier', 'tag_labels')
+        if stage['name']
+        not in ('mixed_labels', 'box_labels', 'classifier', 'tag_labels')
     ],
 )
 del (

@@ -153,6 +153,7 @@ pipeline = dict(
     name='weak_panoptic_{data}',
     title='Weak panoptic on {title}',
     supervision='boxes',
+    without=['mixed_labels'],
     data=dict(
         cityscapes_panoptic=dict(
             title='Cityscapes',

@@ -51,52 +51,36 @@ _coco = [
         cfg_options={'train_dataloader.dataset.pipeline.1.ann_file': '{coco_labels}'},
     ),
 ]
-# Both networks of VOC begin with these weights. Every training has a folder of its own: those
-# of pipeline.py begin with others.
+# Both networks of VOC begin with these weights. Every training has a folder of its own, and
+# labels have names of their own: those of pipeline.py begin with others.
 _folder = 'work_dirs/weak_panoptic_{data}'
-_pretrained = {'load_from': '{checkpoint:coco_network}'}
-
-
-def _begin(stage, **more):
-    return dict(stage, cfg_options={**stage['cfg_options'], **_pretrained}, **more)
-
-
-# And labels have names of their own: of the networks, whose first labels are the same.
 _made = '{data_root}/pseudo_labels/weak_panoptic_{data}'
-_stages = {stage['name']: stage for stage in _base_.pipeline.stages}
-_network, _network_test, _labels, *_others = _stages['refinement']['stages']
-_own = dict(
-    refinement=dict(
-        stages=[
-            _begin(_network, work_dir=f'{_folder}/network/round{{round}}'),
-            dict(_network_test, work_dir=f'{_folder}/network/round{{round}}'),
-            dict(
-                _labels,
-                work_dir=f'{_folder}/network/round{{round}}',
-                out=f'{_made}_round{{round}}.json',
-            ),
-            *_others,
-        ],
-    ),
+_pretrained = {'load_from': '{checkpoint:coco_network}'}
+_network = dict(work_dir=f'{_folder}/network/round{{round}}')
+_instance_network = dict(work_dir=f'{_folder}/instance_network')
+_full = dict(work_dir=f'{_folder}/full_supervision')
+_final_model = dict(work_dir=f'{_folder}/final_model')
+_changes = dict(
+    network=dict(**_network, cfg_options=_pretrained),
+    network_test=_network,
+    labels=dict(**_network, out=f'{_made}_round{{round}}.json'),
     piecewise_test=dict(work_dir=f'{_folder}/piecewise'),
-    instance_network=dict(work_dir=f'{_folder}/instance_network'),
-    instance_test=dict(work_dir=f'{_folder}/instance_network'),
+    instance_network=_instance_network,
+    instance_test=_instance_network,
     pseudo_labels=dict(
-        work_dir=f'{_folder}/instance_network',
-        artifact='panoptic_maps',
-        out=f'{_made}.json',
+        **_instance_network, artifact='panoptic_maps', out=f'{_made}.json'
     ),
-    full_network=_begin(_stages['full_network'], work_dir=f'{_folder}/full_network'),
-    full_supervision=dict(work_dir=f'{_folder}/full_supervision'),
-    full_test=dict(work_dir=f'{_folder}/full_supervision'),
+    full_network=dict(work_dir=f'{_folder}/full_network', cfg_options=_pretrained),
+    full_supervision=_full,
+    full_test=_full,
     final_model=dict(
-        work_dir=f'{_folder}/final_model',
+        **_final_model,
         cfg_options={
             'train_dataloader.dataset.ann_file': f'{_made}.json',
             'train_dataloader.dataset.data_prefix.seg': f'{_made}/',
         },
     ),
-    final_test=dict(work_dir=f'{_folder}/final_model'),
+    final_test=_final_model,
 )
 _voc = dict(
     _base_.pipeline.data.voc_panoptic, coco_proposals='data/coco/proposals/built_in_voc'
@@ -119,10 +103,8 @@ pipeline = dict(
             without=['coco_proposals', 'coco_box_labels'],
         ),
     ),
-    stages=[
-        *_coco,
-        *({**stage, **_own.get(stage['name'], {})} for stage in _base_.pipeline.stages),
-    ],
+    stages=[*_coco, *_base_.pipeline.stages],
+    changes=_changes,
 )
-del _truth, _boxes, _coco, _folder, _pretrained, _begin, _made, _stages, _network
-del _network_test, _labels, _others, _own, _voc
+del _truth, _boxes, _coco, _folder, _made, _pretrained, _network, _instance_network
+del _full, _final_model, _changes, _voc

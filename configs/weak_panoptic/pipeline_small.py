@@ -9,6 +9,7 @@ pipeline = dict(
     name='weak_panoptic_{data}',
     title='Weak panoptic on {title}',
     supervision='boxes',
+    without=['mixed_labels'],
     data=dict(
         small_panoptic=dict(
             title='a few hundred photographs',

@@ -40,7 +40,9 @@ A stage with ``only_with=['train.ann_file']`` is left out on a dataset whose
 ``data_spec`` has no such entry, one with ``only_without`` where it has;
 ``without=['full_test']`` of the pipeline, or of one of its ``data``, leaves stages out
 by name. The stages that all
-methods have are in ``configs/_base_/pipelines``, under ``common``. With
+methods have are in ``configs/_base_/pipelines``, under ``common``. A pipeline that
+inherits another changes its stages by ``changes=dict(labeler=dict(work_dir='other'))``;
+``cfg_options`` there are added to the stage's own. With
 ``baseline_seeds=2``, for a ``--fast`` run in ``fast``, the fully-supervised baseline is
 trained with two seeds: see :mod:`mmwsis.pipelines.baseline_runs`. ``--correct`` adds
 stages of its own: see :mod:`mmwsis.pipelines.corrections`.
@@ -73,7 +75,8 @@ from .stages import (
 )
 
 _KEYS = {'name', 'title', 'work_dir', 'stages', 'fast', 'root'}
-_KEYS |= {'data', 'dataset', 'common', 'supervision', 'baseline_seeds', 'without'}
+_KEYS |= {'data', 'dataset', 'common', 'changes', 'supervision', 'baseline_seeds'}
+_KEYS |= {'without'}
 
 
 @dataclass(frozen=True)
@@ -150,6 +153,7 @@ def load_pipeline(
     other = data_spec is not None
     spec = data_spec if other else _own_spec(cfg, content, file)
     entries = _with_common(content['stages'], content.get('common') or {}, str(file))
+    entries = _with_changes(entries, content.get('changes') or {}, str(file))
     _check_names(entries, content.get('without') or (), str(file))
     overrides = _fast_overrides(content, entries, str(file)) if fast else {}
     entries, places = expand_rounds(entries, overrides, str(file), rounds)
@@ -233,6 +237,34 @@ def _with_common(
         if is_group(entry):
             entry['stages'] = _with_common(entry.get('stages') or [], common, where)
     return merged
+
+
+def _with_changes(
+    entries: list[dict[str, Any]], changes: dict[str, dict[str, Any]], where: str
+) -> list[dict[str, Any]]:
+    """Change stages, those of rounds too, by what ``changes`` says of their names."""
+    names = {
+        part['name']
+        for entry in entries
+        for part in (entry, *(entry['stages'] if is_group(entry) else ()))
+    }
+    if unknown := sorted(set(changes) - names):
+        raise ValueError(
+            f'{where}: changes of {unknown}; the stages are {sorted(names)}.'
+        )
+    return [_changed(entry, changes) for entry in entries]
+
+
+def _changed(
+    entry: dict[str, Any], changes: dict[str, dict[str, Any]]
+) -> dict[str, Any]:
+    changed = {**entry, **changes.get(entry['name'], {})}
+    if 'cfg_options' in changed:
+        own = entry.get('cfg_options') or {}
+        changed['cfg_options'] = {**own, **changed['cfg_options']}
+    if is_group(changed):
+        changed['stages'] = [_changed(part, changes) for part in changed['stages']]
+    return changed
 
 
 def _with_outputs(

@@ -265,8 +265,12 @@ def test_weak_panoptic_from_boxes_and_tags_of_images(inside):
     }
     with pytest.raises(ValueError, match='reads semantic_maps, box_maps of earlier'):
         labeler([image], tags=tags, **boxes, earlier=dict(class_maps=[tag_map]))
-    network = f'{folder}/semantic_pspnet-r18_semi_synthetic.py'  # declared with masks
-    option = {'model.test_cfg.refinement.image_level': True}
+    network = f'{folder}/semantic_pspnet-r18_synthetic.py'
+    option = {
+        'model.test_cfg.refinement.image_level': True,
+        # As in semi-supervision: declared with masks, which no image has here.
+        'pseudo_label_dataloader.dataset.supervision': 'masks',
+    }
     semantic = LabelInferencer(network, weights(network), 'cpu', option)
     earlier = dict(box_maps=[box_map])
     (result,) = semantic([image], tags=tags, **boxes, earlier=earlier)

@@ -146,7 +146,7 @@ def test_all_promised_configs_are_there():
             f'weak_panoptic_{network}',
         )
         assert {f'{stage}_{dataset}' for stage in own} <= stems['weak_panoptic']
-    pipelines = 'cityscapes', 'semi_synthetic', 'semi_cityscapes'
+    pipelines = 'cityscapes', 'semi_synthetic', 'semi_small', 'semi_cityscapes'
     assert {f'pipeline_{one}' for one in pipelines} <= stems['weak_panoptic']
     for name in IRNET_FINAL_MODELS - {'solov2_efficientnet-lite0_small'}:
         assert {name, with_points(name)} <= stems['bestie']

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from mmdet.evaluation import INSTANCE_OFFSET
 from mmengine.config import Config, ConfigDict
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import DATASETS, MODELS, init_default_scope
@@ -25,6 +26,7 @@ from mmwsis.engine.fit_config import LOADERS
 from mmwsis.formats.panoptic_files import PanopticFile
 from mmwsis.formats.segment_maps import renumber
 from mmwsis.formats.semantic_maps import encode_semantic_map
+from mmwsis.pipelines import load_pipeline
 from mmwsis.structures.supervision import Supervision
 
 SIZE = 64
@@ -36,8 +38,6 @@ PANOPTIC_LABELS = (
     'weak_panoptic_round0',
     'weak_panoptic_round1',
     'weak_panoptic_extra_round0',
-    'weak_panoptic_semi_round0',
-    'weak_panoptic_semi_round1',
     'weak_panoptic_voc_round0',
 )
 
@@ -147,10 +147,7 @@ def narrow(node):
 
 def prepare(file, spec):
     cfg = copy.deepcopy(load(file).to_dict())
-    if '_semi_' in file.stem:  # of the scenes, whose share of full labels is drawn
-        cfg = on_mixed_scenes(cfg, file.stem, spec)
-    else:
-        cfg = apply_data_spec(Config(cfg), spec)
+    cfg = apply_data_spec(Config(cfg), spec)
     refinement = cfg.model.get('test_cfg', {}).get('refinement') or {}
     if 'prior_label' in refinement:  # PASCAL VOC alone has one class of stuff
         refinement['prior_label'] = None
@@ -160,31 +157,6 @@ def prepare(file, spec):
         if cfg.get(loader) is not None:
             small_images(cfg[loader].dataset)
     return cfg
-
-
-def on_mixed_scenes(cfg, stem, spec):
-    """A semi-supervised config, whose label file no data spec names."""
-    if stem.endswith('_synthetic'):
-        return Config(moved(cfg, 'data/synthetic', spec['data_root']))
-    weak = cfg['data_spec']['train']['weak']['boxes']
-    cfg['pseudo_label_dataloader']['dataset'].update(supervision='boxes', ann_file=weak)
-    cfg = apply_data_spec(Config(cfg), spec)
-    mixed = 'weak/masks25_boxes75_panoptic_train.json'
-    cfg.pseudo_label_dataloader.dataset.update(supervision='masks', ann_file=mixed)
-    truth = str(Path(spec['data_root'], spec['train']['panoptic']['ann_file']))
-    for step in cfg.pseudo_label_dataloader.dataset.pipeline:
-        if step.type == 'mmwsis.LoadFullLabels':
-            step.ann_file = truth
-    return cfg
-
-
-def moved(node, old, new):
-    """A config that finds its data elsewhere."""
-    if isinstance(node, dict):
-        return {key: moved(value, old, new) for key, value in node.items()}
-    if isinstance(node, (list, tuple)):
-        return [moved(value, old, new) for value in node]
-    return node.replace(old, new) if isinstance(node, str) else node
 
 
 def small_images(node):
@@ -224,6 +196,33 @@ def test_loss_step_and_prediction(file, panoptic_spec):
     with torch.no_grad():
         (sample,) = model(**data, mode='predict')
     check_prediction(kind or 'panoptic_maps', sample)
+
+
+@pytest.mark.parametrize('stage', ['first_labels', 'labels@1'])
+def test_a_fully_labelled_image_keeps_its_labels(stage, panoptic_spec):
+    """As the pipelines of semi-supervision say it; the others are made from boxes."""
+    folder = PANOPTIC[0].parent
+    pipeline = load_pipeline(folder / 'pipeline_semi_small.py', panoptic_spec)
+    (stage,) = (one for one in pipeline.stages if one.name == stage)
+    cfg = prepare(folder / stage.config.rpartition('/')[2], panoptic_spec)
+    cfg.merge_from_dict(stage.cfg_options)
+    model = MODELS.build(cfg.model).eval()
+    if hasattr(model, 'artifact'):
+        model.artifact = 'panoptic_maps'
+    data = model.data_preprocessor(batch(cfg, 'pseudo_label_dataloader', 2), False)
+    with torch.no_grad():
+        samples = model(**data, mode='predict')
+    root, part = Path(panoptic_spec['data_root']), panoptic_spec['train']['panoptic']
+    truth = PanopticFile(root / part['ann_file'], root / part['seg'])
+    order = {key: label for label, key in enumerate(truth.categories)}
+    drawn = ['sem_seg' in sample.get('gt_panoptic_seg', {}) for sample in samples]
+    assert drawn == [True, False]
+    sample = samples[0]
+    segments = truth.segments(sample.img_id)
+    label_of = {one['id']: order[one['category_id']] for one in segments}
+    labels = renumber(truth.segment_map(sample.img_id), label_of, len(order))
+    made = sample.pred_panoptic_seg.sem_seg[0].numpy() % INSTANCE_OFFSET
+    assert (made == labels).all()
 
 
 def check_prediction(kind, sample):

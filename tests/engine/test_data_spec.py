@@ -285,10 +285,7 @@ def is_variable(key, cfg):
     [
         f
         for f in sorted(CONFIGS.glob('[!_]*/*.py'))
-        if not f.name.startswith('pipeline')
-        and f.parent.name != 'data_specs'
-        # Shares of full labels are drawn of the synthetic scenes alone.
-        and '_semi_' not in f.name
+        if not f.name.startswith('pipeline') and f.parent.name != 'data_specs'
     ],
     ids=lambda file: f'{file.parent.name}/{file.stem}',
 )

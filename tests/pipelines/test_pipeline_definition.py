@@ -107,6 +107,33 @@ pipeline = dict(name='toy', without=['a', 'q'], stages=[
         load_pipeline(wrong)
 
 
+def test_a_pipeline_changes_stages_of_the_one_it_inherits(tmp_path):
+    write(
+        tmp_path,
+        """
+pipeline = dict(name='toy', stages=[
+    dict(name='a', type='train', config='a.py', cfg_options=dict(x=1, y=1)),
+    dict(name='r', type='rounds', rounds=2, stages=[
+        dict(name='b', type='train', config='b.py')])])
+""",
+    )
+    child = tmp_path / 'child.py'
+    child.write_text("""
+_base_ = './pipeline.py'
+pipeline = dict(name='other', changes=dict(
+    a=dict(config='c.py', cfg_options=dict(y=2, z=3)),
+    b=dict(work_dir='w/round{round}', cfg_options=dict(x=1))))
+""")
+    first, *rounds = load_pipeline(child).stages
+    assert first.config == 'c.py'
+    assert first.cfg_options == dict(x=1, y=2, z=3)
+    assert [one.work_dir for one in rounds] == ['w/round1', 'w/round2']
+    assert all(one.cfg_options == dict(x=1) for one in rounds)
+    child.write_text(child.read_text().replace('    b=', '    q='))
+    with pytest.raises(ValueError, match=r"changes of \['q'\]; the stages are \['a', "):
+        load_pipeline(child)
+
+
 @pytest.mark.parametrize(
     ('body', 'message'),
     [

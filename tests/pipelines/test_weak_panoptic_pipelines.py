@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from mmengine.config import Config
 
 from mmwsis.engine.data_spec import load_data_spec
 from mmwsis.pipelines import load_pipeline
@@ -76,41 +77,48 @@ def test_the_report_has_the_figures_that_the_paper_has_of_the_dataset():
     assert found['AP^r_vol'] == 0.5
 
 
-def test_semi_supervision_changes_label_file_and_two_configs():
-    weak, semi = stages_of('pipeline_synthetic'), stages_of('pipeline_semi_synthetic')
-    mixed = 'data/synthetic/weak/masks25_boxes75_panoptic_train.json'
-    assert semi['weak_labels'].outputs == (mixed,)
-    for name, stage in semi.items():
-        config = getattr(stage, 'config', '')
-        if '_semi_' in config:
-            assert config.replace('_semi_', '_') == weak[name].config
-        elif name in ('classifier', 'detector', 'box_labels', 'instance_network'):
-            assert mixed in stage.cfg_options.values()
-    assert semi['report'].full is None
-
-
-def test_semi_supervision_of_cityscapes_has_files_of_its_own():
-    weak, semi = (stages_of(f'pipeline_{n}cityscapes') for n in ('', 'semi_'))
-    mixed = 'data/cityscapes/weak/masks25_boxes75_gtFine_train.json'
-    assert semi['mixed_labels'].outputs == (mixed,)
-    label = 'pseudo_label_dataloader.dataset.ann_file'
-    for name in ('first_labels', 'labels@1', 'labels@6', 'pseudo_labels'):
+@pytest.mark.parametrize('kind', ['synthetic', 'small', 'cityscapes'])
+def test_semi_supervision_labels_with_what_people_drew(kind):
+    weak, semi = stages_of(f'pipeline_{kind}'), stages_of(f'pipeline_semi_{kind}')
+    (mixed,) = semi['mixed_labels'].outputs
+    label = 'pseudo_label_dataloader.dataset.'
+    rounds = [name for name in semi if name.startswith('labels@')]
+    for name in ('first_labels', *rounds, 'pseudo_labels'):
         assert semi[name].out != weak[name].out
-        if name != 'pseudo_labels':
-            assert semi[name].cfg_options[label] == mixed
-            assert '_semi_' in semi[name].config
-    assert semi['extra_labels@1'].out != weak['extra_labels@1'].out
-    assert 'weak/boxes_gtCoarse' in semi['extra_labels@1'].cfg_options[label]
-    shared = ('proposals', 'box_labels', 'tag_labels', 'detections')
-    for name in (*shared, 'extra_first_labels'):
-        assert semi[name] == weak[name]
-    key = TRAIN.format('datasets.0.', 1)
+    for name in ('first_labels', *rounds):
+        added = semi[name].cfg_options.items() - weak[name].cfg_options.items()
+        assert weak[name].cfg_options.items() <= semi[name].cfg_options.items()
+        added = dict(added)
+        assert added.pop(f'{label}ann_file') == mixed
+        assert added.pop(f'{label}supervision') == added.pop('wsis.supervision')
+        truth, folder = (
+            f'{label}pipeline.4.{key}' for key in ('ann_file', 'seg_prefix')
+        )
+        assert added.pop(truth) in semi['mixed_labels'].command
+        assert added.pop(folder) in semi['mixed_labels'].command
+        assert not added
+        config = Config.fromfile(FOLDER / Path(semi[name].config).name)
+        step = config.pseudo_label_dataloader.dataset.pipeline[4]
+        assert step == dict(type='mmwsis.LoadFullLabels', ann_file=None)
+    # What learns from boxes and tags alone is shared, or labelled from boxes.
+    shared = ['proposals', 'box_labels', 'classifier', 'tag_labels', 'detections']
+    shared += ['extra_first_labels'] if kind == 'cityscapes' else []
+    assert all(semi[name] == weak[name] for name in shared)
+    trained = ('network@1', 'network_test@1', 'instance_network', 'piecewise_test')
+    assert all(semi[name].work_dir != weak[name].work_dir for name in trained)
+    assert semi['instance_network'].work_dir == semi['pseudo_labels'].work_dir
+    key = TRAIN.format('datasets.0.' if kind == 'cityscapes' else '', 1)
     assert semi['network@1'].cfg_options[key] == semi['first_labels'].out
-    final = semi['instance_network']
-    assert final.cfg_options[TRAIN.format('', 1)] == semi['labels@6'].out
-    assert final.work_dir == semi['pseudo_labels'].work_dir
-    assert final.work_dir != weak['instance_network'].work_dir
-    assert not {'full_network', 'full_test', 'final_model'} & set(semi)
+    final = semi['instance_network'].cfg_options[TRAIN.format('', 1)]
+    assert final == semi[rounds[-1]].out
+    assert semi['report'].full is None and 'mixed_labels' not in weak
+
+
+def test_coarse_images_have_no_full_labels():
+    weak, semi = (stages_of(f'pipeline_{n}cityscapes') for n in ('', 'semi_'))
+    one, other = weak['extra_labels@1'], semi['extra_labels@1']
+    assert one.out != other.out
+    assert one.cfg_options == other.cfg_options
 
 
 @pytest.mark.parametrize('name', ['pipeline', 'pipeline_small', 'pipeline_synthetic'])

@@ -15,10 +15,12 @@ predicted_size = dict(
 )
 # What is known of a training image when it is labelled: its box label map and boxes, and the
 # tags that the dataset gives. Labels have the size of the original image, so these follow the
-# resizing of what the network sees.
+# resizing of what the network sees. Images of the level masks keep the map that people drew,
+# which is in `ann_file` of the last step; a dataset at `boxes` has no such images.
 known_labels = [
     dict(type='mmwsis.LoadBoxLabelMap'),
     dict(type='mmwsis.LoadWeakAnnotations', with_point=False, with_bbox=True),
+    dict(type='mmwsis.LoadFullLabels', ann_file=None),
 ]
 # Where a test may read the truth, which only the ranking 'oracle' needs: `with_mask=True` and
 # `with_seg=True`.

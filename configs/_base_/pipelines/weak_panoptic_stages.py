@@ -5,6 +5,7 @@
 labels = '{data_root}/pseudo_labels'
 truth = '{data_root}/{train.panoptic.ann_file}'
 truth_maps = '{data_root}/{train.panoptic.seg}'
+mixed = '{data_root}/weak/masks25_boxes75_panoptic_train.json'
 detections = {
     'train_dataloader.dataset.pipeline.2.ann_file': '{out:detections}',
     'pseudo_label_dataloader.dataset.pipeline.1.ann_file': '{out:detections}',
@@ -23,6 +24,19 @@ weak_labels = dict(
     ],
     inputs=[truth],
     outputs=['{data_root}/{train.weak.boxes}'],
+)
+# Full labels of a quarter of the images, boxes and tags of the others, which the pipelines
+# of semi-supervision read. Another share is another --masks.
+mixed_labels = dict(
+    name='mixed_labels',
+    type='command',
+    command=[
+        'tools/dataset_converters/mix_supervision.py',
+        *(truth, '--panoptic-dir', truth_maps, '--masks', '25%', '--boxes', 'rest'),
+        *('--seed', '0', '--crop-tags', '{crop}', '--out', mixed, '--overwrite'),
+    ],
+    inputs=[truth],
+    outputs=[mixed],
 )
 # Stage 3: GrabCut and a proposal of every box.
 from_boxes = [
@@ -243,6 +257,7 @@ report = dict(
 )
 stages = [
     weak_labels,
+    mixed_labels,
     *from_boxes,
     *from_tags,
     first_quality,
@@ -257,9 +272,11 @@ del (
     labels,
     truth,
     truth_maps,
+    mixed,
     detections,
     box_maps,
     weak_labels,
+    mixed_labels,
     from_boxes,
     from_tags,
     first_quality,

@@ -64,11 +64,14 @@ class LoadFullLabels(LoadPanopticMap):
     is no segment. Images at weaker levels stay as they are: nothing is read of them.
 
     Args:
-        ann_file: COCO panoptic JSON of labels that people drew.
+        ann_file: COCO panoptic JSON of labels that people drew. Defaults to None, no
+            image is fully labelled.
         seg_prefix: Folder of its PNGs. Defaults to that of its name without ``.json``.
     """
 
-    def __init__(self, ann_file: str, seg_prefix: str | None = None) -> None:
+    def __init__(
+        self, ann_file: str | None = None, seg_prefix: str | None = None
+    ) -> None:
         super().__init__(ann_file, seg_prefix, with_stuff=False)
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
@@ -82,11 +85,17 @@ class LoadFullLabels(LoadPanopticMap):
 
         Raises:
             FileNotFoundError: The JSON, or the PNG of the image, does not exist.
-            ValueError: The file has no such image or other classes than the dataset;
-                or the PNG is damaged or of another size. The message names it.
+            ValueError: There is an image of level 'masks' and no ``ann_file``; the file
+                has no such image or other classes than the dataset; or the PNG is
+                damaged or of another size. The message names it.
         """
         if results['supervision'] != Supervision.MASKS.label:
             return results
+        if self.ann_file is None:
+            raise ValueError(
+                f'image id {results["img_id"]} is fully labelled (level '
+                f"'masks'), but LoadFullLabels has no ann_file: its panoptic JSON."
+            )
         ids, segments = self._read(results)
         numbers = self._numbers(segments)
         codes = {

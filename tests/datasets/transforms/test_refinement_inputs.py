@@ -162,6 +162,10 @@ def test_an_image_without_full_labels_is_named(full_labels):
     with pytest.raises(ValueError, match=r'image id 7 is \(3, 4\), expected \(9, 4\)'):
         load(results(height=9))
     assert 'seg_prefix=None' in repr(load)
+    with pytest.raises(
+        ValueError, match=r'image id 7 is fully labelled .* no ann_file'
+    ):
+        LoadFullLabels()(results())
 
 
 def test_boxes_and_full_labels_of_one_sample(full_labels):
