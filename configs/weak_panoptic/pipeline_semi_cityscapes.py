@@ -9,10 +9,10 @@ pipeline = dict(
     title='Weak panoptic on {title}, a quarter with full labels',
     without=_base_.without,
     changes=dict(
-        _base_.semi,
+        _base_.changes,
         extra_labels=dict(
             out='{data_root}/pseudo_labels/weak_panoptic_semi_extra_round{round}.json',
-            work_dir=_base_.semi.labels.work_dir,
+            work_dir=_base_.changes.labels.work_dir,
         ),
     ),
 )

@@ -6,5 +6,5 @@ pipeline = dict(
     name='weak_panoptic_semi_{data}',
     title='Weak panoptic on {title}, a quarter with full labels',
     without=_base_.without,
-    changes=_base_.semi,
+    changes=_base_.changes,
 )

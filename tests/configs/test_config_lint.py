@@ -372,7 +372,7 @@ def recipes():
 
 @pytest.mark.parametrize(('file', 'data'), recipes())
 def test_pipelines_load_and_name_existing_files(file, data):
-    assert set(load(file).keys()) <= {'pipeline', 'stages'}
+    assert set(load(file).keys()) <= {'pipeline', 'stages', 'changes', 'without'}
     small = file.stem.endswith(('_small', '_synthetic'))
     if not small:
         with pytest.raises(ValueError, match='fast'):

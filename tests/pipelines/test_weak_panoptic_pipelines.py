@@ -99,7 +99,9 @@ def test_semi_supervision_labels_with_what_people_drew(kind):
         assert not added
         config = Config.fromfile(FOLDER / Path(semi[name].config).name)
         step = config.pseudo_label_dataloader.dataset.pipeline[4]
-        assert step == dict(type='mmwsis.LoadFullLabels', ann_file=None)
+        assert step == dict(
+            type='mmwsis.LoadFullLabels', ann_file=None, seg_prefix=None
+        )
     # What learns from boxes and tags alone is shared, or labelled from boxes.
     shared = ['proposals', 'box_labels', 'classifier', 'tag_labels', 'detections']
     shared += ['extra_first_labels'] if kind == 'cityscapes' else []

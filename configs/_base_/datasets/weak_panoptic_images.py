@@ -1,7 +1,7 @@
 # Data pipelines of weak panoptic on whole images; a config says where labels, maps,
 # proposals and detections are, in the second and third step.
 # Training on the labels of a round: detections follow them in the last network's pipeline.
-label_map = dict(type='mmwsis.LoadPanopticMap')
+label_map = dict(type='mmwsis.LoadPanopticMap', seg_prefix=None)
 detections = dict(type='mmwsis.LoadDetections', score_thr=0.5, max_per_img=100)
 augmentation = [
     dict(type='mmwsis.RandomRescale', scale=(0.5, 2.0), interpolation='bilinear'),
@@ -20,7 +20,7 @@ predicted_size = dict(
 known_labels = [
     dict(type='mmwsis.LoadBoxLabelMap'),
     dict(type='mmwsis.LoadWeakAnnotations', with_point=False, with_bbox=True),
-    dict(type='mmwsis.LoadFullLabels', ann_file=None),
+    dict(type='mmwsis.LoadFullLabels', ann_file=None, seg_prefix=None),
 ]
 # Where a test may read the truth, which only the ranking 'oracle' needs: `with_mask=True` and
 # `with_seg=True`.

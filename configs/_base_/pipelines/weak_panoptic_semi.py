@@ -20,8 +20,10 @@ full_labels = {
 }
 network = dict(work_dir=f'{folder}/network/round{{round}}')
 instance_network = dict(work_dir=f'{folder}/instance_network')
-semi = dict(
-    first_labels=dict(out=f'{made}_round0.json', cfg_options=full_labels),
+changes = dict(
+    first_labels=dict(
+        artifact='panoptic_maps', out=f'{made}_round0.json', cfg_options=full_labels
+    ),
     network=network,
     network_test=network,
     labels=dict(**network, out=f'{made}_round{{round}}.json', cfg_options=full_labels),
