@@ -389,12 +389,13 @@ class PipelineRunner:
             code=code_version(job.scripts, self.hasher),
         )
 
-    def adopt(self, names: Sequence[str]) -> None:
+    def adopt(self, names: Sequence[str], save: bool = True) -> None:
         """Take the outputs of stages that were run by hand as finished.
 
         Args:
             names: Stages whose outputs exist, as of
                 :func:`~mmwsis.pipelines.selection.named_stages`.
+            save: Note it for later runs, too. Defaults to True.
 
         Raises:
             ValueError: An output is missing, or there is no such stage.
@@ -414,7 +415,8 @@ class PipelineRunner:
             record.started = record.finished = _now()
             record.outputs = outputs
             self.manifest.stages[stage.name] = record
-            self._save(record, job)
+            if save:
+                self._save(record, job)
 
 
 def noted(decision: Decision, stage: Stage) -> str:

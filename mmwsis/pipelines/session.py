@@ -136,8 +136,6 @@ def run_pipeline(
         say(f'\nReport: {report}; to send around: {report.with_suffix(".html")}')
     if runner.waiting is not None:
         say(f'\n{runner.waiting}')
-    elif report.is_file():
-        say(f'\nReport: {report}')
     return runner
 
 
@@ -155,6 +153,8 @@ def print_plan(
         StageFailedError: A check found what would stop a stage.
     """
     runner = make_runner(options, say)
+    if options.adopt:
+        runner.adopt(options.adopt, save=False)
     if commands:
         say(f'In {runner.root}:')
     planned, _ = runner.plan_what_can_be()
