@@ -288,7 +288,7 @@ def test_results_made_by_hand_can_be_adopted(toy):
     for stamp in toy.root.glob('work_dirs/*/pipeline_stage.json'):
         stamp.unlink()
     toy.calls()
-    options, lines = PipelineOptions('pipeline.py', adopt=('labeler',)), []
+    options, lines = PipelineOptions('pipeline.py', adopt=('weak', 'labeler')), []
     print_plan(options, commands=False, say=lines.append)  # as --list says it
     assert any('labeler (train): unchanged' in line for line in lines)
     assert not (toy.root / 'work_dirs/pipelines/toy/manifest.json').exists()
