@@ -17,6 +17,7 @@ from mmwsis.formats.categories import alike_hint, name_list, read_categories
 from mmwsis.formats.coco_file import read_json
 from mmwsis.formats.map_index import INDEX_NAME
 from mmwsis.formats.validation import Issue
+from mmwsis.registry import TRANSFORMS
 from mmwsis.structures.supervision import Supervision
 from mmwsis.utils.config_files import paths_named_in
 
@@ -97,8 +98,15 @@ def missing_requirements(cfg: Config, reader: Any = None) -> dict[str, str]:
 
 def _is_variable(key: str, value: Any) -> bool:
     """Whether an entry only helped to write the config, as in MMDetection's."""
-    text = isinstance(value, str) and key != 'load_from'
-    return text or key.endswith('_pipeline')
+    if isinstance(value, str):
+        return key != 'load_from'
+    steps = value if isinstance(value, list) and value else [value]
+    return key.endswith('_pipeline') or all(map(_is_transform, steps))
+
+
+def _is_transform(value: Any) -> bool:
+    kind = value.get('type') if isinstance(value, dict) else None
+    return isinstance(kind, str) and TRANSFORMS.get(kind) is not None
 
 
 def _is_unfinished(path: Path) -> bool:

@@ -7,6 +7,7 @@ import pytest
 from mmengine.config import Config
 
 from mmwsis.engine.data_spec import load_data_spec
+from mmwsis.engine.preflight import missing_requirements
 from mmwsis.pipelines import load_pipeline
 from mmwsis.pipelines.jobs import JobFactory
 from mmwsis.pipelines.report_data import final_metrics
@@ -114,6 +115,18 @@ def test_semi_supervision_labels_with_what_people_drew(kind):
     final = semi['instance_network'].cfg_options[TRAIN.format('', 1)]
     assert final == semi[rounds[-1]].out
     assert semi['report'].full is None and 'mixed_labels' not in weak
+
+
+@pytest.mark.parametrize('kind', ['synthetic', 'small', 'cityscapes'])
+def test_labels_of_the_weak_pipeline_are_not_asked_for(kind, tmp_path, monkeypatch):
+    """The configs name them; options have put others in their place."""
+    pipeline = load_pipeline(FOLDER / f'pipeline_semi_{kind}.py')
+    factory = JobFactory(pipeline, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    for stage in pipeline.stages:
+        if stage.name in ('network@1', 'network@2', 'instance_network'):
+            missing = missing_requirements(factory.config_of(stage))
+            assert not [one for one in missing if one.endswith('panoptic_round0.json')]
 
 
 def test_coarse_images_have_no_full_labels():
