@@ -84,7 +84,7 @@ def name_supervision(cfg: Config) -> None:
     source = dict(method='FULL', supervision='masks')
     if wsis.get('labeler'):
         file = _find(wsis['labeler'], cfg.filename)
-        source = read_config(file).get('wsis') or {}
+        source = _read_once(file).get('wsis') or {}
     for key in ('method', 'supervision'):
         if source.get(key) is not None:
             cfg.wsis[key] = source[key]
@@ -121,7 +121,7 @@ def _products(
 ) -> list[Requirement]:
     """Weights, and labels or maps, that a config of an earlier stage makes."""
     file = _find(name, reader)
-    cfg = _read_once(file, file.stat().st_mtime_ns)
+    cfg = _read_once(file)
     option = ''
     if spec.get('file'):
         cfg = apply_data_spec(cfg, spec)
@@ -138,9 +138,13 @@ def _products(
     return made
 
 
-@functools.cache
-def _read_once(file: Path, changed: int) -> Config:
+def _read_once(file: Path) -> Config:
     """A config, not to be changed; a check asks for the same ones again and again."""
+    return _read_version(file, file.stat().st_mtime_ns)
+
+
+@functools.cache
+def _read_version(file: Path, changed: int) -> Config:
     return read_config(file)
 
 

@@ -74,9 +74,8 @@ from .stages import (
     check_table,
 )
 
-_KEYS = {'name', 'title', 'work_dir', 'stages', 'fast', 'root'}
-_KEYS |= {'data', 'dataset', 'common', 'changes', 'supervision', 'baseline_seeds'}
-_KEYS |= {'without'}
+_KEYS = {'name', 'title', 'work_dir', 'stages', 'common', 'changes', 'without', 'fast'}
+_KEYS |= {'root', 'data', 'dataset', 'supervision', 'baseline_seeds'}
 
 
 @dataclass(frozen=True)

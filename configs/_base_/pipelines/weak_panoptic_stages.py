@@ -268,18 +268,6 @@ stages = [
     *final_model,
     report,
 ]
-del (
-    labels,
-    truth,
-    truth_maps,
-    mixed,
-    detections,
-    box_maps,
-    weak_labels,
-    mixed_labels,
-    from_boxes,
-    from_tags,
-    first_quality,
-)
-del refinement, from_detector, final, final_model, full_labels, full
-del report
+del labels, truth, truth_maps, mixed, detections, box_maps, weak_labels, mixed_labels
+del from_boxes, from_tags, first_quality, refinement, from_detector, final, final_model
+del full_labels, full, report
