@@ -84,6 +84,7 @@ class PipelineRunner:
         self.manifest = Manifest(self.work_dir / 'manifest.json', self.pipeline.name)
         self.outcomes: list[StageOutcome] = []
         self.waiting: str | None = None  # what people must do before it goes on
+        self._adopted: set[str] = set()
 
     def plan(self) -> list[tuple[Stage, Job, Decision]]:
         """Say what a run would do, without doing it.
@@ -272,7 +273,7 @@ class PipelineRunner:
 
     def _record(self, stage: Stage, job: Job) -> StageRecord | None:
         """How the stage ran last, in this pipeline or in one that shares it."""
-        if job.train_dir is not None:
+        if job.train_dir is not None and stage.name not in self._adopted:
             stamp = read_stamp(self.root / job.train_dir)
             if stamp is not None:
                 return stamp
@@ -415,6 +416,7 @@ class PipelineRunner:
             record.started = record.finished = _now()
             record.outputs = outputs
             self.manifest.stages[stage.name] = record
+            self._adopted.add(stage.name)  # whatever its work directory says
             if save:
                 self._save(record, job)
 

@@ -292,6 +292,16 @@ def test_results_made_by_hand_can_be_adopted(toy):
     print_plan(options, commands=False, say=lines.append)  # as --list says it
     assert any('labeler (train): unchanged' in line for line in lines)
     assert not (toy.root / 'work_dirs/pipelines/toy/manifest.json').exists()
+    # What an earlier run noted beside its checkpoint, with other settings, does not count.
+    toy.run(adopt=('weak', 'labeler'))
+    stamp = toy.root / 'work_dirs/labeler/pipeline_stage.json'
+    noted = json.loads(stamp.read_text())
+    stamp.write_text(json.dumps({**noted, 'config': {'other': 1}}))
+    (toy.root / 'work_dirs/pipelines/toy/manifest.json').unlink()
+    lines.clear()
+    print_plan(options, commands=False, say=lines.append)
+    assert any('labeler (train): unchanged' in line for line in lines)
+    toy.calls()
     outcomes = toy.run(adopt=('labeler', 'final', 'full'))
     assert statuses(outcomes)['labeler'] == 'unchanged'
     assert not [call for call in toy.calls() if call.startswith('train')]
