@@ -292,7 +292,7 @@ def test_results_made_by_hand_can_be_adopted(toy):
     print_plan(options, commands=False, say=lines.append)  # as --list says it
     assert any('labeler (train): unchanged' in line for line in lines)
     assert not (toy.root / 'work_dirs/pipelines/toy/manifest.json').exists()
-    # What an earlier run noted beside its checkpoint, with other settings, does not count.
+    # What an earlier run noted beside its checkpoint, of other settings, is no matter.
     toy.run(adopt=('weak', 'labeler'))
     stamp = toy.root / 'work_dirs/labeler/pipeline_stage.json'
     noted = json.loads(stamp.read_text())

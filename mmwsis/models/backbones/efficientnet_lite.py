@@ -156,10 +156,13 @@ class EfficientNetLite(BaseModule):
             images: ``(B, 3, H, W)``, normalised; any size.
 
         Returns:
-            Maps of ``out_indices``, finest first, ``(B, C_i, h_i, w_i)``; sizes are
-            rounded up at each stride.
+            Maps of ``out_indices``, finest first, ``(B, C_i, h_i, w_i)``, contiguous;
+            sizes are rounded up at each stride.
         """
-        if not images.is_cuda:  # depthwise gradients take a third of the time
+        # Inside, depthwise gradients take a third of the time with channels last. What
+        # comes out is read by MMCV's operators, which take any memory for contiguous:
+        # RoIAlign returns garbage, silently, of channels last.
+        if not images.is_cuda:
             images = images.contiguous(memory_format=torch.channels_last)
         x = self.stem(images)
         levels = []
@@ -168,7 +171,7 @@ class EfficientNetLite(BaseModule):
         ):
             x = layer(x)
             if index in self.out_indices:
-                levels.append(x)
+                levels.append(x.contiguous())
         return tuple(levels)
 
     def train(self, mode: bool = True) -> 'EfficientNetLite':

@@ -1,11 +1,18 @@
 """Output sizes, dilation, freezing and refusals."""
 
+from pathlib import Path
+
 import pytest
 import torch
+from mmdet.registry import MODELS
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmwsis.models.backbones import EfficientNetLite
 from mmwsis.models.backbones.efficientnet_lite import ARCHS, scaled_stages
+
+CONFIGS = Path(__file__).parents[3] / 'configs/final_models'
 
 
 @pytest.fixture(scope='module')
@@ -30,10 +37,26 @@ def test_levels(images):
     levels = backbone(images)
     assert backbone.out_channels == (16, 24, 40, 112, 320, 1280)
     assert tuple(level.shape[1] for level in levels) == backbone.out_channels
+    assert all(level.is_contiguous() for level in levels)
     sizes = [tuple(level.shape[2:]) for level in levels]
     assert sizes == [(32, 48), (16, 24), (8, 12), (4, 6), (2, 3), (2, 3)]
     odd = backbone(images[:, :, :33, :47])[3]
     assert odd.shape[2:] == (3, 3)  # rounded up at each stride
+
+
+@pytest.mark.parametrize('name', ['mask-rcnn', 'panoptic-fpn'])
+@torch.no_grad()
+def test_regions_are_read_where_they_are(images, name):
+    config = Config.fromfile(CONFIGS / f'{name}_efficientnet-lite0_small.py')
+    config.model.backbone.init_cfg = None
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        model = MODELS.build(config.model).eval()
+    maps = model.extract_feat(images)[:4]
+    boxes = torch.tensor([[0, 8, 8, 40.0, 40], [1, 30, 4, 60, 44]])
+    read = model.roi_head.bbox_roi_extractor
+    # MMCV's RoIAlign takes memory as it lies: of channels last it read other places.
+    copies = [level.contiguous(memory_format=torch.contiguous_format) for level in maps]
+    assert torch.equal(read(maps, boxes), read(copies, boxes))
 
 
 def test_unused_layers_are_not_built(images):
