@@ -47,6 +47,8 @@ train_pipeline = [
 test_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='mmwsis.ResizeToMultiple', divisor=32, interpolation='bilinear'),
+    # To draw, in pixels of the original image, which is why nothing resizes them.
+    dict(type='LoadAnnotations', with_bbox=True, with_mask=True),
     dict(
         type='PackDetInputs',
         meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor'),

@@ -98,11 +98,15 @@ def test_metrics_and_pictures(inside, monkeypatch):
     run(
         *(monkeypatch, 'test.py', CONFIG, CHECKPOINT, '--show-dir', 'shown'),
         *('--metrics-out', 'metrics.json', *SHORT),
+        'default_hooks.visualization.score_thr=2',  # of predictions nothing is drawn
     )
     assert 'coco/segm_mAP_50' in json.loads(Path('metrics.json').read_text())
     pictures = list(Path('work_dirs').glob('bestie_r18_synthetic/*/shown/*.png'))
     assert len(pictures) == 2
-    assert cv2.imread(str(pictures[0])).shape == (64, 128, 3)
+    for picture in pictures:
+        truth, predicted = np.split(cv2.imread(str(picture)), 2, axis=1)
+        assert truth.shape == predicted.shape == (64, 64, 3)
+        assert (truth != predicted).any(-1).mean() > 0.05
 
 
 def test_the_inferencer_of_mmdetection(inside):
