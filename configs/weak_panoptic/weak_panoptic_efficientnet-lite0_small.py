@@ -66,7 +66,7 @@ val_evaluator = [
 ]
 test_evaluator = val_evaluator
 
-# At a tenth of the rate.
+# At a lower rate: the weights are trained.
 max_iters = 200
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 optim_wrapper = dict(optimizer=dict(lr=1e-4))
