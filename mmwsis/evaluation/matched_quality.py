@@ -11,17 +11,19 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from mmwsis.formats.provenance import has_own_ids
+from mmwsis.formats.provenance import are_found_instances
 
 
 def matched_by_overlap(pseudo: Mapping[str, Any]) -> bool:
-    """Whether the annotations of a file have ids of their own.
+    """Whether labels are compared with the objects that they overlap most.
 
     Args:
         pseudo: COCO JSON of pseudo labels. Its ``info.mmwsis`` says what it holds;
-            files of other origin are taken to keep the ids of the ground truth.
+            files of other origin are taken to keep the ids of the ground truth. What
+            was found in images has an average precision even where it keeps the ids of
+            points.
     """
-    return has_own_ids(pseudo)
+    return are_found_instances(pseudo)
 
 
 def best_matches(

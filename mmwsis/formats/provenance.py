@@ -20,6 +20,32 @@ def provenance_of(content: Any) -> dict[str, Any]:
     return own if isinstance(own, dict) else {}
 
 
+def are_found_instances(content: Any) -> bool:
+    """Whether a file holds instances that a labeler found in whole images.
+
+    Args:
+        content: What the file holds. Its ``info.mmwsis`` says what was made; files of
+            other origin are taken to hold masks of known objects.
+    """
+    return _artifact_type(content) == 'instances'
+
+
+def are_found_points(content: Any) -> bool:
+    """Whether a file holds points that a labeler found in whole images.
+
+    Args:
+        content: What the file holds.
+    """
+    return _artifact_type(content) == 'points'
+
+
+def _artifact_type(content: Any) -> str | None:
+    made_by = provenance_of(content)
+    # Files of version 0.1 spell the key with an e.
+    artifact = made_by.get('artifact') or made_by.get('artefact') or {}
+    return artifact.get('type') if isinstance(artifact, dict) else None
+
+
 def has_own_ids(content: Any) -> bool:
     """Whether the annotations of a file of pseudo labels have ids of their own.
 
@@ -28,13 +54,12 @@ def has_own_ids(content: Any) -> bool:
             other origin are taken to keep the ids of the objects.
 
     Returns:
-        True for instances that were found in whole images: every run numbers them from
-        1, so that equal ids of two files are no sign of one object.
+        True for instances that were found in whole images, unless they were made for
+        points and have their ids: every run numbers them from 1, so that equal ids of
+        two files are no sign of one object.
     """
-    made_by = provenance_of(content)
-    # Files of version 0.1 spell the key with an e.
-    artifact = made_by.get('artifact') or made_by.get('artefact') or {}
-    return isinstance(artifact, dict) and artifact.get('type') == 'instances'
+    kept = provenance_of(content).get('keeps_ids', False)
+    return are_found_instances(content) and not kept
 
 
 def read_provenance(path: str | os.PathLike) -> dict[str, Any] | None:

@@ -93,6 +93,7 @@ from .proposals import (
 from .random_walk import propagation_scores
 from .refined_targets import point_targets, refined_targets
 from .scored_instances import (
+    PointInstances,
     ScoredInstances,
     average_flipped,
     keep_tagged,
@@ -131,6 +132,7 @@ __all__ = [
     'PixelGroups',
     'PointCells',
     'PointRetrieval',
+    'PointInstances',
     'ScoredInstances',
     'SynthesizedInstances',
     'affinity_walk',

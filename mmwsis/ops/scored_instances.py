@@ -31,6 +31,18 @@ class ScoredInstances(NamedTuple):
     masks: Tensor
 
 
+class PointInstances(NamedTuple):
+    """Instances of the points that have one.
+
+    Attributes:
+        objects: (R,) int64, the index of the point that each instance is of.
+        instances: R instances.
+    """
+
+    objects: Tensor
+    instances: ScoredInstances
+
+
 @torch.no_grad()
 def scored_instances(
     probabilities: Tensor,
@@ -107,7 +119,7 @@ def scored_instances(
 @torch.no_grad()
 def point_instances(
     probabilities: Tensor, offsets: Tensor, points: Tensor, labels: Tensor
-) -> ScoredInstances:
+) -> PointInstances:
     """The pixels of each class, grouped to the points of the class: one per object.
 
     For pseudo labels of images whose objects are known by points: each pixel of the
@@ -132,14 +144,14 @@ def point_instances(
 
     Example:
         >>> foreground = torch.tensor([[[0.8, 0.7, 0.3, 0.9]]])
-        >>> found = point_instances(
+        >>> objects, found = point_instances(
         ...     torch.cat([1 - foreground, foreground]),
         ...     torch.zeros(2, 1, 4),
         ...     torch.tensor([[3, 0], [0, 0]]),
         ...     torch.tensor([0, 0]),
         ... )
-        >>> found.masks.int().tolist(), found.scores
-        ([[[0, 0, 0, 1]], [[1, 1, 0, 0]]], tensor([0.9000, 0.7500]))
+        >>> found.masks.int().tolist(), found.scores, objects
+        ([[[0, 0, 0, 1]], [[1, 1, 0, 0]]], tensor([0.9000, 0.7500]), tensor([0, 1]))
     """
     check_shape('probabilities', probabilities, ('K', 'H', 'W'))
     size = probabilities.shape[1:]
@@ -159,7 +171,8 @@ def point_instances(
     values = to_full_precision(probabilities)[labels[own] + 1, row, column]
     masks = torch.zeros(len(occurs), *size, dtype=torch.bool, device=row.device)
     masks[own, row, column] = True
-    return ScoredInstances(labels, mean_of_groups(values, own, len(occurs)), masks)
+    scores = mean_of_groups(values, own, len(occurs))
+    return PointInstances(occurs, ScoredInstances(labels, scores, masks))
 
 
 def average_flipped(maps: Tensor) -> Tensor:

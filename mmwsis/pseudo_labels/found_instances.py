@@ -8,6 +8,7 @@ import numpy as np
 from mmengine.structures import InstanceData
 from pycocotools import mask as coco_mask
 
+from mmwsis.formats.provenance import are_found_points
 from mmwsis.utils.arrays import to_numpy
 
 from .artifact import LabelSource, Records
@@ -24,7 +25,9 @@ class FoundInstances(FoundObjects):
 
     Reads ``pred_instances`` of a predicted sample, as MMDetection's detectors fill it:
     ``labels`` (N,), ``scores`` (N,) in [0, 1], and ``masks``, a bool tensor (N, H, W)
-    of image size or a list of N RLEs.
+    of image size or a list of N RLEs; and, of masks that were made for weak
+    annotations, ``ann_ids`` (N,), which they keep. ``info.mmwsis.keeps_ids`` says so
+    where all do.
 
     Args:
         out: COCO JSON to write.
@@ -83,6 +86,11 @@ class FoundInstances(FoundObjects):
         annotations = list(self.annotations(records))
         collapse = mask_collapse({**coco, 'annotations': annotations}, found=True)
         provenance = {**provenance, 'collapse': collapse}
+        found = [one for record in records.values() for one in record['instances']]
+        # Points that were found are numbered anew by every run, too.
+        numbered = not are_found_points(coco) and all('id' in one for one in found)
+        if found and numbered:
+            provenance['keeps_ids'] = True
         write_pseudo_labels(self.out, coco, annotations, provenance, results_out)
         log_collapse(self.out, collapse)
         return self.summary(annotations)

@@ -1,5 +1,6 @@
 """Objects that a labeler finds in whole images: nobody knows how many before."""
 
+import itertools
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
@@ -15,13 +16,15 @@ from .artifact import Artifact, Records
 class FoundObjects(Artifact):
     """COCO JSON with what a labeler found; subclasses say what an object is.
 
-    Annotation ids run from 1 over the whole file, in the order of its images and, in
-    an image, of the predictions; so they depend neither on ranks nor on kills. Category
-    ids are those of the weak file, found by name.
+    Objects that are the ones of weak annotations keep the ids of these. The ids of the
+    others run on from the largest of those, or from 1, over the whole file, in the
+    order of its images and, in an image, of the predictions; so they depend neither on
+    ranks nor on kills. Category ids are those of the weak file, found by name.
 
     Attributes:
         field: Field of a predicted sample that holds the objects: ``labels`` (N,),
-            ``scores`` (N,) in [0, 1] and ``shapes``.
+            ``scores`` (N,) in [0, 1] and ``shapes``; ``ann_ids`` (N,) where each is
+            the object of a weak annotation.
         shapes: Key of the field that says where the objects are.
     """
 
@@ -37,16 +40,21 @@ class FoundObjects(Artifact):
 
         Returns:
             ``id`` of the image and ``instances``: each ``label`` and the keys of an
-            annotation.
+            annotation, ``id`` among them where it is known.
+
+        Raises:
+            ValueError: The objects are not as they should be; the message names the
+                image.
         """
         where = self.place(sample)
         found = self._found(sample, where)
         labels, scores = self._checked(found, where)
         size = self.source.image_size(sample.get('img_id'))
         keys = self.annotation_keys(found, scores, size, where)
+        known = self._known_ids(found, where)
         instances = [
-            dict(label=label, **own)
-            for label, own in zip(labels.tolist(), keys, strict=True)
+            dict(label=label, **of_weak, **own)
+            for label, of_weak, own in zip(labels.tolist(), known, keys, strict=True)
             if own is not None
         ]
         return dict(id=sample.get('img_id'), instances=instances)
@@ -83,15 +91,20 @@ class FoundObjects(Artifact):
         Yields:
             COCO annotations.
         """
-        number = 0
+        known = (
+            one['id']
+            for record in records.values()
+            for one in record.get('instances', ())
+            if isinstance(one.get('id'), int)
+        )
+        fresh = itertools.count(max(known, default=0) + 1)
         for image in self.source.coco['images']:
             record: Mapping[str, Any] = records.get(image['id'], {})
             for instance in record.get('instances', ()):
-                number += 1
                 own = dict(instance)
                 category_id = self.source.category_ids[own.pop('label')]
                 yield dict(
-                    id=number,
+                    id=own.pop('id') if 'id' in own else next(fresh),
                     image_id=image['id'],
                     category_id=category_id,
                     iscrowd=0,
@@ -126,6 +139,19 @@ class FoundObjects(Artifact):
                 f"them for artifact='{self.kind}'."
             )
         return found
+
+    def _known_ids(self, found: InstanceData, where: str) -> list[dict[str, Any]]:
+        """The keys of N annotations that say of which weak ones they are."""
+        if 'ann_ids' not in found:
+            return [{}] * len(found)
+        ids = to_numpy(found.ann_ids).tolist()
+        twice = sorted({str(one) for one in ids if ids.count(one) > 1})
+        if twice:
+            raise ValueError(
+                f'{where}: {self.field}.ann_ids has the annotation ids '
+                f'{", ".join(twice)} twice; an annotation has one object.'
+            )
+        return [dict(id=one) for one in ids]
 
     def _checked(
         self, found: InstanceData, where: str

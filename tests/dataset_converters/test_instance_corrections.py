@@ -242,3 +242,16 @@ def test_classes_in_the_spelling_of_labelling_tools():
     back['categories'] = [dict(id=2, name='bolt M8'), dict(id=1, name='\u00e9crou')]
     merged = merge_corrections(pseudo, back)
     assert {one.action for one in merged.objects} == {'unchanged'}
+
+
+def test_labels_that_keep_the_ids_of_clicks_are_found_by_them(tmp_path):
+    pseudo = document([label(4, 1, rectangle(5, 5), score=0.9)], **INSTANCES)
+    pseudo['info']['mmwsis']['keeps_ids'] = True
+    back = corrected_of(pseudo, (1,))
+    by_id(back)[4]['segmentation'] = polygon(6, 6)
+    # Click 4 is far from the mask that the labeler made for it; click 5 is inside.
+    coco = apply(tmp_path, pseudo, back, clicks())
+    own = [one for one in coco['annotations'] if one['image_id'] == 1]
+    assert [one['id'] for one in own] == [4]
+    x, y = own[0]['point']
+    assert 6 <= x <= 16 and 6 <= y <= 14

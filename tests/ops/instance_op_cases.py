@@ -174,7 +174,7 @@ CASES = {
         ops.point_instances,
         lambda: some(one_image(), 'probabilities', 'offsets', 'points', 'labels'),
         lambda: some(one_image(0), 'probabilities', 'offsets'),
-        SCORED,
+        [(0,), *SCORED],
     ),
     'average_flipped': Case(
         ops.average_flipped,

@@ -77,7 +77,10 @@ def test_golden_instances_of_points():
     data = golden('infer_point_4')
     probabilities, _, offsets = network_maps(data)
     points = data['points_xyc']
-    found = point_instances(probabilities, offsets, points[:, :2], points[:, 2])
+    objects, found = point_instances(
+        probabilities, offsets, points[:, :2], points[:, 2]
+    )
+    assert torch.equal(points[objects, 2], found.labels)
     expected = data['pred_label'], data['pred_score'], data['pred_mask']
     assert_same(found, zip(*expected))
 
@@ -112,11 +115,11 @@ def test_instances_of_points_are_those_of_the_full_image_form(seed, classes, siz
             if (ids == number).any():
                 score = probabilities[label + 1][ids == number].mean()
                 expected.append((row, label, score, ids == number))
-    found = point_instances(probabilities, maps['offsets'][0], points, labels)
+    objects, found = point_instances(probabilities, maps['offsets'][0], points, labels)
     assert_same(found, [row[1:] for row in expected])
-    assert found.labels.tolist() == [
-        row[1] for row in sorted(expected, key=lambda r: r[0])
-    ]
+    by_point = sorted(expected, key=lambda row: row[0])
+    assert found.labels.tolist() == [row[1] for row in by_point]
+    assert objects.tolist() == [row[0] for row in by_point]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import numpy as np
 from mmwsis.structures.supervision import Supervision
 
 from ..json_file import CocoStream, without_garbage_collection
+from ..provenance import are_found_points
 from .annotations import AnnotationChecker
 from .columns import NO_LEVEL, ImageTable
 from .header import check_categories, check_images, check_lists, check_tags
@@ -172,7 +173,7 @@ def file_claim(info: Any) -> Supervision | None:
         The level, or None.
     """
     entry = info.get('mmwsis') if isinstance(info, Mapping) else None
-    if isinstance(entry, Mapping) and _are_found_points(entry):
+    if isinstance(entry, Mapping) and are_found_points(dict(info=info)):
         return Supervision.POINTS
     if not isinstance(entry, Mapping) or are_pseudo_labels(info):
         return None
@@ -188,15 +189,7 @@ def are_pseudo_labels(info: Any) -> bool:
     return (
         isinstance(entry, Mapping)
         and 'checkpoint_sha256' in entry
-        and not _are_found_points(entry)
-    )
-
-
-def _are_found_points(entry: Mapping[str, Any]) -> bool:
-    artifact = entry.get('artifact')
-    return (
-        isinstance(artifact, Mapping)
-        and artifact.get('type') == Supervision.POINTS.label
+        and not are_found_points(dict(info=info))
     )
 
 

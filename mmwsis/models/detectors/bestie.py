@@ -327,7 +327,8 @@ class BESTIE(EndToEndDetector):
             sample.pred_sem_seg = PixelData(sem_seg=found)
             return
         offsets = self._full_offsets(offsets, scores.shape[1:], sample)
-        labels, scores, masks = self._instances(scores, centers, offsets, sample)
+        known, found = self._instances(scores, centers, offsets, sample)
+        labels, scores, masks = found
         masks = self._at_original_size(masks, sample)
         if self.artifact is not None or self.test_cfg['network_size']:
             # Resized masks may be empty; others are not.
@@ -336,10 +337,11 @@ class BESTIE(EndToEndDetector):
                 scores, least = scores.clamp(0, 1), LEAST_EXPORTED_SIDE
             kept = (boxes[:, 2:] - boxes[:, :2]).amin(1) >= least
             labels, scores, masks = labels[kept], scores[kept], masks[kept]
+            known = None if known is None else known[kept]
         if self.artifact == 'points':
             fill_points(sample, labels, scores, masks)
         else:
-            fill_instances(sample, labels, scores, masks)
+            fill_instances(sample, labels, scores, masks, known)
 
     def _averaged(
         self, image: Tensor, sample: DetDataSample
@@ -409,8 +411,11 @@ class BESTIE(EndToEndDetector):
 
     def _instances(
         self, scores: Tensor, centers: Tensor, offsets: Tensor, sample: DetDataSample
-    ) -> ScoredInstances:
-        """Instances of the size of the probabilities; ``centers`` are the heads'."""
+    ) -> tuple[Tensor | None, ScoredInstances]:
+        """Instances of the size of the probabilities, and of which points they are.
+
+        ``centers`` are the heads'.
+        """
         cfg = self.test_cfg
         exports = self.artifact is not None
         if exports and self.supervision == 'points' and cfg['point_guided']:
@@ -427,7 +432,7 @@ class BESTIE(EndToEndDetector):
             semantic_map=semantic_map,
             **settings,
         )
-        return found._replace(labels=classes[found.labels])
+        return None, found._replace(labels=classes[found.labels])
 
     def _at_original_size(self, maps: Tensor, sample: DetDataSample) -> Tensor:
         if not self.test_cfg['network_size']:

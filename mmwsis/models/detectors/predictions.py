@@ -10,7 +10,11 @@ from mmwsis.ops.interior_points import interior_point
 
 
 def fill_instances(
-    sample: BaseDataElement, labels: Tensor, scores: Tensor, masks: Tensor
+    sample: BaseDataElement,
+    labels: Tensor,
+    scores: Tensor,
+    masks: Tensor,
+    known: Tensor | None = None,
 ) -> None:
     """Give a sample its ``pred_instances``, with the tight boxes of the masks.
 
@@ -19,6 +23,8 @@ def fill_instances(
         labels: ``(N,)`` integers.
         scores: ``(N,)`` in [0, 1].
         masks: ``(N, *ori_shape)`` bool.
+        known: ``(N,)`` int64, which of the sample's ``gt_instances`` each one is the
+            mask of; it gets its ``ann_ids``. Defaults to None: nobody knows.
 
     Raises:
         ValueError: Masks of another size than the original image, or not as many as
@@ -44,6 +50,8 @@ def fill_instances(
     sample.pred_instances = InstanceData(
         labels=labels, scores=scores, masks=masks, bboxes=mask2bbox(masks)
     )
+    if known is not None and 'ann_ids' in sample.gt_instances:
+        sample.pred_instances.ann_ids = sample.gt_instances.ann_ids[known.cpu().numpy()]
 
 
 def fill_points(

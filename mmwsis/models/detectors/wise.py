@@ -13,6 +13,7 @@ from torch import Tensor
 from mmwsis.ops import (
     ClassBlobs,
     Peaks,
+    PointInstances,
     class_blobs,
     enlarged_at,
 )
@@ -24,7 +25,6 @@ from .finite_maps import check_finite_maps
 from .predictions import fill_instances
 from .wise_masks import (
     SCORES,
-    PointMasks,
     WISEResult,
     best_proposal_masks,
     blob_masks,
@@ -302,7 +302,8 @@ class WISE(EndToEndDetector):
             labels, scores, masks = found.instances
             # Objectness may be any number, what labels say of themselves is in [0, 1].
             scores = scores if self.artifact is None else scores.clamp(0, 1)
-            fill_instances(sample, labels, scores, masks)
+            known = found.objects if self._are_clicks(sample) else None
+            fill_instances(sample, labels, scores, masks, known)
 
     @torch.no_grad()
     def intermediates(self, image: Tensor, sample: DetDataSample) -> WISEResult:
@@ -350,15 +351,26 @@ class WISE(EndToEndDetector):
         if source in WITHOUT_L_NET:
             option = "model.test_cfg.mask_source='wise'"
             return known_points(sample, source, device, option)
-        labels_training = self.artifact == 'instances' and self.test_cfg['use_clicks']
-        if labels_training and source in CLICKABLE:
+        if self._takes_clicks(source):
             option = 'model.test_cfg.use_clicks=False'
             return known_points(sample, source, device, option)
         return _peaks(blobs)
 
+    def _takes_clicks(self, source: str) -> bool:
+        """Whether known points take the place of found ones."""
+        labels_training = self.artifact == 'instances' and self.test_cfg['use_clicks']
+        return labels_training and source in CLICKABLE
+
+    def _are_clicks(self, sample: DetDataSample) -> bool:
+        """Whether pseudo labels are made for annotated points, whose ids they keep."""
+        source = self.test_cfg['mask_source']
+        if self.artifact is None or 'points' not in sample.get('gt_instances', ()):
+            return False
+        return source == 'gt_points' or self._takes_clicks(source)
+
     def _localized(
         self, source: str, found: WISEResult, sample: DetDataSample
-    ) -> PointMasks:
+    ) -> PointInstances:
         """Masks of the rows of Table 1 that do without E-Net."""
         if source == 'blobs':
             return blob_masks(found.blobs)

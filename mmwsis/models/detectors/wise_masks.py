@@ -9,6 +9,7 @@ from torch import Tensor
 from mmwsis.ops import (
     ClassBlobs,
     Peaks,
+    PointInstances,
     ScoredInstances,
     assign_pixels,
     background_pixels,
@@ -67,19 +68,7 @@ class KnownObjects(NamedTuple):
     masks: np.ndarray
 
 
-class PointMasks(NamedTuple):
-    """Masks of the points that have one.
-
-    Attributes:
-        objects: (M,) int64, the index of the point that each instance is of.
-        instances: M masks.
-    """
-
-    objects: Tensor
-    instances: ScoredInstances
-
-
-def blob_masks(blobs: ClassBlobs) -> PointMasks:
+def blob_masks(blobs: ClassBlobs) -> PointInstances:
     """Take the blob of each point, with the score 1 ("L-Net + Blobs").
 
     Args:
@@ -88,12 +77,12 @@ def blob_masks(blobs: ClassBlobs) -> PointMasks:
     numbers = torch.arange(1, len(blobs.labels) + 1, device=blobs.ids.device)
     masks = blobs.ids == numbers[:, None, None]
     instances = ScoredInstances(blobs.labels, torch.ones_like(blobs.scores), masks)
-    return PointMasks(numbers - 1, instances)
+    return PointInstances(numbers - 1, instances)
 
 
 def best_proposal_masks(
     points: Peaks, proposals: Proposals, min_score: float
-) -> PointMasks:
+) -> PointInstances:
     """Take the covering proposal of the best score ("L-Net + Best proposal").
 
     Args:
@@ -113,7 +102,7 @@ def best_proposal_masks(
 
 def oracle_masks(
     points: Peaks, proposals: Proposals, truth: KnownObjects, min_score: float
-) -> PointMasks:
+) -> PointInstances:
     """Take the covering proposal nearest to the known object ("L-Net + Oracle").
 
     Args:
@@ -137,7 +126,7 @@ def oracle_masks(
     return _chosen_masks(points, proposals, found.index, found.dice)
 
 
-def true_masks(points: Peaks, truth: KnownObjects) -> PointMasks:
+def true_masks(points: Peaks, truth: KnownObjects) -> PointInstances:
     """Take the known object below each point, with the score 1 ("L-Net + GT-Mask").
 
     Args:
@@ -157,7 +146,7 @@ def true_masks(points: Peaks, truth: KnownObjects) -> PointMasks:
     return _masks_of(points, index, np.ones(len(index)), masks)
 
 
-def no_masks(points: Peaks, size: tuple[int, int]) -> PointMasks:
+def no_masks(points: Peaks, size: tuple[int, int]) -> PointInstances:
     """Return the masks of no point.
 
     Args:
@@ -250,20 +239,20 @@ def embedded_masks(
 
 def _chosen_masks(
     points: Peaks, proposals: Proposals, index: np.ndarray, scores: np.ndarray
-) -> PointMasks:
+) -> PointInstances:
     """Masks and scores of the points that have a proposal."""
     return _masks_of(points, index, scores, _decoded(proposals, index[index >= 0]))
 
 
 def _masks_of(
     points: Peaks, index: np.ndarray, scores: np.ndarray, masks: Tensor
-) -> PointMasks:
+) -> PointInstances:
     """Masks of the points whose index is not negative, of which each has a score."""
     kept = np.flatnonzero(index >= 0)
     scores = torch.from_numpy(scores[kept]).to(points.scores)
     objects = torch.from_numpy(kept).to(points.labels.device)
     instances = ScoredInstances(points.labels[objects], scores, masks.to(scores.device))
-    return PointMasks(objects, instances)
+    return PointInstances(objects, instances)
 
 
 def _decoded(proposals: Proposals, index: np.ndarray) -> Tensor:

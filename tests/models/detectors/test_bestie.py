@@ -265,15 +265,19 @@ def test_only_known_classes_are_exported():
 def test_exported_labels_follow_the_points():
     maps, sample = scene()
     sample.gt_instances = InstanceData(
-        points=torch.tensor([[10.0, 8], [18, 8]]), labels=torch.tensor([0, 0])
+        points=torch.tensor([[10.0, 8], [60, 40], [18, 8]]),
+        labels=torch.tensor([0, 1, 0]),  # the second's instance is too thin
+        ann_ids=torch.tensor([9, 4, 7]),
     )
     model = toy(supervision='points', test_cfg=dict(flip=False))
     found = predicted(model, maps, sample).pred_instances
     assert found.bboxes.tolist() == [[6, 4, 15, 20], [15, 4, 22, 20]]
+    assert found.ann_ids.tolist() == [9, 7]
     maps, _ = scene()
     model = toy(supervision='points', test_cfg=dict(flip=False, point_guided=False))
     found = predicted(model, maps, sample).pred_instances
     assert found.bboxes.tolist() == [[6, 4, 22, 20]]
+    assert 'ann_ids' not in found
     del sample.gt_instances
     model = toy(supervision='points')
     with pytest.raises(ValueError, match=r'image id 1 has no gt_instances'):

@@ -328,10 +328,14 @@ def test_prm_takes_points_with_scores(predicted):
 
 def test_clicks_take_the_place_of_found_points_in_labels(predicted):
     sample = training_sample()
+    sample.gt_instances.ann_ids = np.array(['a', 'b', 'c'], object)
     found = predicted(sample, 'instances').pred_instances
     assert found.labels.tolist() == [0, 1, 0]
+    assert found.ann_ids.tolist() == ['a', 'b', 'c']
+    assert 'ann_ids' not in predicted(sample).pred_instances  # points are found
     found = predicted(sample, 'instances', use_clicks=False).pred_instances
     assert found.labels.tolist() == [0, 0, 0]
+    assert 'ann_ids' not in found
     found = predicted(sample, 'points')
     assert len(found.pred_points.points) == len(FOUND)
     assert sorted(map(tuple, found.pred_points.points.int().tolist())) == sorted(
