@@ -70,6 +70,8 @@ val_dataloader = dict(
         pipeline=[
             dict(type='LoadImageFromFile'),
             resize,
+            # To draw, in pixels of the original image, which is why nothing resizes them.
+            dict(type='LoadAnnotations', with_bbox=True),
             dict(type='mmwsis.PackWeakInputs', with_tags=False),
         ],
     ),

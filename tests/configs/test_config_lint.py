@@ -233,6 +233,17 @@ def test_stages_draw_with_a_hook_of_their_own_method(file):
 
 
 @pytest.mark.parametrize('file', CONFIGS, ids=name_of)
+def test_pictures_have_the_truth_beside_the_predictions(file):
+    hook = load(file).default_hooks.get('visualization')
+    if not hook or hook.type != 'DetVisualizationHook':
+        return
+    if file.stem.startswith('semantic_'):  # whose truth the panoptic network shows
+        return
+    dataset = load(file).test_dataloader.dataset
+    assert any(step.type.endswith('Annotations') for step in dataset.pipeline)
+
+
+@pytest.mark.parametrize('file', CONFIGS, ids=name_of)
 def test_all_that_a_config_reads_is_made_by_another(file):
     """Labels, maps and weights come from a stage that `wsis` names, or a converter."""
     cfg = load(file)
