@@ -327,8 +327,9 @@ class BESTIE(EndToEndDetector):
             sample.pred_sem_seg = PixelData(sem_seg=found)
             return
         offsets = self._full_offsets(offsets, scores.shape[1:], sample)
-        known, found = self._instances(scores, centers, offsets, sample)
-        labels, scores, masks = found
+        known, (labels, scores, masks) = self._instances(
+            scores, centers, offsets, sample
+        )
         masks = self._at_original_size(masks, sample)
         if self.artifact is not None or self.test_cfg['network_size']:
             # Resized masks may be empty; others are not.
@@ -412,10 +413,7 @@ class BESTIE(EndToEndDetector):
     def _instances(
         self, scores: Tensor, centers: Tensor, offsets: Tensor, sample: DetDataSample
     ) -> tuple[Tensor | None, ScoredInstances]:
-        """Instances of the size of the probabilities, and of which points they are.
-
-        ``centers`` are the heads'.
-        """
+        """Instances and, if known, their points first; ``centers`` are the heads'."""
         cfg = self.test_cfg
         exports = self.artifact is not None
         if exports and self.supervision == 'points' and cfg['point_guided']:
