@@ -108,7 +108,9 @@ _base_.param_scheduler[0].end = max_iters
 param_scheduler = _base_.param_scheduler
 auto_scale_lr = dict(base_batch_size=4)
 default_hooks = dict(
-    logger=dict(interval=25), checkpoint=dict(interval=400, max_keep_ckpts=1)
+    logger=dict(interval=25),
+    checkpoint=dict(interval=400, max_keep_ckpts=1),
+    visualization=dict(type='mmwsis.PanopticVisualizationHook'),
 )
 
 wsis = dict(

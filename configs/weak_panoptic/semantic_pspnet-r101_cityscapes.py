@@ -101,7 +101,10 @@ val_evaluator = dict(
     _delete_=True, type='mmwsis.SemanticIoUMetric', **_base_.val_panoptic
 )
 test_evaluator = val_evaluator
-default_hooks = dict(checkpoint=dict(interval=10000))
+default_hooks = dict(
+    checkpoint=dict(interval=10000),
+    visualization=dict(type='mmwsis.PanopticVisualizationHook'),
+)
 
 wsis = dict(
     method='Weak panoptic',

@@ -75,10 +75,7 @@ train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 optim_wrapper = dict(optimizer=dict(lr=1e-4))
 param_scheduler = [{**_base_.param_scheduler[0], 'end': max_iters}]
 auto_scale_lr = dict(base_batch_size=2)
-default_hooks = dict(
-    checkpoint=dict(interval=200),
-    visualization=dict(type='mmwsis.PanopticVisualizationHook'),
-)
+default_hooks = dict(checkpoint=dict(interval=200))
 
 wsis = dict(
     requires=[

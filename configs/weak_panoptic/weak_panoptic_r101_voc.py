@@ -71,8 +71,6 @@ train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 optim_wrapper = dict(optimizer=dict(lr=2.5e-5))
 param_scheduler = [{**_base_.param_scheduler[0], 'end': max_iters}]
 
-default_hooks = dict(visualization=dict(type='mmwsis.PanopticVisualizationHook'))
-
 wsis = dict(
     requires=[
         'configs/weak_panoptic/box-labels_voc.py',

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,31 +57,36 @@ def network_tiles(
     """Detections, semantic map, segments, and the truth; a class has one colour.
 
     As Fig. 7 of `Weakly- and Semi-Supervised Panoptic Segmentation
-    <https://arxiv.org/abs/1808.03575>`__ (Li, Arnab and Torr, ECCV 2018).
+    <https://arxiv.org/abs/1808.03575>`__ (Li, Arnab and Torr, ECCV 2018). Without an
+    instance sub-network there are the semantic map and the truth.
 
     Args:
         image: RGB ``(H, W, 3)``, uint8, the original one.
-        sample: With ``detections`` in its pixels, and the predictions.
+        sample: With an instance sub-network, ``detections`` in the image's pixels and
+            the predicted segments.
         semantics: ``(H, W)`` labels of the semantic network.
         classes: Class names, things before stuff.
         truth: Last tile. Defaults to None: it is not known.
     """
+    name = f'image {sample.get("img_id")}: '
+    tile = Tile(draw_numbers(image, semantics, None, alpha=0.7), 'semantic network')
+    if 'pred_panoptic_seg' in sample:
+        found = detection_tile(image, sample.detections, classes, name)
+        tiles = [found, tile, _segments_tile(image, sample, classes)]
+    else:
+        tiles = [replace(tile, caption=name + tile.caption)]
+    return tiles if truth is None else [*tiles, truth]
+
+
+def _segments_tile(image: np.ndarray, sample: Any, classes: Sequence[str]) -> Tile:
     codes = to_numpy(sample.pred_panoptic_seg.sem_seg)[0]
     segments = [
         dict(id=int(code), category_id=int(code) % INSTANCE_OFFSET)
         for code in to_numpy(sample.pred_segments.codes)
     ]
     labels = {label: label for label in range(len(classes))}
-    tiles = [
-        detection_tile(
-            image, sample.detections, classes, f'image {sample.get("img_id")}: '
-        ),
-        Tile(draw_numbers(image, semantics, None, alpha=0.7), 'semantic network'),
-        Tile(
-            draw_panoptic(image, codes, segments, labels), f'segments: {len(segments)}'
-        ),
-    ]
-    return tiles if truth is None else [*tiles, truth]
+    drawn = draw_panoptic(image, codes, segments, labels)
+    return Tile(drawn, f'segments: {len(segments)}')
 
 
 def batch_tiles(
@@ -92,8 +98,9 @@ def batch_tiles(
     """Run WeakPanoptic on a batch, for drawing; whatever it is doing stays as it is.
 
     Args:
-        model: ``mmwsis.WeakPanoptic`` with its ``instance_head``.
-        data_batch: As the data loader gives it, with detections.
+        model: ``mmwsis.WeakPanoptic``.
+        data_batch: As the data loader gives it; with detections if the model has an
+            ``instance_head``.
         classes: Class names, things before stuff.
         truth: Segments of the images. Defaults to None: they are not known.
 
@@ -101,12 +108,11 @@ def batch_tiles(
         :func:`network_tiles` of each image.
 
     Raises:
-        TypeError: The model is another one, or has no ``instance_head``.
+        TypeError: The model is another one.
     """
-    if getattr(model, 'instance_head', None) is None:
+    if not hasattr(model, 'semantic_probs'):
         raise TypeError(
-            f'{type(model).__name__} shares out no pixels among detections; '
-            'mmwsis.WeakPanoptic with an instance_head does.'
+            f'{type(model).__name__} has no semantic network; mmwsis.WeakPanoptic has.'
         )
     rows = []
     with evaluated(model, data_batch) as data:
@@ -120,12 +126,13 @@ def batch_tiles(
 
 def _predict(model: Any, inputs: Tensor, sample: Any) -> np.ndarray:
     """Labels of the semantic network; segments and detections go into the sample."""
-    model.predict(inputs[None], [sample])
     height, width = sample.img_shape[:2]
     shape = sample.ori_shape[:2]
     probs = model.semantic_probs(inputs[:, :height, :width], sample, shape)
-    scale = np.divide(shape[::-1], (width, height))
-    sample.detections.bboxes *= torch.as_tensor(np.tile(scale, 2)).to(inputs)
+    if model.instance_head is not None:
+        model.predict(inputs[None], [sample])
+        scale = np.divide(shape[::-1], (width, height))
+        sample.detections.bboxes *= torch.as_tensor(np.tile(scale, 2)).to(inputs)
     return to_numpy(probs.argmax(0))
 
 
@@ -137,8 +144,7 @@ def draw_network(
     """Draw what WeakPanoptic makes of images that it is tested on.
 
     Args:
-        labeler: ``mmwsis.apis.LabelInferencer`` of the network with its
-            ``instance_head``.
+        labeler: ``mmwsis.apis.LabelInferencer`` of the network.
         out_file: Image file to write.
         num: Number of images, spread over the dataset. Defaults to 4.
 
@@ -146,7 +152,7 @@ def draw_network(
         ``out_file``.
 
     Raises:
-        TypeError: The config's model is another one, or has no ``instance_head``.
+        TypeError: The config's model is another one.
     """
     model, dataset = labeler.model, labeler.dataset('test_dataloader')
     classes = dataset.metainfo['classes']

@@ -233,6 +233,9 @@ def test_results_of_what_is_finished(tmp_path, dataset):
     assert '| 87 % | 96.2–103.8 % |' in text
     missing = 'masks (2 of 3 seeds); MAL, boxes, 0.0278 h; masks, 0.0278 h'
     assert f'Not finished: {missing}.' in text
+    assert 'Finished stages took 16 min 40 s in all.' in text
+    made_elsewhere = {**results, 'compute_seconds': 0}
+    assert 'Finished stages' not in results_markdown(made_elsewhere)
     figure = draw_figure(tmp_path, results)
     with Image.open(figure) as image:
         assert 700 <= image.width <= 800

@@ -8,7 +8,8 @@ Example::
 
 A row per image that the network is tested on: the image with its detections; the map of
 the semantic network; the segments, whose pixels no two share; and the truth where the
-evaluator names it. A class has one colour, things are told apart by lines.
+evaluator names it; of a semantic network (``semantic_*.py``) its map and the truth. A
+class has one colour, things are told apart by lines.
 """
 
 from mmwsis.apis.figure_tool import figure_parser, labeler_of
@@ -18,9 +19,7 @@ from mmwsis.visualization.panoptic_network_figure import draw_network
 
 def main() -> None:
     """Run the command line."""
-    parser = figure_parser(
-        __doc__, 'config of WeakPanoptic with its instance_head', 'panoptic.png'
-    )
+    parser = figure_parser(__doc__, 'config of WeakPanoptic', 'panoptic.png')
     args = parser.parse_args()
     print(draw_network(labeler_of(args), args.out, args.num))
 

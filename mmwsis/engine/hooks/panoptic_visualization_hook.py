@@ -17,6 +17,8 @@ from .crop_prediction_visualization_hook import CropPredictionVisualizationHook
 class PanopticVisualizationHook(CropPredictionVisualizationHook):
     """Detections, semantic map and segments beside the truth, a file per image.
 
+    Of a semantic network alone, its map beside the truth.
+
     Takes the arguments of :class:`CropPredictionVisualizationHook`, of which
     ``score_thr`` is not used; ``tools/test.py --show`` and ``--show-dir`` switch it on.
     The truth is that of the config's evaluators. The network is run once more on what

@@ -170,9 +170,11 @@ def result_notes(results: Mapping[str, Any]) -> list[str]:
     notes = [
         f'{results["images"]} training images with {results["objects"]} objects, '
         f'{results["val_images"]} validation images. Final model of all rows: '
-        f'{results["final_model"]}. Finished stages took '
-        f'{format_duration(results["compute_seconds"])} in all.'
+        f'{results["final_model"]}.'
     ]
+    if results['compute_seconds']:  # not where all was made elsewhere
+        took = format_duration(results['compute_seconds'])
+        notes[0] += f' Finished stages took {took} in all.'
     if results['fast']:
         notes.append(
             'A try of two iterations (--fast): it shows that every stage works, and '

@@ -16,6 +16,7 @@ from test_bestie_tools import SHORT, run
 pytestmark = pytest.mark.slow  # 50 seconds
 
 CONFIG = 'mmwsis::weak_panoptic/weak_panoptic_r18_synthetic.py'
+SEMANTIC = 'mmwsis::weak_panoptic/semantic_pspnet-r18_synthetic.py'
 CHECKPOINT = 'work_dirs/weak_panoptic_r18_synthetic/iter_3.pth'
 DATA = Path('data/synthetic')
 TRUTH = DATA / 'annotations/panoptic_train.json'
@@ -91,6 +92,18 @@ def test_the_picture_of_the_report(inside, monkeypatch):
     )
     height, width = cv2.imread('panoptic.png').shape[:2]
     assert width > 4 * 256 and height > 2 * 256
+
+
+def test_pictures_of_the_semantic_network_have_the_truth(inside, monkeypatch):
+    run(
+        *(monkeypatch, 'test.py', SEMANTIC, CHECKPOINT, '--show-dir', 'semantic'),
+        *OPTIONS,
+    )
+    pictures = list(Path('work_dirs').glob('semantic*/*/semantic/*.png'))
+    assert len(pictures) == 2
+    # Semantic map and truth.
+    widths = {cv2.imread(str(one)).shape[1] // 256 for one in pictures}
+    assert widths == {2}
 
 
 def test_pseudo_labels(inside, monkeypatch):
