@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import mean
@@ -123,25 +123,31 @@ def grouped(results: Mapping[str, Any]) -> list[dict[str, Any]]:
 
     Returns:
         Dicts of ``method``, ``title``, ``level``, ``budget_hours``, and of lists with
-        an entry per seed: ``hours``, ``images``, ``seeds``, and each metric, without
-        the seeds that are not finished.
+        an entry per seed: ``seeds``, ``hours``, ``images``, and each metric, without
+        the seeds that are not finished; ``planned`` has all seeds, and before one is
+        finished ``hours`` and ``images`` have, too.
     """
-    rows: dict[tuple, dict[str, Any]] = {}
-    several = ('hours', 'images', 'compute_seconds', *METRICS, *_LABELS.values())
+    groups: dict[tuple, list[Mapping[str, Any]]] = {}
     for point in results['points']:
-        key = point['budget_hours'], point['method']
-        fixed = ('method', 'title', 'level', 'budget_hours')
-        row = rows.setdefault(key, {name: point[name] for name in fixed})
-        row.setdefault('planned', []).append(point['seed'])
-        row['adopted'] = row.get('adopted') or point['adopted']
-        if point['mask AP'] is not None:
-            row.setdefault('seeds', []).append(point['seed'])
-        for name in several:
-            values = row.setdefault(name, [])
-            always = name in ('hours', 'images')
-            if point[name] is not None and (always or point['mask AP'] is not None):
-                values.append(point[name])
-    return list(rows.values())
+        groups.setdefault((point['budget_hours'], point['method']), []).append(point)
+    return [_row(points) for points in groups.values()]
+
+
+def _row(points: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """One method and amount of annotation; subsets differ from seed to seed."""
+    finished = [point for point in points if point['mask AP'] is not None]
+    row = {
+        **{name: points[0][name] for name in ('method', 'title', 'level')},
+        'budget_hours': points[0]['budget_hours'],
+        'planned': [point['seed'] for point in points],
+        'seeds': [point['seed'] for point in finished],
+        'adopted': next((one['adopted'] for one in points if one['adopted']), None),
+    }
+    for name in ('hours', 'images'):
+        row[name] = [point[name] for point in finished or points]
+    for name in ('compute_seconds', *METRICS, *_LABELS.values()):
+        row[name] = [point[name] for point in finished if point[name] is not None]
+    return row
 
 
 def results_markdown(results: Mapping[str, Any]) -> str:
@@ -208,7 +214,7 @@ def missing_text(results: Mapping[str, Any]) -> str:
     """
     texts = []
     for row in grouped(results):
-        done, planned = len(row.get('seeds', ())), len(row['planned'])
+        done, planned = len(row['seeds']), len(row['planned'])
         if done == planned:
             continue
         level = row['level'].replace('_', ' ')
@@ -242,7 +248,7 @@ def results_table(results: Mapping[str, Any]) -> tuple[list[str], list[list[str]
                 *(row['level'].replace('_', ' '), row['title']),
                 f'{mean(row["images"]):.0f}',
                 f'{mean(row["hours"]):.2f}',
-                f'{len(row.get("seeds", []))} of {len(row["planned"])}',
+                f'{len(row["seeds"])} of {len(row["planned"])}',
                 *(_cell(row[name]) for name in METRICS),
                 *(kept, floor),
                 *(_cell(row[name]) for name in _LABELS.values()),
