@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mmwsis.pipelines.comparison import METHODS
+from mmwsis.pipelines.comparison import DEFAULT_METHODS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TOOL = REPOSITORY / 'tools/compare_supervision.py'
@@ -63,7 +63,7 @@ def test_all_methods_after_a_kill(scenes):
     assert {key: after[key] for key in before} == before
     results = json.loads((scenes / 'runs/results.json').read_text())
     assert results['missing'] == [] and len(results['baseline']) == 2
-    assert {point['method'] for point in results['points']} == set(METHODS)
+    assert {point['method'] for point in results['points']} == set(DEFAULT_METHODS)
     assert all(point['mask AP'] is not None for point in results['points'])
     page = (scenes / 'runs/report.html').read_text()
     assert 'data:image/png' in page and 'EXITS' in page
