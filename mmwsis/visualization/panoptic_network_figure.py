@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,12 +68,15 @@ def network_tiles(
         truth: Last tile. Defaults to None: it is not known.
     """
     name = f'image {sample.get("img_id")}: '
-    tile = Tile(draw_numbers(image, semantics, None, alpha=0.7), 'semantic network')
+    drawn = draw_numbers(image, semantics, None, alpha=0.7)
     if 'pred_panoptic_seg' in sample:
-        found = detection_tile(image, sample.detections, classes, name)
-        tiles = [found, tile, _segments_tile(image, sample, classes)]
+        tiles = [
+            detection_tile(image, sample.detections, classes, name),
+            Tile(drawn, 'semantic network'),
+            _segments_tile(image, sample, classes),
+        ]
     else:
-        tiles = [replace(tile, caption=name + tile.caption)]
+        tiles = [Tile(drawn, f'{name}semantic network')]
     return tiles if truth is None else [*tiles, truth]
 
 

@@ -136,9 +136,9 @@ def grouped(results: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _row(points: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """One method and amount of annotation; subsets differ from seed to seed."""
     finished = [point for point in points if point['mask AP'] is not None]
+    shared = ('method', 'title', 'level', 'budget_hours')
     row = {
-        **{name: points[0][name] for name in ('method', 'title', 'level')},
-        'budget_hours': points[0]['budget_hours'],
+        **{name: points[0][name] for name in shared},
         'planned': [point['seed'] for point in points],
         'seeds': [point['seed'] for point in finished],
         'adopted': next((one['adopted'] for one in points if one['adopted']), None),
